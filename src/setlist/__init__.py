@@ -1,0 +1,34 @@
+"""setlist: a session runner for Python projects.
+
+What a ``sessions/*.py`` file imports lives here: :func:`session` declares one,
+:class:`Session` is what its function is handed, :exc:`SetlistError` is the root of what it may meet.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from setlist.errors import SetlistError
+    from setlist.registry.decorator import session
+    from setlist.running.handle import SessionHandle as Session
+
+__version__ = "0.1.0"
+__all__ = ["Session", "SetlistError", "__version__", "session"]
+
+
+def __getattr__(name: str) -> object:
+    # PEP 562: 'run' imports this package on every start and needs none of these
+    if name == "Session":
+        from setlist.running.handle import SessionHandle
+
+        return SessionHandle
+    if name == "session":
+        from setlist.registry.decorator import session
+
+        return session
+    if name == "SetlistError":
+        from setlist.errors import SetlistError
+
+        return SetlistError
+    raise AttributeError(f"module 'setlist' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The verbs of 'setlist VERB', one file each."""

@@ -1,0 +1,1 @@
+"""One session's environment: found, made, kept right, frozen."""

@@ -1,0 +1,193 @@
+"""What happened, as data. The console, the history and every report read this one stream.
+
+Times are seconds since the epoch, durations are seconds. The JSON form (:func:`to_json`) is
+versioned by ``FORMAT`` and documented in docs/events.md; it is the only thing that crosses a
+process boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+from setlist.model import Change, EnvironmentAction, SessionStatus
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened at ``time``."""
+
+    kind: ClassVar[str]
+    time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins. ``sessions`` in the order in which they are to run."""
+
+    kind: ClassVar[str] = "run-started"
+    run: str
+    sessions: tuple[str, ...]
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """A session begins; its environment isn't looked at yet."""
+
+    kind: ClassVar[str] = "session-started"
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReady(Event):
+    """The session's environment is right.
+
+    ``interpreter`` is its label (``python 3.12.1``), ``reasons`` the inputs that made something
+    necessary, in words, ``changes`` the packages that moved.
+    """
+
+    kind: ClassVar[str] = "environment-ready"
+    session: str
+    interpreter: str
+    action: EnvironmentAction
+    reasons: tuple[str, ...]
+    changes: tuple[Change, ...]
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStarted(Event):
+    """A command is about to start: its words after substitution."""
+
+    kind: ClassVar[str] = "command-started"
+    session: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Event):
+    """Bytes that a command wrote, where they were captured, decoded with replacement."""
+
+    kind: ClassVar[str] = "output"
+    session: str
+    stream: Literal["stdout", "stderr"]
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFinished(Event):
+    """A command ended. A negative ``code`` is the number of the signal that ended it."""
+
+    kind: ClassVar[str] = "command-finished"
+    session: str
+    command: tuple[str, ...]
+    code: int
+    ok: bool
+    timed_out: bool
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Event):
+    """Something that setlist or a session's function says to the person watching."""
+
+    kind: ClassVar[str] = "message"
+    session: str | None
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRetried(Event):
+    """A try failed and another follows. ``attempt`` is the number of the coming one, from 2."""
+
+    kind: ClassVar[str] = "session-retried"
+    session: str
+    attempt: int
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFinished(Event):
+    """A session ended.
+
+    ``reason`` is one line for anything but a plain ok. ``exit_code`` is what this session makes of
+    the run's exit code (0 where it doesn't matter). ``frozen`` is the path of its frozen
+    requirements, relative to the project's root.
+    """
+
+    kind: ClassVar[str] = "session-finished"
+    session: str
+    status: SessionStatus
+    reason: str | None
+    exit_code: int
+    duration: float
+    frozen: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The run ended with ``exit_code``."""
+
+    kind: ClassVar[str] = "run-finished"
+    exit_code: int
+    duration: float
+
+
+Emit = Callable[[Event], None]
+"""A reader of events. Called in order; must not raise."""
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted,
+        SessionStarted,
+        EnvironmentReady,
+        CommandStarted,
+        Output,
+        CommandFinished,
+        Message,
+        SessionRetried,
+        SessionFinished,
+        RunFinished,
+    )
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as JSON-ready data: its fields, ``event`` for its kind; changes as objects."""
+    data: dict[str, Any] = {"event": event.kind}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, tuple):
+            value = [
+                {"package": item.package, "old": item.old, "new": item.new}
+                if isinstance(item, Change)
+                else item
+                for item in value
+            ]
+        data[field.name] = value
+    return data
+
+
+def from_json(data: dict[str, Any]) -> Event:
+    """The event that :func:`to_json` wrote; unknown fields are ignored.
+
+    Raises:
+        KeyError: the kind is unknown or a field is missing.
+    """
+    cls = KINDS[data["event"]]
+    values: dict[str, Any] = {}
+    for field in fields(cls):
+        value = data[field.name]
+        if field.name == "changes":
+            value = tuple(Change(**item) for item in value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[field.name] = value
+    return cls(**values)

@@ -1,0 +1,83 @@
+"""The one way to write a file, and the signatures by which a changed one is noticed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that it is there whole or not at all: by temporary name, then rename.
+
+    Its directory is made if it isn't there. Text is written as UTF-8 with ``\\n``.
+
+    Raises:
+        OSError: the disk is full, the place isn't writable; nothing is left behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with open(descriptor, "wb") as stream:
+            stream.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def stat_signature(path: str | os.PathLike[str]) -> str | None:
+    """Size, time and identity of what is behind ``path``; None where there is nothing.
+
+    Equal signatures mean an unchanged file without reading it. The inode is part of it, since a
+    file that is renamed into place may keep the time of the one it replaces.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+def digest(data: bytes | str) -> str:
+    """A short, stable name for some content: 32 hex digits of SHA-256."""
+    import hashlib
+
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:32]
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory, or a file that stands where one should, read-only entries included.
+
+    It is renamed away first, so that a removal that is cut off leaves no half-deleted directory
+    under the old name.
+
+    Raises:
+        OSError: something can't be removed.
+    """
+    import shutil
+    import stat
+    import sys
+    from collections.abc import Callable
+
+    if not os.path.lexists(path):
+        return
+    doomed = path.with_name(f".{path.name}.{os.getpid()}.removed")
+    os.replace(path, doomed)
+    if doomed.is_symlink() or not doomed.is_dir():
+        doomed.unlink()
+        return
+
+    def make_writable(function: Callable[[str], object], entry: str, _: object) -> None:
+        # git's objects and some wheels' files are read-only, which stops Windows from deleting them,
+        # and a read-only directory stops everybody
+        os.chmod(os.path.dirname(entry), stat.S_IRWXU)
+        os.chmod(entry, stat.S_IRWXU if os.path.isdir(entry) else stat.S_IRUSR | stat.S_IWUSR)
+        function(entry)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(doomed, onexc=make_writable)
+    else:
+        shutil.rmtree(doomed, onerror=make_writable)

@@ -1,0 +1,210 @@
+"""Sessions, commands and the rest, as plain frozen data.
+
+Everything here can be written as JSON and read back (see :mod:`setlist.registry.compiled`), so that
+it can be cached, sent to a worker, and listed without running anybody's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ProjectMode = Literal["editable", "wheel", "sdist"]
+Resolution = Literal["highest", "lowest-direct", "lowest"]
+InstallerName = Literal["uv", "pip"]
+Backend = Literal["virtualenv", "none"]
+
+Pairs = tuple[tuple[str, str], ...]
+"""An ordered mapping of strings, hashable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was written.
+
+    ``file`` is relative to the project's root, with forward slashes; ``line`` counts from 1.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command of a session, before substitution.
+
+    ``words`` are templates (``"{posargs:.}"``); with ``shell`` there is one word, the shell's
+    whole line. ``ok_codes`` are the exit codes that count as success.
+    """
+
+    words: tuple[str, ...]
+    env: Pairs = ()
+    cwd: str | None = None
+    ok_codes: tuple[int, ...] = (0,)
+    allow_failure: bool = False
+    shell: bool = False
+    stdout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReference:
+    """A session's function: the file it lies in (relative to the root) and its name there."""
+
+    file: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSpec:
+    """What a session's environment is asked to be, before any file of it is read.
+
+    Substitutions of axes are done: two sessions with equal specs want equal environments.
+
+    ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None
+    for the interpreter that setlist itself runs on. ``requirements`` and ``constraints`` are paths
+    relative to the project's root. ``exclude_newer`` is a date or a span, as the installer reads it.
+    """
+
+    python: str | None = None
+    deps: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    project: ProjectMode | None = None
+    resolution: Resolution = "highest"
+    exclude_newer: str | None = None
+    index_url: str | None = None
+    installer: InstallerName = "uv"
+    backend: Backend = "virtualenv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpec:
+    """One named, fully resolved job.
+
+    ``axes`` are the values that tell it from the rest of its family (``(("python", "3.9"),
+    ("django", "3.2"))``), empty for a session that is a family of one. ``requires`` holds session
+    names, families already expanded. ``timeout`` is in seconds, for each try. Exactly one of
+    ``commands`` and ``function`` is used; both empty makes a session that only prepares its
+    environment or only gathers others by ``requires``.
+    """
+
+    name: str
+    family: str
+    origin: Origin
+    description: str = ""
+    axes: Pairs = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    commands: tuple[Command, ...] = ()
+    function: FunctionReference | None = None
+    env: Pairs = ()
+    inherit_env: bool | tuple[str, ...] = True
+    cwd: str | None = None
+    external: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    default: bool = True
+    timeout: float | None = None
+    retries: int = 0
+    allow_failure: bool = False
+    exclusive: bool = False
+    interactive: bool = False
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """An interpreter that was found.
+
+    ``executable`` is the base installation's binary, never one inside a virtual environment and never
+    a shim. ``version`` has three numbers, as ``"3.12.1"``; ``implementation`` is ``"cpython"`` or
+    ``"pypy"``. ``signature`` is the stat signature of the binary behind all links: another one
+    means another interpreter. ``found`` says where it was found, for a person.
+    """
+
+    executable: str
+    version: str
+    implementation: str
+    free_threaded: bool
+    machine: str
+    signature: str
+    found: str
+
+    @property
+    def label(self) -> str:
+        """As a person calls it: ``python 3.12.1``, ``pypy 3.11.9``, ``python 3.13.0t``."""
+        name = "python" if self.implementation == "cpython" else self.implementation
+        return f"{name} {self.version}{'t' if self.free_threaded else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One package that moved in an environment. ``old`` None: added; ``new`` None: removed."""
+
+    package: str
+    old: str | None
+    new: str | None
+
+    def __str__(self) -> str:
+        if self.old is None:
+            return f"+ {self.package} {self.new}"
+        if self.new is None:
+            return f"- {self.package} {self.old}"
+        if self.old == self.new:
+            return f"~ {self.package} {self.new} (reinstalled)"
+        return f"~ {self.package} {self.old} → {self.new}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputChange:
+    """One input of an environment: its value when the environment was made, and now.
+
+    Either is None where the input wasn't there. ``changed`` is decided, not shown, by digests: ``old``
+    and ``new`` are for people and may be shortened.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+    changed: bool
+
+
+EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", "repaired"]
+"""What was done to make an environment right.
+
+``none``: there is no environment (``backend = "none"``); ``repaired``: an unfinished or damaged one
+was found and made anew; ``recreated``: by request, or because its interpreter changed.
+"""
+
+SessionStatus = Literal["ok", "failed", "skipped", "interrupted", "not-run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``[tool.setlist]`` says about the whole project.
+
+    ``default`` are the selectors of a bare ``run``, None where the sessions' own ``default`` key
+    decides. The grace periods are in seconds: how long an interrupted command is waited for before
+    it is terminated, and a terminated one before it is killed.
+    """
+
+    default: tuple[str, ...] | None = None
+    interrupt_grace: float = 5.0
+    terminate_grace: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All sessions of a project, by name, in the order of their definition."""
+
+    sessions: dict[str, SessionSpec]
+    settings: Settings = Settings()
+
+    def family(self, name: str) -> tuple[SessionSpec, ...]:
+        """The sessions that one definition expanded to."""
+        return tuple(session for session in self.sessions.values() if session.family == name)

@@ -1,0 +1,165 @@
+"""The project: its root, and where setlist keeps things in it. And the caller's world."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from setlist.errors import ProjectNotFound, StorageError, UsageError
+
+STATE_DIRECTORY = ".setlist"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The world as the edge found it: read once, passed in, never read again deeper down.
+
+    ``environ`` is the caller's environment variables, ``cwd`` where it stood, ``ci`` whether this is
+    a continuous integration job.
+    """
+
+    environ: Mapping[str, str]
+    cwd: Path
+    ci: bool
+
+    @classmethod
+    def current(cls) -> Caller:
+        """The caller of this very process."""
+        environ = dict(os.environ)
+        try:
+            cwd = Path.cwd()
+        except FileNotFoundError as error:
+            raise UsageError("the current directory no longer exists", hint="cd to one that does") from error
+        return cls(environ, cwd, environ.get("CI", "").lower() not in ("", "0", "false", "no"))
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project's places. ``file`` is the definitions file given with ``-f``, if one was."""
+
+    root: Path
+    file: Path | None = None
+
+    @property
+    def state(self) -> Path:
+        """``.setlist/``: everything here can be deleted and is made again."""
+        return self.root / STATE_DIRECTORY
+
+    @property
+    def environments(self) -> Path:
+        return self.state / "envs"
+
+    def environment(self, session: str) -> Path:
+        """The directory of a session's environment, there or not."""
+        return self.state / "envs" / session
+
+    def guard(self, name: str) -> Path:
+        """The file that is locked while the named thing is used or changed."""
+        return self.state / "guards" / f"{name}.lock"
+
+    def resolution(self, session: str) -> Path:
+        """What the session's requirements were last resolved to."""
+        return self.state / "resolutions" / f"{session}.txt"
+
+    def temporary(self, session: str) -> Path:
+        """The session's own directory for temporary files (``{tmp}``)."""
+        return self.state / "tmp" / session
+
+    @property
+    def cache(self) -> Path:
+        """A directory that sessions share and that outlives runs (``s.cache_dir``)."""
+        return self.state / "cache"
+
+    @property
+    def builds(self) -> Path:
+        """Wheels and sdists of the project under test."""
+        return self.state / "builds"
+
+    @property
+    def history(self) -> Path:
+        return self.state / "history"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def compiled_registry(self) -> Path:
+        return self.state / "registry.json"
+
+    def relative(self, path: Path | str) -> str:
+        """The path as people write it: relative to the root where it lies in it, with ``/``."""
+        try:
+            return Path(path).relative_to(self.root).as_posix()
+        except ValueError:
+            return str(path)
+
+    def prepare(self) -> None:
+        """Make ``.setlist/`` with its CACHEDIR.TAG and .gitignore.
+
+        Raises:
+            StorageError: it can't be made, or isn't a directory.
+        """
+        from setlist.files import write_atomically
+
+        try:
+            self.state.mkdir(exist_ok=True)
+            if not (self.state / ".gitignore").exists():
+                write_atomically(self.state / ".gitignore", "*\n")
+                write_atomically(
+                    self.state / "CACHEDIR.TAG",
+                    "Signature: 8a477f597d28d172789f06886806bc55\n"
+                    "# This directory holds what setlist can make again. https://bford.info/cachedir/\n",
+                )
+        except OSError as error:
+            raise StorageError(
+                f"can't use {self.relative(self.state)}: {error.strerror or error}",
+                hint="setlist keeps its environments there: make the project's root writable",
+            ) from error
+
+
+def find_project(start: Path, file: Path | None = None) -> Project:
+    """The project that ``start`` lies in: the nearest directory, upwards, with session definitions.
+
+    A directory has definitions when its pyproject.toml has a ``tool.setlist`` table or it has a
+    ``sessions/`` folder with .toml or .py files. Failing that, the nearest one with a
+    pyproject.toml or a noxfile.py.
+
+    Args:
+        start: where to begin, absolute.
+        file: a definitions file given by name: its directory is the root.
+
+    Raises:
+        ProjectNotFound: there is none.
+        UsageError: ``file`` isn't there.
+    """
+    if file is not None:
+        if not file.is_file():
+            raise UsageError(f"{file}: no such file")
+        return Project(file.parent, file)
+    fallback: Path | None = None
+    for directory in (start, *start.parents):
+        if _has_definitions(directory):
+            return Project(directory)
+        if fallback is None and ((directory / "pyproject.toml").is_file() or (directory / "noxfile.py").is_file()):
+            fallback = directory
+    if fallback is None:
+        raise ProjectNotFound(str(start))
+    return Project(fallback)
+
+
+def _has_definitions(directory: Path) -> bool:
+    try:
+        # A textual look: parsing belongs to the registry, and a file that doesn't parse is still ours
+        # to complain about.
+        if b"tool.setlist" in (directory / "pyproject.toml").read_bytes():
+            return True
+    except OSError:
+        pass
+    sessions = directory / "sessions"
+    try:
+        return any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions))
+    except OSError:
+        return False

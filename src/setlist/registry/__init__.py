@@ -1,0 +1,1 @@
+"""Where sessions come from, and the registry they end up in."""

@@ -1,0 +1,1 @@
+"""Carry the plan out: one command, one session, a whole run."""
