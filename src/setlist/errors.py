@@ -179,20 +179,34 @@ class InterpreterNotFound(SessionError):
 
     Args:
         request: what was asked for, as written (``3.12``, ``pypy3.11``, a path).
-        looked: the places that were looked in, in order.
+        looked: the places that were looked in, in order (``on PATH``, ``in pyenv``, ``uv``).
         note: more to say (an interpreter that was found but doesn't run).
+        reason: for a path, what is wrong with it, instead of where was looked.
+        hint: what to do about it; installing the version where not given.
     """
 
     exit_code = 4
 
-    def __init__(self, request: str, looked: Sequence[str], note: str | None = None) -> None:
+    def __init__(
+        self,
+        request: str,
+        looked: Sequence[str],
+        note: str | None = None,
+        *,
+        reason: str | None = None,
+        hint: str | None = None,
+    ) -> None:
         places = "looked " + looked[0] if looked else "looked nowhere"
         if len(looked) > 1:
             places = "looked " + ", ".join(looked[:-1]) + " and " + looked[-1]
+        # 'python 3.12', but 'pypy3.11' and 'python3.12' as they are
+        name = request if request[:1].isalpha() and reason is None else f"python {request}"
+        if hint is None:
+            from shlex import quote
+
+            hint = f"install it, for instance with 'uv python install {quote(request)}'"
         super().__init__(
-            f"python {request} not found ({places})",
-            detail=note,
-            hint=f"install it, for instance with 'uv python install {request}'",
+            f"{name} not found: {reason}" if reason else f"{name} not found ({places})", detail=note, hint=hint
         )
         self.request = request
         self.looked = tuple(looked)

@@ -166,9 +166,7 @@ def to_json(event: Event) -> dict[str, Any]:
         value = getattr(event, field.name)
         if isinstance(value, tuple):
             value = [
-                {"package": item.package, "old": item.old, "new": item.new}
-                if isinstance(item, Change)
-                else item
+                {"package": item.package, "old": item.old, "new": item.new} if isinstance(item, Change) else item
                 for item in value
             ]
         data[field.name] = value

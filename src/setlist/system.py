@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 WINDOWS = sys.platform == "win32"
 
@@ -63,7 +65,7 @@ def same_file_name(first: str, second: str) -> bool:
     return first.casefold() == second.casefold()
 
 
-def user_cache(environ: dict[str, str] | os._Environ[str]) -> Path:
+def user_cache(environ: Mapping[str, str]) -> Path:
     """Where setlist keeps what all projects of a user share: templates and found interpreters.
 
     ``SETLIST_CACHE_DIR`` names another place. Without a home directory it lies in the temporary
@@ -80,3 +82,141 @@ def user_cache(environ: dict[str, str] | os._Environ[str]) -> Path:
     import tempfile
 
     return Path(tempfile.gettempdir()) / f"setlist-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def understands_ansi(descriptor: int) -> bool:
+    """Whether the terminal behind ``descriptor`` takes colours, after asking it to.
+
+    Every POSIX terminal does. The Windows console does once ENABLE_VIRTUAL_TERMINAL_PROCESSING is set
+    (Windows 10 and newer); Windows Terminal has it set.
+    """
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        kernel = ctypes.windll.kernel32
+        handle = msvcrt.get_osfhandle(descriptor)
+        mode = ctypes.c_ulong()
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
+    return True
+
+
+def has_controlling_terminal() -> bool:
+    """Whether somebody sits at a terminal that can send us signals. On Windows: at a console.
+
+    A child stays in our own process group then: it can read the terminal (a background group that
+    tries is stopped, as pdb would be, or a passphrase prompt that opens /dev/tty, even where standard
+    input is a pipe), and Ctrl-C and Ctrl-Z reach it by themselves. Without a terminal (CI, cron,
+    services) it gets a group of its own, which one system call reaches as a whole.
+    """
+    if sys.platform == "win32":
+        return os.isatty(0)
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def in_foreground() -> bool:
+    """Whether the terminal's Ctrl-C goes to our process group."""
+    if sys.platform == "win32":
+        return True
+    try:
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def group_options(*, own_group: bool) -> dict[str, Any]:
+    """What ``subprocess.Popen`` is told so that the child leads a process group of its own."""
+    if not own_group:
+        return {}
+    if sys.platform == "win32":
+        import subprocess
+
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    if sys.version_info >= (3, 11):
+        return {"process_group": 0}
+    return {"preexec_fn": os.setpgrp}
+
+
+def watch_exit(pid: int) -> tuple[int, Callable[[], None]] | None:
+    """A descriptor that becomes readable when a child has ended, and what closes it.
+
+    A pidfd on Linux, a kqueue on macOS and the BSDs. None where there is neither (Windows, an old
+    kernel, a sandbox that forbids it), or where the child has ended already: a thread waits then.
+    """
+    if sys.platform == "linux":
+        try:
+            descriptor = os.pidfd_open(pid)
+        except (OSError, AttributeError):
+            return None
+        return descriptor, lambda: os.close(descriptor)
+    if sys.platform != "win32":
+        import select
+
+        try:
+            queue = select.kqueue()
+        except (OSError, AttributeError):
+            return None
+        try:
+            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+            queue.control([event], 0)
+        except OSError:
+            queue.close()
+            return None
+        return queue.fileno(), queue.close
+    return None
+
+
+def terminal_state() -> list[Any] | None:
+    """How the terminal on standard input is set; None where it isn't one."""
+    if sys.platform == "win32" or not os.isatty(0):
+        return None
+    import termios
+
+    try:
+        return termios.tcgetattr(0)
+    except termios.error:
+        return None
+
+
+def restore_terminal(state: list[Any] | None) -> None:
+    """Set the terminal as it was, after a child that was killed left it raw or silent."""
+    # in the background, setting it would stop us
+    if sys.platform == "win32" or state is None or not in_foreground():
+        return
+    import termios
+
+    try:
+        if termios.tcgetattr(0) != state:
+            termios.tcsetattr(0, termios.TCSADRAIN, state)
+    except termios.error:
+        pass
+
+
+def ways_to_stop(signum: int, interrupt: float, terminate: float) -> tuple[tuple[int, float], ...]:
+    """What is sent to a tree of processes when a signal has reached us, and for how long each is waited.
+
+    What is left after the last one is killed.
+
+    Args:
+        signum: the signal that reached us.
+        interrupt: seconds to wait after SIGINT.
+        terminate: seconds to wait after SIGTERM.
+    """
+    import signal
+
+    if signum == signal.SIGINT:
+        return ((signal.SIGINT, interrupt), (signal.SIGTERM, terminate))
+    if signum == getattr(signal, "SIGHUP", None):
+        # many ignore SIGHUP (that is what nohup is for); nobody is to outlive us all the same
+        return ((signum, 0.0), (signal.SIGTERM, terminate))
+    return ((signal.SIGTERM, terminate),)

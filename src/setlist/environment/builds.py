@@ -1,0 +1,112 @@
+"""Wheels and sdists of the project under test: built once, shared by every session that asks.
+
+A build lies under ``.setlist/builds/DIGEST/``, by the digest of the sources that it was made of. A pure wheel
+(``py3-none-any``) serves every interpreter, any other just the one that it was built with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from setlist.environment.guard import exclusive
+from setlist.environment.installers import Installer
+from setlist.environment.sources import digest_sources, sign_sources
+from setlist.errors import BuildFailed, SyncFailed
+from setlist.files import digest, remove_tree
+from setlist.model import Interpreter, ProjectMode
+from setlist.project import Project
+
+KEPT = 4
+"""How many versions of the sources have their builds kept."""
+
+# No session can be called so: names don't begin with a dot
+_GUARD = ".builds"
+
+
+@dataclass(slots=True)
+class Builds:
+    """The builds of one run. What was built for a first session is what every later one gets, even when
+    the sources change meanwhile (a test that writes into the tree, an editor that saves)."""
+
+    project: Project
+    _signature: str | None = None
+    _digest: str | None = None
+    _artifacts: dict[tuple[str, str], Path] = field(default_factory=dict)
+
+    def signature(self) -> str:
+        """The sources' stat signatures as one digest, read once a run."""
+        if self._signature is None:
+            self._signature = sign_sources(self.project.root)
+        return self._signature
+
+    def sources(self) -> str:
+        """The sources' contents as one digest, read once a run."""
+        if self._digest is None:
+            # The signature first: a change while the files are read then shows in the next run
+            self.signature()
+            self._digest = digest_sources(self.project.root)
+        return self._digest
+
+    def artifact(self, mode: ProjectMode, interpreter: Interpreter, installer: Installer) -> Path:
+        """The wheel or sdist of the project for an interpreter, built now if need be.
+
+        Raises:
+            BuildFailed: the project doesn't build; the build's own output is the detail.
+        """
+        own = digest(f"{interpreter.executable}\0{interpreter.signature}")[:12]
+        for key in ((mode, ""), (mode, own)):
+            if key in self._artifacts:
+                return self._artifacts[key]
+        home = self.project.builds / self.sources()
+        with exclusive(self.project, _GUARD):
+            for kind, folder in (("", home / mode), (own, home / f"{mode}-{own}")):
+                found = _only_file(folder)
+                if found is not None:
+                    os.utime(home)
+                    return self._artifacts.setdefault((mode, kind), found)
+            path = self._build(mode, home, own, lambda output: installer.build(
+                mode, self.project.root, output, Path(interpreter.executable)
+            ))  # fmt: skip
+            self._prune(home)
+        key = (mode, "" if path.parent.name == mode else own)
+        return self._artifacts.setdefault(key, path)
+
+    def _build(self, mode: ProjectMode, home: Path, own: str, build: Callable[[Path], None]) -> Path:
+        output = home / f".{mode}.{os.getpid()}"
+        output.mkdir(parents=True, exist_ok=True)
+        try:
+            build(output)
+            built = _only_file(output)
+            if built is None:
+                raise BuildFailed(
+                    f"the build left no {mode}", hint="does the build backend work? try 'python -m build'"
+                )
+            pure = mode == "sdist" or built.name.endswith("-none-any.whl")
+            final = home / (mode if pure else f"{mode}-{own}")
+            remove_tree(final)
+            output.rename(final)
+            return final / built.name
+        except SyncFailed as error:
+            raise BuildFailed(f"the project's {mode} can't be built", detail=error.detail, hint=error.hint) from error
+        finally:
+            remove_tree(output)
+
+    def _prune(self, current: Path) -> None:
+        homes = sorted(
+            (path for path in self.project.builds.iterdir() if path.is_dir() and path != current),
+            key=lambda path: path.stat().st_mtime,
+            reverse=True,
+        )
+        for path in homes[KEPT - 1 :]:
+            remove_tree(path)
+
+
+def _only_file(folder: Path) -> Path | None:
+    try:
+        files = [path for path in folder.iterdir() if path.name.endswith((".whl", ".tar.gz", ".zip"))]
+    except OSError:
+        return None
+    return files[0] if len(files) == 1 else None

@@ -1,0 +1,184 @@
+"""Which environment variables a session's programs see, and which of the caller's must not leak into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist import system
+
+if TYPE_CHECKING:
+    from setlist.model import SessionSpec
+
+LEAKS = (
+    # which environment is active, and what its activation remembers in order to be undone
+    "VIRTUAL_ENV",
+    "VIRTUAL_ENV_PROMPT",
+    "_OLD_VIRTUAL_*",
+    "CONDA_*",
+    "PIPENV_ACTIVE",
+    "POETRY_ACTIVE",
+    # where Python looks for its library and for modules
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONEXECUTABLE",
+    "__PYVENV_LAUNCHER__",
+    # where installers put things
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PROJECT",
+    "UV_PYTHON",
+    "UV_SYSTEM_PYTHON",
+    "UV_BREAK_SYSTEM_PACKAGES",
+    "UV_RUN_RECURSION_DEPTH",
+    "PIP_PYTHON",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_USER",
+    # what an outer run says of its own session; SETLIST_PROCESS stays, so that it finds what we start
+    "SETLIST_SESSION",
+)
+"""Variables, as globs, that say something about another environment than the session's.
+
+PYTHONSTARTUP isn't one: it is about the person at an interactive prompt. Nor is PIP_REQUIRE_VIRTUALENV:
+a session is in one.
+"""
+
+ESSENTIAL = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TERM",
+    "TERMINFO",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "PY_COLORS",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "XDG_*",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "CI",
+    "SOURCE_DATE_EPOCH",
+    "SETLIST_PROCESS",
+    # the loader's, without which some pythons don't start at all
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    # Windows: nothing starts without these
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+    "PROGRAMFILES(X86)",
+    "COMMONPROGRAMFILES",
+    "USERPROFILE",
+    "USERNAME",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "NUMBER_OF_PROCESSORS",
+    "PROCESSOR_ARCHITECTURE",
+)
+"""Variables, as globs, that programs need to live: all that ``inherit-env = false`` leaves."""
+
+
+def clean(environ: Mapping[str, str], *, windows: bool = system.WINDOWS) -> dict[str, str]:
+    """The caller's variables without those of whatever environment is active around us.
+
+    The programs of that environment leave PATH as well: a session that lacks a tool must not find
+    it by accident of the caller's activation. Those of a conda environment stay: it is as often where
+    compilers and git come from as where Python does.
+    """
+    cleaned = {name: value for name, value in environ.items() if not _matches(name, LEAKS, windows)}
+    active = environ.get("VIRTUAL_ENV")
+    path = _find(cleaned, "PATH", windows)
+    if active and path is not None:
+        foreign = _normal(str(system.bin_directory(Path(active), windows=windows)), windows)
+        separator = _separator(windows)
+        cleaned[path] = separator.join(
+            entry for entry in cleaned[path].split(separator) if _normal(entry, windows) != foreign
+        )
+    return cleaned
+
+
+def session_environ(
+    environ: Mapping[str, str],
+    *,
+    directory: Path | None,
+    session: SessionSpec,
+    windows: bool = system.WINDOWS,
+) -> dict[str, str]:
+    """What a session's programs see, before the session's own ``env``.
+
+    Args:
+        environ: the caller's variables.
+        directory: the session's virtual environment: active, and its programs first on PATH. None
+            for ``backend = "none"``, which is the caller's own environment: nothing is cleaned then.
+        session: its ``inherit_env`` decides what is passed on.
+    """
+    found = dict(environ) if directory is None else clean(environ, windows=windows)
+    if session.inherit_env is not True:
+        wanted = ESSENTIAL + (session.inherit_env or ())
+        found = {name: value for name, value in found.items() if _matches(name, wanted, windows)}
+    found["SETLIST_SESSION"] = session.name
+    if directory is None:
+        return found
+    found["VIRTUAL_ENV"] = str(directory)
+    found["VIRTUAL_ENV_PROMPT"] = session.name
+    programs = str(system.bin_directory(directory, windows=windows))
+    path = _find(found, "PATH", windows)
+    others = found[path] if path is not None else os.defpath
+    found[path or "PATH"] = _separator(windows).join(filter(None, (programs, others)))
+    return found
+
+
+def _matches(name: str, patterns: tuple[str, ...], windows: bool) -> bool:
+    # names of variables ignore case on Windows
+    if windows:
+        name = name.upper()
+        return any(fnmatchcase(name, pattern.upper()) for pattern in patterns)
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _find(environ: Mapping[str, str], name: str, windows: bool) -> str | None:
+    """How a variable is spelled there: ``Path`` on Windows, more often than not."""
+    if name in environ:
+        return name
+    return next((other for other in environ if windows and other.upper() == name), None)
+
+
+def _separator(windows: bool) -> str:
+    return ";" if windows else ":"
+
+
+def _normal(path: str, windows: bool) -> str:
+    return path.replace("/", "\\").rstrip("\\").casefold() if windows else os.path.normpath(path) if path else ""

@@ -1,0 +1,142 @@
+"""An environment's inputs as they are now, beside those it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from setlist.environment.configuration import configuration_files, describe_files, variables
+from setlist.environment.contents import Drift, compare, look
+from setlist.environment.creation import site_packages
+from setlist.environment.decide import changes_between
+from setlist.environment.requirements import Requirements, gather, read_pyproject
+from setlist.environment.resources import Resources, python_request
+from setlist.environment.state import Contents, State
+from setlist.errors import CreationFailed
+from setlist.files import digest, stat_signature
+from setlist.model import InputChange, Interpreter, SessionSpec
+from setlist.system import python_of
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All that a decision about an environment needs, and all that mending it needs.
+
+    ``problem`` says why what lies there can't be used as it is. ``watched`` and ``sources`` are the
+    signatures of what the inputs were read from, taken before it was read.
+    """
+
+    present: bool
+    problem: str | None
+    interpreter: Interpreter
+    requirements: Requirements
+    inputs: dict[str, str]
+    changes: tuple[InputChange, ...]
+    drift: Drift
+    contents: Contents
+    watched: dict[str, str | None]
+    variables: dict[str, str]
+    sources: str | None
+
+
+def evaluate(resources: Resources, session: SessionSpec, directory: Path, state: State | None) -> Evaluation:
+    """Read every input of a session's environment, and what became of the environment itself.
+
+    Raises:
+        SetlistError: an input can't be read, or there is no interpreter.
+    """
+    project, caller, spec = resources.project, resources.caller, session.environment
+    request = python_request(spec)
+    interpreter = _interpreter(resources, request, state)
+    # What is read may change while it is read: signatures taken both before and after must agree,
+    # or the file is recorded as never seen, so that the next run looks again.
+    settings = configuration_files(spec.installer, caller.environ, project.root)
+    before = _signatures(settings)
+    pyproject_before = stat_signature(project.root / "pyproject.toml")
+    pyproject = read_pyproject(project)
+    requirements = gather(project, session, pyproject, caller.environ)
+    settings_found = describe_files(settings)
+    watched: dict[str, str | None] = {str(path): stat_signature(path) for path in sorted(requirements.watched)}
+    if watched.get(str(pyproject.path)) != pyproject_before:
+        watched[str(pyproject.path)] = "changed while it was read"
+    watched |= before
+
+    inputs = {
+        "place": str(directory),
+        "python": request,
+        "interpreter": f"{interpreter.label} ({interpreter.executable})",
+        "interpreter's file": interpreter.signature,
+        "installer": spec.installer,
+        **requirements.inputs,
+    }
+    if spec.project is not None:
+        inputs["project"] = spec.project
+    special = {
+        "resolution": spec.resolution if spec.resolution != "highest" else None,
+        "exclude-newer": spec.exclude_newer,
+        "index-url": digest(spec.index_url)[:12] if spec.index_url else None,
+    }
+    inputs |= {name: value for name, value in special.items() if value is not None}
+    found_variables = variables(spec.installer, caller.environ)
+    inputs |= {f"variable {name}": value for name, value in found_variables.items()}
+    inputs |= {f"settings {project.relative(path)}": value for path, value in settings_found.items()}
+    if spec.installer == "uv" and (tool := pyproject.table("tool", "uv")):
+        inputs["tool.uv"] = digest(repr(sorted(tool.items(), key=lambda item: item[0])))
+    sources = None
+    if spec.project in ("wheel", "sdist"):
+        sources = resources.builds.signature()
+        inputs["project sources"] = resources.builds.sources()
+
+    present, problem = _soundness(directory, state)
+    contents = _contents(directory) if present and problem is None else Contents()
+    drift = compare(state.contents, contents) if state is not None and problem is None else Drift()
+    return Evaluation(
+        present=present,
+        problem=problem,
+        interpreter=interpreter,
+        requirements=requirements,
+        inputs=inputs,
+        changes=changes_between(state.inputs, inputs) if state is not None else (),
+        drift=drift,
+        contents=contents,
+        watched=watched,
+        variables=found_variables,
+        sources=sources,
+    )
+
+
+def _interpreter(resources: Resources, request: str, state: State | None) -> Interpreter:
+    # The one it was made with, as long as it is that one: another 3.11 that has come to be first on PATH is no
+    # reason to make everything anew
+    if (
+        state is not None
+        and state.inputs.get("python") == request
+        and resources.interpreters.still_valid(state.interpreter)
+    ):
+        return state.interpreter
+    return resources.interpreters.find(request)
+
+
+def _soundness(directory: Path, state: State | None) -> tuple[bool, str | None]:
+    if not directory.is_symlink() and not directory.exists():
+        return False, None
+    if not directory.is_dir():
+        return True, "a file stood in its place"
+    if state is None:
+        return True, "an earlier run was cut off while making it"
+    if not (directory / "pyvenv.cfg").is_file():
+        return True, "pyvenv.cfg is gone"
+    if not python_of(directory).exists():
+        return True, "its python is gone"
+    return True, None
+
+
+def _contents(directory: Path) -> Contents:
+    try:
+        return look(directory, site_packages(directory))
+    except (OSError, CreationFailed):
+        return Contents()
+
+
+def _signatures(paths: tuple[Path, ...]) -> dict[str, str | None]:
+    return {str(path): stat_signature(path) for path in paths}

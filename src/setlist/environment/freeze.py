@@ -1,0 +1,128 @@
+"""Frozen requirements: exactly what an environment holds, for another machine to hold the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from setlist import __version__
+from setlist.environment.contents import normalise
+from setlist.model import Interpreter, SessionSpec
+from setlist.project import Project
+
+NAME = "requirements.txt"
+
+_INSTALLERS_OWN = frozenset({"pip"})
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One installed distribution. ``url`` is where it came from if not from an index (PEP 610)."""
+
+    name: str
+    version: str
+    url: str | None = None
+    editable: bool = False
+    revision: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The local file or directory that it came from, if it did."""
+        if self.url is None or not self.url.startswith("file:"):
+            return None
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        return Path(url2pathname(urlsplit(self.url).path))
+
+
+def installed(site_packages: Sequence[Path]) -> tuple[Installed, ...]:
+    """What is installed, by the metadata of the distributions themselves, in the order of their names."""
+    from importlib.metadata import distributions
+
+    found: dict[str, Installed] = {}
+    for distribution in distributions(path=[str(path) for path in site_packages]):
+        name = distribution.metadata["Name"]
+        if not name:
+            continue  # a directory that only looks like one, left by an uninstall cut off
+        found[normalise(name)] = _with_origin(
+            Installed(name, distribution.version), distribution.read_text("direct_url.json")
+        )
+    return tuple(found[name] for name in sorted(found))
+
+
+def _with_origin(item: Installed, direct_url: str | None) -> Installed:
+    try:
+        data = json.loads(direct_url) if direct_url else None
+    except ValueError:
+        data = None
+    if not isinstance(data, dict) or "url" not in data:
+        return item
+    vcs = data.get("vcs_info")
+    if vcs:
+        return Installed(item.name, item.version, f"{vcs['vcs']}+{data['url']}", revision=vcs.get("commit_id"))
+    return Installed(item.name, item.version, data["url"], editable=bool(data.get("dir_info", {}).get("editable")))
+
+
+def frozen_text(
+    session: SessionSpec,
+    interpreter: Interpreter,
+    items: Sequence[Installed],
+    direct: Collection[str],
+    project: Project,
+) -> str:
+    """The frozen requirements of a session.
+
+    What was asked for and what that brought in stand apart. The project under test and other local
+    directories are named relative to the project's root, from where ``pip install -r`` is to be run if
+    there are any: they have no version that another machine could fetch.
+
+    Args:
+        session: whose environment it is.
+        interpreter: what it runs on.
+        items: what is installed.
+        direct: the normalised names that were asked for.
+        project: whose root local paths are relative to.
+    """
+    asked: list[str] = []
+    brought: list[str] = []
+    local: list[str] = []
+    for item in items:
+        if normalise(item.name) in _INSTALLERS_OWN and normalise(item.name) not in direct:
+            continue
+        if item.path is not None:
+            local.append(_local_line(item, item.path, project))
+            continue
+        line = f"{item.name}=={item.version}"
+        if item.url is not None:
+            line = f"{item.name} @ {item.url}" + (f"@{item.revision}" if item.revision else "")
+        (asked if normalise(item.name) in direct else brought).append(line)
+    lines = [
+        f"# {session.name}: frozen by setlist {__version__}",
+        f"# {interpreter.label} ({interpreter.implementation}), {sys.platform} {interpreter.machine}",
+        "# to make the same environment elsewhere, with this very Python: python -m venv DIR,",
+        "# DIR/bin/python -m pip install -r THIS-FILE" + (", from the project's root" if local else ""),
+    ]
+    for title, part in (("asked for", asked), ("brought in by these", brought), ("local", local)):
+        if part:
+            lines += ["", f"# {title}", *part]
+    return "\n".join(lines) + "\n"
+
+
+def _local_line(item: Installed, path: Path, project: Project) -> str:
+    note = f"  # {item.name} {item.version}"
+    if project.builds in path.parents:
+        # A wheel or sdist of the project under test: another machine builds it from its own checkout
+        return f".{note}, built as {'a wheel' if path.suffix == '.whl' else 'an sdist'}"
+    try:
+        relative = os.path.relpath(path, project.root)
+    except ValueError:  # another drive
+        relative = str(path)
+    relative = relative.replace(os.sep, "/")
+    if not relative.startswith("."):
+        relative = f"./{relative}"
+    return f"{'-e ' if item.editable else ''}{relative}{note}"

@@ -1,0 +1,358 @@
+"""The installers: resolve requirements to exact versions, and make an environment hold just these.
+
+An installer is two methods (:class:`Installer`). Neither decides anything: what to resolve, whether to, and
+what becomes of a failure is up to the caller.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
+from setlist.files import write_atomically
+from setlist.model import InstallerName, Interpreter, Resolution
+from setlist.process import run_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveRequest:
+    """What to resolve.
+
+    ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
+    directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
+    the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit.
+    """
+
+    lines: Sequence[str]
+    files: Sequence[Path]
+    constraints: Sequence[Path]
+    project_line: str | None
+    project_root: Path
+    interpreter: Interpreter
+    resolution: Resolution
+    exclude_newer: str | None
+    index_url: str | None
+    previous: str | None
+    options: bool
+    hashed: bool
+    scratch: Path
+
+
+class Installer(Protocol):
+    """What an installer can do. Both methods raise with the tool's own words as the detail."""
+
+    def resolve(self, request: ResolveRequest) -> str:
+        """Exact versions of everything, as requirement lines.
+
+        Raises:
+            ResolutionFailed: there is no answer, or a requirement can't be read.
+        """
+        ...
+
+    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+        """Make the environment of ``python`` hold exactly ``requirements``: add, change, remove.
+
+        ``reinstall`` are packages to install again though their version is right.
+
+        Raises:
+            SyncFailed: a package can't be fetched, built, or written.
+        """
+        ...
+
+    def install(self, python: Path, arguments: Sequence[str]) -> None:
+        """Install what the arguments say, as the tool's own ``install`` command would, removing nothing.
+
+        Raises:
+            SyncFailed: it can't be done.
+        """
+        ...
+
+    def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
+        """Build a ``wheel`` or an ``sdist`` of the project in ``source`` into ``output``.
+
+        Raises:
+            SyncFailed: the build failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstallerSettings:
+    """What an installer is run with: a clean ``environ``, ``cwd`` as the project's root."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    offline: bool
+    index_url: str | None = None
+    exclude_newer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uv:
+    """uv, from its wheel: resolver, downloader and exact sync in one binary."""
+
+    settings: InstallerSettings
+
+    def resolve(self, request: ResolveRequest) -> str:
+        source = request.scratch / "requirements.in"
+        output = request.scratch / "requirements.txt"
+        lines = [*request.lines, *([request.project_line] if request.project_line else [])]
+        write_atomically(source, "".join(f"{line}\n" for line in lines))
+        if request.previous is not None:
+            # uv takes the versions in an output file that is there as preferences
+            write_atomically(output, request.previous)
+        arguments = ["pip", "compile", "--no-header", "--no-annotate", "--quiet", "--no-strip-extras"]
+        arguments += ["--python", request.interpreter.executable, "--output-file", str(output)]
+        if request.resolution != "highest":
+            arguments += ["--resolution", request.resolution]
+        if request.options:
+            # An index named in a requirements file must be known when packages are fetched too
+            arguments += ["--emit-index-url", "--emit-find-links", "--emit-build-options"]
+        if request.hashed:
+            arguments.append("--generate-hashes")
+        for path in request.constraints:
+            arguments += ["--constraints", str(path)]
+        self._run(
+            [*arguments, str(source), *map(str, request.files)],
+            lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=_hint(words)),
+        )
+        return without_project(output.read_text(encoding="utf-8"), request.project_root)
+
+    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+        arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
+        for name in reinstall:
+            arguments += ["--reinstall-package", name]
+        if not self.settings.offline and self._succeeds([*arguments, "--offline"]):
+            # Everything was in uv's cache: nobody was asked, and it took a fraction of the time
+            return
+        self._run(
+            arguments, lambda words: SyncFailed("the packages can't be installed", detail=words, hint=_hint(words))
+        )
+
+    def install(self, python: Path, arguments: Sequence[str]) -> None:
+        self._run(
+            ["pip", "install", "--quiet", "--python", str(python), *arguments],
+            lambda words: SyncFailed("s.install failed", detail=words, hint=_hint(words)),
+        )
+
+    def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
+        self._run(
+            ["build", f"--{kind}", "--python", str(python), "--out-dir", str(output), str(source)],
+            lambda words: SyncFailed(f"the {kind} can't be built", detail=words),
+        )
+
+    def _succeeds(self, arguments: Sequence[str]) -> bool:
+        return self._start(arguments)[0] == 0
+
+    def _run(self, arguments: Sequence[str], failure: Callable[[str], PreparationError]) -> None:
+        code, words = self._start([*arguments, *(["--offline"] if self.settings.offline else [])])
+        if code != 0:
+            raise failure(words)
+
+    def _start(self, arguments: Sequence[str]) -> tuple[int, str]:
+        from uv import find_uv_bin
+
+        options: list[str] = []
+        if arguments[0] == "pip" and self.settings.index_url:
+            options += ["--default-index", self.settings.index_url]
+        if arguments[0] == "pip" and self.settings.exclude_newer:
+            options += ["--exclude-newer", self.settings.exclude_newer]
+        done = run_process(
+            [str(find_uv_bin()), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
+            env=self.settings.environ,
+            cwd=self.settings.cwd,
+            capture=True,
+        )
+        return done.code, _words(done.stderr, done.stdout if done.code else b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Pip:
+    """pip, for where uv doesn't go. Slower, and every environment holds a pip.
+
+    ``tool`` is a Python that has pip, used to resolve before the environment is touched.
+    """
+
+    settings: InstallerSettings
+    tool: Callable[[], Path]
+
+    def resolve(self, request: ResolveRequest) -> str:
+        if request.resolution != "highest" or request.exclude_newer:
+            raise ConfigurationError(
+                'pip can\'t resolve so: resolution and exclude-newer need installer = "uv"', key="installer"
+            )
+        source = request.scratch / "requirements.in"
+        lines = [*request.lines, *([request.project_line] if request.project_line else [])]
+        lines += [f"-r {path}" for path in request.files]
+        write_atomically(source, "".join(f"{line}\n" for line in lines))
+        constraints = [word for path in request.constraints for word in ("--constraint", str(path))]
+        if request.previous is not None:
+            # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
+            kept = request.scratch / "previous.txt"
+            write_atomically(kept, _still_fitting(request.previous, request.lines))
+            code, report, _ = self._report(source, [*constraints, "--constraint", str(kept)], request)
+            if code == 0:
+                return report
+        code, report, words = self._report(source, constraints, request)
+        if code != 0:
+            raise ResolutionFailed("the requirements can't be resolved", detail=words, hint=_hint(words))
+        return report
+
+    def _report(self, source: Path, options: Sequence[str], request: ResolveRequest) -> tuple[int, str, str]:
+        path = request.scratch / "report.json"
+        code, words = self._start(
+            self.tool(),
+            ["install", "--dry-run", "--ignore-installed", "--report", str(path), "-r", str(source), *options],
+        )
+        if code != 0:
+            return code, "", words
+        lines = [_pin(item) for item in json.loads(path.read_bytes())["install"]]
+        return 0, without_project("".join(f"{line}\n" for line in sorted(lines)), request.project_root), words
+
+    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+        def failure(words: str) -> SyncFailed:
+            return SyncFailed("the packages can't be installed", detail=words, hint=_hint(words))
+
+        code, words = self._start(python, ["list", "--format", "json", "--disable-pip-version-check"], quiet=False)
+        if code != 0:
+            raise failure(words)
+        wanted = pinned_names(requirements.read_text(encoding="utf-8"))
+        installed = {_plain(item["name"]) for item in json.loads(words)}
+        extraneous = sorted((installed - wanted - {"pip"}) | {_plain(name) for name in reinstall} & installed)
+        if extraneous:
+            self._check(python, ["uninstall", "--yes", *extraneous], failure)
+        if wanted:
+            self._check(python, ["install", "--no-deps", "-r", str(requirements)], failure)
+
+    def install(self, python: Path, arguments: Sequence[str]) -> None:
+        self._check(
+            python,
+            ["install", *arguments],
+            lambda words: SyncFailed("s.install failed", detail=words, hint=_hint(words)),
+        )
+
+    def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
+        # pip itself makes no sdists; uv builds both, by the project's own backend
+        Uv(self.settings).build(kind, source, output, python)
+
+    def _check(self, python: Path, arguments: Sequence[str], failure: Callable[[str], PreparationError]) -> None:
+        code, words = self._start(python, arguments)
+        if code != 0:
+            raise failure(words)
+
+    def _start(self, python: Path, arguments: Sequence[str], *, quiet: bool = True) -> tuple[int, str]:
+        options = ["--no-input", "--disable-pip-version-check", *(["--quiet"] if quiet else [])]
+        if arguments[0] == "install":
+            options += ["--no-index"] if self.settings.offline else []
+            options += ["--index-url", self.settings.index_url] if self.settings.index_url else []
+        done = run_process(
+            [str(python), "-m", "pip", *arguments, *options],
+            env={**self.settings.environ, "PIP_NO_COLOR": "1", "PIP_ROOT_USER_ACTION": "ignore"},
+            cwd=self.settings.cwd,
+            capture=True,
+        )
+        return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+
+
+def make_installer(name: InstallerName, settings: InstallerSettings, tool: Callable[[], Path]) -> Installer:
+    """The installer of that name. ``tool`` makes a Python with pip, where one is needed."""
+    return Uv(settings) if name == "uv" else Pip(settings, tool)
+
+
+def pinned_names(text: str) -> set[str]:
+    """The normalised names of what a resolution pins. Our editable lines name their project in a comment."""
+    return set(pins(text))
+
+
+def pins(text: str) -> dict[str, str]:
+    """What a resolution pins: normalised name to its version, or to its URL."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        bare = line.split(" ;")[0].strip().rstrip("\\").strip()
+        if match := re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(==|@)\s*(\S+)", bare):
+            found[_plain(match.group(1))] = match.group(3)
+        elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
+            found[_plain(match.group(2))] = match.group(1)
+    return found
+
+
+def without_project(text: str, root: Path) -> str:
+    """A resolution without the line (and its hashes) of the project under test itself."""
+    uri = root.as_uri()
+    spellings = {uri, uri.rstrip("/") + "/", str(root), "file://" + quote(str(root))}
+    kept: list[str] = []
+    dropping = False
+    for line in text.splitlines():
+        if not line.startswith((" ", "\t")):
+            target = re.sub(r"^(?:-e|--editable)\s+|^[\w.-]+(?:\[[^\]]*\])?\s*@\s*", "", line)
+            target = re.sub(r"\[[^\]]*\]", "", target.split(" ;")[0].split("#egg=")[0]).rstrip("\\").strip()
+            dropping = target in spellings or (target.startswith((".", "/")) and Path(target).resolve() == root)
+        if not dropping:
+            kept.append(line)
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _pin(item: dict[str, Any]) -> str:
+    """One entry of pip's installation report as a requirement line (PEP 610 for what comes by URL)."""
+    name, version = item["metadata"]["name"], item["metadata"]["version"]
+    origin = item["download_info"]
+    if not item.get("is_direct"):
+        return f"{name}=={version}"
+    if origin.get("dir_info", {}).get("editable"):
+        return f"-e {origin['url']}  # {name}"
+    if "vcs_info" in origin:
+        return f"{name} @ {origin['vcs_info']['vcs']}+{origin['url']}@{origin['vcs_info']['commit_id']}"
+    return f"{name} @ {origin['url']}"
+
+
+def _still_fitting(previous: str, lines: Sequence[str]) -> str:
+    """The earlier pins that what is asked for by name doesn't exclude."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    asked: dict[str, list[Requirement]] = {}
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue  # a path or an option
+        asked.setdefault(_plain(requirement.name), []).append(requirement)
+    kept = []
+    for line in previous.splitlines():
+        match = re.match(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", line)
+        if match and all(
+            wanted.url is None and wanted.specifier.contains(match.group(2), prereleases=True)
+            for wanted in asked.get(_plain(match.group(1)), ())
+        ):
+            kept.append(f"{match.group(1)}=={match.group(2)}\n")
+    return "".join(kept)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _words(*streams: bytes) -> str:
+    encoding = "utf-8" if sys.platform != "win32" else (sys.stdout.encoding or "utf-8")
+    return "\n".join(text for text in (stream.decode(encoding, "replace").strip() for stream in streams) if text)
+
+
+_NETWORK = re.compile(
+    r"failed to fetch|error sending request|dns error|connection (?:refused|reset)|timed out|network is unreachable|"
+    r"name resolution|connection error|newconnectionerror|connectivity is disabled",
+    re.IGNORECASE,
+)
+
+
+def _hint(words: str) -> str | None:
+    if "connectivity is disabled" in words:
+        return "without --offline the missing package would be fetched"
+    if _NETWORK.search(words):
+        return "no network? with --offline what is in the cache is used"
+    return None

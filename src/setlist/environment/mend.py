@@ -1,0 +1,256 @@
+"""Do what was decided: resolve, make, sync, freeze, record. In that order, so that what can fail without
+harm fails before anything is touched."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from setlist.environment.contents import compare, keep_caches_apart, look, normalise
+from setlist.environment.creation import create, site_packages, template
+from setlist.environment.decide import Decision
+from setlist.environment.evaluate import Evaluation
+from setlist.environment.freeze import NAME as FROZEN
+from setlist.environment.freeze import frozen_text, installed
+from setlist.environment.installers import Installer, InstallerSettings, ResolveRequest, make_installer
+from setlist.environment.resources import Resources
+from setlist.environment.state import Install, State, forget_state, read_state, spec_data, write_state
+from setlist.errors import SyncFailed
+from setlist.files import digest, remove_tree, write_atomically
+from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
+from setlist.system import python_of
+
+RESOLVED = "resolved.txt"
+"""What the environment was last synced to, kept in it: the resolution, and the project under test."""
+
+# Inputs that say what is wanted. The others (where it lies, which build of the project) don't change
+# what the requirements resolve to.
+_NOT_RESOLVED = frozenset({"place", "interpreter", "interpreter's file", "python", "project", "project sources"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done to an environment."""
+
+    action: EnvironmentAction
+    reasons: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+def installer_for(resources: Resources, session: SessionSpec, interpreter: Interpreter) -> Installer:
+    """The session's installer, with the session's index and the run's settings."""
+    spec = session.environment
+    settings = InstallerSettings(
+        environ=resources.environ,
+        cwd=resources.project.root,
+        offline=resources.offline,
+        index_url=spec.index_url,
+        exclude_newer=spec.exclude_newer,
+    )
+
+    def tool() -> Path:
+        return python_of(template(interpreter, cache_directory=resources.cache, seed_pip=True))
+
+    return make_installer(spec.installer, settings, tool)
+
+
+def mend(
+    resources: Resources,
+    session: SessionSpec,
+    directory: Path,
+    evaluation: Evaluation,
+    decision: Decision,
+    *,
+    upgrade: bool,
+) -> Outcome:
+    """Make the environment what its inputs say. The exclusive lock is held.
+
+    Raises:
+        PreparationError: it can't be done; where only the resolution failed nothing was touched.
+        OSError: the disk doesn't let us.
+    """
+    resources.project.prepare()
+    spec, interpreter = session.environment, evaluation.interpreter
+    installer = installer_for(resources, session, interpreter)
+    resolution = _resolve(resources, session, evaluation, installer, upgrade=upgrade)
+    wanted = resolution + _project_lines(resources, session, evaluation, installer)
+
+    old = read_state(directory)
+    anew = decision.work in ("create", "recreate", "repair")
+    before = {} if anew or old is None else versions_of(old)
+    again = () if anew else _reinstalled(resources, directory, evaluation)
+    if anew:
+        remove_tree(directory)
+        create(
+            directory,
+            interpreter,
+            cache_directory=resources.cache,
+            seed_pip=spec.installer == "pip",
+            prompt=session.name,
+        )
+    else:
+        forget_state(directory)
+    write_atomically(directory / RESOLVED, wanted)
+    try:
+        installer.sync(python_of(directory), directory / RESOLVED, again)
+    except SyncFailed:
+        # Installers fetch and build everything before they change anything: where nothing changed,
+        # the environment is what it was
+        if not anew and old is not None and not compare(old.contents, look(directory, site_packages(directory))):
+            write_state(directory, old)
+        raise
+    state = _finish(resources, session, directory, evaluation)
+    actions: dict[str, EnvironmentAction] = {
+        "create": "created",
+        "recreate": "recreated",
+        "repair": "repaired",
+        "sync": "synced",
+    }
+    return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), again))
+
+
+def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:
+    """The record with the present signatures, for an environment in which nothing changed.
+
+    Written by rename while others may read: both records say the same.
+    """
+    renewed = replace(
+        state,
+        interpreter=evaluation.interpreter,
+        watched=evaluation.watched,
+        variables=evaluation.variables,
+        sources=evaluation.sources,
+        contents=evaluation.contents,
+    )
+    with suppress(OSError):  # a read-only checkout: true all the same, only slower to find out
+        write_state(directory, renewed)
+    return renewed
+
+
+def _resolve(
+    resources: Resources, session: SessionSpec, evaluation: Evaluation, installer: Installer, *, upgrade: bool
+) -> str:
+    """What the requirements resolve to: as they once did, unless they changed or new versions are wanted."""
+    wanted, interpreter, spec = evaluation.requirements, evaluation.interpreter, session.environment
+    if not (wanted.lines or wanted.files or wanted.project_line):
+        return ""
+    relevant = sorted((name, value) for name, value in evaluation.inputs.items() if name not in _NOT_RESOLVED)
+    machine = (interpreter.implementation, interpreter.version, interpreter.free_threaded, interpreter.machine)
+    header = f"# resolved from {digest(repr((relevant, machine)))}\n"
+    path = resources.project.resolution(session.name)
+    try:
+        known = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        known = None
+    if known is not None and known.startswith(header) and not upgrade:
+        return known.partition("\n")[2]
+    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+        answer = installer.resolve(
+            ResolveRequest(
+                lines=wanted.lines,
+                files=wanted.files,
+                constraints=wanted.constraints,
+                project_line=wanted.project_line,
+                project_root=resources.project.root,
+                interpreter=interpreter,
+                resolution=spec.resolution,
+                exclude_newer=spec.exclude_newer,
+                index_url=spec.index_url,
+                previous=known.partition("\n")[2] if known is not None and not upgrade else None,
+                options=wanted.options,
+                hashed=wanted.hashed,
+                scratch=Path(scratch),
+            )
+        )
+    write_atomically(path, header + answer)
+    return answer
+
+
+def _project_lines(resources: Resources, session: SessionSpec, evaluation: Evaluation, installer: Installer) -> str:
+    """The project under test as requirement lines for the sync: its directory, or what was built of it."""
+    mode, root = session.environment.project, resources.project.root
+    if mode is None:
+        return ""
+    if mode == "editable":
+        # The name in the comment is for pip's sync, which has to know what the line stands for
+        return f"-e {root.as_uri()}  # {' '.join(evaluation.requirements.project_names)}\n"
+    artifact: Path = resources.builds.artifact(mode, evaluation.interpreter, installer)
+    name = artifact.name.partition("-")[0]
+    return f"{name} @ {artifact.as_uri()}\n"
+
+
+def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation) -> tuple[str, ...]:
+    """The packages that a sync must install again though their version is right."""
+    names = set(evaluation.drift.packages)
+    changed = [change.name for change in evaluation.changes if change.changed]
+    if {"project metadata", "project", "project sources"} & set(changed):
+        names |= set(evaluation.requirements.project_names)
+    local = {name.partition(" ")[2] for name in changed if name.startswith("local ")}
+    if local:
+        names |= {
+            normalise(item.name)
+            for item in installed(site_packages(directory))
+            if item.path is not None and resources.project.relative(item.path) in local
+        }
+    return tuple(sorted(names & evaluation.contents.packages.keys()))
+
+
+def record(
+    resources: Resources,
+    session: SessionSpec,
+    directory: Path,
+    state: State,
+    kept: tuple[Install, ...],
+    arguments: tuple[str, ...] | None,
+    inputs: dict[str, str],
+) -> State:
+    """Record a finished environment after imperative installs: those kept, and the new one, if there is one."""
+    contents = look(directory, site_packages(directory))
+    if arguments is not None:
+        packages = {name: version for name, (version, _) in contents.packages.items()}
+        kept = (*kept, Install(arguments, inputs, packages))
+    renewed = replace(state, contents=contents, installs=kept)
+    _record_frozen(resources, session, directory, renewed)
+    write_state(directory, renewed)
+    return renewed
+
+
+def versions_of(state: State) -> dict[str, str]:
+    """What an environment held when it was recorded: name to version."""
+    return {name: version for name, (version, _) in state.contents.packages.items()}
+
+
+def changes_of(before: dict[str, str], after: dict[str, str], reinstalled: tuple[str, ...] = ()) -> tuple[Change, ...]:
+    """The packages that moved."""
+    return tuple(
+        Change(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name) or (name in reinstalled and name in after)
+    )
+
+
+def _finish(resources: Resources, session: SessionSpec, directory: Path, evaluation: Evaluation) -> State:
+    sites = site_packages(directory)
+    keep_caches_apart(sites)
+    state = State(
+        directory=str(directory),
+        spec=spec_data(session.environment),
+        interpreter=evaluation.interpreter,
+        inputs=evaluation.inputs,
+        watched=evaluation.watched,
+        variables=evaluation.variables,
+        sources=evaluation.sources,
+        contents=look(directory, sites),
+        direct=tuple(sorted(evaluation.requirements.direct)),
+    )
+    _record_frozen(resources, session, directory, state)
+    write_state(directory, state)
+    return state
+
+
+def _record_frozen(resources: Resources, session: SessionSpec, directory: Path, state: State) -> None:
+    items = installed(site_packages(directory))
+    text = frozen_text(session, state.interpreter, items, state.direct, resources.project)
+    write_atomically(directory / FROZEN, text)

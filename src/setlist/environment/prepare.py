@@ -1,0 +1,247 @@
+"""Make a session's environment right, whatever state it is in, and hold it while it is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from setlist.environment import guard
+from setlist.environment.prepared import PreparedEnvironment
+from setlist.environment.resources import Resources, python_request
+from setlist.environment.state import State, read_state, spec_data
+from setlist.errors import InterpreterNotFound, PreparationError, SessionError, StorageError
+from setlist.files import stat_signature
+from setlist.model import InputChange, SessionSpec
+from setlist.project import Caller, Project
+from setlist.system import python_of
+
+if TYPE_CHECKING:
+    from setlist.environment.evaluate import Evaluation
+    from setlist.environment.mend import Outcome
+
+__all__ = ["Environments", "Explanation", "PreparedEnvironment"]
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an environment would be reused, or wouldn't.
+
+    ``inputs`` are all of them, changed ones first; ``notes`` say what else there is (drift, an unfinished
+    environment, an interpreter that isn't there).
+    """
+
+    state: Literal["none", "missing", "unfinished", "current", "stale"]
+    interpreter: str | None
+    inputs: tuple[InputChange, ...]
+    notes: tuple[str, ...]
+
+
+class Environments:
+    """The environments of one run, and what its sessions share: interpreters found, builds made.
+
+    Args:
+        project: whose environments they are.
+        caller: the world that setlist was called from.
+        offline: never ask the network.
+        notify: told, in one line each, what the person should know while waiting.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        caller: Caller,
+        *,
+        offline: bool = False,
+        notify: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._resources = Resources(project, caller, offline, notify or _nobody)
+
+    @contextmanager
+    def prepared(
+        self, session: SessionSpec, *, recreate: bool = False, upgrade: bool = False
+    ) -> Iterator[PreparedEnvironment]:
+        """The session's environment, right when this yields, and held unchanged until it is left.
+
+        Args:
+            session: whose environment.
+            recreate: make it anew in any case.
+            upgrade: resolve anew in any case, taking the newest versions.
+
+        Raises:
+            SessionError: it can't be made right; which subclass says why.
+            StorageError: the disk doesn't let us.
+        """
+        started = time.perf_counter()
+        if session.environment.backend == "none":
+            yield self._callers_own(session, started)
+            return
+        directory = self._resources.project.environment(session.name)
+        outcome: Outcome | None = None
+        with ExitStack() as hold:
+            for _ in range(ATTEMPTS):
+                hold.enter_context(
+                    guard.shared(self._resources.project, session.name, self._resources.waiting(session.name))
+                )
+                state = read_state(directory)
+                asked = outcome is None and (recreate or upgrade)
+                if not asked and state is not None and self._untouched(session, directory, state):
+                    break
+                if not asked and (refreshed := self._refreshed(session, directory, state)) is not None:
+                    state = refreshed
+                    break
+                hold.close()
+                with guard.exclusive(self._resources.project, session.name, self._resources.waiting(session.name)):
+                    outcome = self._mended(session, outcome, recreate=recreate, upgrade=upgrade)
+            else:
+                raise PreparationError(
+                    "the environment changes as fast as it is mended",
+                    hint="does something else write into it, or into the files that it is made from?",
+                )
+            assert state is not None
+            duration = time.perf_counter() - started
+            yield PreparedEnvironment(self._resources, session, directory, state.interpreter, outcome, duration, hold)
+
+    def explain(self, session: SessionSpec) -> Explanation:
+        """Each input of the session's environment, then and now. Changes nothing.
+
+        Raises:
+            SetlistError: the inputs can't be read.
+        """
+        if session.environment.backend == "none":
+            return Explanation("none", None, (), ("no environment of its own: it runs in the caller's",))
+        directory = self._resources.project.environment(session.name)
+        from setlist.environment.decide import changes_between, decide
+        from setlist.environment.evaluate import evaluate
+
+        with guard.shared(self._resources.project, session.name, self._resources.waiting(session.name)):
+            state = read_state(directory)
+            try:
+                evaluation = evaluate(self._resources, session, directory, state)
+            except InterpreterNotFound as error:
+                old = state.interpreter.label if state else None
+                return Explanation("stale" if state else "missing", old, (), (error.message,))
+        decision = decide(
+            present=evaluation.present,
+            problem=evaluation.problem,
+            changes=evaluation.changes,
+            drift=evaluation.drift,
+            recreate=False,
+            upgrade=False,
+        )
+        inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
+        notes = [reason for reason in decision.reasons if reason not in _told(evaluation)]
+        kinds: dict[str, Literal["missing", "unfinished", "current", "stale"]] = {
+            "create": "missing",
+            "repair": "unfinished" if state is None else "stale",
+            "refresh": "current",
+            "nothing": "current",
+        }
+        return Explanation(kinds.get(decision.work, "stale"), evaluation.interpreter.label, inputs, tuple(notes))
+
+    def frozen(self, session: SessionSpec) -> str:
+        """The frozen requirements of the session's environment, as they were written when it was last synced.
+
+        Raises:
+            SessionError: there is no finished environment.
+        """
+        directory = self._resources.project.environment(session.name)
+        if session.environment.backend == "none":
+            raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
+        with guard.shared(self._resources.project, session.name, self._resources.waiting(session.name)):
+            if read_state(directory) is None:
+                raise SessionError(f"{session.name} has no finished environment", hint=f"'run {session.name}' makes it")
+            try:
+                return (directory / "requirements.txt").read_text(encoding="utf-8")
+            except OSError as error:
+                raise SessionError(
+                    f"{session.name}: its frozen requirements can't be read: {error.strerror or error}",
+                    hint=f"'run -r {session.name}' makes its environment anew",
+                ) from error
+
+    def _untouched(self, session: SessionSpec, directory: Path, state: State) -> bool:
+        """The warm check: a handful of stat calls, nothing parsed, hashed, imported or asked."""
+        from setlist.environment.configuration import variables
+        from setlist.environment.contents import drifted
+
+        spec = session.environment
+        return (
+            state.directory == str(directory)
+            and state.spec == spec_data(spec)
+            and state.inputs.get("python") == python_request(spec)
+            and self._resources.interpreters.still_valid(state.interpreter)
+            and python_of(directory).exists()
+            and all(stat_signature(path) == signature for path, signature in state.watched.items())
+            and state.variables == variables(spec.installer, self._resources.caller.environ)
+            and not drifted(directory, state.contents)
+            and (spec.project in (None, "editable") or state.sources == self._resources.builds.signature())
+        )
+
+    def _refreshed(self, session: SessionSpec, directory: Path, state: State | None) -> State | None:
+        """The record brought up to date, where files were touched and nothing changed; else None."""
+        if state is None:
+            return None
+        from setlist.environment.decide import decide
+        from setlist.environment.evaluate import evaluate
+        from setlist.environment.mend import refresh
+
+        evaluation = evaluate(self._resources, session, directory, state)
+        decision = decide(
+            present=evaluation.present,
+            problem=evaluation.problem,
+            changes=evaluation.changes,
+            drift=evaluation.drift,
+            recreate=False,
+            upgrade=False,
+        )
+        return refresh(directory, state, evaluation) if decision.work == "refresh" else None
+
+    def _mended(
+        self, session: SessionSpec, earlier: Outcome | None, *, recreate: bool, upgrade: bool
+    ) -> Outcome | None:
+        from setlist.environment.decide import decide
+        from setlist.environment.evaluate import evaluate
+        from setlist.environment.mend import mend
+
+        directory = self._resources.project.environment(session.name)
+        try:
+            evaluation = evaluate(self._resources, session, directory, read_state(directory))
+            decision = decide(
+                present=evaluation.present,
+                problem=evaluation.problem,
+                changes=evaluation.changes,
+                drift=evaluation.drift,
+                recreate=recreate and earlier is None,
+                upgrade=upgrade and earlier is None,
+            )
+            if decision.work == "refresh":
+                return earlier  # another run has mended it while we waited
+            return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade)
+        except OSError as error:
+            place = getattr(error, "filename", None) or directory
+            raise StorageError(
+                f"{session.name}: can't write its environment: {self._resources.project.relative(place)}: "
+                f"{error.strerror or error}",
+                hint="is the disk full, or the directory not yours? 'setlist doctor' looks",
+            ) from error
+
+    def _callers_own(self, session: SessionSpec, started: float) -> PreparedEnvironment:
+        interpreter = self._resources.interpreters.find(session.environment.python)
+        return PreparedEnvironment(
+            self._resources, session, None, interpreter, None, time.perf_counter() - started, ExitStack()
+        )
+
+
+def _nobody(session: str, text: str) -> None:
+    """Nobody is told."""
+
+
+def _told(evaluation: Evaluation) -> set[str]:
+    from setlist.environment.decide import describe
+
+    return {describe(change) for change in evaluation.changes if change.changed}

@@ -1,0 +1,330 @@
+"""What a session asks to be installed, read from where it is written down.
+
+The declared requirements, the groups (PEP 735), the requirement and constraint files with all that they
+include, and the project's own metadata become one list for the resolver, and the inputs that an
+environment is a function of.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist.errors import ConfigurationError
+from setlist.files import digest
+from setlist.project import Project
+
+if TYPE_CHECKING:
+    from setlist.model import SessionSpec
+
+_INCLUDE = re.compile(
+    r"^\s*(?:-r|-c|--requirements?|--constraints?)(?:\s+|=|(?=[^\s=-]))[\"']?([^\"'#]+?)[\"']?\s*(?:\s#.*)?$"
+)
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_OPTION = re.compile(r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--index|--default-index)\b")
+_NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@#\s\\])")
+_LOCAL = re.compile(
+    r"^(?:-e\s+|--editable[\s=]+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])"
+)
+
+
+@dataclass(slots=True)
+class Requirements:
+    """All that a session asks for.
+
+    ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
+    reads itself, ``project_line`` the project under test as a local directory, if it is asked for.
+    ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
+    says that a file names an index, ``hashed`` that one holds hashes. ``direct`` are the normalised names of
+    what is asked for by name, ``project_names`` the project's own, as far as it is known without a build.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    constraints: list[Path] = field(default_factory=list)
+    project_line: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    watched: set[Path] = field(default_factory=set)
+    options: bool = False
+    hashed: bool = False
+    direct: set[str] = field(default_factory=set)
+    project_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pyproject:
+    """The project's pyproject.toml as data, empty where there is none."""
+
+    path: Path
+    data: Mapping[str, Any]
+
+    def table(self, *keys: str) -> Mapping[str, Any]:
+        """The table at a dotted path, empty where it isn't there or isn't a table."""
+        value: Any = self.data
+        for key in keys:
+            value = value.get(key, {}) if isinstance(value, Mapping) else {}
+        return value if isinstance(value, Mapping) else {}
+
+
+def read_pyproject(project: Project) -> Pyproject:
+    """The project's pyproject.toml.
+
+    Raises:
+        ConfigurationError: it can't be read, or isn't TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    path = project.root / "pyproject.toml"
+    try:
+        return Pyproject(path, tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Pyproject(path, {})
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(str(error), file=project.relative(path)) from error
+
+
+def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
+    """Read everything that a session asks for.
+
+    Raises:
+        ConfigurationError: a group, an extra or a file that isn't there, a malformed requirement.
+    """
+    spec = session.environment
+    found = Requirements(watched={pyproject.path})
+    for line in spec.deps:
+        found.lines.append(_absolute(line, project.root))
+        _note_name(found, line)
+        _watch_local(found, found.lines[-1], project)
+    if spec.deps:
+        found.inputs["deps"] = ", ".join(spec.deps)
+    for group in spec.groups:
+        lines = resolve_group(group, pyproject, project, session)
+        found.lines += lines
+        for line in lines:
+            _note_name(found, line)
+        found.inputs[f"group {group}"] = ", ".join(lines)
+    for kind, names, files in (
+        ("requirements", spec.requirements, found.files),
+        ("constraints", spec.constraints, found.constraints),
+    ):
+        for name in names:
+            path = Path(os.path.normpath(project.root / name))
+            files.append(path)
+            wanted = kind == "requirements"
+            _read_file(found, path, project, environ, asked=(kind, session), asked_for=wanted, seen=set())
+    if spec.extras and spec.project is None:
+        raise ConfigurationError(
+            "extras are the project's, and the project isn't installed here",
+            file=session.origin.file,
+            line=session.origin.line,
+            key=f"{session.family}.extras",
+            hint='say how with project = "editable", "wheel" or "sdist"',
+        )
+    if spec.project is not None:
+        from setlist.environment.metadata import describe_project
+
+        description = describe_project(project, session, pyproject)
+        found.inputs["project metadata"] = description.digest
+        found.watched |= description.files
+        if description.name is not None:
+            found.project_names = (normalised_name(description.name),)
+            found.direct |= set(found.project_names)
+        extras = f"[{','.join(spec.extras)}]" if spec.extras else ""
+        if extras:
+            found.inputs["extras"] = ", ".join(spec.extras)
+        # The directory serves to resolve in every mode: a wheel of it says the same of its requirements
+        found.project_line = (
+            f"-e {project.root.as_uri()}{extras}"
+            if description.name is None or spec.project == "editable"
+            else f"{description.name}{extras} @ {project.root.as_uri()}"
+        )
+    return found
+
+
+def resolve_group(group: str, pyproject: Pyproject, project: Project, session: SessionSpec) -> list[str]:
+    """The requirements of a dependency group, its includes followed (PEP 735).
+
+    Raises:
+        ConfigurationError: there is no such group, or it is malformed.
+    """
+    from packaging.dependency_groups import resolve_dependency_groups
+    from packaging.errors import ExceptionGroup
+
+    groups = pyproject.table("dependency-groups")
+    if normalised_name(group) not in {normalised_name(name) for name in groups}:
+        from setlist.errors import nearest
+
+        near = nearest(group, groups)
+        raise ConfigurationError(
+            f"there is no dependency group {group!r} in {project.relative(pyproject.path)}",
+            file=session.origin.file,
+            line=session.origin.line,
+            key=f"{session.family}.groups",
+            hint=f"did you mean {near!r}?" if near else "groups are tables of [dependency-groups] (PEP 735)",
+        )
+    try:
+        return list(resolve_dependency_groups(dict(groups), group))
+    except ExceptionGroup as errors:
+        raise ConfigurationError(
+            f"dependency group {group!r} is malformed",
+            file=project.relative(pyproject.path),
+            key=f"dependency-groups.{group}",
+            detail="\n".join(str(error) for error in errors.exceptions),
+        ) from errors
+
+
+def normalised_name(name: str) -> str:
+    """A group's or extra's name in its normal form (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
+    """The digests of a requirements file and of every file that it includes.
+
+    Raises:
+        OSError: one of them can't be read.
+    """
+    found: dict[Path, str] = {}
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current in found:
+            continue
+        text = current.read_text(encoding="utf-8", errors="replace")
+        found[current] = digest(text + "".join(f"\0{name}={environ.get(name)}" for name in _VARIABLE.findall(text)))
+        waiting += _includes(text, current)
+    return found
+
+
+def _read_file(
+    found: Requirements,
+    path: Path,
+    project: Project,
+    environ: Mapping[str, str],
+    *,
+    asked: tuple[str, SessionSpec] | None = None,
+    by: tuple[Path, int] | None = None,
+    asked_for: bool,
+    seen: set[Path],
+) -> None:
+    if path in seen:
+        return
+    seen.add(path)
+    found.watched.add(path)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
+        if by is not None:
+            raise ConfigurationError(
+                f"{project.relative(path)}: {reason}", file=project.relative(by[0]), line=by[1]
+            ) from error
+        assert asked is not None
+        kind, session = asked
+        raise ConfigurationError(
+            f"{project.relative(path)}: {reason}",
+            file=session.origin.file,
+            line=session.origin.line,
+            key=f"{session.family}.{kind}",
+            hint="paths are relative to the project's root",
+        ) from error
+    # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
+    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(_VARIABLE.findall(text))))
+    found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
+    found.hashed = found.hashed or "--hash=" in text
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _OPTION.match(line):
+            found.options = True
+            continue
+        if match := _INCLUDE.match(line):
+            target = match.group(1).strip()
+            if "://" not in target and "$" not in target:
+                wanted = asked_for and not line.lstrip().startswith(("-c", "--c"))
+                _read_file(
+                    found, _beside(path, target), project, environ, by=(path, number), asked_for=wanted, seen=seen
+                )
+            continue
+        if asked_for and not line.lstrip().startswith(("#", "-")):
+            _note_name(found, line)
+        if _LOCAL.match(line.strip()):
+            _watch_local(found, _absolute(line.split(" #")[0].strip(), path.parent), project)
+
+
+def _beside(path: Path, target: str) -> Path:
+    # Normalised, or files that include each other in a circle get ever longer paths
+    return Path(os.path.normpath(path.parent / target))
+
+
+def _note_name(found: Requirements, line: str) -> None:
+    if match := _NAME.match(line):
+        found.direct.add(normalised_name(match.group(1)))
+
+
+def _includes(text: str, path: Path) -> list[Path]:
+    targets = (match.group(1).strip() for match in map(_INCLUDE.match, text.splitlines()) if match)
+    return [_beside(path, target) for target in targets if "://" not in target and "$" not in target]
+
+
+def _absolute(line: str, base: Path) -> str:
+    """A local requirement with an absolute path; any other unchanged.
+
+    Relative paths in a definition mean the project's root, whatever file the resolver reads them from.
+    """
+    match = _LOCAL.match(line)
+    if match is None or match.group(1) == "file:" or "://" in line:
+        return line
+    start = match.start(1)
+    path, bracket, rest = line[start:].partition("[")
+    resolved = (base / Path(path.strip()).expanduser()).resolve()
+    prefix = line[:start]
+    target = resolved.as_uri() if "@" in prefix or prefix.startswith(("-e", "--editable")) else str(resolved)
+    return f"{prefix}{target}{bracket}{rest}"
+
+
+def _watch_local(found: Requirements, line: str, project: Project) -> None:
+    """Make what a local requirement points at an input: its metadata, or all of it where it is copied."""
+    path = local_path(line)
+    if path is None:
+        return
+    name = f"local {project.relative(path)}"
+    if path.is_dir():
+        from setlist.environment.sources import digest_sources
+
+        if line.startswith(("-e", "--editable")):
+            metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
+            found.watched.update(metadata)
+            found.inputs[name] = digest("".join(_content(file) for file in metadata))
+        else:
+            found.inputs[name] = digest_sources(path)
+    else:
+        found.watched.add(path)
+        found.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
+
+
+def local_path(line: str) -> Path | None:
+    """The file or directory that a local requirement points at, None for any other requirement."""
+    match = _LOCAL.match(line)
+    if match is None:
+        return None
+    target = line[match.start(1) :].partition("[")[0].partition(" ;")[0].partition("#")[0].strip()
+    if not target.startswith("file:"):
+        return Path(target).expanduser()
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    return Path(url2pathname(urlsplit(target).path))
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,60 @@
+"""The sources of a project as one digest: has anything that could go into a build changed?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# What no build reads and what changes all the time. Anything else counts: a needless build is better
+# than a stale one.
+_IGNORED = frozenset(
+    {
+        ".git", ".hg", ".svn", ".setlist", ".tox", ".nox", ".venv", "venv", "__pycache__", "node_modules",
+        ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", ".idea", ".vscode",
+    }
+)  # fmt: skip
+_IGNORED_AT_TOP = frozenset({"build", "dist", "htmlcov"})  # deeper down these are names of packages
+
+
+def sign_sources(root: Path) -> str:
+    """The stat signatures of all sources as one digest: no file is read."""
+    from hashlib import sha256
+
+    whole = sha256()
+    for entry in _walk(root):
+        status = entry.stat()
+        whole.update(f"{entry.path}\0{status.st_size}:{status.st_mtime_ns}:{status.st_ino}\n".encode(errors="replace"))
+    return whole.hexdigest()[:32]
+
+
+def digest_sources(root: Path) -> str:
+    """The contents of all sources as one digest."""
+    from hashlib import sha256
+
+    whole = sha256()
+    for entry in _walk(root):
+        whole.update(os.path.relpath(entry.path, root).encode(errors="replace") + b"\0")
+        # Executable bits travel into wheels and sdists
+        whole.update(b"x" if entry.stat().st_mode & 0o100 else b"-")
+        with open(entry.path, "rb") as stream:
+            while block := stream.read(1 << 20):
+                whole.update(block)
+        whole.update(b"\0")
+    return whole.hexdigest()[:32]
+
+
+def _walk(directory: Path | str, *, top: bool = True) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(directory) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    for entry in entries:
+        if top and entry.name in _IGNORED_AT_TOP:
+            continue
+        if entry.name in _IGNORED or entry.name.endswith((".egg-info", ".pyc")) or entry.name.startswith(".coverage"):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            # A virtual environment of whatever name is no source
+            if not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+                yield from _walk(entry.path, top=False)
+        elif entry.is_file():
+            yield entry

@@ -1,0 +1,118 @@
+"""What an environment was made from, as it was recorded when it was finished.
+
+The record is removed before an environment is touched and written last, by rename: an environment
+without one is unfinished, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from setlist.files import write_atomically
+from setlist.model import EnvironmentSpec, Interpreter
+
+FORMAT = 1
+NAME = "state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """One ``s.install`` of a session's function: its arguments, what their files held, what came of it.
+
+    ``packages`` is everything that the environment held afterwards, name to version.
+    """
+
+    arguments: tuple[str, ...]
+    inputs: dict[str, str]
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a finished environment holds, so that drift is noticed.
+
+    ``packages`` maps a normalised name to ``[version, stamp]``; ``entries`` maps a directory (relative
+    to the environment) to the names in it; ``directories`` maps it to its stat signature, by which
+    an untouched one is told without listing it.
+    """
+
+    packages: dict[str, tuple[str, str]] = field(default_factory=dict)
+    entries: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    directories: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A finished environment's record.
+
+    ``spec`` is the session's EnvironmentSpec as JSON data; ``inputs`` maps an input's name to its
+    value; ``watched`` maps each file that was read for them to its stat signature (None: it
+    wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
+    ``sources`` is the signature of the project's sources where a build of them is installed.
+    """
+
+    directory: str
+    spec: list[Any]
+    interpreter: Interpreter
+    inputs: dict[str, str]
+    watched: dict[str, str | None]
+    variables: dict[str, str]
+    sources: str | None
+    contents: Contents
+    direct: tuple[str, ...]
+    installs: tuple[Install, ...] = ()
+
+
+def read_state(directory: Path) -> State | None:
+    """The record of a finished environment; None where there is none, or it can't be understood."""
+    try:
+        data = json.loads((directory / NAME).read_bytes())
+        if data["format"] != FORMAT:
+            return None
+        return State(
+            directory=data["directory"],
+            spec=data["spec"],
+            interpreter=Interpreter(**data["interpreter"]),
+            inputs=dict(data["inputs"]),
+            watched=dict(data["watched"]),
+            variables=dict(data["variables"]),
+            sources=data["sources"],
+            contents=Contents(
+                {name: (version, stamp) for name, (version, stamp) in data["contents"]["packages"].items()},
+                {name: tuple(entries) for name, entries in data["contents"]["entries"].items()},
+                dict(data["contents"]["directories"]),
+            ),
+            direct=tuple(data["direct"]),
+            installs=tuple(
+                Install(tuple(item["arguments"]), dict(item["inputs"]), dict(item["packages"]))
+                for item in data["installs"]
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # Truncated, edited, of another format: all the same to us, the environment is made again
+        return None
+
+
+def write_state(directory: Path, state: State) -> None:
+    """Record that the environment is finished.
+
+    Raises:
+        OSError: it can't be written; there is no record then.
+    """
+    from dataclasses import asdict
+
+    write_atomically(directory / NAME, json.dumps({"format": FORMAT, **asdict(state)}, separators=(",", ":")))
+
+
+def forget_state(directory: Path) -> None:
+    """Declare the environment unfinished, before it is touched."""
+    (directory / NAME).unlink(missing_ok=True)
+
+
+def spec_data(spec: EnvironmentSpec) -> list[Any]:
+    """An environment's spec as JSON data, to be compared with the recorded one."""
+    values = (getattr(spec, name) for name in EnvironmentSpec.__dataclass_fields__)
+    return [list(value) if isinstance(value, tuple) else value for value in values]

@@ -1,0 +1,167 @@
+"""What a template of an environment consists of, and how it is laid out under another path and prompt."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from setlist.files import remove_tree, write_atomically
+from setlist.system import python_of
+
+FORMAT = 1
+"""Of the record, and of what is in a template: part of every template's key."""
+
+_RECORD = "template.json"
+
+
+class Damaged(Exception):
+    """A template lacks something that it had when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template, as recorded when it was made. Its parts are relative to ``environment``, with ``/``.
+
+    ``path`` and ``prompt`` are what its files say; ``token`` is in both and occurs nowhere else. The
+    ``rewritten`` files mention them. ``relocatable`` is False where a binary does: a program on Windows
+    that starts a script has the path of its interpreter in it.
+    """
+
+    place: Path
+    path: str
+    prompt: str
+    token: str
+    relocatable: bool
+    directories: tuple[str, ...]
+    files: tuple[str, ...]
+    programs: tuple[str, ...]
+    rewritten: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+
+    @property
+    def environment(self) -> Path:
+        return self.place / "environment"
+
+    def discard(self) -> None:
+        """Remove it, so that the next one who asks makes it anew."""
+        try:
+            remove_tree(self.place)
+        except OSError:
+            return
+
+
+def record_template(place: Path, token: str) -> None:
+    """Write down what the environment in ``place/environment`` consists of.
+
+    Raises:
+        OSError: it can't be read, or the record not be written.
+    """
+    environment = place / "environment"
+    parts: dict[str, list[object]] = {name: [] for name in ("directories", "files", "programs", "rewritten", "links")}
+    relocatable = True
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(environment / folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                parts["links"].append((name, os.readlink(entry.path)))
+            elif entry.is_dir():
+                # compiled files have the path of their source in them, and Python makes them again
+                if entry.name != "__pycache__":
+                    parts["directories"].append(name)
+                    pending.append(name)
+            else:
+                content = Path(entry.path).read_bytes()
+                parts["files"].append(name)
+                if os.access(entry.path, os.X_OK):
+                    parts["programs"].append(name)
+                if token.encode() in content:
+                    parts["rewritten"].append(name)
+                    relocatable = relocatable and b"\0" not in content
+    relocatable = relocatable and not any(token in str(target) for _, target in _links(parts["links"]))
+    record = {"path": str(environment), "prompt": token, "token": token, "relocatable": relocatable, **parts}
+    write_atomically(place / _RECORD, json.dumps({"format": FORMAT, **record}))
+
+
+def read_template(place: Path) -> Template | None:
+    """The template in a directory; None where there is none, or one that can't be used any more."""
+    try:
+        record = json.loads((place / _RECORD).read_bytes())
+        found = Template(
+            place=place,
+            path=str(record["path"]),
+            prompt=str(record["prompt"]),
+            token=str(record["token"]),
+            relocatable=bool(record["relocatable"]),
+            directories=tuple(map(str, record["directories"])),
+            files=tuple(map(str, record["files"])),
+            programs=tuple(map(str, record["programs"])),
+            rewritten=tuple(map(str, record["rewritten"])),
+            links=_links(record["links"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # through the link: an interpreter that is gone takes its template with it
+    return found if python_of(found.environment).exists() else None
+
+
+def _links(listed: list[object]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(pair[0]), str(pair[1])) for pair in listed if isinstance(pair, list | tuple))
+
+
+def lay_out(template: Template, path: str, prompt: str) -> None:
+    """Make an environment from a template.
+
+    Raises:
+        Damaged: something of the template is missing, or mentions its own path in a way that we don't
+            know. Nothing is written then.
+        OSError: something can't be written.
+    """
+    contents: list[tuple[str, bytes]] = []
+    rewritten = frozenset(template.rewritten)
+    try:
+        for name in template.files:
+            content = (template.environment / name).read_bytes()
+            if name in rewritten:
+                content = rewrite(content, template.path, path, template.prompt, prompt)
+                if template.token.encode() in content:
+                    raise Damaged(name)
+            contents.append((name, content))
+    except OSError as error:
+        raise Damaged(str(error)) from error
+    os.mkdir(path)
+    for name in template.directories:
+        os.mkdir(os.path.join(path, name))
+    programs = frozenset(template.programs)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    for name, content in contents:
+        descriptor = os.open(os.path.join(path, name), flags, 0o777 if name in programs else 0o666)
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+    for name, target in template.links:
+        os.symlink(target, os.path.join(path, name))
+
+
+def rewrite(content: bytes, old_path: str, new_path: str, old_prompt: str, new_prompt: str) -> bytes:
+    """A file of an environment, as it would have been written at another path and with another prompt.
+
+    Both paths and prompts must be such that all shells quote them alike. What is left to know is how
+    backslashes are written: as they are (batch, PowerShell, nushell, sh in quotes), doubled (xonsh, Python, older
+    fish scripts), or outside the quotes (fish, csh).
+    """
+    for spell in (_spelled_outside_quotes, _spelled_doubled, str):
+        content = content.replace(spell(old_path).encode(), spell(new_path).encode())
+    return content.replace(old_prompt.encode(), new_prompt.encode())
+
+
+def _spelled_outside_quotes(path: str) -> str:
+    return path.replace("\\", "'\\\\'")
+
+
+def _spelled_doubled(path: str) -> str:
+    return path.replace("\\", "\\\\")

@@ -1,0 +1,212 @@
+"""Which signals have reached us, and who is told.
+
+A handler does next to nothing: it records the signal. Who waits for a process (:mod:`setlist.process`)
+is woken by a byte that the interpreter's own C handler writes to a pipe (``signal.set_wakeup_fd``),
+so that no signal is lost between looking and waiting, and nobody polls. Everybody else sees it at
+the next :func:`checkpoint`, or at once inside :func:`interruptible`.
+
+A recorded signal stays recorded: once interrupted, a run starts nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SAME_KEYPRESS = 0.2
+"""Seconds within which the same signal again is the same wish: wrappers forward what the terminal has
+already sent to the whole group."""
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop. When it comes out of a process's run, that process is gone.
+
+    Not an ``Exception``, as ``KeyboardInterrupt`` isn't: nobody catches it by accident.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """What shells make of it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
+        return 128 + self.signum
+
+    def __str__(self) -> str:
+        try:
+            return signal.Signals(self.signum).name
+        except ValueError:
+            return f"signal {self.signum}"
+
+
+class WakeChannel:
+    """A pipe that a selector can wait on: a socket on Windows, where nothing else can be selected."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            import socket
+
+            self._ends = socket.socketpair()
+            for end in self._ends:
+                end.setblocking(False)
+            self.reader = self._ends[0].fileno()
+            self.writer = self._ends[1].fileno()
+        else:
+            self.reader, self.writer = os.pipe()
+            os.set_blocking(self.reader, False)
+            os.set_blocking(self.writer, False)
+
+    def wake(self) -> None:
+        """Make the reader readable. Safe from any thread."""
+        try:
+            if sys.platform == "win32":
+                self._ends[1].send(b"\0")
+            else:
+                os.write(self.writer, b"\0")
+        except OSError:  # full is as good as written; closed: nobody waits any more
+            pass
+
+    def drain(self) -> None:
+        """Take out what was written."""
+        try:
+            if sys.platform == "win32":
+                self._ends[0].recv(512)
+            else:
+                os.read(self.reader, 512)
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        if sys.platform == "win32":
+            for end in self._ends:
+                end.close()
+        else:
+            os.close(self.reader)
+            os.close(self.writer)
+
+
+class Signals:
+    """The signals that have come since the handlers were installed."""
+
+    def __init__(self) -> None:
+        self.channel = WakeChannel()
+        self.thread = threading.get_ident()
+        self.first: int | None = None
+        self.count = 0
+        """How many wishes to stop there were; an echo of the same keypress isn't another."""
+        self._last = (0, 0.0)
+        self._guarded = False
+        self._interruptible = False
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """The handler itself."""
+        now = time.monotonic()
+        number, when = self._last
+        if number == signum and now - when < SAME_KEYPRESS:
+            return
+        self._last = (signum, now)
+        self.count += 1
+        if self.first is None:
+            self.first = signum
+        # A second one where nobody waits: whoever asks twice wants out of whatever we are doing.
+        if not self._guarded and (self._interruptible or self.count > 1):
+            raise Interrupted(self.first)
+
+    def check(self) -> None:
+        """Raise :class:`Interrupted` if a signal has come."""
+        if self.first is not None:
+            raise Interrupted(self.first)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """While inside, handlers only record: somebody waits on the channel, and has a child to end."""
+        before, self._guarded = self._guarded, True
+        try:
+            yield
+        finally:
+            self._guarded = before
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While inside, a signal raises at once, except where guarded."""
+        before, self._interruptible = self._interruptible, True
+        try:
+            self.check()
+            yield
+        finally:
+            self._interruptible = before
+
+
+class _Holder:
+    """The one thing of this program that is global, since signal handlers are the process's own."""
+
+    current: Signals | None = None
+
+
+_HOLDER = _Holder()
+
+
+def signals_here() -> Signals | None:
+    """The signals of this thread: None where nobody handles them, and in any but the main thread."""
+    current = _HOLDER.current
+    return current if current is not None and current.thread == threading.get_ident() else None
+
+
+def checkpoint() -> None:
+    """A place where stopping is fine: raises :class:`Interrupted` if a signal has come."""
+    current = signals_here()
+    if current is not None:
+        current.check()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Around code that may take long and isn't ours (a session's function): a signal raises in it at once."""
+    current = signals_here()
+    if current is None:
+        yield
+    else:
+        with current.interruptible():
+            yield
+
+
+def _handled() -> tuple[signal.Signals, ...]:
+    if sys.platform == "win32":
+        return (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+    return (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def handling_signals() -> Iterator[None]:
+    """Record SIGINT, SIGTERM and SIGHUP (SIGBREAK on Windows) instead of dying of them.
+
+    The edge puts this around a run. A signal that our parent made us ignore (``nohup``, a shell's
+    background job) stays ignored, by us and by the children. Outside the main thread, where Python
+    allows no handlers, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = Signals()
+    outer = _HOLDER.current
+    replaced: list[tuple[signal.Signals, object]] = []
+    wakeup = signal.set_wakeup_fd(signals.channel.writer, warn_on_full_buffer=False)
+    _HOLDER.current = signals
+    try:
+        wanted = [signum for signum in _handled() if signal.getsignal(signum) != signal.SIG_IGN]
+        replaced.extend((signum, signal.signal(signum, signals.handle)) for signum in wanted)
+        yield
+    finally:
+        for signum, handler in replaced:
+            # None: a handler that wasn't installed from Python and can't be put back from it
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(wakeup)
+        _HOLDER.current = outer
+        signals.channel.close()

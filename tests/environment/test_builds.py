@@ -1,0 +1,133 @@
+"""A wheel or sdist is built once, shared, and rebuilt when the sources change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from setlist.environment import sources
+from setlist.errors import BuildFailed
+from support.environments import EnvironmentWorld
+from support.project import ProjectFolder
+
+
+@pytest.mark.parametrize(("mode", "hook"), [("wheel", "build_wheel"), ("sdist", "build_sdist")])
+def test_sessions_of_one_run_share_one_build(project: ProjectFolder, wheelhouse: Path, mode: str, hook: str) -> None:
+    project.make_package(dependencies=["delta"])
+    world = EnvironmentWorld(project.path)
+    environments = world.environments()
+    for name in ("one", "two"):
+        with environments.prepared(world.session(name, project=mode)):
+            pass
+    assert project.builds().count(hook) == 1
+    assert project.installed("one") == project.installed("two") == {"delta": "2.0", "demo": "1.0"}
+
+
+def test_later_runs_take_the_build_that_is_there(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    world = EnvironmentWorld(project.path)
+    world.run("one", project="wheel")
+    world.run("two", project="wheel")
+    assert world.run("one", project="wheel").action == "reused"
+    assert project.builds().count("build_wheel") == 1
+
+
+def test_changed_sources_are_built_again_and_installed(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package(dependencies=["delta"])
+    world = EnvironmentWorld(project.path)
+    world.run(project="wheel")
+    project.write("src/demo/__init__.py", "__version__ = 'changed'\n")
+    environment = world.run(project="wheel")
+    assert environment.action == "synced"
+    assert environment.reasons == ("project sources changed",)
+    assert [str(change) for change in environment.changes] == ["~ demo 1.0 (reinstalled)"]
+    installed = next(project.environment("lint").glob("lib/*/site-packages/demo/__init__.py"))
+    assert "changed" in installed.read_text()
+
+
+def test_touched_sources_are_not(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    world = EnvironmentWorld(project.path)
+    world.run(project="wheel")
+    (project.path / "src/demo/__init__.py").touch()
+    project.write("dist/left-over.txt", "no source")
+    project.write("src/demo/__pycache__/x.pyc", "no source")
+    assert world.run(project="wheel").action == "reused"
+    assert project.builds().count("build_wheel") == 1
+
+
+@pytest.mark.parametrize("platform", [False, True])
+def test_a_pure_wheel_serves_all_interpreters_and_another_only_its_own(
+    project: ProjectFolder, wheelhouse: Path, platform: bool
+) -> None:
+    project.make_package(platform=platform)
+    world = EnvironmentWorld(project.path)
+    environments = world.environments()
+    from setlist.errors import InterpreterNotFound
+
+    try:
+        for request in ("3.11", "3.12"):
+            with environments.prepared(world.session(f"py{request}", python=request, project="wheel")):
+                pass
+    except InterpreterNotFound:
+        pytest.skip("needs Python 3.11 and 3.12")
+    assert project.builds().count("build_wheel") == (2 if platform else 1)
+
+
+def test_a_failing_build_shows_its_words_and_leaves_the_old_environment(
+    project: ProjectFolder, wheelhouse: Path
+) -> None:
+    project.make_package()
+    world = EnvironmentWorld(project.path)
+    world.run(project="wheel")
+    project.make_package(fail="build_wheel")
+    with pytest.raises(BuildFailed) as failure:
+        world.run(project="wheel")
+    assert "build_wheel" in (failure.value.detail or "")
+    project.make_package()
+    assert world.run(project="wheel").action == "reused"
+    assert not list(project.path.glob(".setlist/builds/*/.wheel*"))
+
+
+def test_a_lost_build_is_made_again(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    world = EnvironmentWorld(project.path)
+    world.run(project="wheel")
+    shutil.rmtree(project.path / ".setlist" / "builds")
+    world.run(project="wheel", recreate=True)
+    assert project.builds().count("build_wheel") == 2
+
+
+def test_old_builds_are_cleared_away(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    world = EnvironmentWorld(project.path)
+    for number in range(6):
+        project.write("src/demo/__init__.py", f"__version__ = '{number}'\n")
+        world.run(project="wheel")
+    assert len(list((project.path / ".setlist" / "builds").iterdir())) == 4
+
+
+def test_sources_are_told_by_content_name_and_mode(tmp_path: Path) -> None:
+    file = tmp_path / "pkg" / "build" / "mod.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("a")
+    seen = {sources.digest_sources(tmp_path)}
+    file.write_text("b")
+    seen.add(sources.digest_sources(tmp_path))
+    file.chmod(0o755)
+    seen.add(sources.digest_sources(tmp_path))
+    file.rename(file.with_name("other.py"))
+    seen.add(sources.digest_sources(tmp_path))
+    assert len(seen) == 4  # 'build' is only ignored at the top: deeper down it may be a package
+
+
+def test_what_no_build_reads_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "mod.py").write_text("")
+    before = sources.sign_sources(tmp_path), sources.digest_sources(tmp_path)
+    for name in (".git/x", "dist/x", "__pycache__/x", "x.egg-info/x", "env/pyvenv.cfg", ".coverage.x", ".setlist/x"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    assert (sources.sign_sources(tmp_path), sources.digest_sources(tmp_path)) == before

@@ -1,0 +1,89 @@
+"""Many may use an environment, one may change it, and a dead holder holds nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from setlist.environment.guard import exclusive, shared
+from setlist.errors import StorageError
+from setlist.project import Project
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from setlist.environment.guard import {mode}
+from setlist.project import Project
+with {mode}(Project(Path(sys.argv[1])), "lint"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+class Holder:
+    def __init__(self, root: Path, mode: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD.format(mode=mode), str(root)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "held\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def _acquired(project: Project, mode: object, seconds: float) -> bool:
+    got = threading.Event()
+
+    def work() -> None:
+        with mode(project, "lint"):  # type: ignore[operator]
+            got.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    return got.wait(seconds)
+
+
+def test_users_share(tmp_path: Path) -> None:
+    holder = Holder(tmp_path, "shared")
+    try:
+        assert _acquired(Project(tmp_path), shared, 5)
+    finally:
+        holder.kill()
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("shared", exclusive), ("exclusive", shared), ("exclusive", exclusive)])
+def test_a_changer_is_alone_and_the_lock_ends_with_its_holder(tmp_path: Path, theirs: str, ours: object) -> None:
+    holder = Holder(tmp_path, theirs)
+    try:
+        assert not _acquired(Project(tmp_path), ours, 0.3)
+    finally:
+        holder.kill()
+    assert _acquired(Project(tmp_path), ours, 5)
+
+
+def test_waiting_is_told_once(tmp_path: Path) -> None:
+    holder = Holder(tmp_path, "exclusive")
+    told: list[float] = []
+    threading.Timer(1.0, holder.kill).start()
+    started = time.monotonic()
+    with shared(Project(tmp_path), "lint", lambda: told.append(time.monotonic() - started)):
+        pass
+    assert len(told) == 1
+    assert told[0] >= 0.5
+
+
+def test_another_name_is_another_lock(tmp_path: Path) -> None:
+    with exclusive(Project(tmp_path), "lint"), exclusive(Project(tmp_path), "test"):
+        pass
+
+
+def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".setlist").write_text("a file")
+    with pytest.raises(StorageError, match="can't use the lock"), shared(Project(tmp_path), "lint"):
+        pass

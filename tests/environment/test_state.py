@@ -1,0 +1,78 @@
+"""An environment without a whole, readable record is unfinished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from setlist.environment.state import NAME, Contents, Install, State, forget_state, read_state, spec_data, write_state
+from setlist.model import EnvironmentSpec, Interpreter
+
+STATE = State(
+    directory="/project/.setlist/envs/lint",
+    spec=spec_data(EnvironmentSpec(deps=("alpha",))),
+    interpreter=Interpreter("/py", "3.11.7", "cpython", False, "x86_64", "1:2:3", "on PATH"),
+    inputs={"deps": "alpha"},
+    watched={"/project/pyproject.toml": "1:2:3", "/etc/pip.conf": None},
+    variables={"UV_DEFAULT_INDEX": "abc"},
+    sources=None,
+    contents=Contents({"alpha": ("1.0", "1:2:3")}, {"bin": ("python",)}, {"bin": "1:2:3"}),
+    direct=("alpha",),
+    installs=(Install(("six",), {"variable X": "1"}, {"six": "1.0"}),),
+)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_state(tmp_path, STATE)
+    assert read_state(tmp_path) == STATE
+
+
+def test_a_forgotten_record_is_gone_and_forgetting_twice_does_no_harm(tmp_path: Path) -> None:
+    write_state(tmp_path, STATE)
+    forget_state(tmp_path)
+    forget_state(tmp_path)
+    assert read_state(tmp_path) is None
+
+
+def _without(key: str) -> Any:
+    return lambda data: {name: value for name, value in data.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: [],
+        lambda data: None,
+        lambda data: {**data, "format": 999},
+        lambda data: {**data, "contents": 1},
+        lambda data: {**data, "interpreter": {"executable": "/py"}},
+        lambda data: {**data, "installs": "no"},
+        _without("inputs"),
+    ],
+)
+def test_a_damaged_record_is_no_record(tmp_path: Path, damage: Any) -> None:
+    write_state(tmp_path, STATE)
+    data = json.loads((tmp_path / NAME).read_text())
+    (tmp_path / NAME).write_text(json.dumps(damage(data)))
+    assert read_state(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1, 2"])
+def test_bytes_that_are_no_json_are_no_record(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    assert read_state(tmp_path) is None
+
+
+def test_a_truncated_record_is_no_record(tmp_path: Path) -> None:
+    write_state(tmp_path, STATE)
+    whole = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
+    assert read_state(tmp_path) is None
+
+
+def test_spec_data_survives_json() -> None:
+    data = spec_data(EnvironmentSpec(deps=("a", "b"), python="3.12"))
+    assert json.loads(json.dumps(data)) == data
