@@ -1,0 +1,96 @@
+"""Killed at any moment, the next run starts from a sound state and says what it found."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.project import ProjectFolder, installed
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+
+STALLED = """
+import os, sys, time
+from setlist.environment import mend
+real = mend.{function}
+
+def stalled(*args, **rest):
+    if {after}:
+        real(*args, **rest)
+    print("there", flush=True)
+    time.sleep(60)
+
+mend.{function} = stalled
+sys.argv = ["run", "lint"]
+from setlist.cli.run import main
+main()
+"""
+
+
+def killed_in(project: ProjectFolder, function: str, *, after: bool) -> None:
+    """Start a run and kill it with SIGKILL when it has come to a certain point."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STALLED.format(function=function, after=after)],
+        cwd=project.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "there\n"
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+    project.sessions('[tool.setlist.session.lint]\ndeps = ["tool==1.0"]\nrun = ["tool"]\n')
+    return project
+
+
+def test_killed_after_creation_is_repaired(lint: ProjectFolder) -> None:
+    killed_in(lint, "create", after=True)
+    done = lint.run("lint", check=True)
+    assert "repaired (an earlier run was cut off while making it)" in done.err
+    assert "tool 1.0" in done.out
+    assert "reused" in lint.run("lint", check=True).err
+
+
+def test_killed_before_creation_starts_from_nothing(lint: ProjectFolder) -> None:
+    killed_in(lint, "create", after=False)
+    assert "created" in lint.run("lint", check=True).err
+
+
+def test_killed_before_the_record_is_written_is_repaired(lint: ProjectFolder) -> None:
+    lint.run("lint", check=True)
+    lint.sessions('[tool.setlist.session.lint]\ndeps = ["tool==2.0"]\nrun = ["tool"]\n')
+    killed_in(lint, "write_state", after=False)
+    done = lint.run("lint", check=True)
+    assert "repaired (an earlier run was cut off" in done.err
+    assert "tool 2.0" in done.out
+
+
+def test_killed_at_many_moments_the_next_run_is_right(lint: ProjectFolder) -> None:
+    """Twelve moments spread over a cold run: whatever was there, the next run ends well and leaves the same."""
+    for step in range(12):
+        lint.sessions(f'[tool.setlist.session.lint]\ndeps = ["tool=={1 + step % 2}.0", "alpha"]\nrun = ["tool"]\n')
+        process = subprocess.Popen(
+            [*installed("run"), "-r", "lint"],
+            cwd=lint.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        time.sleep(0.05 + step * 0.04)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        done = lint.run("lint", check=True)
+        assert f"tool {1 + step % 2}.0" in done.out
+        assert set(lint.installed("lint")) == {"alpha", "beta", "tool"}
