@@ -204,7 +204,7 @@ class InterpreterNotFound(SessionError):
         if hint is None:
             from shlex import quote
 
-            hint = f"install it, for instance with 'uv python install {quote(request)}'"
+            hint = f"install it, for instance: uv python install {quote(request)}"
         super().__init__(
             f"{name} not found: {reason}" if reason else f"{name} not found ({places})", detail=note, hint=hint
         )

@@ -51,7 +51,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """A session's function: the file it lies in (relative to the root) and its name there."""
+    """A session's function: the file it lies in (relative to the root) and the name it is declared under."""
 
     file: str
     name: str

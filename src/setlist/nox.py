@@ -48,19 +48,20 @@ def register(
 
     context = Context.current()
     try:
-        start = Path(os.path.abspath(directory)) if directory is not None else Caller.current().cwd
+        start = Caller.current().cwd if directory is None else Path(os.path.abspath(directory))
         project = find_project(start)
         registry = load_registry(project)
         defaults = {session.name for session in select(registry, ())} if registry.sessions else set()
     except SetlistError as error:
         context.tell(error)
         raise SystemExit(error.exit_code) from error
+    arguments = ["--only", *run_options] if directory is None else ["--only", "-C", str(start), *run_options]
     for session in registry.sessions.values():
-        _register(project, session, session.name in defaults, tuple(run_options), options)
+        _register(project, session, session.name in defaults, arguments, options)
 
 
 def _register(
-    project: Project, session: SessionSpec, default: bool, run_options: tuple[str, ...], options: dict[str, Any]
+    project: Project, session: SessionSpec, default: bool, arguments: Sequence[str], options: dict[str, Any]
 ) -> None:
     import nox
 
@@ -74,24 +75,14 @@ def _register(
         "default": default,
         "requires": list(session.requires),
     }
-    nox.session(**{**settings, **options})(_body(project, session, run_options))
+    nox.session(**{**settings, **options})(_body(project, session, arguments))
 
 
-def _body(project: Project, session: SessionSpec, run_options: tuple[str, ...]) -> Callable[[nox.Session], None]:
+def _body(project: Project, session: SessionSpec, arguments: Sequence[str]) -> Callable[[nox.Session], None]:
     def body(nox_session: nox.Session) -> None:
         posargs = ["--", *nox_session.posargs] if nox_session.posargs else []
-        with nox_session.chdir(project.root):
-            nox_session.run(
-                sys.executable,
-                "-m",
-                "setlist",
-                "run",
-                "--only",
-                *run_options,
-                session.name,
-                *posargs,
-                external=True,
-            )
+        command = [sys.executable, "-m", "setlist", "run", *arguments, session.name, *posargs]
+        nox_session.run(*command, external=True)
         reason = _skipped(project, session.name)
         if reason is not None:
             nox_session.skip(reason)

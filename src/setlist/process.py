@@ -35,6 +35,10 @@ from setlist.signals import Interrupted, Signals, WakeChannel, checkpoint, handl
 
 __all__ = ["Completed", "Grace", "Interrupted", "checkpoint", "handling_signals", "interruptible", "run_process"]
 
+STRAGGLERS = 0.3
+"""Seconds that others have left after an interrupted child has ended. It was the one with something to clean
+up; what a shell started in the background ignores SIGINT."""
+
 KILL_PATIENCE = 5.0
 """Seconds after SIGKILL until we give up on what doesn't die (a process stuck in the kernel)."""
 
@@ -72,6 +76,7 @@ def run_process(
     stdout: Path | None = None,
     timeout: float | None = None,
     grace: Grace | None = None,
+    keep_open: Sequence[int] = (),
 ) -> Completed:
     """Run a process to its end.
 
@@ -87,6 +92,8 @@ def run_process(
         stdout: the file that its standard output goes to (it is overwritten).
         timeout: seconds until it is terminated, with ``timed_out`` set.
         grace: how long it is waited for once it is told to stop.
+        keep_open: descriptors that it inherits: a lock held so ends with it, and not before, even when we
+            are killed (POSIX; elsewhere they are ours alone).
 
     Raises:
         CommandRefused: it can't be started: not there, not executable, no such directory.
@@ -105,7 +112,7 @@ def run_process(
     _flush_our_own()
     began = time.perf_counter()
     with signals.guarded() if signals is not None else nullcontext():
-        popen = _start(argv, environment, cwd, stdin, capture, stdout, own_group)
+        popen = _start(argv, environment, cwd, stdin, capture, stdout, own_group, keep_open)
         tree = ProcessTree(popen.pid, mark, own_group=own_group)
         child = _Child(popen, tree, signals, stdin or b"")
         finished = False
@@ -157,6 +164,7 @@ def _start(
     capture: bool,
     stdout: Path | None,
     own_group: bool,
+    keep_open: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     output: IO[bytes] | int | None = subprocess.PIPE if capture else None
     if stdout is not None:
@@ -174,6 +182,7 @@ def _start(
             stdout=output,
             stderr=subprocess.PIPE if capture else None,
             bufsize=0,
+            pass_fds=() if system.WINDOWS else keep_open,
             **system.group_options(own_group=own_group),
         )
     except (OSError, ValueError) as error:
@@ -265,12 +274,12 @@ class _Child:
             group_only: leave alone what left the group.
         """
         count = self._signals.count if self._signals is not None else 0
-        for signum, seconds in ways:
+        for position, (signum, seconds) in enumerate(ways, 1):
             if not self._tree.find(group_only=group_only) and self._ended():
                 return
             if signum:
                 self._tree.send(signum)
-            if self._gone_within(seconds, count, group_only):
+            if self._gone_within(seconds, count, group_only, milder=position < len(ways)):
                 return
             if self._insisted(count):
                 break
@@ -317,11 +326,21 @@ class _Child:
     def _insisted(self, count: int) -> bool:
         return self._signals is not None and self._signals.count > count
 
-    def _gone_within(self, seconds: float, count: int, group_only: bool) -> bool:
-        """Whether the whole tree is gone within some seconds; stops waiting when a signal comes."""
+    def _gone_within(self, seconds: float, count: int, group_only: bool, *, milder: bool = False) -> bool:
+        """Whether the whole tree is gone within some seconds; stops waiting when a signal comes.
+
+        Args:
+            seconds: how long to wait.
+            count: the signals that have come so far.
+            group_only: leave alone what left the group.
+            milder: a stronger signal follows: once the child has ended, the others aren't waited for as long.
+        """
         deadline = time.monotonic() + seconds
         pause = 0.002
         while True:
+            if milder and self._ended():
+                deadline = min(deadline, time.monotonic() + STRAGGLERS)
+                milder = False
             # the cheap question first: looking for strays means looking at every process there is
             if self._ended() and not self._tree.alive() and not self._tree.find(group_only=group_only):
                 return True

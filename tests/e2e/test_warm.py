@@ -74,7 +74,7 @@ def test_the_second_run_starts_the_commands_and_nothing_else(lint: ProjectFolder
     second = watched(lint, "lint")
     assert second["code"] == 0
     tool = str(lint.environment("lint") / "bin" / "tool")
-    assert [words for words in second["processes"]] == [[tool, "one"], [tool, "two"]]
+    assert second["processes"] == [[tool, "one"], [tool, "two"]]
     assert second["connections"] == 0
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from setlist.environment.contents import compare, drifted, keep_caches_apart, look, normalise
+from setlist.environment.contents import compare, drifted, keep_caches_apart, look
+from setlist.environment.names import normalised
 from setlist.environment.state import Contents
 from setlist.system import bin_directory
 
@@ -108,4 +109,4 @@ def test_a_missing_directory_is_seen(environment: Path) -> None:
     ("name", "normal"), [("My_Pkg", "my-pkg"), ("a.b", "a-b"), ("a_-.b", "a-b"), ("plain", "plain")]
 )
 def test_names_are_normalised(name: str, normal: str) -> None:
-    assert normalise(name) == normal
+    assert normalised(name) == normal

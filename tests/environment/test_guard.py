@@ -87,3 +87,20 @@ def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
     (tmp_path / ".setlist").write_text("a file")
     with pytest.raises(StorageError, match="can't use the lock"), shared(Project(tmp_path), "lint"):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock is inherited on POSIX")
+def test_a_lock_lasts_as_long_as_the_process_that_works_under_it(tmp_path: Path) -> None:
+    script = (
+        "import os, subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from setlist.environment.guard import exclusive\n"
+        "from setlist.project import Project\n"
+        "with exclusive(Project(Path(sys.argv[1])), 'lint') as lock:\n"
+        "    subprocess.Popen(['sleep', '1.5'], pass_fds=(lock,), stdout=subprocess.DEVNULL)\n"
+        "    print('started', flush=True)\n"
+        "    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.DEVNULL)
+    assert not _acquired(Project(tmp_path), exclusive, 0.3)
+    assert _acquired(Project(tmp_path), exclusive, 10)

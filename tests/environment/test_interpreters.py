@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from setlist.environment.interpreters import Interpreters, satisfies
+from setlist.environment.interpreters import _SEARCHED, Interpreters, satisfies
+from setlist.environment.places import places
 from setlist.errors import ConfigurationError, InterpreterNotFound
 from setlist.project import Caller
 
@@ -280,7 +281,7 @@ def test_what_a_wrapper_prints_doesnt_reach_our_output(machine: Machine, capfd: 
 
 def test_a_hanging_binary_is_given_up_on(machine: Machine) -> None:
     machine.environ["PY_DISCOVERY_TIMEOUT"] = "0.3"
-    machine.script("bin/python3.98", "#!/bin/sh\nexec sleep 600\n")
+    machine.script("bin/python3.98", f"#!{BASE}\nimport time; time.sleep(600)\n")
     machine.on_path("bin")
     with pytest.raises(InterpreterNotFound) as caught:
         machine.interpreters().find("3.98")
@@ -302,6 +303,15 @@ def test_a_broken_link_and_a_file_that_isnt_executable_are_noted_without_being_s
     ]
 
 
+def test_a_binary_on_path_twice_is_asked_once(machine: Machine) -> None:
+    machine.script("bin/python3.98", "#!/bin/sh\necho x >> $0.log; exit 1\n")
+    machine.environ["CONDA_PREFIX"] = str(machine.root)
+    machine.on_path("bin")
+    with pytest.raises(InterpreterNotFound) as caught:
+        machine.interpreters().find("3.98")
+    assert len((caught.value.detail or "").splitlines()) == 1
+
+
 def test_the_callers_settings_for_python_dont_reach_another_one(machine: Machine) -> None:
     machine.python("bin/python3.98", "3.98.1")
     machine.on_path("bin")
@@ -318,14 +328,15 @@ def test_not_found_says_where_was_looked_and_what_to_do(machine: Machine) -> Non
             "python 3.98 not found (looked on PATH, in pyenv, uv, conda, mise and asdf)",
             "python 3.98 not found (looked on PATH, in pyenv, uv, conda, mise, asdf and Homebrew)",
         )
-    assert error.hint == "install it, for instance with 'uv python install 3.98'"
+    assert error.hint == "install it, for instance: uv python install 3.98"
     assert error.detail is None
     assert error.exit_code == 4
     with pytest.raises(InterpreterNotFound, match=r"^pypy3\.98 not found \(looked on PATH"):
         machine.interpreters().find("pypy3.98")
-    with pytest.raises(InterpreterNotFound) as caught:
-        machine.interpreters().find(">=3.98")
-    assert caught.value.hint == "install it, for instance with 'uv python install '>=3.98''"
+    for request, uv in ((">=3.98", "'>=3.98'"), ("py398", "3.98"), ("pypy3.98", "pypy3.98"), ("3.98t", "3.98t")):
+        with pytest.raises(InterpreterNotFound) as caught:
+            machine.interpreters().find(request)
+        assert caught.value.hint == f"install it, for instance: uv python install {uv}"
 
 
 def test_a_malformed_request_is_the_users_mistake(machine: Machine) -> None:
@@ -357,7 +368,7 @@ def test_the_path_of_a_virtual_environment_leads_to_its_base(machine: Machine) -
 
 def test_a_base_that_is_gone_is_told(machine: Machine) -> None:
     machine.python("venv/bin/python", "3.98.1", system=f"{machine.root}/gone")
-    with pytest.raises(InterpreterNotFound, match="not found: .*venv/bin/python"):
+    with pytest.raises(InterpreterNotFound, match=r"not found: .*venv/bin/python"):
         machine.interpreters().find("./venv")
 
 
@@ -400,6 +411,8 @@ def test_a_warm_find_imports_nothing_heavy(machine: Machine) -> None:
     machine.interpreters().find(None)
     code = (
         "import sys\n"
+        # coverage, where it measures this, has imported much already
+        "before = set(sys.modules)\n"
         "from pathlib import Path\n"
         "from setlist.environment.interpreters import Interpreters\n"
         "from setlist.project import Caller\n"
@@ -407,11 +420,35 @@ def test_a_warm_find_imports_nothing_heavy(machine: Machine) -> None:
         f"interpreters = Interpreters(caller, Path({str(machine.root / 'cache')!r}))\n"
         "assert interpreters.still_valid(interpreters.find('3.98'))\n"
         "interpreters.find(None)\n"
-        "heavy = {'python_discovery', 'packaging', 'subprocess', 'importlib.metadata', 'logging', 'hashlib', 'shutil'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
+        "heavy = {'python_discovery', 'packaging', 'subprocess', 'importlib.metadata', 'logging', 'hashlib'}\n"
+        "print(sorted(heavy & (set(sys.modules) - before)))\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_every_variable_that_decides_where_is_looked_is_part_of_the_question(platform: str) -> None:
+    asked: set[str] = set()
+
+    class Noting(dict[str, str]):
+        def get(self, name: str, default: object = None) -> str:  # type: ignore[override]
+            asked.add(name)
+            return "/x"
+
+        def __getitem__(self, name: str) -> str:
+            asked.add(name)
+            return "/x"
+
+    class Unset(dict[str, str]):
+        def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+            asked.add(name)
+            return default
+
+    places(platform, Noting(), "/home/ann")
+    places(platform, Unset(), "/home/ann")
+    assert asked <= set(_SEARCHED)
+    assert len(asked) > 8
 
 
 def test_fresh_searches_again(machine: Machine) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from setlist.environment.metadata import ProjectDescription, describe_project
-from setlist.environment.requirements import read_pyproject
+from setlist.environment.pyproject import read_pyproject
 from setlist.errors import ConfigurationError
 from setlist.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.project import Project

@@ -35,7 +35,7 @@ def test_linux_is_searched_on_path_and_then_in_every_tools_own_place() -> None:
     assert "/opt/conda" in conda
     assert Place("conda", "listed", "/home/ann/.conda/environments.txt") in found
     assert Place("Homebrew", "binaries", "/home/linuxbrew/.linuxbrew/bin", rare=True) in found
-    assert [name for name in dict.fromkeys(place.name for place in found)] == [
+    assert list(dict.fromkeys(place.name for place in found)) == [
         *("PATH", "pyenv", "uv", "conda", "mise", "asdf", "Homebrew"),
     ]
 
@@ -284,6 +284,13 @@ def test_a_windows_installation_is_known_by_its_library(tmp_path: Path) -> None:
     place = Place("conda", "installations", str(tmp_path / "tools"))
     assert paths(place, "3.12", windows=True) == ["a/python.exe"]
     assert paths(place, ">=3.8", windows=True) == ["a/python.exe", "b/python.exe"]
+
+
+def test_the_registry_is_asked_for_what_its_tags_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [("3.11", r"C:\a\python.exe"), ("3.13t", r"C:\b\python.exe"), ("3.12-32", r"C:\c\python.exe")]
+    monkeypatch.setattr("setlist.environment.windows_registry.registered", lambda key: known)
+    found = candidates(Place("the registry", "registry", r"Software\Python"), parse_request(">=3.9"), windows=True)
+    assert [candidate.path for candidate in found] == [r"C:\c\python.exe", r"C:\a\python.exe"]
 
 
 def test_pypy_installations_keep_their_implementation(tmp_path: Path) -> None:

@@ -330,8 +330,9 @@ def test_a_changed_interpreter_means_a_new_environment_and_why_says_so(
     fake.write_text(f'#!/bin/sh\nexec "{base}" "$@"\n')
     fake.chmod(0o755)
     first = world.run(python=base, deps=("delta",))
-    from setlist.environment.state import read_state, write_state
     from dataclasses import replace
+
+    from setlist.environment.state import read_state, write_state
 
     state = read_state(project.environment("lint"))
     assert state is not None

@@ -14,7 +14,7 @@ class Opened:
     def __init__(self, subkeys: list[str], values: dict[str | None, object]) -> None:
         self.subkeys, self.values = subkeys, values
 
-    def __enter__(self) -> Opened:
+    def __enter__(self) -> object:
         return self
 
     def __exit__(

@@ -23,7 +23,7 @@ KEPT = 4
 """How many versions of the sources have their builds kept."""
 
 # No session can be called so: names don't begin with a dot
-_GUARD = ".builds"
+GUARD = ".builds"
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Builds:
             if key in self._artifacts:
                 return self._artifacts[key]
         home = self.project.builds / self.sources()
-        with exclusive(self.project, _GUARD):
+        with exclusive(self.project, GUARD):
             for kind, folder in (("", home / mode), (own, home / f"{mode}-{own}")):
                 found = _only_file(folder)
                 if found is not None:

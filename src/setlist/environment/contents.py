@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from setlist.environment.names import normalised
 from setlist.environment.state import Contents
 from setlist.files import stat_signature
 from setlist.system import bin_directory
@@ -103,15 +104,7 @@ def keep_caches_apart(site_packages: tuple[Path, ...]) -> None:
 def _named(entry: str) -> tuple[str, str]:
     stem = entry.rpartition(".")[0]
     name, _, version = stem.partition("-")
-    return normalise(name), version.partition("-")[0]
-
-
-def normalise(name: str) -> str:
-    """A project's name in its normal form (PEP 503), without importing packaging."""
-    plain = name.lower().replace("_", "-").replace(".", "-")
-    while "--" in plain:
-        plain = plain.replace("--", "-")
-    return plain
+    return normalised(name), version.partition("-")[0]
 
 
 def _stamp(entry: os.DirEntry[str]) -> str:

@@ -184,11 +184,12 @@ def _template(
     # Under another name until it is whole, so that half a template is never used. The name stays in its
     # files: it is what is replaced, and it occurs nowhere else.
     token = f"making-{os.getpid()}-{os.urandom(6).hex()}"
+    prompt = f"prompt-{os.urandom(6).hex()}"
     making = Path(os.path.realpath(home)) / token
     try:
         making.mkdir(parents=True)
-        _make(making / "environment", interpreter, cache_directory, seed_pip, token, environ)
-        record_template(making, token)
+        _make(making / "environment", interpreter, cache_directory, seed_pip, prompt, environ)
+        record_template(making, token, prompt)
         if os.path.lexists(place):
             # what stands there isn't a whole template, or another process was faster
             current = read_template(place)

@@ -9,7 +9,8 @@ from setlist.environment.configuration import configuration_files, describe_file
 from setlist.environment.contents import Drift, compare, look
 from setlist.environment.creation import site_packages
 from setlist.environment.decide import changes_between
-from setlist.environment.requirements import Requirements, gather, read_pyproject
+from setlist.environment.pyproject import read_pyproject
+from setlist.environment.requirements import Requirements, gather
 from setlist.environment.resources import Resources, python_request
 from setlist.environment.state import Contents, State
 from setlist.errors import CreationFailed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from setlist import __version__
-from setlist.environment.contents import normalise
+from setlist.environment.names import normalised
 from setlist.model import Interpreter, SessionSpec
 from setlist.project import Project
 
@@ -49,7 +49,7 @@ def installed(site_packages: Sequence[Path]) -> tuple[Installed, ...]:
         name = distribution.metadata["Name"]
         if not name:
             continue  # a directory that only looks like one, left by an uninstall cut off
-        found[normalise(name)] = _with_origin(
+        found[normalised(name)] = _with_origin(
             Installed(name, distribution.version), distribution.read_text("direct_url.json")
         )
     return tuple(found[name] for name in sorted(found))
@@ -92,7 +92,7 @@ def frozen_text(
     brought: list[str] = []
     local: list[str] = []
     for item in items:
-        if normalise(item.name) in _INSTALLERS_OWN and normalise(item.name) not in direct:
+        if normalised(item.name) in _INSTALLERS_OWN and normalised(item.name) not in direct:
             continue
         if item.path is not None:
             local.append(_local_line(item, item.path, project))
@@ -100,7 +100,7 @@ def frozen_text(
         line = f"{item.name}=={item.version}"
         if item.url is not None:
             line = f"{item.name} @ {item.url}" + (f"@{item.revision}" if item.revision else "")
-        (asked if normalise(item.name) in direct else brought).append(line)
+        (asked if normalised(item.name) in direct else brought).append(line)
     lines = [
         f"# {session.name}: frozen by setlist {__version__}",
         f"# {interpreter.label} ({interpreter.implementation}), {sys.platform} {interpreter.machine}",

@@ -38,14 +38,18 @@ def shared(project: Project, name: str, waiting: Callable[[], None] | None = Non
 
 
 @contextmanager
-def exclusive(project: Project, name: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Change the named thing: nobody else uses or changes it meanwhile. Arguments as for :func:`shared`."""
-    with _held(project.guard(name), lock_exclusive, waiting):
-        yield
+def exclusive(project: Project, name: str, waiting: Callable[[], None] | None = None) -> Iterator[int]:
+    """Change the named thing: nobody else uses or changes it meanwhile. Arguments as for :func:`shared`.
+
+    Yields the lock's descriptor. A process that changes the thing for us is to inherit it: then the lock is
+    held until that process has ended too, should we be killed while it works.
+    """
+    with _held(project.guard(name), lock_exclusive, waiting) as descriptor:
+        yield descriptor
 
 
 @contextmanager
-def _held(path: Path, acquire: Callable[[int], bool], waiting: Callable[[], None] | None) -> Iterator[None]:
+def _held(path: Path, acquire: Callable[[int], bool], waiting: Callable[[], None] | None) -> Iterator[int]:
     try:
         try:
             descriptor = _open(path)
@@ -65,7 +69,7 @@ def _held(path: Path, acquire: Callable[[int], bool], waiting: Callable[[], None
                 told = True
                 assert waiting is not None
                 waiting()
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

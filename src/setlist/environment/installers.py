@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from setlist.environment.names import normalised
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
@@ -85,13 +86,15 @@ class Installer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InstallerSettings:
-    """What an installer is run with: a clean ``environ``, ``cwd`` as the project's root."""
+    """What an installer is run with: a clean ``environ``, ``cwd`` as the project's root, ``locks`` as the
+    descriptors of the locks that it works under."""
 
     environ: Mapping[str, str]
     cwd: Path
     offline: bool
     index_url: str | None = None
     exclude_newer: str | None = None
+    locks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ class Uv:
             env=self.settings.environ,
             cwd=self.settings.cwd,
             capture=True,
+            keep_open=self.settings.locks,
         )
         return done.code, _words(done.stderr, done.stdout if done.code else b"")
 
@@ -224,8 +228,8 @@ class Pip:
         if code != 0:
             raise failure(words)
         wanted = pinned_names(requirements.read_text(encoding="utf-8"))
-        installed = {_plain(item["name"]) for item in json.loads(words)}
-        extraneous = sorted((installed - wanted - {"pip"}) | {_plain(name) for name in reinstall} & installed)
+        installed = {normalised(item["name"]) for item in json.loads(words)}
+        extraneous = sorted((installed - wanted - {"pip"}) | {normalised(name) for name in reinstall} & installed)
         if extraneous:
             self._check(python, ["uninstall", "--yes", *extraneous], failure)
         if wanted:
@@ -257,6 +261,7 @@ class Pip:
             env={**self.settings.environ, "PIP_NO_COLOR": "1", "PIP_ROOT_USER_ACTION": "ignore"},
             cwd=self.settings.cwd,
             capture=True,
+            keep_open=self.settings.locks,
         )
         return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
 
@@ -277,9 +282,9 @@ def pins(text: str) -> dict[str, str]:
     for line in text.splitlines():
         bare = line.split(" ;")[0].strip().rstrip("\\").strip()
         if match := re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(==|@)\s*(\S+)", bare):
-            found[_plain(match.group(1))] = match.group(3)
+            found[normalised(match.group(1))] = match.group(3)
         elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
-            found[_plain(match.group(2))] = match.group(1)
+            found[normalised(match.group(2))] = match.group(1)
     return found
 
 
@@ -322,20 +327,16 @@ def _still_fitting(previous: str, lines: Sequence[str]) -> str:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue  # a path or an option
-        asked.setdefault(_plain(requirement.name), []).append(requirement)
+        asked.setdefault(normalised(requirement.name), []).append(requirement)
     kept = []
     for line in previous.splitlines():
         match = re.match(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", line)
         if match and all(
             wanted.url is None and wanted.specifier.contains(match.group(2), prereleases=True)
-            for wanted in asked.get(_plain(match.group(1)), ())
+            for wanted in asked.get(normalised(match.group(1)), ())
         ):
             kept.append(f"{match.group(1)}=={match.group(2)}\n")
     return "".join(kept)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _words(*streams: bytes) -> str:

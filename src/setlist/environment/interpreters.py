@@ -128,7 +128,14 @@ class Interpreters:
                 unfinished = unfinished or asked.interpreter
             if unfinished is not None:
                 return unfinished
-        raise InterpreterNotFound(request.text, in_words(looked), "\n".join(notes) or None)
+        from shlex import quote
+
+        raise InterpreterNotFound(
+            request.text,
+            in_words(looked),
+            "\n".join(notes) or None,
+            hint=f"install it, for instance: uv python install {quote(request.for_uv)}",
+        )
 
     def _home(self) -> str | None:
         home = self._environ.get("USERPROFILE" if WINDOWS else "HOME")

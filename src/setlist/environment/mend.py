@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from setlist.environment.contents import compare, keep_caches_apart, look, normalise
+from setlist.environment.contents import compare, keep_caches_apart, look
 from setlist.environment.creation import create, site_packages, template
 from setlist.environment.decide import Decision
 from setlist.environment.evaluate import Evaluation
 from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.freeze import frozen_text, installed
 from setlist.environment.installers import Installer, InstallerSettings, ResolveRequest, make_installer
+from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
 from setlist.environment.state import Install, State, forget_state, read_state, spec_data, write_state
 from setlist.errors import SyncFailed
@@ -39,8 +40,8 @@ class Outcome:
     changes: tuple[Change, ...]
 
 
-def installer_for(resources: Resources, session: SessionSpec, interpreter: Interpreter) -> Installer:
-    """The session's installer, with the session's index and the run's settings."""
+def installer_for(resources: Resources, session: SessionSpec, interpreter: Interpreter, lock: int) -> Installer:
+    """The session's installer, with the session's index and the run's settings, under the environment's lock."""
     spec = session.environment
     settings = InstallerSettings(
         environ=resources.environ,
@@ -48,10 +49,13 @@ def installer_for(resources: Resources, session: SessionSpec, interpreter: Inter
         offline=resources.offline,
         index_url=spec.index_url,
         exclude_newer=spec.exclude_newer,
+        locks=(lock,),
     )
 
     def tool() -> Path:
-        return python_of(template(interpreter, cache_directory=resources.cache, seed_pip=True))
+        return python_of(
+            template(interpreter, cache_directory=resources.cache, seed_pip=True, environ=resources.environ)
+        )
 
     return make_installer(spec.installer, settings, tool)
 
@@ -64,8 +68,9 @@ def mend(
     decision: Decision,
     *,
     upgrade: bool,
+    lock: int,
 ) -> Outcome:
-    """Make the environment what its inputs say. The exclusive lock is held.
+    """Make the environment what its inputs say. ``lock`` is the descriptor of its exclusive lock.
 
     Raises:
         PreparationError: it can't be done; where only the resolution failed nothing was touched.
@@ -73,7 +78,7 @@ def mend(
     """
     resources.project.prepare()
     spec, interpreter = session.environment, evaluation.interpreter
-    installer = installer_for(resources, session, interpreter)
+    installer = installer_for(resources, session, interpreter, lock)
     resolution = _resolve(resources, session, evaluation, installer, upgrade=upgrade)
     wanted = resolution + _project_lines(resources, session, evaluation, installer)
 
@@ -89,6 +94,7 @@ def mend(
             cache_directory=resources.cache,
             seed_pip=spec.installer == "pip",
             prompt=session.name,
+            environ=resources.environ,
         )
     else:
         forget_state(directory)
@@ -190,7 +196,7 @@ def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation) 
     local = {name.partition(" ")[2] for name in changed if name.startswith("local ")}
     if local:
         names |= {
-            normalise(item.name)
+            normalised(item.name)
             for item in installed(site_packages(directory))
             if item.path is not None and resources.project.relative(item.path) in local
         }

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from setlist.environment.requirements import Pyproject, normalised_name
-from setlist.errors import ConfigurationError, nearest
+from setlist.environment.names import normalised
+from setlist.environment.pyproject import Pyproject
+from setlist.errors import nearest
 from setlist.files import digest
 from setlist.project import Project
+from setlist.registry.location import mistaken
 
 if TYPE_CHECKING:
     from setlist.model import SessionSpec
@@ -51,25 +53,20 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
     metadata = pyproject.table("project")
     build = pyproject.table("build-system")
     if not metadata and not build and not any(path.is_file() for path in legacy):
-        raise ConfigurationError(
+        raise mistaken(
+            project.root,
+            session,
+            "project",
             "there is no project to install: pyproject.toml has neither [project] nor [build-system]",
-            key=f"{session.family}.project",
-            hint="describe the project there (PEP 621), or drop the key",
-            file=session.origin.file,
-            line=session.origin.line,
+            "describe the project there (PEP 621), or drop the key",
         )
-    known = {normalised_name(extra) for extra in metadata.get("optional-dependencies", {})}
+    known = {normalised(extra) for extra in metadata.get("optional-dependencies", {})}
     if "optional-dependencies" not in metadata.get("dynamic", ()) and metadata:
         for extra in session.environment.extras:
-            if normalised_name(extra) not in known:
+            if normalised(extra) not in known:
                 near = nearest(extra, known)
-                raise ConfigurationError(
-                    f"the project has no extra {extra!r}",
-                    key=f"{session.family}.extras",
-                    hint=f"did you mean {near!r}?" if near else "extras are tables of [project.optional-dependencies]",
-                    file=session.origin.file,
-                    line=session.origin.line,
-                )
+                hint = f"did you mean {near!r}?" if near else "extras are tables of [project.optional-dependencies]"
+                raise mistaken(project.root, session, "extras", f"the project has no extra {extra!r}", hint)
     content: dict[str, Any] = {"build-system": dict(build)}
     content["project"] = {name: metadata[name] for name in _FIELDS if name in metadata}
     content["tool"] = dict(_backend_tables(pyproject, build))
@@ -89,9 +86,9 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
 def _backend_tables(pyproject: Pyproject, build: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The ``[tool.*]`` tables that the build backend reads, told by name: hatch for hatchling and
     hatch-vcs, poetry for poetry-core, setuptools and setuptools_scm for themselves."""
-    required = [normalised_name(str(line)) for line in build.get("requires", ["setuptools"])]
+    required = [normalised(str(line)) for line in build.get("requires", ["setuptools"])]
     for name, table in pyproject.table("tool").items():
-        plain = normalised_name(name)
+        plain = normalised(name)
         if plain != "setlist" and any(line.startswith(plain) for line in required):
             yield name, table
 

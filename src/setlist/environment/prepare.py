@@ -96,8 +96,9 @@ class Environments:
                     state = refreshed
                     break
                 hold.close()
-                with guard.exclusive(self._resources.project, session.name, self._resources.waiting(session.name)):
-                    outcome = self._mended(session, outcome, recreate=recreate, upgrade=upgrade)
+                waiting = self._resources.waiting(session.name)
+                with guard.exclusive(self._resources.project, session.name, waiting) as lock:
+                    outcome = self._mended(session, outcome, lock, recreate=recreate, upgrade=upgrade)
             else:
                 raise PreparationError(
                     "the environment changes as fast as it is mended",
@@ -202,7 +203,7 @@ class Environments:
         return refresh(directory, state, evaluation) if decision.work == "refresh" else None
 
     def _mended(
-        self, session: SessionSpec, earlier: Outcome | None, *, recreate: bool, upgrade: bool
+        self, session: SessionSpec, earlier: Outcome | None, lock: int, *, recreate: bool, upgrade: bool
     ) -> Outcome | None:
         from setlist.environment.decide import decide
         from setlist.environment.evaluate import evaluate
@@ -221,7 +222,7 @@ class Environments:
             )
             if decision.work == "refresh":
                 return earlier  # another run has mended it while we waited
-            return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade)
+            return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade, lock=lock)
         except OSError as error:
             place = getattr(error, "filename", None) or directory
             raise StorageError(

@@ -104,15 +104,15 @@ class PreparedEnvironment:
         try:
             with guard.exclusive(
                 self._resources.project, self._session.name, self._resources.waiting(self._session.name)
-            ):
-                return self._install(directory, arguments, inputs)
+            ) as lock:
+                return self._install(directory, arguments, inputs, lock)
         finally:
             self._hold.enter_context(
                 guard.shared(self._resources.project, self._session.name, self._resources.waiting(self._session.name))
             )
 
     def _install(
-        self, directory: Path, arguments: tuple[str, ...] | None, inputs: dict[str, str]
+        self, directory: Path, arguments: tuple[str, ...] | None, inputs: dict[str, str], lock: int
     ) -> tuple[Change, ...]:
         from setlist.environment.mend import RESOLVED, changes_of, installer_for, record, versions_of
 
@@ -124,7 +124,7 @@ class PreparedEnvironment:
             known = state.installs[self._done]
             if known.arguments == arguments and known.inputs == inputs:
                 return ()  # the run that was waited for has done it
-        installer = installer_for(self._resources, self._session, self.interpreter)
+        installer = installer_for(self._resources, self._session, self.interpreter, lock)
         forget_state(directory)
         if len(state.installs) > len(kept):
             # Another install than last time: back to what was before it, so that nothing is left of that one

@@ -51,6 +51,13 @@ class Request:
     machine: str | None = None
     path: str | None = None
 
+    @property
+    def for_uv(self) -> str:
+        """The request as uv reads it: ``3.12``, ``3.13t``, ``pypy3.11``, ``>=3.10``."""
+        name = "" if self.implementation == "cpython" else self.implementation
+        release = ".".join(map(str, self.release))
+        return f"{name}{self.specifier or release}{'t' if self.free_threaded else ''}" or self.text
+
     def accepts_release(self, release: Release) -> bool:
         """Whether a version is asked for. One that is known in part is given the benefit of the doubt."""
         wanted = self.release

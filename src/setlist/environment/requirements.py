@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from setlist.environment.names import normalised
+from setlist.environment.pyproject import Pyproject
 from setlist.errors import ConfigurationError
 from setlist.files import digest
 from setlist.project import Project
+from setlist.registry.location import mistaken
 
 if TYPE_CHECKING:
     from setlist.model import SessionSpec
@@ -56,41 +58,6 @@ class Requirements:
     project_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pyproject:
-    """The project's pyproject.toml as data, empty where there is none."""
-
-    path: Path
-    data: Mapping[str, Any]
-
-    def table(self, *keys: str) -> Mapping[str, Any]:
-        """The table at a dotted path, empty where it isn't there or isn't a table."""
-        value: Any = self.data
-        for key in keys:
-            value = value.get(key, {}) if isinstance(value, Mapping) else {}
-        return value if isinstance(value, Mapping) else {}
-
-
-def read_pyproject(project: Project) -> Pyproject:
-    """The project's pyproject.toml.
-
-    Raises:
-        ConfigurationError: it can't be read, or isn't TOML.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    path = project.root / "pyproject.toml"
-    try:
-        return Pyproject(path, tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return Pyproject(path, {})
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(str(error), file=project.relative(path)) from error
-
-
 def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
     """Read everything that a session asks for.
 
@@ -118,15 +85,19 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         for name in names:
             path = Path(os.path.normpath(project.root / name))
             files.append(path)
-            wanted = kind == "requirements"
-            _read_file(found, path, project, environ, asked=(kind, session), asked_for=wanted, seen=set())
+
+            def blame(message: str, kind: str = kind) -> ConfigurationError:
+                hint = "paths are relative to the project's root"
+                return mistaken(project.root, session, kind, message, hint)
+
+            _read_file(found, path, project, environ, blame, asked_for=kind == "requirements", seen=set())
     if spec.extras and spec.project is None:
-        raise ConfigurationError(
+        raise mistaken(
+            project.root,
+            session,
+            "extras",
             "extras are the project's, and the project isn't installed here",
-            file=session.origin.file,
-            line=session.origin.line,
-            key=f"{session.family}.extras",
-            hint='say how with project = "editable", "wheel" or "sdist"',
+            'say how with project = "editable", "wheel" or "sdist"',
         )
     if spec.project is not None:
         from setlist.environment.metadata import describe_project
@@ -135,7 +106,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         found.inputs["project metadata"] = description.digest
         found.watched |= description.files
         if description.name is not None:
-            found.project_names = (normalised_name(description.name),)
+            found.project_names = (normalised(description.name),)
             found.direct |= set(found.project_names)
         extras = f"[{','.join(spec.extras)}]" if spec.extras else ""
         if extras:
@@ -159,16 +130,16 @@ def resolve_group(group: str, pyproject: Pyproject, project: Project, session: S
     from packaging.errors import ExceptionGroup
 
     groups = pyproject.table("dependency-groups")
-    if normalised_name(group) not in {normalised_name(name) for name in groups}:
+    if normalised(group) not in {normalised(name) for name in groups}:
         from setlist.errors import nearest
 
         near = nearest(group, groups)
-        raise ConfigurationError(
+        raise mistaken(
+            project.root,
+            session,
+            "groups",
             f"there is no dependency group {group!r} in {project.relative(pyproject.path)}",
-            file=session.origin.file,
-            line=session.origin.line,
-            key=f"{session.family}.groups",
-            hint=f"did you mean {near!r}?" if near else "groups are tables of [dependency-groups] (PEP 735)",
+            f"did you mean {near!r}?" if near else "groups are tables of [dependency-groups] (PEP 735)",
         )
     try:
         return list(resolve_dependency_groups(dict(groups), group))
@@ -179,11 +150,6 @@ def resolve_group(group: str, pyproject: Pyproject, project: Project, session: S
             key=f"dependency-groups.{group}",
             detail="\n".join(str(error) for error in errors.exceptions),
         ) from errors
-
-
-def normalised_name(name: str) -> str:
-    """A group's or extra's name in its normal form (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
@@ -209,12 +175,12 @@ def _read_file(
     path: Path,
     project: Project,
     environ: Mapping[str, str],
+    blame: Callable[[str], ConfigurationError],
     *,
-    asked: tuple[str, SessionSpec] | None = None,
-    by: tuple[Path, int] | None = None,
     asked_for: bool,
     seen: set[Path],
 ) -> None:
+    """Read a file and what it includes. ``blame`` makes the error for whoever named it."""
     if path in seen:
         return
     seen.add(path)
@@ -223,19 +189,7 @@ def _read_file(
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
-        if by is not None:
-            raise ConfigurationError(
-                f"{project.relative(path)}: {reason}", file=project.relative(by[0]), line=by[1]
-            ) from error
-        assert asked is not None
-        kind, session = asked
-        raise ConfigurationError(
-            f"{project.relative(path)}: {reason}",
-            file=session.origin.file,
-            line=session.origin.line,
-            key=f"{session.family}.{kind}",
-            hint="paths are relative to the project's root",
-        ) from error
+        raise blame(f"{project.relative(path)}: {reason}") from error
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
     variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(_VARIABLE.findall(text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
@@ -247,10 +201,13 @@ def _read_file(
         if match := _INCLUDE.match(line):
             target = match.group(1).strip()
             if "://" not in target and "$" not in target:
+
+                def blame_line(message: str, number: int = number) -> ConfigurationError:
+                    return ConfigurationError(message, file=project.relative(path), line=number)
+
                 wanted = asked_for and not line.lstrip().startswith(("-c", "--c"))
-                _read_file(
-                    found, _beside(path, target), project, environ, by=(path, number), asked_for=wanted, seen=seen
-                )
+                beside = _beside(path, target)
+                _read_file(found, beside, project, environ, blame_line, asked_for=wanted, seen=seen)
             continue
         if asked_for and not line.lstrip().startswith(("#", "-")):
             _note_name(found, line)
@@ -265,7 +222,7 @@ def _beside(path: Path, target: str) -> Path:
 
 def _note_name(found: Requirements, line: str) -> None:
     if match := _NAME.match(line):
-        found.direct.add(normalised_name(match.group(1)))
+        found.direct.add(normalised(match.group(1)))
 
 
 def _includes(text: str, path: Path) -> list[Path]:

@@ -44,7 +44,7 @@ class Resources:
 
     @cached_property
     def interpreters(self) -> Interpreters:
-        return Interpreters(self.caller, self.cache)
+        return Interpreters(self.caller, self.cache, self.project.root)
 
     @cached_property
     def builds(self) -> Builds:

@@ -24,9 +24,9 @@ class Damaged(Exception):
 class Template:
     """A template, as recorded when it was made. Its parts are relative to ``environment``, with ``/``.
 
-    ``path`` and ``prompt`` are what its files say; ``token`` is in both and occurs nowhere else. The
-    ``rewritten`` files mention them. ``relocatable`` is False where a binary does: a program on Windows
-    that starts a script has the path of its interpreter in it.
+    ``path`` and ``prompt`` are what its files say, and ``token`` is a part of the path that occurs nowhere
+    else. The ``rewritten`` files mention them. ``relocatable`` is False where a binary does: a program
+    on Windows that starts a script has the path of its interpreter in it.
     """
 
     place: Path
@@ -52,8 +52,13 @@ class Template:
             return
 
 
-def record_template(place: Path, token: str) -> None:
+def record_template(place: Path, token: str, prompt: str) -> None:
     """Write down what the environment in ``place/environment`` consists of.
+
+    Args:
+        place: the template's directory, under the name that it was made by.
+        token: that name, or another part of its path that occurs nowhere else.
+        prompt: the prompt that it was made with, which occurs nowhere else either.
 
     Raises:
         OSError: it can't be read, or the record not be written.
@@ -80,11 +85,11 @@ def record_template(place: Path, token: str) -> None:
                 parts["files"].append(name)
                 if os.access(entry.path, os.X_OK):
                     parts["programs"].append(name)
-                if token.encode() in content:
+                if token.encode() in content or prompt.encode() in content:
                     parts["rewritten"].append(name)
                     relocatable = relocatable and b"\0" not in content
     relocatable = relocatable and not any(token in str(target) for _, target in _links(parts["links"]))
-    record = {"path": str(environment), "prompt": token, "token": token, "relocatable": relocatable, **parts}
+    record = {"path": str(environment), "prompt": prompt, "token": token, "relocatable": relocatable, **parts}
     write_atomically(place / _RECORD, json.dumps({"format": FORMAT, **record}))
 
 

@@ -1,0 +1,5 @@
+from greetings import greeting
+
+
+def test_greeting():
+    assert greeting("you") == "hello, you"

@@ -1,0 +1,162 @@
+"""What a command works with: the caller's world, where its words go, and the project it is about.
+
+Read once at the edge and passed to every verb. The project, the registry and the environments are
+found when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.errors import SetlistError, UsageError
+from setlist.project import Caller, Project, find_project
+from setlist.reports.terminal import Terminal
+
+if TYPE_CHECKING:
+    from setlist.cli.options import Arguments
+    from setlist.environment.prepare import Environments
+    from setlist.model import Registry, SessionSpec
+
+
+class Context:
+    """One command's world.
+
+    Args:
+        out: where results go.
+        err: where setlist's own words go.
+        caller: the environment variables and the directory it was typed in; those of this process
+            where it isn't given.
+    """
+
+    def __init__(self, out: Terminal, err: Terminal, caller: Caller | None = None) -> None:
+        self.out = out
+        self.err = err
+        self.verbosity = 0
+        self._caller = caller
+        self._file: Path | None = None
+        self._offline = False
+        self._undo: list[Callable[[], None]] = []
+
+    @classmethod
+    def current(cls) -> Context:
+        """The world of this very process."""
+        import os
+        import sys
+
+        return cls(Terminal.of(sys.stdout, os.environ), Terminal.of(sys.stderr, os.environ, lossy=True))
+
+    @property
+    def caller(self) -> Caller:
+        """The world as the edge found it.
+
+        Raises:
+            UsageError: the current directory no longer exists. It is raised here, where it can be told,
+                and not when the context is made.
+        """
+        if self._caller is None:
+            self._caller = Caller.current()
+        return self._caller
+
+    def take(self, arguments: Arguments) -> None:
+        """Let the common options count: ``-C``, ``-f``, ``-v``, ``-q``, ``--offline``.
+
+        Raises:
+            UsageError: a directory that isn't one.
+        """
+        self.verbosity = arguments.count("verbose") - arguments.count("quiet")
+        self._offline = arguments.flag("offline")
+        directory = arguments.value("directory")
+        if directory is not None:
+            path = self._path(directory)
+            if not path.is_dir():
+                raise UsageError(f"{directory}: no such directory")
+            self._caller = replace(self.caller, cwd=path)
+        file = arguments.value("file")
+        if file is not None:
+            self._file = self._path(file)
+        if self.verbosity > 0:
+            from setlist.cli.diagnostics import show_diagnostics
+
+            self._undo.append(show_diagnostics(self.err, self.verbosity))
+
+    def leave(self) -> None:
+        """Put back what :meth:`take` changed in the process."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _path(self, written: str) -> Path:
+        """A path of the command line: ``~`` is for shells that leave it alone (``--file=~/x``)."""
+        import os
+
+        return Path(os.path.abspath(self.caller.cwd / os.path.expanduser(written)))
+
+    @cached_property
+    def project(self) -> Project:
+        """The project that the caller stands in; its ``.setlist`` is not made yet."""
+        return find_project(self.caller.cwd, self._file)
+
+    @property
+    def known_project(self) -> Project | None:
+        """The project, if it was found already. For the crash log, which mustn't go looking."""
+        project: Project | None = self.__dict__.get("project")
+        return project
+
+    @cached_property
+    def registry(self) -> Registry:
+        """All sessions of the project."""
+        from setlist.registry.load import load_registry
+
+        return load_registry(self.project)
+
+    @cached_property
+    def environments(self) -> Environments:
+        """What makes, explains and freezes environments."""
+        from setlist.environment.prepare import Environments
+
+        self.project.prepare()
+
+        def notify(session: str, text: str) -> None:
+            self.err.line(f"{session}: {text}")
+
+        return Environments(self.project, self.caller, offline=self._offline, notify=notify)
+
+    def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
+        """The sessions that selectors name; without any, those of a bare ``run``."""
+        from setlist.select import select
+
+        return select(self.registry, selectors)
+
+    def one(self, selectors: Sequence[str], *, verb: str) -> SessionSpec:
+        """The one session that a verb is about.
+
+        Raises:
+            UsageError: none or several were named.
+            UnknownSession: the name matches nothing.
+        """
+        if len(selectors) != 1:
+            said = "no session is named" if not selectors else f"{len(selectors)} sessions are named"
+            raise UsageError(
+                f"'setlist {verb}' is about one session, and {said}", hint=f"write: setlist {verb} SESSION"
+            )
+        sessions = self.select(selectors)
+        if len(sessions) != 1:
+            names = ", ".join(session.name for session in sessions)
+            raise UsageError(
+                f"'setlist {verb}' is about one session, and {selectors[0]!r} names {len(sessions)}: {names}",
+                hint=f"write: setlist {verb} {sessions[0].name}" if sessions else None,
+            )
+        return sessions[0]
+
+    def tell(self, error: SetlistError) -> None:
+        """Print a problem: where and what, the detail indented, what to do."""
+        err = self.err
+        where = f"{err.styled(error.where, 'bold')}: " if error.where else ""
+        err.line(f"{err.styled('error:', 'red', 'bold')} {where}{error.message}")
+        for line in (error.detail or "").rstrip().splitlines():
+            err.line(f"    {line}".rstrip())
+        if error.hint:
+            err.line(f"{err.styled('hint:', 'cyan')} {error.hint}")

@@ -1,0 +1,77 @@
+"""What a run would do: the sessions in order, why each is there, its environment, its commands.
+
+Nothing is changed, and nothing that only a change could tell is guessed: substitutions stay as
+written, since ``{envdir}`` may not exist yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setlist.errors import SessionError
+from setlist.reports.console import command_text
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.model import Command, SessionSpec
+    from setlist.plan import Plan
+
+
+def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recreate: bool, upgrade: bool) -> None:
+    """Print the plan on stdout.
+
+    Raises:
+        SetlistError: an environment can't be looked at for a reason that isn't its session's own.
+    """
+    out = context.out
+    width = max((len(step.session.name) for step in plan.steps), default=0)
+    for step in plan.steps:
+        session = step.session
+        interpreter, would = _environment_text(context, session, recreate=recreate, upgrade=upgrade)
+        why = "" if step.requested else f" ({_required_by(plan, session)})"
+        name = out.styled(session.name, "bold") + " " * (width - len(session.name))
+        out.line(f"{name}  {interpreter} · {would}{why}")
+        if session.function is not None:
+            out.line(f"  {session.function.name}() in {session.function.file}")
+        for command in session.commands:
+            out.line(f"  {out.styled('$', 'dim')} {_template_text(command)}")
+    if posargs:
+        out.line(f"posargs: {command_text(posargs)}")
+
+
+def _required_by(plan: Plan, session: SessionSpec) -> str:
+    parents = [step.session.name for step in plan.steps if session.name in step.session.requires]
+    return f"required by {', '.join(parents)}" if parents else "required"
+
+
+def _environment_text(context: Context, session: SessionSpec, *, recreate: bool, upgrade: bool) -> tuple[str, str]:
+    """The interpreter, and what would be done to the environment."""
+    asked = f"python {session.environment.python}" if session.environment.python else "python"
+    try:
+        explanation = context.environments.explain(session)
+    except SessionError as error:
+        return asked, f"can't be prepared: {error.message}"
+    if explanation.state == "none":
+        return asked, "no environment of its own"
+    if explanation.interpreter is None:
+        return asked, f"can't be prepared: {'; '.join(explanation.notes)}"
+    interpreter = explanation.interpreter
+    if explanation.state == "missing":
+        return interpreter, "would be created"
+    if explanation.state == "unfinished":
+        return interpreter, "would be repaired"
+    if recreate:
+        return interpreter, "would be recreated (--recreate)"
+    changed = [change.name for change in explanation.inputs if change.changed]
+    if explanation.state == "stale":
+        return interpreter, f"would be brought up to date ({', '.join([*changed, *explanation.notes])})"
+    if upgrade:
+        return interpreter, "would be resolved anew (--upgrade)"
+    return interpreter, "would be reused"
+
+
+def _template_text(command: Command) -> str:
+    """A command before substitution: ``{posargs:.}`` is more readable unquoted."""
+    if command.shell:
+        return command.words[0]
+    return " ".join(word if "{" in word and " " not in word else command_text([word]) for word in command.words)

@@ -1,0 +1,72 @@
+"""``setlist VERB …``: which verb it is, and what to say when it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from setlist.cli.context import Context
+from setlist.cli.edge import at_the_edge
+from setlist.cli.options import COMMON, HELP, Option
+from setlist.cli.verbs import VERBS, run_verb
+from setlist.errors import SetlistError, UsageError, nearest
+
+OPTIONS = (Option("version", "show the version and stop"), HELP)
+
+
+def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
+    """The ``setlist`` command. Returns the exit code."""
+    import sys
+
+    return at_the_edge(dispatch, sys.argv[1:] if argv is None else argv, context or Context.current())
+
+
+def dispatch(argv: Sequence[str], context: Context) -> int:
+    """Hand the rest of the command line to its verb.
+
+    Raises:
+        SetlistError: what the user is told instead.
+    """
+    first = argv[0] if argv else "--help"
+    if first == "run":
+        from setlist.cli.run import run
+
+        return run(argv[1:], context)
+    if first in VERBS:
+        return run_verb(first, argv[1:], context)
+    if first in ("-h", "--help", "help"):
+        from setlist.cli.help import setlist_help
+
+        context.out.write(setlist_help(VERBS, OPTIONS))
+        # Nothing at all was asked for: that is not what a script means to write
+        return 0 if argv else 2
+    if first == "--version":
+        from setlist import __version__
+
+        context.out.line(f"setlist {__version__}")
+        return 0
+    raise _unknown(first, context)
+
+
+def _unknown(word: str, context: Context) -> UsageError:
+    if word.startswith("-"):
+        late = "options come after the verb; " if any(word in _spellings(option) for option in COMMON) else ""
+        return UsageError(f"unknown option '{word}'", hint=f"{late}'setlist --help' lists the verbs")
+    if _is_session(word, context):
+        hint = f"it is a session: write 'run {word}'"
+    elif near := nearest(word, VERBS):
+        hint = f"did you mean 'setlist {near}'?"
+    else:
+        hint = "'setlist --help' lists the verbs"
+    return UsageError(f"unknown verb '{word}'", hint=hint)
+
+
+def _spellings(option: Option) -> tuple[str, str]:
+    return f"--{option.name}", f"-{option.short}"
+
+
+def _is_session(word: str, context: Context) -> bool:
+    try:
+        return word in context.registry.sessions or bool(context.registry.family(word))
+    except SetlistError:
+        # What is wrong with the definitions is another story than the word that was typed
+        return False

@@ -1,0 +1,165 @@
+"""What may stand on a command line, as a table, and how it is read.
+
+A table and not argparse: importing argparse costs more than the rest of a warm ``run`` put together,
+and the table is what ``--help`` and, later, shell completion are made from. The rules are the usual ones:
+``--name value`` and ``--name=value``, ``-n value`` and ``-nvalue``, ``-xvv`` for several flags, options
+and words in any order, and everything after the first ``--`` is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from setlist.errors import UsageError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: ``--name``, perhaps ``-short``.
+
+    With a ``metavar`` it takes a value; without, it is a flag. Either may be repeated: flags are
+    counted, of values the last one counts unless all are asked for.
+    """
+
+    name: str
+    help: str
+    short: str | None = None
+    metavar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A command line that was read.
+
+    ``words`` are what is neither an option nor an option's value; ``rest`` is what followed ``--``,
+    None where there was none.
+    """
+
+    words: tuple[str, ...]
+    rest: tuple[str, ...] | None
+    given: dict[str, tuple[str, ...]]
+
+    def flag(self, name: str) -> bool:
+        return name in self.given
+
+    def count(self, name: str) -> int:
+        return len(self.given.get(name, ()))
+
+    def value(self, name: str) -> str | None:
+        values = self.given.get(name)
+        return values[-1] if values else None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        return self.given.get(name, ())
+
+
+def parse(
+    argv: Sequence[str], options: Sequence[Option], *, command: str, words_before_rest: int | None = None
+) -> Arguments:
+    """Read a command line.
+
+    Args:
+        argv: the words after the command's own name.
+        options: what may be given.
+        command: what was typed to get here (``run``, ``setlist why``), for messages.
+        words_before_rest: after so many words all others are ``rest``, with or without ``--``: for a
+            command line that holds another one.
+
+    Raises:
+        UsageError: an option is unknown, lacks its value, or has one it doesn't take.
+    """
+    by_spelling = {f"--{option.name}": option for option in options}
+    by_spelling.update({f"-{option.short}": option for option in options if option.short})
+    words: list[str] = []
+    given: dict[str, list[str]] = {}
+    position = 0
+    while position < len(argv):
+        word = argv[position]
+        position += 1
+        if word == "--":
+            return _arguments(words, argv[position:], given)
+        if not word.startswith("-") or word == "-":
+            if words_before_rest is not None and len(words) >= words_before_rest:
+                return _arguments(words, argv[position - 1 :], given)
+            words.append(word)
+            continue
+        if word.startswith("--"):
+            spelling, equals, attached = word.partition("=")
+            pairs = [(spelling, attached if equals else None)]
+        else:
+            pairs = _short(word, by_spelling)
+        for spelling, value in pairs:
+            option = by_spelling.get(spelling)
+            if option is None:
+                raise _unknown(spelling, by_spelling, command)
+            if option.metavar is None:
+                if value is not None:
+                    raise UsageError(f"option '{spelling}' takes no value", hint=_help_hint(command))
+                given.setdefault(option.name, []).append("")
+                continue
+            if value is None:
+                # A value that looks like an option is one that was forgotten; -k=-x is there for the rest
+                if position >= len(argv) or (argv[position].startswith("-") and argv[position] != "-"):
+                    raise UsageError(f"option '{spelling}' needs a value: {spelling} {option.metavar}")
+                value = argv[position]
+                position += 1
+            given.setdefault(option.name, []).append(value)
+    return _arguments(words, None, given)
+
+
+def _arguments(words: Sequence[str], rest: Sequence[str] | None, given: dict[str, list[str]]) -> Arguments:
+    return Arguments(
+        tuple(words), None if rest is None else tuple(rest), {name: tuple(values) for name, values in given.items()}
+    )
+
+
+def _short(word: str, by_spelling: dict[str, Option]) -> list[tuple[str, str | None]]:
+    """``-xvv`` as three flags, ``-kEXPR`` as an option and its value."""
+    pairs: list[tuple[str, str | None]] = []
+    for index, letter in enumerate(word[1:], start=1):
+        spelling = f"-{letter}"
+        option = by_spelling.get(spelling)
+        if option is not None and option.metavar is not None:
+            attached = word[index + 1 :]
+            pairs.append((spelling, attached.removeprefix("=") if attached else None))
+            break
+        if option is None and pairs:
+            # the whole of -vz is shown: -z alone was never typed
+            return [*pairs, (word, None)]
+        pairs.append((spelling if option is not None else word, None))
+        if option is None:
+            break
+    return pairs
+
+
+def _unknown(spelling: str, by_spelling: dict[str, Option], command: str) -> UsageError:
+    near = nearest(spelling, [known for known in by_spelling if known.startswith("--")])
+    hint = _help_hint(command)
+    return UsageError(f"unknown option '{spelling}'", hint=f"did you mean '{near}'? {hint}" if near else hint)
+
+
+def _help_hint(command: str) -> str:
+    return f"'{command} --help' lists the options"
+
+
+def option_lines(options: Sequence[Option]) -> list[str]:
+    """The options as ``--help`` shows them."""
+    spellings = []
+    for option in options:
+        short = f"-{option.short}, " if option.short else "    "
+        spellings.append(f"  {short}--{option.name}{f' {option.metavar}' if option.metavar else ''}")
+    width = max(map(len, spellings), default=0)
+    return [f"{spelling:<{width}}  {option.help}" for spelling, option in zip(spellings, options, strict=True)]
+
+
+HELP = Option("help", "show this and stop", "h")
+DIRECTORY = Option("directory", "run as if started in DIR", "C", "DIR")
+FILE = Option("file", "the file with the definitions; its directory is the project's root", "f", "FILE")
+VERBOSE = Option("verbose", "say more; may be repeated", "v")
+QUIET = Option("quiet", "say less: only what failed", "q")
+JSON = Option("json", "as JSON")
+OFFLINE = Option("offline", "ask nothing of the network")
+
+COMMON = (FILE, DIRECTORY, VERBOSE, HELP)
+"""The options that every verb has."""

@@ -1,0 +1,165 @@
+"""``run [OPTIONS] [SESSION…] [-- POSARGS…]``: from the words of a command line to an exit code.
+
+The way of a run is the body of :func:`run`. This is the warm path: what only some options need is
+imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from setlist.cli.context import Context
+from setlist.cli.edge import at_the_edge
+from setlist.cli.options import DIRECTORY, FILE, HELP, OFFLINE, QUIET, VERBOSE, Arguments, Option, parse
+from setlist.errors import ConfigurationError, SetlistError, UnknownSession, UsageError
+
+if TYPE_CHECKING:
+    from setlist.events import Event
+    from setlist.model import SessionSpec
+
+OPTIONS = (
+    Option("list", "show the sessions and stop", "l"),
+    Option("dry-run", "show what would be done and stop", "n"),
+    Option("keyword", "only sessions that match, as in 'lint or (test and not py310)'", "k", "EXPR"),
+    Option("tag", "only sessions with this tag; may be repeated", "t", "TAG"),
+    Option("python", "only sessions on this Python; may be repeated", "p", "VERSION"),
+    Option("failed", "only sessions that failed last time"),
+    Option("only", "without the sessions that they require"),
+    Option("fail-fast", "stop at the first session that fails", "x"),
+    Option("recreate", "make the environments anew", "r"),
+    Option("upgrade", "resolve anew: unpinned requirements move to their newest versions"),
+    OFFLINE,
+    QUIET,
+    VERBOSE,
+    FILE,
+    DIRECTORY,
+    Option("version", "show setlist's version and stop"),
+    HELP,
+)
+
+
+def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
+    """The ``run`` command. Returns the exit code."""
+    import sys
+
+    return at_the_edge(run, sys.argv[1:] if argv is None else argv, context or Context.current())
+
+
+def run(argv: Sequence[str], context: Context) -> int:
+    """Read the command line and do what it says.
+
+    Raises:
+        SetlistError: what the user is told instead.
+    """
+    arguments = parse(argv, OPTIONS, command="run")
+    if arguments.flag("help"):
+        from setlist.cli.help import run_help
+
+        context.out.write(run_help(OPTIONS))
+        return 0
+    if arguments.flag("version"):
+        from setlist import __version__
+
+        context.out.line(f"setlist {__version__}")
+        return 0
+    context.take(arguments)
+    if arguments.flag("list"):
+        from setlist.cli.listing import print_table
+
+        print_table(context, _listed(arguments, context))
+        return 0
+    sessions = _selected(arguments, context)
+    if not sessions:
+        return 0
+
+    from setlist.plan import make_plan
+
+    plan = make_plan(context.registry, sessions, follow_requires=not arguments.flag("only"))
+    if arguments.flag("dry-run"):
+        from setlist.cli.dryrun import print_plan
+
+        recreate, upgrade = arguments.flag("recreate"), arguments.flag("upgrade")
+        print_plan(context, plan, posargs=arguments.rest or (), recreate=recreate, upgrade=upgrade)
+        return 0
+    project = context.project
+    project.prepare()
+
+    from setlist.process import handling_signals
+    from setlist.reports.console import Console
+    from setlist.reports.history import History
+    from setlist.running.run import RunOptions, run_plan
+
+    console = Console(context.err, verbosity=context.verbosity)
+    history = History(project)
+
+    def emit(event: Event) -> None:
+        console(event)
+        history(event)
+
+    options = RunOptions(
+        posargs=arguments.rest or (),
+        fail_fast=arguments.flag("fail-fast"),
+        recreate=arguments.flag("recreate"),
+        upgrade=arguments.flag("upgrade"),
+        offline=arguments.flag("offline"),
+        argv=tuple(argv),
+    )
+    with handling_signals():
+        return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=emit)
+
+
+def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
+    """The sessions that were asked for. Empty: there is nothing to do, and that was said."""
+    if not context.registry.sessions:
+        raise ConfigurationError(
+            f"no sessions are defined in {context.project.root}",
+            hint="write [tool.setlist.session.NAME] into pyproject.toml, or let 'setlist init' write a first one",
+        )
+    if not arguments.flag("failed"):
+        sessions = _select(arguments, context, arguments.words)
+        if not sessions:
+            first = next(iter(context.registry.sessions))
+            raise UsageError("no session runs by default", hint=f"name one: run {first}; 'run --list' shows them all")
+        return sessions
+
+    from setlist.reports.history import last_failed
+
+    failed = set(last_failed(context.project))
+    among = _select(arguments, context, arguments.words or ("*",))
+    sessions = tuple(session for session in among if session.name in failed)
+    if not sessions:
+        context.err.line("nothing failed last time" if not failed else "none of these failed last time")
+    return sessions
+
+
+def _listed(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
+    if not context.registry.sessions:
+        return ()
+    return _select(arguments, context, arguments.words or ("*",))
+
+
+def _select(arguments: Arguments, context: Context, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
+    from setlist.select import select
+
+    try:
+        return select(
+            context.registry,
+            selectors,
+            keyword=arguments.value("keyword"),
+            tags=arguments.values("tag"),
+            pythons=arguments.values("python"),
+        )
+    except UnknownSession as error:
+        raise _better_hint(error, arguments.words) from error
+
+
+def _better_hint(error: UnknownSession, words: Sequence[str]) -> SetlistError:
+    """The same error, with a hint that fits two frequent slips."""
+    from setlist.cli.verbs import VERBS
+
+    if error.selector in VERBS:
+        error.hint = f"'run' only runs sessions: write 'setlist {error.selector}'"
+    elif words.index(error.selector) > 0 and "did you mean" not in (error.hint or ""):
+        error.hint = f"what is meant for the commands of a session comes after '--': run {words[0]} -- {error.selector}"
+    return error

@@ -1,0 +1,174 @@
+"""Remove environments; the next run makes them again.
+
+With SESSIONs, theirs, with what they were resolved to and their temporary files. Without, what no
+session uses any more: environments of sessions that are gone, half-removed directories, old builds.
+An environment that is in use is waited for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.cli.options import COMMON, Arguments, Option
+from setlist.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.project import Project
+
+USAGE = "clean [SESSION…] [--all] [-n]"
+OPTIONS = (
+    Option("all", "remove everything in .setlist"),
+    Option("dry-run", "only say what would be removed", "n"),
+    *COMMON,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Something to remove. ``guard`` is the name of the environment it belongs to, if it does."""
+
+    path: Path
+    guard: str | None = None
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Remove, and say what and how much."""
+    everything = arguments.flag("all")
+    if everything and arguments.words:
+        raise UsageError("--all removes everything: naming sessions beside it makes no sense")
+    project = context.project
+    if everything:
+        doomed = list(_everything(project))
+    elif arguments.words:
+        doomed = [item for name in _names(arguments, context) for item in _of_environment(project, name)]
+    else:
+        doomed = list(_unused(context))
+    freed = 0
+    dry = arguments.flag("dry-run")
+    for item in doomed:
+        size = _size(item.path)
+        if not dry:
+            _remove(context, item)
+        freed += size
+        context.out.line(f"{'would remove' if dry else 'removed'} {project.relative(item.path)} ({size_text(size)})")
+    if not doomed:
+        context.out.line("nothing to remove")
+    else:
+        context.out.line(f"{size_text(freed)} {'would be freed' if dry else 'freed'}")
+    if everything and not dry:
+        _remove_state(project)
+    return 0
+
+
+def _names(arguments: Arguments, context: Context) -> list[str]:
+    """Names of environments. One whose session is gone from the definitions can still be named."""
+    names: list[str] = []
+    for word in arguments.words:
+        if word not in context.registry.sessions and word in _entries(context.project.environments):
+            names.append(word)
+        else:
+            names += [session.name for session in context.select([word])]
+    return list(dict.fromkeys(names))
+
+
+def _of_environment(project: Project, name: str) -> Iterator[Doomed]:
+    for path in (project.environment(name), project.resolution(name), project.temporary(name)):
+        if os.path.lexists(path):
+            yield Doomed(path, name)
+
+
+def _unused(context: Context) -> Iterator[Doomed]:
+    project = context.project
+    known = set(context.registry.sessions)
+    seen: set[str] = set()
+    for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):
+        for entry in _entries(directory):
+            if entry.startswith("."):  # renamed away to be removed, or a file that was being written
+                yield Doomed(directory / entry)
+                continue
+            name = entry.removesuffix(".txt") if directory.name == "resolutions" else entry
+            if name not in known and name not in seen:
+                seen.add(name)
+                yield from _of_environment(project, name)
+    yield from _old_builds(project)
+    for entry in _entries(project.state):
+        if entry.startswith(".") and entry != ".gitignore":
+            yield Doomed(project.state / entry)
+
+
+def _old_builds(project: Project) -> Iterator[Doomed]:
+    """All builds of the project but the latest, which the next run is likely to ask for."""
+    from setlist.environment.builds import GUARD
+
+    builds = [project.builds / entry for entry in _entries(project.builds)]
+    builds.sort(key=lambda path: os.lstat(path).st_mtime)
+    for path in builds[:-1]:
+        yield Doomed(path, GUARD)
+
+
+def _everything(project: Project) -> Iterator[Doomed]:
+    for name in _entries(project.environments):
+        yield Doomed(project.environments / name, None if name.startswith(".") else name)
+    kept = (".gitignore", "CACHEDIR.TAG", project.guard("x").parent.name, project.environments.name)
+    for entry in _entries(project.state):
+        if entry not in kept:
+            yield Doomed(project.state / entry)
+
+
+def _remove(context: Context, item: Doomed) -> None:
+    from setlist.environment.guard import exclusive
+    from setlist.files import remove_tree
+
+    project = context.project
+    with ExitStack() as stack:
+        if item.guard is not None:
+            waiting = f"waiting for another process that uses {project.relative(item.path)}"
+            stack.enter_context(exclusive(project, item.guard, lambda: context.err.line(waiting)))
+        try:
+            remove_tree(item.path)
+        except OSError as error:
+            raise StorageError(
+                f"can't remove {project.relative(item.path)}: {error.strerror or error}",
+                hint="the rest of it is removed by the next 'setlist clean'",
+            ) from error
+
+
+def _remove_state(project: Project) -> None:
+    """What is left of .setlist: locks that nobody needs now, its own marks, empty directories."""
+    from setlist.files import remove_tree
+
+    with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
+        remove_tree(project.state)
+
+
+def _entries(directory: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    """Bytes that go when it goes: a file that is also elsewhere (an installer's cache) doesn't count."""
+    try:
+        status = os.lstat(path)
+        if not os.path.isdir(path) or os.path.islink(path):
+            return status.st_size if status.st_nlink == 1 else 0
+        return sum(_size(Path(entry.path)) for entry in os.scandir(path))
+    except OSError:
+        return 0
+
+
+def size_text(size: float) -> str:
+    """Bytes as a person reads them: ``80 kB``, ``1.2 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,116 @@
+"""Write a first [tool.setlist] into pyproject.toml, by what lies in the project.
+
+Asks nothing and overwrites nothing: the rest of the file stays as it is, byte for byte. A noxfile.py or
+a tox.ini is left alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist.cli.options import DIRECTORY, HELP, VERBOSE, Arguments
+from setlist.errors import ConfigurationError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+
+USAGE = "init"
+OPTIONS = (DIRECTORY, VERBOSE, HELP)
+
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "noxfile.py", "tox.ini", ".git")
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Write it, and say what was written."""
+    if arguments.words:
+        raise UsageError("'setlist init' takes no words", hint="with -C DIR it is for another directory")
+
+    from setlist.cli.survey import as_toml, first_sessions, survey
+    from setlist.files import write_atomically
+
+    root = _root(context.caller.cwd)
+    path = root / "pyproject.toml"
+    before = _read(path)
+    _refuse_second(root, before)
+    found = survey(root, _parse(before))
+    sessions = first_sessions(found)
+    after = appended(before, as_toml(sessions))
+    if not _can_be_read(after):
+        raise ConfigurationError(
+            "[tool.setlist] can't be appended: 'tool' is written as one inline table",
+            file=path.name,
+            hint="write 'tool' as [tool.NAME] tables, or put the sessions into a file sessions/NAME.toml",
+        )
+    try:
+        # Through a symbolic link: the file behind it is what is meant
+        write_atomically(path.resolve(), after)
+    except OSError as error:
+        raise StorageError(f"can't write {path}: {error.strerror or error}") from error
+    names = ", ".join(session.name for session in sessions)
+    context.out.line(
+        f"{'wrote' if not before else 'added'} [tool.setlist] {'to' if before else 'into'} {path}: {names}"
+    )
+    for name in ("noxfile.py", "tox.ini"):
+        if name in found.files:
+            context.out.line(f"{name} is left alone")
+    context.out.line(f"next: run --list, and run {sessions[0].name}")
+    return 0
+
+
+def _root(start: Path) -> Path:
+    for directory in (start, *start.parents):
+        if any((directory / mark).exists() for mark in _MARKS):
+            return directory
+    return start
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StorageError(f"can't read {path}: {error.strerror or error}") from error
+
+
+def _refuse_second(root: Path, pyproject: bytes) -> None:
+    for number, line in enumerate(pyproject.splitlines(), start=1):
+        if line.replace(b" ", b"").replace(b'"', b"").startswith((b"[tool.setlist", b"[[tool.setlist")):
+            raise UsageError(
+                "there is a [tool.setlist] already",
+                where=f"pyproject.toml:{number}",
+                hint="'run --list' shows its sessions",
+            )
+    sessions = root / "sessions"
+    found = sorted(entry.name for entry in sessions.glob("*") if entry.suffix in (".toml", ".py"))
+    if found:
+        raise UsageError(
+            "there are sessions already", where=f"sessions/{found[0]}", hint="'run --list' shows the sessions"
+        )
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"this is not TOML: {error}", file="pyproject.toml") from error
+
+
+def _can_be_read(content: bytes) -> bool:
+    try:
+        return "setlist" in _parse(content)["tool"]
+    except ConfigurationError:
+        return False
+
+
+def appended(before: bytes, toml: str) -> bytes:
+    """The file with ``toml`` after it, with the line ends that the file uses."""
+    newline = b"\r\n" if b"\r\n" in before else b"\n"
+    gap = b"" if not before else newline if before.endswith(b"\n") else newline * 2
+    return before + gap + toml.encode().replace(b"\n", newline)

@@ -1,0 +1,70 @@
+"""Open a subshell with a session's environment activated; 'exit' leaves it.
+
+It is the shell that you type in, or the one that --shell names, after your own start-up files. The exit
+code is the shell's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
+from setlist.errors import SessionError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.model import SessionSpec
+
+USAGE = "shell SESSION [--shell PROGRAM]"
+OPTIONS = (Option("shell", "the shell to start", None, "PROGRAM"), OFFLINE, *COMMON)
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Run the shell and return its exit code."""
+    from setlist.cli.inside import prepared, session_variables, start
+    from setlist.environment.activation import calling_shell, default_shell, kind_of_shell, subshell
+    from setlist.files import write_atomically
+    from setlist.process import handling_signals
+    from setlist.running.temporary import Temporary
+
+    session = context.one(arguments.words, verb="shell")
+    if session.environment.backend == "none":
+        raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
+    program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
+    temporary = Temporary(context.project, session.name)
+    try:
+        with handling_signals(), prepared(context, session) as environment:
+            assert environment.directory is not None
+            variables = _unactivated(context, session, session_variables(context, session, environment, temporary))
+            plan = subshell(
+                environment.directory,
+                program,
+                kind_of_shell(program) or "sh",
+                variables,
+                temporary.path,
+                prompt=session.name,
+            )
+            for path, text in plan.files:
+                write_atomically(path, text)
+            context.err.line(f"{session.name}  {environment.interpreter.label} · 'exit' leaves it")
+            return start(context, plan.argv, {**variables, **plan.environ})
+    finally:
+        temporary.remove()
+
+
+def _unactivated(context: Context, session: SessionSpec, variables: dict[str, str]) -> dict[str, str]:
+    """The session's variables without what the activation in the shell is about to do.
+
+    Done twice, it couldn't be undone: ``deactivate`` would leave the environment's programs on PATH.
+    """
+    from setlist.environment.environ import clean
+
+    before = clean(context.caller.environ)
+    kept = {name for name, _ in session.env}
+    for name in list(variables):
+        if name.upper() in ("PATH", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT") and name not in kept:
+            if name in before:
+                variables[name] = before[name]
+            else:
+                del variables[name]
+    return variables

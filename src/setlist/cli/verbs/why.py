@@ -1,0 +1,83 @@
+"""Show what an environment was made from, and what has changed since.
+
+Each input is listed, the changed ones first, with its value then and now. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from setlist.cli.options import COMMON, JSON, Arguments
+from setlist.errors import UsageError
+from setlist.reports.console import one_line
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.environment.prepare import Explanation
+    from setlist.model import SessionSpec
+
+USAGE = "why SESSION… [--json]"
+OPTIONS = (JSON, *COMMON)
+
+FORMAT = 1
+
+_TOLD = {
+    "none": 'backend "none"',
+    "missing": "no environment yet: it would be created",
+    "unfinished": "unfinished: it would be made anew",
+    "current": "nothing changed: it would be reused",
+    "stale": "out of date: it would be brought up to date",
+}
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Print the explanations on stdout; 0 whatever they say."""
+    if not arguments.words:
+        raise UsageError("no session is named", hint="write: setlist why SESSION")
+    sessions = context.select(arguments.words)
+    explained = [(session, context.environments.explain(session)) for session in sessions]
+    if not arguments.flag("json"):
+        for index, (session, explanation) in enumerate(explained):
+            if index:
+                context.out.line()
+            _print(context, session, explanation)
+        return 0
+
+    import json
+
+    data = {"format": FORMAT, "sessions": [_json(session, explanation) for session, explanation in explained]}
+    context.out.line(json.dumps(data, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _print(context: Context, session: SessionSpec, explanation: Explanation) -> None:
+    out = context.out
+    name = out.styled(session.name, "bold")
+    interpreter = f"{explanation.interpreter} · " if explanation.interpreter else ""
+    out.line(f"{name}  {interpreter}{_TOLD[explanation.state]}")
+    for note in explanation.notes:
+        out.line(f"  {note}")
+    width = max((len(change.name) for change in explanation.inputs), default=0)
+    for change in sorted(explanation.inputs, key=lambda change: not change.changed):
+        if change.changed:
+            mark, moved = out.styled("changed", "yellow"), f"{_value(change.old)} → {_value(change.new)}"
+        else:
+            mark, moved = out.styled("same   ", "dim"), _value(change.new if change.new is not None else change.old)
+        out.line(f"  {mark}  {change.name:<{width}}  {moved}")
+
+
+def _value(value: str | None) -> str:
+    return "–" if value is None or not value.strip() else one_line(value)
+
+
+def _json(session: SessionSpec, explanation: Explanation) -> dict[str, Any]:
+    return {
+        "name": session.name,
+        "state": explanation.state,
+        "interpreter": explanation.interpreter,
+        "inputs": [
+            {"name": change.name, "changed": change.changed, "old": change.old, "new": change.new}
+            for change in explanation.inputs
+        ],
+        "notes": list(explanation.notes),
+    }

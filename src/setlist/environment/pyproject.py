@@ -1,0 +1,47 @@
+"""The project's pyproject.toml, as far as environments read it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from setlist.errors import ConfigurationError
+from setlist.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Pyproject:
+    """The project's pyproject.toml as data, empty where there is none."""
+
+    path: Path
+    data: Mapping[str, Any]
+
+    def table(self, *keys: str) -> Mapping[str, Any]:
+        """The table at a dotted path, empty where it isn't there or isn't a table."""
+        value: Any = self.data
+        for key in keys:
+            value = value.get(key, {}) if isinstance(value, Mapping) else {}
+        return value if isinstance(value, Mapping) else {}
+
+
+def read_pyproject(project: Project) -> Pyproject:
+    """The project's pyproject.toml.
+
+    Raises:
+        ConfigurationError: it can't be read, or isn't TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    path = project.root / "pyproject.toml"
+    try:
+        return Pyproject(path, tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Pyproject(path, {})
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(str(error), file=project.relative(path)) from error

@@ -1,0 +1,105 @@
+"""How do the declarations of all sources become one registry?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from setlist.model import Registry, Settings
+from setlist.registry.checks import BadValue
+from setlist.registry.definition import Declared, Definition, Problem
+from setlist.registry.inherit import merge_all
+from setlist.registry.naming import check_name
+from setlist.registry.requires import with_requires
+from setlist.registry.sessions import Variant, variants
+
+
+def build_registry(declared: Sequence[Declared]) -> Registry:
+    """Work out defaults, ``extends``, families and ``requires``.
+
+    Raises:
+        Problem: the first thing that is wrong.
+    """
+    _check_definitions([definition for source in declared for definition in source.definitions])
+    found = [variant for merged in merge_all(declared) for variant in variants(merged)]
+    _check_variants(found)
+    return Registry(sessions=with_requires(found), settings=_settings(declared))
+
+
+def _check_definitions(definitions: Sequence[Definition]) -> None:
+    seen: dict[str, Definition] = {}
+    for definition in definitions:
+        try:
+            check_name(definition.name)
+        except BadValue as bad:
+            raise Problem(bad.message, definition.place, hint=bad.hint) from None
+        other = seen.setdefault(definition.name.casefold(), definition)
+        if other is definition:
+            continue
+        if other.name == definition.name:
+            raise Problem(
+                f"two sessions are named {definition.name!r}",
+                definition.place,
+                other=other.place,
+                hint="rename one of them",
+            )
+        raise _collision(definition.name, definition, other.name, other)
+
+
+def _check_variants(found: Sequence[Variant]) -> None:
+    seen: dict[str, Variant] = {}
+    for variant in found:
+        session = variant.session
+        definition = variant.merged.definition
+        other = seen.setdefault(session.name.casefold(), variant)
+        if other is not variant:
+            if other.session.name != session.name:
+                raise _collision(session.name, definition, other.session.name, other.merged.definition)
+            if other.merged.definition is definition:
+                raise Problem(
+                    f"two sessions are named {session.name!r}: {_said(other)} and {_said(variant)}",
+                    definition.place,
+                    hint="dots and signs are dropped from a name: choose values that differ without them",
+                )
+            raise Problem(
+                f"two sessions are named {session.name!r}",
+                definition.place,
+                other=other.merged.definition.place,
+                hint="rename one of them",
+            )
+    families = {variant.session.family.casefold(): variant for variant in found}
+    for variant in found:
+        session, definition = variant.session, variant.merged.definition
+        family = families.get(session.name.casefold())
+        if family is not None and family.merged.definition is not definition:
+            raise Problem(
+                f"the session {session.name!r} is named as the family {family.session.family!r}",
+                definition.place,
+                other=family.merged.definition.place,
+                hint="rename one of them",
+            )
+
+
+def _said(variant: Variant) -> str:
+    return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in variant.session.axes) + " }"
+
+
+def _collision(name: str, definition: Definition, other_name: str, other: Definition) -> Problem:
+    return Problem(
+        f"{other_name!r} and {name!r} are one directory where case is ignored (macOS, Windows)",
+        definition.place,
+        other=None if other is definition else other.place,
+        hint="rename one of them",
+    )
+
+
+def _settings(declared: Sequence[Declared]) -> Settings:
+    """What the files say of the whole project. Several lists of defaults are joined."""
+    default: tuple[str, ...] | None = None
+    graces: Mapping[str, float] = {}
+    for source in declared:
+        said = source.top_level
+        if said.default is not None:
+            default = (*(default or ()), *said.default)
+        named = {"interrupt_grace": said.interrupt_grace, "terminate_grace": said.terminate_grace}
+        graces = {**graces, **{name: value for name, value in named.items() if value is not None}}
+    return Settings(default=default, **graces)

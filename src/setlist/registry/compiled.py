@@ -1,0 +1,124 @@
+"""How is the registry kept, so that the next run finds it without reading or importing its sources?
+
+One JSON file. What a warm run needs (which files it was made from, with their stat signatures, and
+the finished registry) is there at once; what each source declared lies beside it as a string within
+the string, which costs nothing until a source changes and only that one is loaded anew.
+
+A file that can't be read back, whatever the reason, counts as none: it is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from setlist import __version__
+from setlist.errors import StorageError
+from setlist.files import write_atomically
+from setlist.model import Command, EnvironmentSpec, FunctionReference, Origin, Registry, SessionSpec, Settings
+from setlist.project import Project
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled registry as it was read.
+
+    ``sources`` are the files in their order, ``signatures`` those of all files behind them. ``packed`` is
+    what each source declared, see :mod:`setlist.registry.records`.
+    """
+
+    sources: tuple[str, ...]
+    signatures: Mapping[str, str]
+    registry: Registry
+    packed: str
+
+
+def key_of(project: Project) -> str:
+    """What a compiled registry is made by and for. Another Python may declare other sessions."""
+    given = project.relative(project.file) if project.file is not None else ""
+    return f"{FORMAT}:{__version__}:{sys.implementation.cache_tag}:{sys.platform}:{given}"
+
+
+def read_compiled(project: Project) -> Compiled | None:
+    """The compiled registry, whether or not it is current; None where there is none of use."""
+    try:
+        data = json.loads(Path(project.compiled_registry).read_bytes())
+        if data["key"] != key_of(project):
+            return None
+        return Compiled(
+            sources=tuple(map(_text, data["sources"])),
+            signatures={_text(file): _text(signature) for file, signature in data["signatures"].items()},
+            registry=_registry(data["registry"]),
+            packed=_text(data["records"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def write_compiled(project: Project, compiled: Compiled) -> None:
+    """Keep a registry. That it can't be kept is no problem of this run."""
+    data = {
+        "key": key_of(project),
+        "sources": compiled.sources,
+        "signatures": compiled.signatures,
+        "registry": {
+            "sessions": [plain(session) for session in compiled.registry.sessions.values()],
+            "settings": plain(compiled.registry.settings),
+        },
+        "records": compiled.packed,
+    }
+    try:
+        project.prepare()
+        write_atomically(project.compiled_registry, json.dumps(data, separators=(",", ":")))
+    except (OSError, StorageError):
+        pass
+
+
+def plain(value: Any) -> Any:
+    """Model data as JSON-able data: what equals its default is left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in fields(value)
+            if field.default is MISSING or getattr(value, field.name) != field.default
+        }
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"not a string: {value!r}")
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _registry(data: Mapping[str, Any]) -> Registry:
+    sessions = {session.name: session for session in map(_session, data["sessions"])}
+    settings = Settings(**{name: _frozen(value) for name, value in data["settings"].items()})
+    return Registry(sessions=sessions, settings=settings)
+
+
+def _session(data: Mapping[str, Any]) -> SessionSpec:
+    given = {name: _frozen(value) for name, value in data.items()}
+    given["origin"] = Origin(**data["origin"])
+    if "environment" in data:
+        environment = {name: _frozen(value) for name, value in data["environment"].items()}
+        given["environment"] = EnvironmentSpec(**environment)
+    if "commands" in data:
+        given["commands"] = tuple(
+            Command(**{name: _frozen(value) for name, value in command.items()}) for command in data["commands"]
+        )
+    if "function" in data:
+        given["function"] = FunctionReference(**data["function"])
+    return SessionSpec(**given)

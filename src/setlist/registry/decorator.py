@@ -1,0 +1,183 @@
+"""How does a function become a session? By ``@session``.
+
+What is declared is attached to the function, which stays a plain, callable function: a test can
+import a session file and call what is in it. While setlist loads a file, declarations are also
+collected; the collector is a context variable, so that nothing outlives the loading.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from setlist.errors import ConfigurationError
+from setlist.registry.checks import BadValue, kind
+from setlist.registry.keys import Keys, check_keys
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from typing_extensions import TypedDict, Unpack  # only type checkers read this: it needn't be installed
+
+    from setlist.model import Backend, InstallerName, ProjectMode, Resolution
+
+    class SessionKeys(TypedDict, total=False):
+        """The keyword arguments of ``@session``: the keys of a definition, with underscores."""
+
+        name: str
+        description: str
+        python: str | Sequence[str]
+        matrix: Mapping[str, Sequence[str] | Sequence[Mapping[str, str]]]
+        deps: Sequence[str]
+        groups: Sequence[str]
+        extras: Sequence[str]
+        requirements: Sequence[str]
+        constraints: Sequence[str]
+        project: ProjectMode
+        env: Mapping[str, str]
+        inherit_env: bool | Sequence[str]
+        cwd: str
+        external: Sequence[str]
+        requires: Sequence[str]
+        tags: Sequence[str]
+        default: bool
+        extends: str | Sequence[str]
+        timeout: float | str
+        retries: int
+        allow_failure: bool
+        exclusive: bool
+        interactive: bool
+        resolution: Resolution
+        exclude_newer: str | datetime.date
+        index_url: str
+        installer: InstallerName
+        backend: Backend
+        inputs: Sequence[str]
+        outputs: Sequence[str]
+
+
+SessionFunction = TypeVar("SessionFunction", bound=Callable[..., object])
+
+ATTRIBUTE = "__setlist__"
+"""Where a function carries its declarations: a tuple, as one function can be several sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What one use of the decorator says. ``file`` is named as Python names it, ``line`` is the decorator's."""
+
+    name: str
+    keys: Keys
+    function: Callable[..., object]
+    file: str
+    line: int
+
+
+_collector: ContextVar[list[Declaration] | None] = ContextVar("setlist_declarations", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Declaration]]:
+    """Collect the declarations that are made meanwhile, in their order."""
+    declarations: list[Declaration] = []
+    token = _collector.set(declarations)
+    try:
+        yield declarations
+    finally:
+        _collector.reset(token)
+
+
+def declarations_of(function: Callable[..., object]) -> tuple[Declaration, ...]:
+    """The declarations that a function carries; none if it isn't a session."""
+    found: tuple[Declaration, ...] = getattr(function, ATTRIBUTE, ())
+    return found
+
+
+@overload
+def session(function: SessionFunction, /) -> SessionFunction: ...
+
+
+@overload
+def session(
+    name: str | None = None, /, **keys: Unpack[SessionKeys]
+) -> Callable[[SessionFunction], SessionFunction]: ...
+
+
+def session(first: object = None, /, **keys: object) -> object:
+    """Make a function a session: ``@session``, ``@session("name")``, ``@session(python=["3.11"], …)``.
+
+    The function is called with a :class:`setlist.Session`. Unless they are given, its name with ``-`` for
+    ``_`` is the session's name, and its docstring's first line the description.
+
+    Raises:
+        ConfigurationError: a keyword that is none, or a value of the wrong type.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to name the line that the user has to change
+    file, line = frame.f_code.co_filename, frame.f_lineno
+
+    def declare(function: Callable[..., object], name: str | None = None) -> Callable[..., object]:
+        declaration = _declaration(function, name, keys, file, line)
+        # a function's attribute and not a registry of ours: it lives as long as the function
+        setattr(function, ATTRIBUTE, (*declarations_of(function), declaration))
+        collected = _collector.get()
+        if collected is not None:
+            collected.append(declaration)
+        return function
+
+    if callable(first):
+        # Python 3.10 calls a bare decorator on the line of the def; the code begins at the decorator's
+        line = getattr(getattr(first, "__code__", None), "co_firstlineno", line)
+        return declare(first)
+    given = keys.pop("name", None)
+    if first is not None and given is not None:
+        raise ConfigurationError("the name is given twice", file=file, line=line, key="name")
+    name = given if first is None else first
+    if name is None:
+        return declare
+    if not isinstance(name, str):
+        raise ConfigurationError(f"must be a string, not {kind(name)}", file=file, line=line, key="name")
+    named = name
+    return lambda function: declare(function, named)
+
+
+def _declaration(
+    function: Callable[..., object], name: str | None, keys: dict[str, object], file: str, line: int
+) -> Declaration:
+    if not callable(function) or not hasattr(function, "__name__"):
+        raise ConfigurationError(
+            f"@session stands before a function, not before {kind(function)}", file=file, line=line
+        )
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & _COROUTINE:
+        raise ConfigurationError(
+            f"{function.__name__} is async, and a session is a plain function",
+            file=file,
+            line=line,
+            hint="write def, and call asyncio.run() in it",
+        )
+    if "run" in keys:
+        raise ConfigurationError(
+            "a session that is a function has no commands of its own",
+            file=file,
+            line=line,
+            key="run",
+            hint="call s.run(…) in the function, or write the session in TOML",
+        )
+    try:
+        checked = check_keys(keys, python=True)
+    except BadValue as bad:
+        key = ".".join(bad.path)
+        raise ConfigurationError(bad.message, file=file, line=line, key=key or None, hint=bad.hint) from None
+    lines = (function.__doc__ or "").strip().splitlines()
+    if lines and "description" not in checked:
+        checked["description"] = lines[0].strip()
+    return Declaration(name or function.__name__.replace("_", "-"), checked, function, file, line)
+
+
+_COROUTINE = 0x80 | 0x200
+"""``CO_COROUTINE`` and ``CO_ASYNC_GENERATOR``; :mod:`inspect` names them too and costs milliseconds."""

@@ -1,0 +1,98 @@
+"""What does one source declare, before families, defaults and ``extends`` are worked out?
+
+This is what loaders of sources return, what is kept per source in the compiled registry, and what
+the sessions are made from. A further kind of source only has to return a :class:`Declared`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from setlist.model import FunctionReference
+from setlist.registry.checks import BadValue
+from setlist.registry.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table of keys was written: ``path`` leads to it in a TOML file, ``line`` is a decorator's.
+
+    ``file`` is relative to the project's root. The line of a TOML key is looked up only for an error
+    (see :mod:`setlist.registry.location`).
+    """
+
+    file: str
+    path: tuple[str, ...] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One definition: its name, its keys as checked, and its function if it has one."""
+
+    name: str
+    keys: Keys
+    place: Place
+    function: FunctionReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopLevel:
+    """What a file says about the whole project; None where it doesn't say."""
+
+    default: tuple[str, ...] | None = None
+    interrupt_grace: float | None = None
+    terminate_grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """All that one file declares.
+
+    ``defaults`` hold for the file's own sessions, with ``for_all`` for those of every source. ``imports``
+    are the project's other files that it was made from: a change of one asks for it to be loaded anew.
+    """
+
+    file: str
+    definitions: tuple[Definition, ...] = ()
+    defaults: Keys = field(default_factory=lambda: Keys())
+    defaults_place: Place | None = None
+    for_all: bool = False
+    top_level: TopLevel = TopLevel()
+    imports: tuple[str, ...] = ()
+
+
+class Problem(Exception):
+    """Something is wrong at a place. It becomes a ConfigurationError once its line is known.
+
+    Args:
+        message: what is wrong, one line.
+        place: the table that it is wrong in.
+        key: the path of the key from there.
+        hint: what to write instead.
+        other: a second place that has to do with it.
+        cycle: the names of sessions that require each other in a circle.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        place: Place,
+        key: tuple[str, ...] = (),
+        *,
+        hint: str | None = None,
+        other: Place | None = None,
+        cycle: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.key = key
+        self.hint = hint
+        self.other = other
+        self.cycle = cycle
+
+    @classmethod
+    def of(cls, bad: BadValue, place: Place, key: tuple[str, ...] = ()) -> Problem:
+        """A bad value, at its place."""
+        return cls(bad.message, place, (*key, *bad.path), hint=bad.hint)

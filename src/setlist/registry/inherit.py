@@ -1,0 +1,126 @@
+"""Which keys does a definition have in the end? ``defaults``, then what it ``extends``, then its own.
+
+A later value replaces an earlier one; only ``env`` tables are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from setlist.errors import nearest
+from setlist.registry.definition import Declared, Definition, Place, Problem
+from setlist.registry.keys import INSTALLING, Keys
+
+NOT_INHERITED = ("default", "extends")
+DEEPEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A definition with all its keys. ``places`` says in which table each one was written."""
+
+    definition: Definition
+    keys: Keys
+    places: Mapping[str, Place]
+
+
+def merge_all(declared: Sequence[Declared]) -> tuple[Merged, ...]:
+    """All definitions with their keys worked out, in their order.
+
+    Raises:
+        Problem: ``extends`` names no definition, or goes in a circle.
+    """
+    definitions = {definition.name: definition for source in declared for definition in source.definitions}
+    shared = [source for source in declared if source.for_all]
+    merged = []
+    known: dict[str, _Layers] = {}
+    for source in declared:
+        layers = [*shared, *([] if source.for_all else [source])]
+        for definition in source.definitions:
+            written = _Layers()
+            for layer in layers:
+                if layer.defaults_place is not None:
+                    written.add(layer.defaults, layer.defaults_place)
+            own = _own(definition, definitions, known, ())
+            _fit_defaults(written, own, definition)
+            written.add_layers(own)
+            merged.append(Merged(definition, written.keys(), written.places))
+    return tuple(merged)
+
+
+class _Layers:
+    """Keys laid one over the other."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self.places: dict[str, Place] = {}
+
+    def add(self, keys: Keys, place: Place) -> None:
+        for key, value in keys.items():
+            self.put(key, value, place)
+
+    def add_layers(self, others: _Layers, but: Sequence[str] = ()) -> None:
+        for key, value in others.values.items():
+            if key not in but:
+                self.put(key, value, others.places[key])
+
+    def put(self, key: str, value: object, place: Place) -> None:
+        if key == "env":
+            value = {**cast("dict[str, str]", self.values.get("env", {})), **cast("dict[str, str]", value)}
+        self.values[key] = value
+        self.places[key] = place
+
+    def keys(self) -> Keys:
+        return cast("Keys", self.values)
+
+
+def _own(
+    definition: Definition,
+    definitions: Mapping[str, Definition],
+    known: dict[str, _Layers],
+    above: tuple[str, ...],
+) -> _Layers:
+    """The definition's own keys over those of what it extends. ``known`` holds what was worked out already."""
+    if definition.name in known:
+        return known[definition.name]
+    if len(above) == DEEPEST:
+        raise Problem(f"extends a chain of more than {DEEPEST} definitions", definition.place, ("extends",))
+    layers = _Layers()
+    for name in definition.keys.get("extends", ()):
+        circle = (*above, definition.name)
+        if name in circle:
+            said = " → ".join((*circle[circle.index(name) :], name))
+            raise Problem(f"definitions extend each other in a circle: {said}", definition.place, ("extends",))
+        base = definitions.get(name)
+        if base is None:
+            near = nearest(name, definitions)
+            raise Problem(
+                f"there is no definition {name!r} to extend",
+                definition.place,
+                ("extends",),
+                hint=f"did you mean {near!r}?" if near else None,
+            )
+        layers.add_layers(_own(base, definitions, known, circle), but=NOT_INHERITED)
+    if definition.function is not None:
+        layers.values.pop("run", None)  # the function is what it runs
+    layers.add(definition.keys, definition.place)
+    known[definition.name] = layers
+    return layers
+
+
+def _fit_defaults(defaults: _Layers, own: _Layers, definition: Definition) -> None:
+    """Let go of the defaults that make no sense without an environment; refuse them as the session's own."""
+    backend = own.values.get("backend", defaults.values.get("backend"))
+    if backend != "none":
+        return
+    for key in INSTALLING:
+        if own.values.get(key):
+            raise Problem(
+                'nothing can be installed with backend = "none"',
+                own.places[key],
+                (key,),
+                hint=f"leave {key} out, or the backend of {definition.name!r}",
+            )
+        defaults.values.pop(key, None)

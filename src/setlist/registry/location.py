@@ -1,0 +1,127 @@
+"""On which line does a key of a TOML file stand?
+
+Only asked once something is wrong. tomllib tells no lines, and a second TOML scanner would disagree
+with it some day, so it is the oracle: it is asked which first lines of the file hold the key.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from setlist.errors import ConfigurationError, RequiresCycle
+from setlist.model import SessionSpec
+from setlist.registry.definition import Place, Problem
+
+
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """The line, counted from 1, on which the statement begins that first writes a key.
+
+    Args:
+        text: a TOML document.
+        path: the key's path; where it isn't there, the line is that of the longest part that is.
+
+    Returns:
+        None where not even the first part is there, or the text doesn't parse.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    lines = text.replace("\r\n", "\n").split("\n")
+
+    @cache
+    def parsed(count: int) -> Mapping[str, object] | None:
+        try:
+            return tomllib.loads("\n".join(lines[:count]) + "\n")
+        except tomllib.TOMLDecodeError:
+            return None
+
+    whole = parsed(len(lines))
+    if whole is None:
+        return None
+    wanted = tuple(path)
+    while wanted and not _has(whole, wanted):
+        wanted = wanted[:-1]
+    if not wanted:
+        return None
+
+    def is_in_first(count: int) -> bool:
+        # A count that ends amid a statement doesn't parse: the whole statement is asked in its place.
+        while (document := parsed(count)) is None:
+            count += 1
+        return _has(document, wanted)
+
+    without, within = 0, len(lines)
+    while within - without > 1:
+        middle = (without + within) // 2
+        if is_in_first(middle):
+            within = middle
+        else:
+            without = middle
+    # One line more and it is there, so that line is where its statement begins.
+    return within
+
+
+def _has(document: Mapping[str, object], path: Sequence[str]) -> bool:
+    value: object = document
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def dotted(path: Sequence[str]) -> str:
+    """A key's path as TOML writes it."""
+    import re
+
+    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in path)
+
+
+def located(problem: Problem, root: Path) -> ConfigurationError:
+    """The error that a user is told: the problem, with its file, line and key."""
+    place = problem.place
+    line = _line(place, problem.key, root)
+    if problem.cycle:
+        return RequiresCycle(problem.cycle, file=place.file, line=line)
+    message = problem.message
+    if problem.other is not None:
+        other = _line(problem.other, (), root)
+        message += f" (the other: {problem.other.file}" + (f":{other})" if other is not None else ")")
+    key = dotted((*place.path, *problem.key))
+    if place.line is not None:
+        key = key.replace("-", "_")  # a decorator's
+    return ConfigurationError(message, file=place.file, line=line, key=key or None, hint=problem.hint)
+
+
+def mistaken(root: Path, session: SessionSpec, key: str, message: str, hint: str | None = None) -> ConfigurationError:
+    """The error for a key of a session's definition that turned out to be wrong later, when it was used.
+
+    Args:
+        root: the project's.
+        session: one that the definition expanded to.
+        key: as written in TOML (``requirements``).
+        message: what is wrong.
+        hint: what to do.
+    """
+    origin = session.origin
+    if origin.line is not None or not origin.file.endswith(".toml"):
+        return ConfigurationError(message, file=origin.file, line=origin.line, key=f"{session.family}.{key}", hint=hint)
+    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
+    path = (*prefix, "session", session.family, key)
+    line = _line(Place(origin.file, path), (), root)
+    return ConfigurationError(message, file=origin.file, line=line, key=f"{session.family}.{key}", hint=hint)
+
+
+def _line(place: Place, key: Sequence[str], root: Path) -> int | None:
+    if place.line is not None:
+        return place.line
+    try:
+        text = (root / place.file).read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None  # it was read a moment ago; without it the error is told without a line
+    return line_of(text, (*place.path, *key))

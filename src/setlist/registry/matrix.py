@@ -1,0 +1,89 @@
+"""Which sessions does one definition expand to? Its python axis times its own axes, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+
+from setlist.errors import nearest
+from setlist.model import Pairs
+from setlist.registry.checks import BadValue
+from setlist.registry.keys import Keys
+
+
+def combinations(keys: Keys) -> tuple[Pairs, ...]:
+    """The values of each variant, in the order of the axes: python first.
+
+    A definition without axes has one variant, with no values. ``exclude`` drops every combination that
+    agrees with all that an entry names, ``include`` adds whole ones at the end.
+
+    Raises:
+        BadValue: an entry names what is no axis, leaves one out, matches nothing or is there already,
+            or nothing is left.
+    """
+    axes: dict[str, list[str]] = {}
+    python = keys.get("python")
+    if isinstance(python, list):
+        axes["python"] = python
+    matrix = keys.get("matrix")
+    if matrix is None:
+        return _product(axes)
+    axes |= matrix["axes"]
+    if not axes:
+        if matrix["include"] or matrix["exclude"]:
+            raise BadValue("has no axis to combine", "name one, as in django = ['4.2', '5.0']", ("matrix",))
+        return ((),)
+
+    found = _product(axes)
+    kept = list(found)
+    for entry in matrix["exclude"]:
+        _check_axes(entry, axes, "exclude")
+        dropped = [combination for combination in found if entry.items() <= dict(combination).items()]
+        if not dropped:
+            raise BadValue(f"{_said(entry)} matches no combination", _near_value(entry, axes), ("matrix", "exclude"))
+        kept = [combination for combination in kept if combination not in dropped]
+    for entry in matrix["include"]:
+        _check_axes(entry, axes, "include")
+        missing = [axis for axis in axes if axis not in entry]
+        if missing:
+            raise BadValue(
+                f"{_said(entry)} says nothing of {missing[0]!r}",
+                "name a value for each axis: it is added as one whole combination",
+                ("matrix", "include"),
+            )
+        combination = tuple((axis, entry[axis]) for axis in axes)
+        if combination in kept:
+            raise BadValue(f"{_said(entry)} is there already", "leave it out", ("matrix", "include"))
+        kept.append(combination)
+    if not kept:
+        raise BadValue("excludes every combination", "leave an entry out", ("matrix", "exclude"))
+    return tuple(kept)
+
+
+def _product(axes: Mapping[str, list[str]]) -> tuple[Pairs, ...]:
+    return tuple(tuple(zip(axes, values, strict=True)) for values in product(*axes.values()))
+
+
+def _check_axes(entry: Mapping[str, str], axes: Mapping[str, list[str]], key: str) -> None:
+    for axis in entry:
+        if axis in axes:
+            continue
+        near = nearest(axis, axes)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(axes)}"
+        if axis == "python":
+            hint = "give the session a list of pythons, even of one: python = ['3.12']"
+        raise BadValue(f"there is no axis {axis!r}", hint, ("matrix", key))
+
+
+def _near_value(entry: Mapping[str, str], axes: Mapping[str, list[str]]) -> str:
+    for axis, value in entry.items():
+        if value not in axes[axis]:
+            near = nearest(value, axes[axis])
+            if near:
+                return f"did you mean {axis} = {near!r}?"
+            return f"{axis} has the values {', '.join(axes[axis])}"
+    return "leave it out"
+
+
+def _said(entry: Mapping[str, str]) -> str:
+    return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in entry.items()) + " }"

@@ -1,0 +1,127 @@
+"""What are sessions called, and which names can't be?
+
+A session's name is also a directory's and a file's name, on every platform.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from setlist.model import Pairs, SessionSpec
+from setlist.registry.checks import BadValue
+
+LONGEST = 100
+
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file: reserved with any extension too
+_RESERVED = r"(?is)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?"
+_OPERATORS = (("===", "eq"), ("==", "eq"), (">=", "ge"), ("<=", "le"), ("!=", "ne"), ("~=", "like"))
+_SIGNS = ((">", "gt"), ("<", "lt"), ("*", ""), (".", ""))
+
+
+def check_name(name: str) -> None:
+    """See that a session can have this name.
+
+    Raises:
+        BadValue: it can't; the hint proposes one that can.
+    """
+    problem = _wrong_with(name)
+    if problem is not None:
+        said = name if len(name) <= 40 else name[:39] + "…"
+        raise BadValue(f"a session can't be named {said!r}: {problem}", f"call it {proposal(name)!r}")
+
+
+def _wrong_with(name: str) -> str | None:
+    if not name:
+        return "the name is empty"
+    if len(name) > LONGEST:
+        return f"it has {len(name)} characters, and {LONGEST} is the limit"
+    if ".." in name:
+        return "it holds '..'"
+    if name.endswith("."):
+        return "it ends in '.', which Windows drops"
+    foreign = re.search(r"[^A-Za-z0-9._+-]", name)
+    if foreign is not None:
+        return f"it holds {'a space' if foreign[0] == ' ' else repr(foreign[0])}"
+    if not name[0].isalnum():
+        return f"it begins with {name[0]!r}"
+    if re.fullmatch(_RESERVED, name):
+        return "Windows keeps that name for a device"
+    return None
+
+
+def proposal(name: str) -> str:
+    """A right name that is near to a wrong one."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain)
+    plain = re.sub(r"\.{2,}", ".", plain)
+    plain = re.sub(r"-?\.-|-{2,}", "-", plain).strip("-._+")[:LONGEST].rstrip("-._+")
+    if re.fullmatch(_RESERVED, plain):
+        stem, dot, rest = plain.partition(".")
+        plain = f"{stem}-session{dot}{rest}"
+    return plain or "session"
+
+
+def variant_name(family: str, axes: Pairs) -> str:
+    """The name of the session with these values: ``web`` → ``web-py39-django32``.
+
+    Raises:
+        BadValue: a value without a letter or a digit to name the session by.
+    """
+    name = family
+    for axis, value in axes:
+        suffix = python_suffix(value) if axis == "python" else _slug(value)
+        if not suffix:
+            raise BadValue(f"no name can be made from {value!r}", "use a value with letters or digits", (axis,))
+        if axis == "python":
+            name += f"-{suffix}"
+        else:
+            name += f"-{axis}-{suffix}" if suffix[0].isalpha() else f"-{axis}{suffix}"
+    return name
+
+
+def python_suffix(request: str) -> str:
+    """How a session's name says which python: ``3.11`` → ``py311``, ``pypy3.11`` → ``pypy311``.
+
+    A range is spelled out (``>=3.10`` → ``py-ge310``), a path gives its last two parts.
+    """
+    version = re.fullmatch(r"(?:cpython|python|py)?-?(\d+(?:\.\d+)*t?)", request, re.IGNORECASE)
+    if version is not None:
+        return "py" + version[1].replace(".", "").lower()
+    other = re.fullmatch(r"([A-Za-z]*py[A-Za-z]*)-?(\d+(?:\.\d+)*)", request)
+    if other is not None:
+        return other[1].lower() + other[2].replace(".", "")
+    parts = [part for part in re.split(r"[/\\]", request) if part.lower() not in ("", "bin", "scripts", ".", "..", "~")]
+    slug = _slug("-".join(parts[-2:]).removesuffix(".exe"))
+    return f"py-{slug}" if slug else ""
+
+
+def _slug(value: str) -> str:
+    """A value as part of a name: operators spelled out, dots dropped, the rest joined by ``-``."""
+    text = value
+    for written, word in (*_OPERATORS, *_SIGNS):
+        text = text.replace(written, word)
+    return re.sub(r"[^A-Za-z0-9_+]+", "-", text).strip("-_+")
+
+
+def matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
+    """The names of the sessions that a name, a family or a glob stands for, in their order."""
+    if pattern in sessions:
+        return (pattern,)
+    family = tuple(name for name, session in sessions.items() if session.family == pattern)
+    if family or not is_glob(pattern):
+        return family
+    from fnmatch import fnmatchcase
+
+    return tuple(name for name in sessions if fnmatchcase(name, pattern))
+
+
+def is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
+
+
+def known_names(sessions: Iterable[SessionSpec]) -> tuple[str, ...]:
+    """All that a session can be called by: names and families."""
+    return tuple(dict.fromkeys(word for session in sessions for word in (session.name, session.family)))

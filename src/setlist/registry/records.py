@@ -1,0 +1,72 @@
+"""How is what one source declared kept beside the compiled registry? As plain data, one record a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from setlist.model import FunctionReference
+from setlist.registry.compiled import plain
+from setlist.registry.definition import Declared, Definition, Place, TopLevel
+from setlist.registry.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one source declared, and the digests of what it was made from: itself and what it imports."""
+
+    digests: Mapping[str, str]
+    declared: Declared
+
+
+def packed(records: Mapping[str, Record]) -> str:
+    """Records as text."""
+    return json.dumps(
+        {
+            file: {"digests": dict(record.digests), "declared": plain(record.declared)}
+            for file, record in records.items()
+        },
+        separators=(",", ":"),
+    )
+
+
+def unpacked(text: str) -> dict[str, Record]:
+    """Records from text; none where it isn't what :func:`packed` wrote."""
+    try:
+        return {
+            file: Record(dict(data["digests"]), _declared(data["declared"])) for file, data in json.loads(text).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _declared(data: Mapping[str, Any]) -> Declared:
+    place = data.get("defaults_place")
+    top_level = dict(data.get("top_level", {}))
+    if "default" in top_level:
+        top_level["default"] = tuple(top_level["default"])
+    return Declared(
+        file=data["file"],
+        definitions=tuple(map(_definition, data.get("definitions", ()))),
+        defaults=cast("Keys", data.get("defaults", {})),
+        defaults_place=None if place is None else _place(place),
+        for_all=data.get("for_all", False),
+        top_level=TopLevel(**top_level),
+        imports=tuple(data.get("imports", ())),
+    )
+
+
+def _definition(data: Mapping[str, Any]) -> Definition:
+    function = data.get("function")
+    return Definition(
+        data["name"],
+        cast("Keys", data["keys"]),
+        _place(data["place"]),
+        None if function is None else FunctionReference(**function),
+    )
+
+
+def _place(data: Mapping[str, Any]) -> Place:
+    return Place(data["file"], tuple(data.get("path", ())), data.get("line"))

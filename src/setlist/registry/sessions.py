@@ -1,0 +1,207 @@
+"""What does one variant of a definition come to? A :class:`SessionSpec`, with axes substituted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from setlist.errors import ConfigurationError
+from setlist.model import Command, EnvironmentSpec, Origin, Pairs, SessionSpec
+from setlist.registry.checks import BadValue
+from setlist.registry.definition import Place, Problem
+from setlist.registry.inherit import Merged
+from setlist.registry.keys import CheckedCommand
+from setlist.registry.matrix import combinations
+from setlist.registry.naming import check_name, variant_name
+from setlist.registry.template import check_template, fill, fill_partly
+
+ListKey = Literal[
+    "deps", "groups", "extras", "requirements", "constraints", "external", "requires", "tags", "inputs", "outputs"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One session of a definition. Its ``requires`` are still as written: names, families, globs."""
+
+    session: SessionSpec
+    merged: Merged
+
+
+def variants(merged: Merged) -> Iterator[Variant]:
+    """The sessions that a definition expands to.
+
+    Raises:
+        Problem: a combination, a name, a placeholder or a requirement in it is wrong.
+    """
+    with _at(merged):
+        found = combinations(merged.keys)
+    family = merged.definition.name
+    for axes in found:
+        try:
+            name = variant_name(family, axes)
+        except BadValue as bad:
+            axis = bad.path[0]
+            path = (axis,) if axis == "python" else ("matrix", axis)
+            raise Problem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
+        try:
+            check_name(name)
+        except BadValue as bad:
+            hint = "shorten the values of the axes, or the family's name" if len(name) > len(family) else bad.hint
+            raise Problem(bad.message, merged.definition.place, hint=hint) from None
+        yield Variant(_session(merged, name, axes), merged)
+
+
+def _session(merged: Merged, name: str, axes: Pairs) -> SessionSpec:
+    keys = merged.keys
+    definition = merged.definition
+    python = keys.get("python")
+    request = dict(axes).get("python") if isinstance(python, list) else python
+    names = {**dict(axes), "session": name}
+    if request is not None:
+        names["python"] = request
+
+    def filled(key: ListKey) -> tuple[str, ...]:
+        with _at(merged, key):
+            return tuple(fill(text, names) for text in keys.get(key, ()))
+
+    deps = filled("deps")
+    with _at(merged, "deps"):
+        for dep in deps:
+            check_requirement(dep)
+    environment = EnvironmentSpec(
+        python=request,
+        deps=deps,
+        groups=filled("groups"),
+        extras=filled("extras"),
+        requirements=filled("requirements"),
+        constraints=filled("constraints"),
+        project=keys.get("project"),
+        resolution=keys.get("resolution", "highest"),
+        exclude_newer=keys.get("exclude-newer"),
+        index_url=keys.get("index-url"),
+        installer=keys.get("installer", "uv"),
+        backend=keys.get("backend", "virtualenv"),
+    )
+    inherit = keys.get("inherit-env", True)
+    env = keys.get("env", {})
+    with _at(merged, "env"):
+        for value in env.values():
+            check_template(value, names)
+    cwd = keys.get("cwd")
+    if cwd is not None:
+        with _at(merged, "cwd"):
+            check_template(cwd, names)
+            cwd = fill_partly(cwd, names)
+    place = definition.place
+    return SessionSpec(
+        name=name,
+        family=definition.name,
+        origin=Origin(place.file, place.line),
+        description=_described(keys.get("description", ""), names),
+        axes=axes,
+        environment=environment,
+        commands=tuple(_command(merged, command, names) for command in keys.get("run", ())),
+        function=definition.function,
+        env=tuple(env.items()),
+        inherit_env=inherit if isinstance(inherit, bool) else tuple(inherit),
+        cwd=cwd,
+        external=filled("external"),
+        requires=filled("requires"),
+        tags=filled("tags"),
+        default=keys.get("default", True),
+        timeout=keys.get("timeout"),
+        retries=keys.get("retries", 0),
+        allow_failure=keys.get("allow-failure", False),
+        exclusive=keys.get("exclusive", False),
+        interactive=keys.get("interactive", False),
+        inputs=filled("inputs"),
+        outputs=filled("outputs"),
+    )
+
+
+def _command(merged: Merged, command: CheckedCommand, names: Mapping[str, str]) -> Command:
+    env = command.get("env", {})
+    cwd, stdout = command.get("cwd"), command.get("stdout")
+    with _at(merged, "run"):
+        for template in (*command["cmd"], *env.values(), cwd or "", stdout or ""):
+            check_template(template, names)
+    return Command(
+        words=tuple(command["cmd"]),
+        env=tuple(env.items()),
+        cwd=cwd,
+        ok_codes=tuple(command.get("ok-codes", (0,))),
+        allow_failure=command.get("allow-failure", False),
+        shell=command.get("shell", False),
+        stdout=stdout,
+    )
+
+
+def _described(text: str, names: Mapping[str, str]) -> str:
+    """The description with axes substituted. It is prose, so a brace in it is no mistake."""
+    try:
+        return fill(text, names)
+    except ConfigurationError:
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+
+def _place(merged: Merged, key: str) -> Place:
+    return merged.places.get(key, merged.definition.place)
+
+
+@contextmanager
+def _at(merged: Merged, *key: str) -> Iterator[None]:
+    """Give the problems of a value the place it was written at."""
+    try:
+        yield
+    except BadValue as bad:
+        path = (*key, *bad.path)
+        raise Problem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
+    except ConfigurationError as error:
+        raise Problem(error.message, _place(merged, key[0]), key, hint=error.hint) from None
+
+
+_OPTIONS: Sequence[tuple[tuple[str, ...], str]] = (
+    (("-r", "--requirement"), "name the file in the key 'requirements'"),
+    (("-c", "--constraint"), "name the file in the key 'constraints'"),
+    (("-i", "--index-url"), "use the key 'index-url'"),
+)
+
+
+@lru_cache(maxsize=4096)
+def check_requirement(text: str) -> None:
+    """See that a dependency is a requirement: PEP 508, a local path, a VCS address, or ``-e`` and a path.
+
+    Raises:
+        BadValue: it is none.
+    """
+    import re
+
+    text = text.strip()
+    if text.startswith("-"):
+        option, _, rest = text.replace("=", " ", 1).partition(" ")
+        if option in ("-e", "--editable") and rest.strip():
+            return
+        advice = next((advice for options, advice in _OPTIONS if option in options), "deps holds requirements only")
+        raise BadValue(f"{text!r} is an option, not a requirement", advice)
+    if re.match(r"[./\\~]|[A-Za-z]:[\\/]|[a-z]+\+|[a-z]+://", text) or re.search(
+        r"\.(?:whl|zip|tar\.gz)(?:\[[^]]*\])?$", text
+    ):
+        return  # a path or an address: the installer knows best
+
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        hint = f"a local directory is written './{text}'" if re.fullmatch(r"[\w.-]+/[\w./-]*", text) else None
+        raise BadValue(
+            f"{text!r} is no requirement: {reason[:1].lower()}{reason[1:]}",
+            hint or "write it as in 'pytest>=8', see https://packaging.python.org/specifications/dependency-specifiers",
+        ) from None

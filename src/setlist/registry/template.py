@@ -1,0 +1,294 @@
+"""What do the placeholders of a command stand for: ``{posargs:-x}``, ``{session}``, ``{env:HOME}``?
+
+A template is text with placeholders. ``{{`` and ``}}`` are literal braces. A default (what follows
+the colon in ``{posargs:…}`` and ``{env:NAME:…}``) is a template too, so placeholders nest.
+
+Templates are checked when the registry is made and expanded when a command is about to run. What
+was expanded is never split or expanded again: a value with spaces or braces stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from setlist.errors import ConfigurationError, SubstitutionError, nearest
+
+RUN_TIME = ("posargs", "session", "python", "project", "envdir", "tmp", "env")
+"""The placeholders that every command may use, besides the axes of its session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """All that an expansion needs.
+
+    ``python`` is the version X.Y of the environment's interpreter; a ``python`` among ``axes`` goes before
+    it. ``environ`` is what ``{env:NAME}`` reads. ``project``, ``envdir`` and ``tmp`` are absolute paths.
+    """
+
+    session: str
+    python: str
+    project: str
+    envdir: str
+    tmp: str
+    posargs: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    axes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """``{name}``, ``{posargs:default}`` or ``{env:variable:default}``; ``text`` is how it was written."""
+
+    text: str
+    name: str
+    variable: str = ""
+    default: str | None = None
+
+
+def split_command(text: str) -> tuple[str, ...]:
+    """Split a command line into template words, as a POSIX shell would.
+
+    A placeholder stays whole, whatever its default holds: ``pytest {posargs:-x tests}`` is two words.
+
+    Raises:
+        ConfigurationError: a quote or a brace without its partner, or a line break outside of quotes.
+    """
+    import shlex
+
+    # Each placeholder travels through shlex as one character that the text doesn't hold.
+    unused = (chr(code) for code in range(0x100000, 0x10FFFE) if chr(code) not in text)
+    written: dict[str, str] = {}
+    line = ""
+    for raw, placeholder in _pieces(text):
+        if placeholder is None:
+            line += raw
+        else:
+            character = next(unused)
+            written[character] = raw
+            line += character
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the command {_shortened(text)} has {_shell_problem(error)}",
+            hint="quote as in a shell, or write the command as a list of words",
+        ) from None
+    if "\n" in line.strip():
+        lines = shlex.shlex(line.strip(), posix=True, punctuation_chars=False)
+        lines.whitespace, lines.whitespace_split, lines.commenters = " \t\r", True, ""
+        if list(lines) != words:
+            raise ConfigurationError(
+                f"the command {_shortened(text)} holds more than one line",
+                hint="write a list of commands, one a line, or a table with shell = true",
+            )
+    table = str.maketrans(written)
+    return tuple(word.translate(table) for word in words)
+
+
+def _shell_problem(error: ValueError) -> str:
+    return "a backslash at its end" if "escaped" in str(error) else "a quote without its partner"
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def expand_words(words: Sequence[str], values: Values) -> tuple[str, ...]:
+    """The words of a command, expanded.
+
+    A word that is nothing but ``{posargs}`` becomes as many words as there are; failing that those of
+    its default, or none. Every other word stays one word.
+
+    Raises:
+        SubstitutionError: ``{env:NAME}`` isn't set and has no default.
+    """
+    expanded: list[str] = []
+    for word in words:
+        pieces = tuple(_pieces(word))
+        placeholder = pieces[0][1] if len(pieces) == 1 else None
+        if placeholder is None or placeholder.name != "posargs":
+            expanded.append(expand_text(word, values))
+        elif values.posargs:
+            expanded.extend(values.posargs)
+        elif placeholder.default:
+            expanded.extend(expand_words(split_command(placeholder.default), values))
+    return tuple(expanded)
+
+
+def expand_text(template: str, values: Values) -> str:
+    """A template's text, expanded. ``{posargs}`` is joined and quoted as for a shell.
+
+    Raises:
+        SubstitutionError: ``{env:NAME}`` isn't set and has no default.
+    """
+    return "".join(
+        _unescaped(raw) if placeholder is None else _value(placeholder, values)
+        for raw, placeholder in _pieces(template)
+    )
+
+
+def _value(placeholder: Placeholder, values: Values) -> str:
+    name = placeholder.name
+    if name in values.axes:
+        return values.axes[name]
+    if name == "posargs":
+        if values.posargs:
+            import shlex
+
+            return shlex.join(values.posargs)
+        return expand_text(placeholder.default or "", values)
+    if name == "env":
+        value = values.environ.get(placeholder.variable)
+        if value is not None:
+            return value
+        if placeholder.default is not None:
+            return expand_text(placeholder.default, values)
+        raise SubstitutionError(
+            f"the environment variable {placeholder.variable} isn't set, and {placeholder.text} needs it",
+            hint=f"set it, or give it a default: {{env:{placeholder.variable}:…}}",
+        )
+    known = {
+        "session": values.session,
+        "python": values.python,
+        "project": values.project,
+        "envdir": values.envdir,
+        "tmp": values.tmp,
+    }
+    if name not in known:
+        raise _unknown(placeholder, values.axes)
+    return known[name]
+
+
+def check_template(template: str, axes: Collection[str]) -> None:
+    """See that a template can be expanded at run time.
+
+    Raises:
+        ConfigurationError: a placeholder that isn't one, or a brace without its partner.
+    """
+    for _, placeholder in _pieces(template):
+        if placeholder is None:
+            continue
+        if placeholder.name not in RUN_TIME and placeholder.name not in axes:
+            raise _unknown(placeholder, axes)
+        if placeholder.default is not None:
+            check_template(placeholder.default, axes)
+
+
+def fill(template: str, names: Mapping[str, str]) -> str:
+    """Expand what is known when the registry is made, where nothing else may stand.
+
+    Raises:
+        ConfigurationError: a placeholder that isn't among ``names``.
+    """
+    if "{" not in template and "}" not in template:
+        return template
+    text = ""
+    for raw, placeholder in _pieces(template):
+        if placeholder is None:
+            text += _unescaped(raw)
+        elif placeholder.name in names:
+            text += names[placeholder.name]
+        elif placeholder.name in RUN_TIME:
+            raise ConfigurationError(
+                f"{placeholder.text} isn't known yet where this is read",
+                hint="here, only {session} and the session's axes can stand; write {{ and }} for literal braces",
+            )
+        else:
+            raise _unknown(placeholder, names)
+    return text
+
+
+def fill_partly(template: str, names: Mapping[str, str]) -> str:
+    """Expand what is among ``names`` and leave a template of the rest, for run time."""
+    return "".join(
+        escape(names[placeholder.name]) if placeholder is not None and placeholder.name in names else raw
+        for raw, placeholder in _pieces(template)
+    )
+
+
+def escape(text: str) -> str:
+    """The template that expands to just this text."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _unescaped(raw: str) -> str:
+    return raw.replace("{{", "{").replace("}}", "}")
+
+
+def _unknown(placeholder: Placeholder, axes: Collection[str]) -> ConfigurationError:
+    known = dict.fromkeys((*RUN_TIME, *axes))
+    near = nearest(placeholder.name, known)
+    if near is not None:
+        hint = f"did you mean {{{near}}}? Literal braces are written {{{{ and }}}}"
+    elif placeholder.name.isupper():
+        hint = f"an environment variable is written {{env:{placeholder.name}}}, literal braces {{{{ and }}}}"
+    else:
+        hint = f"there are {', '.join(f'{{{name}}}' for name in known)}; literal braces are written {{{{ and }}}}"
+    return ConfigurationError(f"{placeholder.text} is no placeholder here", hint=hint)
+
+
+def _pieces(template: str) -> Iterator[tuple[str, Placeholder | None]]:
+    """The template in pieces, as written: stretches of literal text (escapes left in), and placeholders."""
+    start = position = 0
+    while position < len(template):
+        character = template[position]
+        if character not in "{}":
+            position += 1
+        elif template.startswith(character * 2, position):
+            position += 2
+        elif character == "}":
+            raise ConfigurationError(
+                f"a }} without its {{ in {_shortened(template)}", hint="write }} for a literal brace"
+            )
+        else:
+            if position > start:
+                yield template[start:position], None
+            end = _closing(template, position) + 1
+            yield template[position:end], _placeholder(template[position:end])
+            start = position = end
+    if position > start:
+        yield template[start:position], None
+
+
+def _closing(template: str, opening: int) -> int:
+    """Where the placeholder that begins at ``opening`` ends.
+
+    Inside a default a ``}`` closes, unless it belongs to a ``{{`` that was opened there: that way
+    ``{posargs:{{a}}}``, ``{env:A:{env:B:c}}`` and ``{{{session}}}`` all mean what they seem to.
+    """
+    depth = literal = 0
+    position = opening + 1
+    while position < len(template):
+        if template.startswith("{{", position):
+            literal += 1
+            position += 1
+        elif literal and template.startswith("}}", position):
+            literal -= 1
+            position += 1
+        elif template[position] == "{":
+            depth += 1
+        elif template[position] == "}":
+            if depth == 0:
+                return position
+            depth -= 1
+        position += 1
+    raise ConfigurationError(f"a {{ without its }} in {_shortened(template)}", hint="write {{ for a literal brace")
+
+
+def _placeholder(text: str) -> Placeholder:
+    name, colon, rest = text[1:-1].partition(":")
+    if name == "posargs":
+        return Placeholder(text, name, default=rest if colon else None)
+    if name == "env":
+        variable, colon, default = rest.partition(":")
+        if not variable or "{" in variable:
+            raise ConfigurationError(
+                f"{text} names no environment variable", hint="write {env:NAME} or {env:NAME:default}"
+            )
+        return Placeholder(text, name, variable, default if colon else None)
+    if colon and name in RUN_TIME:
+        raise ConfigurationError(
+            f"{text}: {{{name}}} always has a value and takes no default", hint=f"write {{{name}}}"
+        )
+    return Placeholder(text, text[1:-1])

@@ -1,0 +1,210 @@
+"""What do pyproject.toml and ``sessions/*.toml`` declare?
+
+The same keys in both: below ``[tool.setlist]`` in pyproject.toml, without a prefix elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from setlist.errors import ConfigurationError
+from setlist.project import Project
+from setlist.registry import checks
+from setlist.registry.checks import BadValue
+from setlist.registry.definition import Declared, Definition, Place, Problem, TopLevel
+from setlist.registry.keys import KEYS, check_keys
+
+TOP_LEVEL: dict[str, str] = {
+    "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
+    "defaults": "Values for all sessions",
+    "session": "The sessions, each a table",
+    "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
+    "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
+    "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
+}
+"""The keys beside the sessions, and what they mean."""
+
+FOR_THE_PROJECT = ("interrupt-grace", "terminate-grace", "requires-setlist")
+
+PREFIX = ("tool", "setlist")
+
+Checked = TypeVar("Checked")
+
+
+def load_pyproject(project: Project, file: str) -> Declared:
+    """What pyproject.toml declares below ``[tool.setlist]``; nothing where there is no such table.
+
+    Raises:
+        ConfigurationError: it isn't UTF-8, or isn't TOML.
+        Problem: a definition in it is wrong.
+    """
+    document = _parse(project, file)
+    tool = document.get("tool", {})
+    if not isinstance(tool, Mapping):
+        raise Problem(f"must be a table, not {checks.kind(tool)}", Place(file, PREFIX[:1]))
+    if PREFIX[1] not in tool:
+        return Declared(file=file, for_all=True)
+    return _declared(file, tool[PREFIX[1]], PREFIX, for_all=True)
+
+
+def load_sessions_file(project: Project, file: str) -> Declared:
+    """What one ``sessions/*.toml`` declares. Its ``defaults`` are for its own sessions.
+
+    Raises: as :func:`load_pyproject`.
+    """
+    return _declared(file, _parse(project, file), (), for_all=False)
+
+
+def load_given_file(project: Project, file: str) -> Declared:
+    """What a file given with ``-f`` declares, which stands in for all others.
+
+    Raises: as :func:`load_pyproject`.
+    """
+    return _declared(file, _parse(project, file), (), for_all=True)
+
+
+def _parse(project: Project, file: str) -> Mapping[str, object]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        data = (project.root / file).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"can't be read: {error.strerror or error}", file=file) from error
+    try:
+        # Some editors begin a file with a byte order mark; it says nothing that isn't known.
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"isn't UTF-8: there is a byte 0x{data[error.start]:02x}",
+            file=file,
+            line=data.count(b"\n", 0, error.start) + 1,
+            hint="TOML is always UTF-8: save the file in that encoding",
+        ) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), file, text) from error
+    except RecursionError as error:
+        raise ConfigurationError("is nested too deeply", file=file) from error
+
+
+def _syntax_error(said: str, file: str, text: str) -> ConfigurationError:
+    import re
+
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", said, re.DOTALL)
+    if found is not None:
+        problem, line, column = found[1], int(found[2]), f", column {found[3]}"
+    else:
+        problem = said.removesuffix(" (at end of document)")
+        line, column = max(1, len(text.rstrip().split("\n"))), ", at the end of the file"
+    written = text.split("\n")[line - 1].strip() if line <= text.count("\n") + 1 else ""
+    return ConfigurationError(
+        f"this is not TOML: {problem[:1].lower()}{problem[1:]}{column}", file=file, line=line, detail=written or None
+    )
+
+
+def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: bool) -> Declared:
+    place = Place(file, prefix)
+    if not isinstance(given, Mapping):
+        raise Problem(f"must be a table, not {checks.kind(given)}", place)
+    for name in given:
+        if name not in TOP_LEVEL:
+            raise _unknown(name, place, prefixed=bool(prefix))
+        if name in FOR_THE_PROJECT and not for_all:
+            raise Problem(
+                "belongs to the project, not to one file of it",
+                place,
+                (name,),
+                hint="move it to [tool.setlist] in pyproject.toml",
+            )
+    _check_version(given, place)
+    defaults_place = Place(file, (*prefix, "defaults"))
+    try:
+        defaults = check_keys(_table(given, "defaults", place), defaults=True)
+    except BadValue as bad:
+        raise Problem.of(bad, defaults_place) from None
+    return Declared(
+        file=file,
+        definitions=tuple(
+            _definition(file, name, table, (*prefix, "session", name))
+            for name, table in _table(given, "session", place).items()
+        ),
+        defaults=defaults,
+        defaults_place=defaults_place,
+        for_all=for_all,
+        top_level=TopLevel(
+            default=_checked(given, "default", place, lambda value: tuple(checks.strings(value))),
+            interrupt_grace=_checked(given, "interrupt-grace", place, checks.grace),
+            terminate_grace=_checked(given, "terminate-grace", place, checks.grace),
+        ),
+    )
+
+
+def _unknown(name: str, place: Place, *, prefixed: bool) -> Problem:
+    hint = None
+    if name in KEYS:
+        hint = "it is a key of a session: move it into [session.NAME], or into [defaults] for all sessions"
+        if prefixed:
+            hint = hint.replace("[", "[tool.setlist.")
+    elif name == "tool" and not prefixed:
+        hint = "this file needs no prefix: write [session.NAME] for [tool.setlist.session.NAME]"
+    if hint is not None:
+        return Problem(f"there is no key {name!r} here", place, (name,), hint=hint)
+    return Problem.of(checks.unknown(name, tuple(TOP_LEVEL)), place, (name,))
+
+
+def _table(given: Mapping[str, object], key: str, place: Place) -> Mapping[str, object]:
+    value = given.get(key, {})
+    if not isinstance(value, Mapping):
+        hint = None
+        if key == "session":
+            hint = f"a session is a table: [{'.'.join((*place.path, 'session', 'NAME'))}]"
+        raise Problem(f"must be a table, not {checks.kind(value)}", place, (key,), hint=hint)
+    return value
+
+
+def _checked(given: Mapping[str, object], key: str, place: Place, check: Callable[[object], Checked]) -> Checked | None:
+    if key not in given:
+        return None
+    try:
+        return check(given[key])
+    except BadValue as bad:
+        raise Problem.of(bad, place, (key,)) from None
+
+
+def _definition(file: str, name: str, table: object, path: tuple[str, ...]) -> Definition:
+    place = Place(file, path)
+    if not isinstance(table, Mapping):
+        hint = f"write [{'.'.join(path)}] and its keys below, such as run"
+        raise Problem(f"must be a table, not {checks.kind(table)}", place, hint=hint)
+    try:
+        return Definition(name, check_keys(table), place)
+    except BadValue as bad:
+        raise Problem.of(bad, place) from None
+
+
+def _check_version(given: Mapping[str, object], place: Place) -> None:
+    wanted = _checked(given, "requires-setlist", place, checks.filled)
+    if wanted is None:
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from setlist import __version__
+
+    try:
+        specifiers = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        raise Problem(
+            f"{wanted!r} is no version specifier", place, ("requires-setlist",), hint='write it as in ">=0.1"'
+        ) from None
+    if not specifiers.contains(__version__, prereleases=True):
+        raise Problem(
+            f"this project needs setlist {wanted}, and this is setlist {__version__}",
+            place,
+            ("requires-setlist",),
+            hint=f"install it: pip install 'setlist{wanted}'",
+        )

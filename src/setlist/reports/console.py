@@ -1,0 +1,247 @@
+"""What a person sees of a run while it goes on, and the summary at its end.
+
+A reader of events that writes lines. It knows nothing of sessions but what events tell, and nothing
+is kept back: every line is written before the command that follows it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from setlist.events import (
+    CommandFinished,
+    CommandStarted,
+    EnvironmentReady,
+    Event,
+    Message,
+    Output,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionRetried,
+    SessionStarted,
+)
+from setlist.system import WINDOWS
+
+if TYPE_CHECKING:
+    from setlist.model import Change, SessionStatus
+    from setlist.reports.terminal import Style, Terminal
+
+SHOWN_CHANGES = 6
+"""How many packages are named in the line of an environment before it says "and 14 more"."""
+
+_WIDEST = 32
+"""Names longer than this don't push the column of the others to the right."""
+
+_STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
+    "ok": ("ok", ("green",)),
+    "failed": ("failed", ("red", "bold")),
+    "skipped": ("skipped", ("yellow",)),
+    "interrupted": ("interrupted", ("yellow",)),
+    "not-run": ("not run", ("dim",)),
+}
+
+_LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "error": ("red",)}
+
+
+def duration_text(seconds: float) -> str:
+    """A span of time as a person reads it: ``0.4s``, ``1m 04s``, ``2h 03m``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02d}m"
+
+
+def command_text(words: Sequence[str], *, windows: bool = WINDOWS) -> str:
+    """A command as it would be typed."""
+    if windows:
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    from shlex import join
+
+    return join(words)
+
+
+def end_text(code: int, *, timed_out: bool = False, duration: float = 0.0) -> str:
+    """How a command ended: ``exit code 2``, ``killed by SIGSEGV``, ``timed out after 10s``."""
+    if timed_out:
+        return f"timed out after {duration_text(duration)}"
+    if code >= 0:
+        return f"exit code {code}"
+    import signal
+
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def action_text(event: EnvironmentReady, *, verbose: bool = False) -> str:
+    """What was done to an environment, in one line: ``reused``, ``synced: + rich 14.0``."""
+    action, changes = event.action, event.changes
+    reasons = ", ".join(event.reasons)
+    if action == "none":
+        return "no environment of its own"
+    text: str = action
+    if reasons and (verbose or action in ("recreated", "repaired") or (action == "synced" and not changes)):
+        text += f" ({reasons})"
+    if not changes:
+        return text
+    added = [change for change in changes if change.old is None]
+    if action != "synced" and len(added) == len(changes) and not verbose:
+        return f"{text}: {len(changes)} package{'s' if len(changes) != 1 else ''}"
+    return f"{text}: {changes_text(changes, None if verbose else SHOWN_CHANGES)}"
+
+
+def changes_text(changes: Sequence[Change], shown: int | None = None) -> str:
+    """The packages that moved, ``shown`` of them by name."""
+    # one more name is no longer than "and 1 more"
+    if shown is None or len(changes) <= shown + 1:
+        return ", ".join(map(str, changes))
+    return ", ".join(map(str, changes[:shown])) + f" and {len(changes) - shown} more"
+
+
+def one_line(text: str) -> str:
+    """The first line of a text, with a mark that there is more."""
+    first, newline, rest = text.strip().partition("\n")
+    return f"{first.rstrip()} …" if newline and rest else first
+
+
+class Console:
+    """Writes what happens in a run, as it happens.
+
+    Args:
+        terminal: where to.
+        verbosity: below 0, only failures; 0, as in the manual; 1 and more, reasons, every change, and
+            how long things took.
+    """
+
+    def __init__(self, terminal: Terminal, *, verbosity: int = 0) -> None:
+        self._terminal = terminal
+        self._verbosity = verbosity
+        self._width = 0
+        self._finished: list[SessionFinished] = []
+        self._command: CommandStarted | None = None
+        self._headed: str | None = None
+        self._preparing = False
+
+    def __call__(self, event: Event) -> None:
+        if self._preparing:
+            self._preparing = False
+            self._terminal.write("\r\x1b[K")
+        if isinstance(event, CommandStarted):
+            self._command = event
+            if self._verbosity >= 0:
+                self._show_command(event)
+        elif isinstance(event, CommandFinished):
+            self._command_finished(event)
+        elif isinstance(event, EnvironmentReady):
+            self._environment_ready(event)
+        elif isinstance(event, Output):
+            self._terminal.write(event.data)
+        elif isinstance(event, Message):
+            self._message(event)
+        elif isinstance(event, SessionRetried):
+            if self._verbosity >= 0:
+                self._note(f"try {event.attempt} of {event.attempts}: {one_line(event.reason)}", "yellow")
+        elif isinstance(event, SessionFinished):
+            self._finished.append(event)
+        elif isinstance(event, RunStarted):
+            self._width = _column(event.sessions)
+        elif isinstance(event, RunFinished):
+            self._summary(event)
+        elif isinstance(event, SessionStarted):
+            self._session_started(event)
+
+    def _session_started(self, event: SessionStarted) -> None:
+        self._command = None
+        if self._verbosity >= 0 and self._terminal.color and self._terminal.interactive:
+            # Overwritten by whatever comes next: seen only where preparing takes its time
+            self._preparing = True
+            self._terminal.write(f"{event.session.ljust(self._width)}  preparing…")
+
+    def _environment_ready(self, event: EnvironmentReady) -> None:
+        self._headed = event.session
+        if self._verbosity < 0:
+            return
+        verbose = self._verbosity > 0
+        terminal = self._terminal
+        text = action_text(event, verbose=verbose)
+        if verbose and event.action != "none":
+            text += f" [{duration_text(event.duration)}]"
+        name = terminal.styled(event.session, "bold") + " " * (self._width - len(event.session))
+        terminal.line(f"{name}  {event.interpreter} {terminal.styled('·', 'dim')} {text}")
+
+    def _show_command(self, event: CommandStarted) -> None:
+        # One word with spaces is a line for the system's shell, and typed as it is
+        is_line = len(event.command) == 1 and " " in event.command[0]
+        text = event.command[0] if is_line else command_text(event.command)
+        if self._verbosity <= 0:
+            text = one_line(text)
+        self._terminal.line(f"  {self._terminal.styled('$', 'dim')} {self._terminal.styled(text, 'cyan')}")
+
+    def _command_finished(self, event: CommandFinished) -> None:
+        ended = end_text(event.code, timed_out=event.timed_out, duration=event.duration)
+        if not event.ok:
+            if self._verbosity < 0 and self._command is not None:
+                self._terminal.line(self._terminal.styled(event.session, "bold"))
+                self._show_command(self._command)
+            self._note(f"✗ {ended}", "red")
+        elif self._verbosity < 0:
+            pass
+        elif event.code != 0 or event.timed_out:
+            self._note(f"{ended}, which is allowed", "yellow")
+        elif self._verbosity > 0:
+            self._note(duration_text(event.duration), "dim")
+
+    def _message(self, event: Message) -> None:
+        quiet = self._verbosity < 0
+        if quiet and event.level == "info":
+            return
+        label = "" if event.level == "info" else f"{event.level}: "
+        indent = "" if event.session is None else "  "
+        if quiet and event.session is not None:
+            # no line above says whose words these are
+            label, indent = f"{event.session}: {label}", ""
+        elif event.session not in (None, self._headed):
+            # nor here: its environment isn't ready, and may never be
+            self._headed = event.session
+            self._terminal.line(self._terminal.styled(event.session or "", "bold"))
+        first, *others = event.text.splitlines() or [""]
+        self._terminal.line(indent + self._terminal.styled(label + first, *_LEVEL[event.level]))
+        for line in others:
+            self._terminal.line(f"{indent}{line}".rstrip())
+
+    def _note(self, text: str, style: Style) -> None:
+        self._terminal.line("  " + self._terminal.styled(text, style))
+
+    def _summary(self, event: RunFinished) -> None:
+        shown = [finished for finished in self._finished if self._verbosity >= 0 or finished.status != "ok"]
+        width = _column([finished.session for finished in shown])
+        words = max((len(_STATUS[finished.status][0]) for finished in shown), default=0)
+        for finished in shown:
+            self._terminal.line(self._summary_line(finished, width, words))
+        if self._verbosity > 0 and len(shown) > 1:
+            self._terminal.line(self._terminal.styled(f"{len(shown)} sessions, {duration_text(event.duration)}", "dim"))
+        self._finished.clear()
+
+    def _summary_line(self, finished: SessionFinished, width: int, words: int) -> str:
+        word, styles = _STATUS[finished.status]
+        took = duration_text(finished.duration)
+        if finished.reason is None:
+            told = took if finished.status in ("ok", "failed", "interrupted") else ""
+        elif finished.status in ("ok", "failed"):
+            told = f"{took}  {one_line(finished.reason)}"
+        else:
+            told = one_line(finished.reason)
+        name = finished.session.ljust(width)
+        return f"{name}  {self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {told}".rstrip()
+
+
+def _column(names: Sequence[str]) -> int:
+    return max((len(name) for name in names if len(name) <= _WIDEST), default=0)

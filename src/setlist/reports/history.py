@@ -1,0 +1,122 @@
+"""Each run, kept as JSON lines under ``.setlist/history/``, and what the kept runs say.
+
+A run's file is ``<UTC time>-<run id>.jsonl``, one event a line, written as they come: a run that is
+killed leaves what it got to. Where nothing can be written there is no history, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from setlist.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted, from_json, to_json
+from setlist.project import Project
+
+KEPT = 50
+"""How many runs are kept."""
+
+
+class History:
+    """Writes the events of one run.
+
+    Args:
+        project: whose run it is.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._directory = project.history
+        self._stream: IO[str] | None = None
+
+    def __call__(self, event: Event) -> None:
+        try:
+            if isinstance(event, RunStarted):
+                self._begin(event)
+            if self._stream is not None:
+                self._stream.write(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
+                # what is written is there, whatever becomes of us
+                self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+        if isinstance(event, RunFinished):
+            self.close()
+
+    def close(self) -> None:
+        """Be done with the run's file."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError as error:
+                self._give_up(error)
+
+    def _begin(self, event: RunStarted) -> None:
+        from time import gmtime, strftime
+
+        self.close()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        stamp = strftime("%Y%m%dT%H%M%S", gmtime(event.time))
+        # microseconds: runs that follow one another at once sort as they came
+        path = self._directory / f"{stamp}.{int(event.time % 1 * 1e6):06d}Z-{event.run}.jsonl"
+        self._stream = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        for old in _names(self._directory)[:-KEPT]:
+            (self._directory / old).unlink(missing_ok=True)
+
+    def _give_up(self, error: OSError) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with suppress(OSError):  # it tries to write what it still holds, and fails of the same
+                stream.close()
+        import logging
+
+        logging.getLogger(__name__).debug("no history is kept of this run: %s", error)
+
+
+def past_runs(project: Project) -> Iterator[tuple[Event, ...]]:
+    """The events of the kept runs, the latest first. Lines that can't be understood are left out."""
+    for name in reversed(_names(project.history)):
+        try:
+            lines = (project.history / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        yield tuple(event for line in lines if (event := _event(line)) is not None)
+
+
+def last_failed(project: Project) -> tuple[str, ...]:
+    """The sessions that didn't pass when they last came to an end: failed, interrupted, or held back by one
+    that was. One that wasn't reached says nothing of itself, and its earlier end counts.
+
+    Returns:
+        their names, those of the latest run first.
+    """
+    latest: dict[str, bool] = {}
+    for events in past_runs(project):
+        started = {event.session for event in events if isinstance(event, SessionStarted)}
+        ended = [event for event in events if isinstance(event, SessionFinished)]
+        for event in ended:
+            if event.status != "not-run":
+                # skipped without having been started: what it requires failed
+                blocked = event.status == "skipped" and event.session not in started
+                latest.setdefault(event.session, blocked or event.status in ("failed", "interrupted"))
+        if not any(isinstance(event, RunFinished) for event in events):
+            # killed (or still under way): the session that was running then has no end
+            for name in started - {event.session for event in ended}:
+                latest.setdefault(name, True)
+    return tuple(name for name, again in latest.items() if again)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(directory) if name.endswith(".jsonl"))
+    except OSError:
+        return []
+
+
+def _event(line: str) -> Event | None:
+    try:
+        return from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError):
+        return None

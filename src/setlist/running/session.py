@@ -1,0 +1,346 @@
+"""One session, from its environment to how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from setlist.environment.environ import session_environ
+from setlist.errors import (
+    CommandFailed,
+    InterpreterNotFound,
+    SessionFunctionFailed,
+    SetlistError,
+)
+from setlist.events import (
+    Emit,
+    EnvironmentReady,
+    Message,
+    SessionFinished,
+    SessionRetried,
+    SessionStarted,
+)
+from setlist.model import SessionSpec, SessionStatus
+from setlist.process import Grace, Interrupted, interruptible
+from setlist.project import Caller, Project
+from setlist.registry.template import Values, expand_text, expand_words
+from setlist.running.command import Scope, expand_env, invocation_of, invoke, working_directory
+from setlist.running.failure import keep_traceback, message_of, one_line
+from setlist.running.temporary import Temporary
+
+if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
+    from setlist.running.uptodate import Record
+
+Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all sessions of a run share.
+
+    ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the
+    last run is to be taken over.
+    """
+
+    project: Project
+    caller: Caller
+    prepare: Prepare
+    emit: Emit
+    grace: Grace = field(default_factory=Grace)
+    recreate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended: its status, one line why, what it makes of the run's exit code.
+
+    ``blocked``: it was skipped because of one that it requires, and so are those that require it.
+    """
+
+    status: SessionStatus
+    reason: str | None = None
+    exit_code: int = 0
+    frozen: str | None = None
+    blocked: bool = False
+
+
+def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
+    """Run a session, and tell of it from its start to its end.
+
+    Nothing but a signal comes out of it as an exception.
+
+    Raises:
+        Interrupted: a signal reached us; the end of the session has been told.
+    """
+    began = time.perf_counter()
+    setting.emit(SessionStarted(time=time.time(), session=session.name))
+    interrupted: Interrupted | None = None
+    try:
+        ending = _guarded(setting, session, posargs)
+    except Interrupted as signal:
+        interrupted = signal
+        ending = Ending("interrupted", f"interrupted by {signal}", signal.exit_code)
+    finish(setting, session, ending, time.perf_counter() - began)
+    if interrupted is not None:
+        raise interrupted
+    return ending
+
+
+def finish(setting: Setting, session: SessionSpec, ending: Ending, duration: float = 0.0) -> None:
+    """Tell how a session ended."""
+    setting.emit(
+        SessionFinished(
+            time=time.time(),
+            session=session.name,
+            status=ending.status,
+            reason=ending.reason,
+            exit_code=ending.exit_code,
+            duration=duration,
+            frozen=ending.frozen,
+        )
+    )
+
+
+def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
+    """The session's end, whatever happens in it."""
+    try:
+        return _prepared(setting, session, posargs)
+    except InterpreterNotFound as error:
+        if not setting.caller.ci:
+            return Ending("skipped", error.message)
+        _tell(setting, session, message_of(error))
+        return Ending("failed", error.message, 0 if session.allow_failure else error.exit_code)
+    except SetlistError as error:
+        _tell(setting, session, message_of(error))
+        return _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        import signal
+
+        # nobody handles signals here (a caller of run_plan that isn't the edge): Python does, this way
+        raise Interrupted(signal.SIGINT) from None
+    except (Exception, SystemExit) as error:
+        reason = one_line(error, session, setting.project)
+        _tell_traceback(setting, session, error)
+        return _failed(session, reason)
+
+
+def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> Ending:
+    return Ending("failed", reason, 0 if session.allow_failure else exit_code)
+
+
+def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
+    if _only_gathers(session):
+        return Ending("ok")
+    with setting.prepare(session) as prepared:
+        setting.emit(
+            EnvironmentReady(
+                time=time.time(),
+                session=session.name,
+                interpreter=prepared.interpreter.label,
+                action=prepared.action,
+                reasons=tuple(prepared.reasons),
+                changes=tuple(prepared.changes),
+                duration=prepared.duration,
+            )
+        )
+        frozen = setting.project.relative(prepared.frozen) if prepared.frozen is not None else None
+        record: Record | None = None
+        if session.inputs:
+            from setlist.running import uptodate
+
+            last = uptodate.read_record(setting.project, session.name)
+            what = _what_runs(setting, session, prepared, posargs)
+            record = uptodate.record_of(setting.project, session, prepared, what, last)
+            untouched = prepared.action in ("reused", "none") and not setting.recreate
+            if untouched and uptodate.is_up_to_date(record, last, setting.project, session):
+                if record is not None and record != last:
+                    # touched, not changed: not to be read again next time
+                    uptodate.write_record(setting.project, session.name, record)
+                return Ending("ok", "up to date", 0, frozen)
+            uptodate.forget_record(setting.project, session.name)
+        ending = replace(_tries(setting, session, prepared, posargs), frozen=frozen)
+        if record is not None and ending.status == "ok":
+            # what the session's function installed has come since
+            uptodate.write_record(
+                setting.project, session.name, replace(record, environment=uptodate.environment_digest(prepared))
+            )
+        return ending
+
+
+def _only_gathers(session: SessionSpec) -> bool:
+    """Whether it is nothing but a name for what it requires, and needs no environment."""
+    spec = session.environment
+    installs = spec.deps or spec.groups or spec.extras or spec.requirements or spec.project
+    return bool(session.requires) and not (session.commands or session.function or installs)
+
+
+def _tries(setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]) -> Ending:
+    """Run it until it passes, or as often as ``retries`` allows."""
+    attempts = session.retries + 1
+    for attempt in range(1, attempts + 1):
+        ending, again = _one_try(setting, session, prepared, posargs)
+        if not again or attempt == attempts:
+            return ending
+        setting.emit(
+            SessionRetried(
+                time=time.time(),
+                session=session.name,
+                attempt=attempt + 1,
+                attempts=attempts,
+                reason=ending.reason or "",
+            )
+        )
+    raise AssertionError("a session is tried at least once")
+
+
+def _one_try(
+    setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+) -> tuple[Ending, bool]:
+    """How one try ended, and whether another one could end otherwise."""
+    temporary = Temporary(setting.project, session.name)
+    try:
+        scope = scope_of(setting, session, prepared, posargs, temporary)
+        if session.function is not None:
+            return _function(setting, scope, prepared, posargs, temporary)
+        for command in session.commands:
+            invoke(invocation_of(command, scope), scope)
+        return Ending("ok"), False
+    except CommandFailed as error:
+        # how it ended was told with the command
+        return _failed(session, error.message), True
+    finally:
+        temporary.remove()
+
+
+def scope_of(
+    setting: Setting,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    temporary: Temporary | None,
+) -> Scope:
+    """What the session's commands share.
+
+    Args:
+        setting: the run's.
+        session: the session.
+        prepared: its environment.
+        posargs: the words after ``--``.
+        temporary: the place of ``{tmp}``, made if a template names it. None: there is none yet, and no
+            directory of the session's is looked at.
+
+    Raises:
+        SubstitutionError: a variable that ``env`` or ``cwd`` needs isn't set.
+        SessionError: ``cwd`` isn't there.
+    """
+    project = setting.project
+    environ = session_environ(setting.caller.environ, directory=prepared.directory, session=session)
+    uses_tmp = "{tmp}" in _templates(session)
+    values = Values(
+        session=session.name,
+        python=".".join(prepared.interpreter.version.split(".")[:2]),
+        project=str(project.root),
+        envdir=str(prepared.directory or prepared.python.parent.parent),
+        tmp="{tmp}" if temporary is None else str(temporary.path if uses_tmp else temporary.unmade),
+        posargs=posargs,
+        # {env:NAME} reaches what inherit-env holds back: that is how a single variable is let through
+        environ={**setting.caller.environ, **environ},
+        axes=dict(session.axes),
+    )
+    own = expand_env(session.env, values)
+    environ.update(own)
+    values = replace(values, environ={**values.environ, **own})
+    cwd = project.root
+    if session.cwd is not None and temporary is not None:
+        cwd = working_directory(expand_text(session.cwd, values), project.root, project)
+    return Scope(
+        project=project,
+        session=session,
+        bin=tuple(prepared.bin),
+        environ=environ,
+        values=values,
+        cwd=cwd,
+        emit=setting.emit,
+        grace=setting.grace,
+        deadline=None if session.timeout is None else time.monotonic() + session.timeout,
+    )
+
+
+def _templates(session: SessionSpec) -> str:
+    """All that may hold a placeholder, in one text."""
+    texts = [value for _, value in session.env] + [session.cwd or ""]
+    for command in session.commands:
+        texts += [*command.words, *(value for _, value in command.env), command.cwd or "", command.stdout or ""]
+    return "\n".join(texts)
+
+
+def _function(
+    setting: Setting,
+    scope: Scope,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    temporary: Temporary,
+) -> tuple[Ending, bool]:
+    from setlist.registry.functions import load_function
+    from setlist.running.handle import SessionHandle, SessionSkipped
+
+    session = scope.session
+    assert session.function is not None
+    handle = SessionHandle(scope, prepared, temporary, posargs, ci=setting.caller.ci)
+    try:
+        with interruptible():
+            load_function(setting.project, session.function)(handle)
+    except SessionSkipped as skipped:
+        return Ending("skipped", skipped.reason), False
+    except SessionFunctionFailed as error:
+        return _failed(session, error.message), True
+    except SetlistError:
+        raise
+    except (Exception, SystemExit) as error:
+        _tell_traceback(setting, session, error)
+        return _failed(session, one_line(error, session, setting.project)), True
+    changes = prepared.finish_installs()
+    if changes:
+        text = "no longer installed by its function: " + ", ".join(map(str, changes))
+        setting.emit(Message(time=time.time(), session=session.name, level="info", text=text))
+    return Ending("ok"), False
+
+
+def _what_runs(
+    setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+) -> Mapping[str, Any]:
+    """All that decides what the session does besides its environment and its files, as JSON data."""
+    scope = scope_of(setting, session, prepared, posargs, None)
+    return {
+        "commands": [
+            {
+                **asdict(command),
+                "words": expand_words(command.words, scope.values),
+                "env": expand_env(command.env, scope.values),
+            }
+            for command in session.commands
+        ],
+        "function": asdict(session.function) if session.function is not None else None,
+        "posargs": posargs,
+        "env": {name: scope.environ[name] for name, _ in session.env},
+        "cwd": session.cwd,
+        "inherit-env": session.inherit_env,
+        "outputs": session.outputs,
+    }
+
+
+def _tell(setting: Setting, session: SessionSpec, text: str) -> None:
+    setting.emit(Message(time=time.time(), session=session.name, level="error", text=text))
+
+
+def _tell_traceback(setting: Setting, session: SessionSpec, error: BaseException) -> None:
+    reason = one_line(error, session, setting.project)
+    log = keep_traceback(error, session, setting.project)
+    where = f"the full traceback is in {setting.project.relative(log)}" if log else "its traceback couldn't be kept"
+    _tell(setting, session, f"{reason}\n{where}")

@@ -1,0 +1,127 @@
+"""``setlist clean``: what goes, what stays, and who is waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from setlist.cli.verbs.clean import size_text
+from support.project import ProjectFolder, installed
+
+SESSIONS = """
+    [tool.setlist.session.lint]
+    deps = ["alpha==1.0"]
+    [tool.setlist.session.test]
+    deps = ["gamma"]
+"""
+
+
+@pytest.fixture
+def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+    project.sessions(SESSIONS)
+    project.run_inside(check=True)
+    return project
+
+
+def state(project: ProjectFolder) -> Path:
+    return project.path / ".setlist"
+
+
+def test_named_sessions_lose_their_environments(made: ProjectFolder) -> None:
+    out = made.setlist_inside("clean", "lint", check=True).out
+    assert "removed .setlist/envs/lint (" in out
+    assert out.splitlines()[-1].endswith(" freed")
+    assert not made.environment("lint").exists()
+    assert not (state(made) / "resolutions" / "lint.txt").exists()
+    assert made.environment("test").exists()
+    made.run_inside("lint", check=True)
+
+
+def test_dry_run_only_says(made: ProjectFolder) -> None:
+    out = made.setlist_inside("clean", "-n", "lint", check=True).out
+    assert "would remove .setlist/envs/lint" in out
+    assert made.environment("lint").exists()
+
+
+def test_without_names_only_what_no_session_uses_goes(made: ProjectFolder) -> None:
+    assert made.setlist_inside("clean", check=True).out == "nothing to remove\n"
+    made.sessions('[tool.setlist.session.test]\ndeps = ["gamma"]\n')
+    (state(made) / "envs" / ".old.1.removed").mkdir()
+    out = made.setlist_inside("clean", check=True).out
+    assert "removed .setlist/envs/lint" in out
+    assert "removed .setlist/envs/.old.1.removed" in out
+    assert not made.environment("lint").exists()
+    assert made.environment("test").exists()
+
+
+def test_old_builds_go_and_the_latest_stays(made: ProjectFolder) -> None:
+    for number, name in enumerate(("newest", "older", "oldest")):
+        (state(made) / "builds" / name).mkdir(parents=True)
+        os.utime(state(made) / "builds" / name, (10**9 - number, 10**9 - number))
+    made.setlist_inside("clean", check=True)
+    assert os.listdir(state(made) / "builds") == ["newest"]
+
+
+def test_leftovers_of_setlist_itself_go(made: ProjectFolder) -> None:
+    made.write(".setlist/.registry.json.1.abc", "half written")
+    made.write(".setlist/resolutions/gone.txt", "x==1\n")
+    out = made.setlist_inside("clean", check=True).out
+    assert "removed .setlist/.registry.json.1.abc" in out
+    assert "removed .setlist/resolutions/gone.txt" in out
+
+
+def test_an_environment_whose_session_is_gone_can_be_named(made: ProjectFolder) -> None:
+    made.sessions('[tool.setlist.session.test]\ndeps = ["gamma"]\n')
+    made.setlist_inside("clean", "lint", check=True)
+    assert not made.environment("lint").exists()
+
+
+def test_all_removes_everything(made: ProjectFolder) -> None:
+    made.setlist_inside("clean", "--all", check=True)
+    assert not state(made).exists()
+    assert made.setlist_inside("clean", "--all", "lint").code == 2
+    assert made.setlist_inside("clean", check=True).out == "nothing to remove\n"
+
+
+def test_an_unknown_name_is_told(made: ProjectFolder) -> None:
+    assert made.setlist_inside("clean", "nope").code == 2
+
+
+def test_an_environment_in_use_is_waited_for(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.sessions("""
+        [tool.setlist.session.lint]
+        run = ["python -c 'import sys, pathlib, time; pathlib.Path(\\"going\\").touch(); time.sleep(2)'"]
+    """)
+    project.run_inside("--only", "lint", check=True)
+    (project.path / "going").unlink()
+    running = subprocess.Popen([*installed("run"), "lint"], cwd=project.path, stderr=subprocess.DEVNULL)
+    while not (project.path / "going").exists():
+        time.sleep(0.02)
+    result = project.setlist_inside("clean", "lint", check=True)
+    assert running.wait(10) == 0
+    assert "waiting for another process that uses .setlist/envs/lint" in result.err
+    assert not project.environment("lint").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs permissions that hold")
+def test_what_cannot_be_removed_is_told(made: ProjectFolder) -> None:
+    (state(made) / "envs").chmod(0o500)
+    try:
+        result = made.setlist_inside("clean", "lint")
+    finally:
+        (state(made) / "envs").chmod(0o700)
+    assert result.code == 2
+    assert "can't remove .setlist/envs/lint" in result.err
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (80_000, "80 kB"), (2e6, "2.0 MB"), (3e9, "3.0 GB")],
+)
+def test_sizes_are_short(size: float, text: str) -> None:
+    assert size_text(size) == text

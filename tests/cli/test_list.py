@@ -1,0 +1,99 @@
+"""``setlist list``: the table and the documented JSON."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from setlist.cli.context import Context
+from setlist.cli.listing import print_columns
+from setlist.project import Caller
+from setlist.reports.terminal import Terminal
+from support.project import ProjectFolder
+
+SESSIONS = """
+    [tool.setlist]
+    default = ["web"]
+    [tool.setlist.session.web]
+    description = "Two Djangos"
+    python = ["3.9", "3.10"]
+    matrix = { django = ["3.2", "4.0"] }
+    deps = ["django=={django}.*"]
+    tags = ["ci", "slow"]
+    run = ["python -m django --version", { cmd = "a | b", shell = true, ok-codes = [0, 1] }]
+    env = { A = "1" }
+    [tool.setlist.session.plain]
+    backend = "none"
+    run = "true"
+"""
+
+
+def test_the_table_is_plain_and_aligned_in_a_pipe(project: ProjectFolder) -> None:
+    project.sessions(SESSIONS)
+    result = project.setlist_inside("list", check=True)
+    assert result.out == (
+        "   session             python  environment  tags     description\n"
+        "*  web-py39-django32   3.9     –            ci slow  Two Djangos\n"
+        "*  web-py39-django40   3.9     –            ci slow  Two Djangos\n"
+        "*  web-py310-django32  3.10    –            ci slow  Two Djangos\n"
+        "*  web-py310-django40  3.10    –            ci slow  Two Djangos\n"
+        "   plain                       none\n"
+    )
+    assert result.err == ""
+
+
+def test_selectors_narrow_the_table(project: ProjectFolder) -> None:
+    project.sessions(SESSIONS)
+    out = project.setlist_inside("list", "plain", "*-django40", check=True).out
+    assert len(out.splitlines()) == 4
+    assert project.setlist_inside("list", "nope").code == 2
+
+
+def test_the_json_has_every_key_of_a_definition(project: ProjectFolder) -> None:
+    project.sessions(SESSIONS)
+    data = project.setlist_inside("list", "--json", check=True).json
+    assert data["format"] == 1
+    assert data["root"] == str(project.path)
+    assert [session["name"] for session in data["sessions"]][-1] == "plain"
+    web: dict[str, Any] = data["sessions"][0]
+    keys = """description python matrix deps groups extras requirements constraints project run env inherit-env cwd
+        requires tags default timeout retries allow-failure exclusive interactive resolution exclude-newer index-url
+        installer backend inputs outputs external"""
+    assert set(keys.split()) <= set(web)
+    assert web["family"] == "web"
+    assert web["file"] == "pyproject.toml"
+    assert web["python"] == "3.9"
+    assert web["deps"] == ["django==3.2.*"]
+    assert web["matrix"]["django"] == "3.2"
+    assert web["default"] is True
+    assert web["ready"] is False
+    assert web["env"] == {"A": "1"}
+    assert web["run"][1]["cmd"] == "a | b"
+    assert web["run"][1]["shell"] is True
+    assert web["run"][1]["ok-codes"] == [0, 1]
+    assert web["run"][0]["cmd"] == ["python", "-m", "django", "--version"]
+    assert data["sessions"][-1]["default"] is False
+
+
+def test_a_made_environment_is_ready(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.sessions('[tool.setlist.session.lint]\ndeps = ["beta"]\nrun = []\n')
+    project.run_inside(check=True)
+    assert "ready" in project.setlist_inside("list", check=True).out
+    assert project.setlist_inside("list", "--json", check=True).json["sessions"][0]["ready"] is True
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_table_as_wide_as_it_is(tmp_path: Path) -> None:
+    for color in (True, False):
+        out = Tty()
+        context = Context(Terminal(out, color=color), Terminal(io.StringIO()), Caller({}, tmp_path, False))
+        print_columns(context, ("", "session", "x", "description"), [("*", "lint", "", "words " * 40)])
+        text = out.getvalue()
+        assert "lint" in text
+        assert len(text.splitlines()) > 3
+        assert ("\x1b[" in text) is color

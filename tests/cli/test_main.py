@@ -1,0 +1,81 @@
+"""``setlist VERB``: which verb it is, and what is said when it is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from setlist.cli.verbs import VERBS, load_verb
+from support.project import ProjectFolder
+
+SESSIONS = """
+    [tool.setlist.session.lint]
+    backend = "none"
+    run = ["true"]
+    [tool.setlist.session.test]
+    python = ["3.10", "3.11"]
+"""
+
+
+def test_help_lists_every_verb_with_a_line(project: ProjectFolder) -> None:
+    result = project.setlist_inside("--help", check=True)
+    for name, summary in VERBS.items():
+        assert f"  {name:<6}  {summary}" in result.out
+
+
+def test_nothing_at_all_shows_the_help_and_is_a_usage_error(project: ProjectFolder) -> None:
+    result = project.setlist_inside()
+    assert result.code == 2
+    assert "usage: setlist VERB" in result.out
+
+
+def test_the_version_is_shown(project: ProjectFolder) -> None:
+    from setlist import __version__
+
+    assert project.setlist_inside("--version", check=True).out == f"setlist {__version__}\n"
+    assert project.run_inside("--version", check=True).out == f"setlist {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", [name for name in VERBS if name != "run"])
+def test_every_verb_explains_itself_without_a_project(project: ProjectFolder, verb: str) -> None:
+    result = project.setlist_inside(verb, "--help", check=True)
+    assert result.out.startswith(f"usage: setlist {verb}")
+    assert load_verb(verb).USAGE.split()[0] == verb
+    assert "--help" in result.out
+
+
+def test_run_explains_itself(project: ProjectFolder) -> None:
+    for result in (project.run_inside("-h", check=True), project.setlist_inside("run", "--help", check=True)):
+        assert result.out.startswith("usage: run [OPTIONS] [SESSION…] [-- POSARGS…]")
+
+
+@pytest.mark.parametrize(
+    ("word", "message", "hint"),
+    [
+        ("lst", "unknown verb 'lst'", "did you mean 'setlist list'?"),
+        ("lint", "unknown verb 'lint'", "it is a session: write 'run lint'"),
+        ("test", "unknown verb 'test'", "it is a session: write 'run test'"),
+        ("zzz", "unknown verb 'zzz'", "'setlist --help' lists the verbs"),
+        ("-C", "unknown option '-C'", "options come after the verb; 'setlist --help' lists the verbs"),
+        ("--zzz", "unknown option '--zzz'", "'setlist --help' lists the verbs"),
+    ],
+)
+def test_an_unknown_word_is_told_what_it_may_have_been(
+    project: ProjectFolder, word: str, message: str, hint: str
+) -> None:
+    project.sessions(SESSIONS)
+    result = project.setlist_inside(word)
+    assert (result.code, result.err) == (2, f"error: {message}\nhint: {hint}\n")
+
+
+def test_an_unknown_word_is_told_even_where_definitions_are_broken(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", "[tool.setlist")
+    result = project.setlist_inside("zzz")
+    assert "unknown verb 'zzz'" in result.err
+
+
+def test_a_verb_refuses_an_option_that_it_lacks(project: ProjectFolder) -> None:
+    result = project.setlist_inside("list", "--jsn")
+    assert result.code == 2
+    assert result.err == (
+        "error: unknown option '--jsn'\nhint: did you mean '--json'? 'setlist list --help' lists the options\n"
+    )

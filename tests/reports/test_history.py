@@ -1,0 +1,167 @@
+"""Runs are kept as they go, and say who failed last."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from setlist.events import (
+    Event,
+    Message,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionStarted,
+)
+from setlist.model import SessionStatus
+from setlist.project import Project
+from setlist.reports.history import KEPT, History, last_failed, past_runs
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def started(run: str, time: float = 1e9) -> RunStarted:
+    return RunStarted(time=time, run=run, sessions=("a",), argv=("a",))
+
+
+def finished(session: str, status: SessionStatus, reason: str | None = None) -> SessionFinished:
+    return SessionFinished(
+        time=1.0, session=session, status=status, reason=reason, exit_code=0, duration=0.1, frozen=None
+    )
+
+
+def record(project: Project, number: int, *ends: SessionFinished, unstarted: tuple[str, ...] = (), **rest: Any) -> None:
+    """Keep a run."""
+    history = History(project)
+    history(started(f"run{number}", 1e9 + number))
+    for end in ends:
+        if end.session not in unstarted:
+            history(SessionStarted(time=1.0, session=end.session))
+        history(end)
+    for session in rest.get("killed", ()):
+        history(SessionStarted(time=1.0, session=session))
+    if "killed" in rest:
+        history.close()
+    else:
+        history(RunFinished(time=1.0, exit_code=0, duration=0.1))
+
+
+def files(project: Project) -> list[Path]:
+    return sorted(project.history.iterdir())
+
+
+def test_events_are_there_as_soon_as_they_happen(project: Project) -> None:
+    history = History(project)
+    history(started("abc", 1e9 + 0.25))
+    (path,) = files(project)
+    assert path.name == "20010909T014640.250000Z-abc.jsonl"
+    history(Message(time=2.0, session="ä", level="info", text="line\nline \ud800"))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["run-started", "message"]
+    assert json.loads(lines[1])["session"] == "ä"
+    history(RunFinished(time=3.0, exit_code=0, duration=1.0))
+    history(finished("late", "ok"))
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_events_before_a_run_are_not_kept(project: Project) -> None:
+    History(project)(finished("a", "ok"))
+    assert not project.history.exists()
+
+
+def test_the_last_ones_are_kept(project: Project) -> None:
+    for number in range(KEPT + 3):
+        record(project, number)
+    names = [path.name for path in files(project)]
+    assert len(names) == KEPT
+    assert names[0].endswith("-run3.jsonl")
+    assert names[-1].endswith(f"-run{KEPT + 2}.jsonl")
+
+
+def test_past_runs_come_latest_first_without_what_cant_be_understood(project: Project) -> None:
+    record(project, 1, finished("a", "ok"))
+    record(project, 2)
+    (project.history / "20990101T000000.000000Z-odd.jsonl").write_bytes(
+        b'{"event":"run-started","run":"odd","time":1.0,"sessions":[],"argv":[]}\n{"event":"unk'
+        b'nown"}\n[]\n\xff\n{"event":"session-started","ti'
+    )
+    (project.history / "20990102T000000.000000Z-directory.jsonl").mkdir()
+    (project.history / "notes.txt").write_text("not ours")
+    runs = [[event.kind for event in events] for events in past_runs(project)]
+    assert runs == [
+        ["run-started"],
+        ["run-started", "run-finished"],
+        ["run-started", "session-started", "session-finished", "run-finished"],
+    ]
+
+
+def test_where_nothing_can_be_written_the_run_goes_on(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    project.state.write_text("in the way")
+    with caplog.at_level(logging.DEBUG):
+        record(project, 1, finished("a", "failed"))
+    assert len(caplog.records) == 1
+    assert "no history" in caplog.text
+    assert last_failed(project) == ()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk at hand")
+def test_a_disk_that_fills_up_ends_the_history_and_nothing_else(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = History(project)
+    history(started("full"))
+    stream = history._stream
+    assert stream is not None
+    stream.close()
+    history._stream = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115
+    with caplog.at_level(logging.DEBUG):
+        history(finished("a", "ok"))
+        history(finished("b", "ok"))
+        history(RunFinished(time=1.0, exit_code=0, duration=1.0))
+    assert len(caplog.records) == 1
+
+
+def test_who_failed_last(project: Project) -> None:
+    assert last_failed(project) == ()
+    record(project, 1, finished("a", "failed"), finished("b", "failed"), finished("c", "ok"))
+    assert last_failed(project) == ("a", "b")
+    record(project, 2, finished("a", "ok"), finished("d", "interrupted"))
+    assert last_failed(project) == ("d", "b")
+
+
+def test_who_wasnt_reached_keeps_what_it_was(project: Project) -> None:
+    record(project, 1, finished("a", "failed"), finished("b", "ok"))
+    record(project, 2, finished("a", "not-run"), finished("b", "not-run"), unstarted=("a", "b"))
+    assert last_failed(project) == ("a",)
+
+
+def test_who_was_held_back_counts_and_who_skipped_itself_doesnt(project: Project) -> None:
+    record(
+        project,
+        1,
+        finished("a", "failed"),
+        finished("b", "skipped", "requires a, which failed"),
+        finished("c", "skipped", "requires docker"),
+        unstarted=("b",),
+    )
+    assert last_failed(project) == ("a", "b")
+
+
+def test_who_was_killed_while_running_counts(project: Project) -> None:
+    record(project, 1, finished("a", "ok"), killed=("b",))
+    assert last_failed(project) == ("b",)
+
+
+def test_it_is_a_reader_of_events(project: Project) -> None:
+    history = History(project)
+    events: list[Event] = [started("x"), RunFinished(time=1.0, exit_code=0, duration=1.0)]
+    for event in events:
+        history(event)
+    assert next(past_runs(project)) == tuple(events)

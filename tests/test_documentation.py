@@ -1,0 +1,172 @@
+"""The manual says what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from setlist.cli.options import Option
+from setlist.cli.run import OPTIONS
+from setlist.cli.verbs import VERBS, load_verb
+from setlist.events import FORMAT, KINDS
+from setlist.registry.keys import KEYS, check_keys
+from setlist.registry.toml import TOP_LEVEL
+from setlist.running.handle import SessionHandle
+from support.project import ProjectFolder
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [
+    *sorted(DOCS.glob("*.md")),
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("examples/*/README.md")),
+]
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def part(text: str, begin: str) -> str:
+    """What stands between ``<!-- BEGIN: … -->`` and ``<!-- end of BEGIN -->``."""
+    found = re.search(rf"<!-- {begin}:.*?-->(.*?)<!-- end of {begin} -->", text, re.DOTALL)
+    assert found is not None, f"no part {begin!r}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the tables in a text, heads left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    heads = {index - 1 for index, line in enumerate(lines) if set(line) <= set("|- ")}
+    kept = [line for index, line in enumerate(lines) if index not in heads and not set(line) <= set("|- ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in kept]
+
+
+def names(cells: list[str]) -> list[str]:
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def toml_value(text: str) -> object:
+    try:
+        import tomllib
+    except ImportError:
+        import tomli as tomllib  # type: ignore[no-redef]
+    return tomllib.loads(f"value = {text}")["value"]
+
+
+def test_every_key_is_told_with_its_type_and_meaning() -> None:
+    told = {row[0]: row[1:] for row in rows(part(page("sessions.md"), "keys"))}
+    assert list(told) == [f"`{name}`" for name in KEYS]
+    for key in KEYS.values():
+        assert told[f"`{key.name}`"][:2] == [key.type, key.meaning]
+
+
+@pytest.mark.parametrize("name", list(KEYS))
+def test_the_example_of_a_key_is_right(name: str) -> None:
+    told = {row[0]: row[3] for row in rows(part(page("sessions.md"), "keys"))}
+    check_keys({name: toml_value(told[f"`{name}`"].strip("|` "))})
+
+
+def test_every_key_of_the_project_is_told() -> None:
+    told = [row[0].strip("`") for row in rows(part(page("sessions.md"), "project keys"))]
+    assert told == list(TOP_LEVEL)
+
+
+def option_rows(options: tuple[Option, ...]) -> list[list[str]]:
+    told = []
+    for option in options:
+        short = f"`-{option.short}`, " if option.short else ""
+        metavar = f" {option.metavar}" if option.metavar else ""
+        told.append([f"{short}`--{option.name}{metavar}`", option.help])
+    return told
+
+
+def option_table(text: str) -> list[list[str]]:
+    found = re.search(r"\| option \| \|\n\| --- \| --- \|\n((?:\|.*\n)*)", text)
+    return rows(found[1]) if found else []
+
+
+def test_the_options_of_run_are_told() -> None:
+    section = page("commands.md").partition("## `setlist VERB")[0]
+    assert option_table(section) == option_rows(OPTIONS)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "run"])
+def test_a_verbs_usage_and_options_are_told(verb: str) -> None:
+    module = load_verb(verb)
+    section = page("commands.md").partition(f"### `setlist {module.USAGE}`\n")[2].partition("\n### ")[0]
+    assert option_table(section) == option_rows(module.OPTIONS)
+
+
+def test_the_help_of_run_lists_the_options_of_the_manual(project: ProjectFolder) -> None:
+    said = project.run("--help", check=True).out
+    for spelling in re.findall(r"`(--[a-z-]+)", page("commands.md").partition("## `setlist VERB")[0]):
+        assert spelling in said
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_field_of_an_event_is_told(kind: str) -> None:
+    section = page("events.md").partition(f"## `{kind}`\n")[2].partition("\n## ")[0]
+    assert [row[0].strip("`") for row in rows(section)] == [
+        field.name for field in fields(KINDS[kind]) if field.name != "time"
+    ]
+
+
+def test_no_event_is_told_that_isnt_there() -> None:
+    assert re.findall(r"^## `(.+)`$", page("events.md"), re.MULTILINE) == list(KINDS)
+    assert f"this is version {FORMAT}." in page("events.md")
+
+
+def test_the_session_api_is_told() -> None:
+    told = set(re.findall(r"`s\.(\w+)", part(page("functions.md"), "api")))
+    attributes = set(re.findall(r"^ {4,8}(\w+): ", SessionHandle.__doc__ or "", re.MULTILINE))
+    methods = {name for name in vars(SessionHandle) if not name.startswith("_")}
+    assert attributes
+    assert told == methods | attributes
+
+
+def test_the_json_of_list_is_told(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
+    printed = project.setlist("list", "--json", check=True).json["sessions"][0]
+    told = [name for row in rows(part(page("list.md"), "list")) for name in names(row[:1])]
+    assert sorted(told) == sorted(printed)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_toml_in_the_manual_defines_sessions(path: Path, project: ProjectFolder) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        project.write("pyproject.toml", block)
+        listed = project.setlist_inside("list", "--json", check=True)
+        assert listed.json["sessions"] or "[tool.setlist" not in block
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    told = set(re.findall(r"^\| \[(.+?)\]", page("index.md"), re.MULTILINE))
+    assert told == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+
+
+def test_every_module_is_in_the_architecture() -> None:
+    source = ROOT / "src" / "setlist"
+    modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if path.name != "__init__.py"}
+    told = set(re.findall(r"^\| `(\S+\.py)` \|", page("architecture.md"), re.MULTILINE))
+    assert told == modules
+
+
+def test_the_layers_are_those_that_lint_checks() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    layers = toml_value("[" + pyproject.partition("\nlayers = [")[2].partition("\n]")[0] + "\n]")
+    told = page("architecture.md").partition("```\n__main__")[2].partition("```")[0]
+    listed = [re.split(r"\s{2,}", line)[0].split(", ") for line in ("__main__" + told).splitlines()]
+    assert isinstance(layers, list)
+    assert listed == [layer.split(" | ") for layer in layers]

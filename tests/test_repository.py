@@ -1,0 +1,88 @@
+"""What the repository promises: its README's commands, its CI, and what may stand in its files."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = (
+    "README.md",
+    "CHANGELOG.md",
+    "pyproject.toml",
+    "noxfile.py",
+    ".ci",
+    ".github",
+    "docs",
+    "examples",
+    "sessions",
+    "src",
+    "tests",
+)
+
+
+def files() -> list[Path]:
+    found = []
+    for name in KEPT:
+        path = ROOT / name
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            hidden = any(part in (".setlist", "__pycache__") for part in file.parts)
+            if file.is_file() and not hidden and file.suffix not in (".pyc", ".whl"):
+                found.append(file)
+    return found
+
+
+def commands_of_readme() -> list[str]:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Working on setlist")[2]
+    return re.findall(r"^\$ (.+)$", section, re.MULTILINE)
+
+
+def test_the_readme_sets_up_in_one_line_and_tests_in_another() -> None:
+    first, second = commands_of_readme()
+    assert first.endswith("run lint")
+    assert second.endswith("run test")
+
+
+def test_ci_runs_the_readmes_commands_to_the_letter() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    first, second = commands_of_readme()
+    assert lines.index(first) < lines.index(second)
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_workflow_runs_them_too() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert commands_of_readme()[0] in workflow
+    for system in ("ubuntu", "macos", "windows"):
+        assert f"{system}-latest" in workflow
+    for minor in (10, 11, 12, 13):
+        assert f'"3.{minor}"' in workflow
+    assert all(re.search(r"@v\d+$", line) for line in workflow.splitlines() if "uses:" in line)
+
+
+def test_ci_run_is_a_script_that_bash_understands() -> None:
+    try:
+        subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no bash here")
+
+
+FOREIGN = ["pypi" + ".org", "pythonhosted" + ".", "/" + "root/", "/" + "work/main", "/tmp" + "/w/"]
+
+
+@pytest.mark.parametrize("word", FOREIGN)
+def test_no_file_names_a_registry_or_somebodys_machine(word: str) -> None:
+    for file in files():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        assert word not in text.lower(), f"{file.relative_to(ROOT)} holds {word!r}"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    import ast
+
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), f"{file.name} has no docstring"
