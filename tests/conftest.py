@@ -24,6 +24,7 @@ What isn't a fixture: ``from support.wheels import make_wheel``, ``from support.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -40,11 +41,20 @@ USER_ENVIRON: Mapping[str, str] = dict(os.environ)
 @pytest.fixture(scope="session", autouse=True)
 def hermetic_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Give this worker a world of its own."""
+    _heed_signals()
     world = hermetic(USER_ENVIRON, tmp_path_factory.mktemp("home"))
     before = dict(os.environ)
     take_over(world)
     yield world
     take_over(before)
+
+
+def _heed_signals() -> None:
+    """Undo what nohup, and a shell's ``&``, hand down: ignored signals, which every child would ignore as well."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        signum = getattr(signal, name, None)
+        if signum is not None and signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

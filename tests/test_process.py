@@ -703,16 +703,19 @@ def test_a_terminal_that_was_left_raw_is_set_right(terminal: Callable[..., Any])
 @posix
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells who is left in a shared group")
 def test_what_stays_behind_at_a_terminal_is_terminated(tree: Tree, terminal: Callable[..., Any]) -> None:
-    child = terminal("sh", "-c", "sleep 60 & exit 7")
+    # the hang-up at the terminal's end would end it as well
+    child = terminal("sh", "-c", "trap '' HUP; sleep 60 & exit 7")
     child.expect("code 7 in time")
     assert ended(child) == 0
     assert tree.alive() == []
 
 
 @posix
-def test_neighbours_in_our_group_are_left_alone(tree: Tree, terminal: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("interrupt", [True, False])
+def test_neighbours_in_our_group_are_left_alone(tree: Tree, terminal: Callable[..., Any], interrupt: bool) -> None:
     # as in `run lint | tee log`: the shell's job is one group
-    order = json.dumps({"argv": DEAF, "grace": (0.1, 0.1)})
+    leaves_one = ("sh", "-c", "trap '' HUP; sleep 60 & exit 0")
+    order = json.dumps({"argv": DEAF if interrupt else leaves_one, "grace": (0.1, 0.1)})
     code = f"""
         import os, subprocess, sys, threading, time
         neighbour = subprocess.Popen(["sh", "-c", "trap '' INT; exec sleep 60"], env={{"PATH": os.environ["PATH"]}})
@@ -725,8 +728,9 @@ def test_neighbours_in_our_group_are_left_alone(tree: Tree, terminal: Callable[.
         neighbour.kill()
         """
     child = terminal("env", "TREE_OF_TEST=outer", *python(code), grace=(PATIENCE, PATIENCE))
-    tree.wait_for("leader")
-    child.sendintr()
+    if interrupt:
+        tree.wait_for("leader")
+        child.sendintr()
     child.expect("the neighbour is there")
     ended(child)
 

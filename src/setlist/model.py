@@ -12,6 +12,7 @@ from typing import Literal
 ProjectMode = Literal["editable", "wheel", "sdist"]
 Resolution = Literal["highest", "lowest-direct", "lowest"]
 InstallerName = Literal["uv", "pip"]
+LockFormat = Literal["requirements", "pylock"]
 Backend = Literal["virtualenv", "none"]
 
 Pairs = tuple[tuple[str, str], ...]
@@ -190,12 +191,19 @@ class Settings:
 
     ``default`` are the selectors of a bare ``run``, None where the sessions' own ``default`` key
     decides. The grace periods are in seconds: how long an interrupted command is waited for before
-    it is terminated, and a terminated one before it is killed.
+    it is terminated, and a terminated one before it is killed. ``lock_dir`` is relative to the root;
+    ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
+    what can't carry one; ``lock_consistent`` wants one version of a package across all locks.
     """
 
     default: tuple[str, ...] | None = None
     interrupt_grace: float = 5.0
     terminate_grace: float = 3.0
+    lock_dir: str = "sessions/locks"
+    lock_format: LockFormat = "requirements"
+    lock_platforms: tuple[str, ...] = ()
+    require_hashes: bool = False
+    lock_consistent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

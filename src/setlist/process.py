@@ -281,8 +281,6 @@ class _Child:
                 self._tree.send(signum)
             if self._gone_within(seconds, count, group_only, milder=position < len(ways)):
                 return
-            if self._insisted(count):
-                break
         patience = time.monotonic() + KILL_PATIENCE
         while True:
             # looked for anew each time: one that forks may have done so in between

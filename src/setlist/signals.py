@@ -101,6 +101,8 @@ class Signals:
         self.first: int | None = None
         self.count = 0
         """How many wishes to stop there were; an echo of the same keypress isn't another."""
+        self.followers: dict[int, Signals] = {}
+        """Those of other threads, by thread: told of everything that comes here."""
         self._last = (0, 0.0)
         self._guarded = False
         self._interruptible = False
@@ -115,6 +117,10 @@ class Signals:
         self.count += 1
         if self.first is None:
             self.first = signum
+        for follower in list(self.followers.values()):
+            follower.first = self.first
+            follower.count = self.count
+            follower.channel.wake()
         # A second one where nobody waits: whoever asks twice wants out of whatever we are doing.
         if not self._guarded and (self._interruptible or self.count > 1):
             raise Interrupted(self.first)
@@ -154,9 +160,31 @@ _HOLDER = _Holder()
 
 
 def signals_here() -> Signals | None:
-    """The signals of this thread: None where nobody handles them, and in any but the main thread."""
+    """The signals of this thread: None where nobody handles them, and in a thread that doesn't follow."""
     current = _HOLDER.current
-    return current if current is not None and current.thread == threading.get_ident() else None
+    if current is None:
+        return None
+    thread = threading.get_ident()
+    return current if current.thread == thread else current.followers.get(thread)
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Let this thread hear the signals that the main thread handles, so that its processes end with them."""
+    current = _HOLDER.current
+    if current is None or current.thread == threading.get_ident():
+        yield
+        return
+    own = Signals()
+    own.first, own.count = current.first, current.count
+    current.followers[own.thread] = own
+    try:
+        # one that came in between was told to nobody
+        own.first, own.count = current.first, current.count
+        yield
+    finally:
+        del current.followers[own.thread]
+        own.channel.close()
 
 
 def checkpoint() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from setlist.cli.verbs.clean import size_text
 from support.project import ProjectFolder, installed
 
 SESSIONS = """
@@ -117,11 +116,3 @@ def test_what_cannot_be_removed_is_told(made: ProjectFolder) -> None:
         (state(made) / "envs").chmod(0o700)
     assert result.code == 2
     assert "can't remove .setlist/envs/lint" in result.err
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (80_000, "80 kB"), (2e6, "2.0 MB"), (3e9, "3.0 GB")],
-)
-def test_sizes_are_short(size: float, text: str) -> None:
-    assert size_text(size) == text

@@ -23,7 +23,7 @@ from setlist.events import (
     SessionStarted,
 )
 from setlist.model import Change, EnvironmentAction, SessionStatus
-from setlist.reports.console import Console, command_text, duration_text, end_text, one_line
+from setlist.reports.console import Console, command_text, duration_text, end_text, one_line, size_text
 from setlist.reports.terminal import Terminal
 
 ADDED = tuple(Change(f"package{number}", None, "1.0") for number in range(20))
@@ -278,3 +278,11 @@ def test_a_crash_is_named_by_its_signal() -> None:
 def test_one_line_marks_that_there_is_more() -> None:
     assert one_line("a\n") == "a"
     assert one_line("a\nb") == "a …"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (80_000, "80 kB"), (2e6, "2.0 MB"), (3e9, "3.0 GB")],
+)
+def test_sizes_are_short(size: float, text: str) -> None:
+    assert size_text(size) == text

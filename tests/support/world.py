@@ -19,6 +19,7 @@ def hermetic(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     pyenv = Path(environ.get("PYENV_ROOT") or Path(environ.get("HOME", "/")) / ".pyenv")
     if pyenv.is_dir():  # the interpreters are real, wherever home is
         world["PYENV_ROOT"] = str(pyenv)
+    _settle_shells(home)
     return world | {
         "HOME": str(home),
         "USERPROFILE": str(home),
@@ -43,6 +44,13 @@ def hermetic(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
     }
+
+
+def _settle_shells(home: Path) -> None:
+    """Spare the first start of an interactive shell: fish reads every manual page, zsh asks questions."""
+    for place in (".local/share/fish", ".cache/fish"):
+        (home / place / "generated_completions").mkdir(parents=True, exist_ok=True)
+    (home / ".zshrc").touch()
 
 
 def _empty_index(home: Path) -> Path:

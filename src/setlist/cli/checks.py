@@ -123,7 +123,7 @@ def _space(root: Path) -> Iterator[Check]:
     except OSError:
         return
     if free < LOW_SPACE:
-        from setlist.cli.verbs.clean import size_text
+        from setlist.reports.console import size_text
 
         yield Check(
             "disk", "warn", f"only {size_text(free)} are free", "'setlist clean' removes what no session uses any more"

@@ -116,13 +116,15 @@ class Context:
     def environments(self) -> Environments:
         """What makes, explains and freezes environments."""
         from setlist.environment.prepare import Environments
+        from setlist.lock.use import project_locks
 
         self.project.prepare()
 
         def notify(session: str, text: str) -> None:
             self.err.line(f"{session}: {text}")
 
-        return Environments(self.project, self.caller, offline=self._offline, notify=notify)
+        locks = project_locks(self.project, self.registry.settings, mode="use", ci=self.caller.ci, warn=notify)
+        return Environments(self.project, self.caller, offline=self._offline, notify=notify, locks=locks)
 
     def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
         """The sessions that selectors name; without any, those of a bare ``run``."""

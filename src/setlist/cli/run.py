@@ -15,7 +15,10 @@ from setlist.cli.options import DIRECTORY, FILE, HELP, OFFLINE, QUIET, VERBOSE, 
 from setlist.errors import ConfigurationError, SetlistError, UnknownSession, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from setlist.events import Event
+    from setlist.lock.use import LockMode
     from setlist.model import SessionSpec
 
 OPTIONS = (
@@ -29,7 +32,10 @@ OPTIONS = (
     Option("fail-fast", "stop at the first session that fails", "x"),
     Option("recreate", "make the environments anew", "r"),
     Option("upgrade", "resolve anew: unpinned requirements move to their newest versions"),
+    Option("locked", "fail unless every session has a current lock, and install from it"),
+    Option("no-lock", "look at no lock: resolve"),
     OFFLINE,
+    Option("find-links", "install from the wheels in DIR, and from nowhere else", None, "DIR"),
     QUIET,
     VERBOSE,
     FILE,
@@ -103,10 +109,29 @@ def run(argv: Sequence[str], context: Context) -> int:
         recreate=arguments.flag("recreate"),
         upgrade=arguments.flag("upgrade"),
         offline=arguments.flag("offline"),
+        locks=_lock_mode(arguments),
+        find_links=_wheels(arguments, context),
         argv=tuple(argv),
     )
     with handling_signals():
         return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=emit)
+
+
+def _lock_mode(arguments: Arguments) -> LockMode:
+    locked, ignored = arguments.flag("locked"), arguments.flag("no-lock")
+    if locked and ignored:
+        raise UsageError("--locked and --no-lock exclude each other")
+    return "require" if locked else "ignore" if ignored else "use"
+
+
+def _wheels(arguments: Arguments, context: Context) -> Path | None:
+    named = arguments.value("find-links")
+    if named is None:
+        return None
+    path = context.caller.cwd / named
+    if not path.is_dir():
+        raise UsageError(f"--find-links: {named} is no directory", hint="'setlist fetch --to DIR' fills one")
+    return path
 
 
 def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:

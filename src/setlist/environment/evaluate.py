@@ -9,6 +9,7 @@ from setlist.environment.configuration import configuration_files, describe_file
 from setlist.environment.contents import Drift, compare, look
 from setlist.environment.creation import site_packages
 from setlist.environment.decide import changes_between
+from setlist.environment.locked import Locked
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather
 from setlist.environment.resources import Resources, python_request
@@ -38,6 +39,7 @@ class Evaluation:
     watched: dict[str, str | None]
     variables: dict[str, str]
     sources: str | None
+    locked: Locked | None
 
 
 def evaluate(resources: Resources, session: SessionSpec, directory: Path, state: State | None) -> Evaluation:
@@ -78,6 +80,13 @@ def evaluate(resources: Resources, session: SessionSpec, directory: Path, state:
         "index-url": digest(spec.index_url)[:12] if spec.index_url else None,
     }
     inputs |= {name: value for name, value in special.items() if value is not None}
+    locked = None
+    if resources.locks is not None:
+        file = resources.locks.file(session)
+        watched[str(file)] = stat_signature(file)
+        locked = resources.locks.find(session)
+        if locked is not None:
+            inputs["lock"] = locked.digest
     found_variables = variables(spec.installer, caller.environ)
     inputs |= {f"variable {name}": value for name, value in found_variables.items()}
     inputs |= {f"settings {project.relative(path)}": value for path, value in settings_found.items()}
@@ -103,6 +112,7 @@ def evaluate(resources: Resources, session: SessionSpec, directory: Path, state:
         watched=watched,
         variables=found_variables,
         sources=sources,
+        locked=locked,
     )
 
 

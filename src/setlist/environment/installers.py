@@ -28,7 +28,8 @@ class ResolveRequest:
 
     ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
     directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
-    the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit.
+    the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
+    ``upgrade_packages``. For a lock ``universal`` is the oldest Python it is for, and there is no ``interpreter``.
     """
 
     lines: Sequence[str]
@@ -36,7 +37,7 @@ class ResolveRequest:
     constraints: Sequence[Path]
     project_line: str | None
     project_root: Path
-    interpreter: Interpreter
+    interpreter: Interpreter | None
     resolution: Resolution
     exclude_newer: str | None
     index_url: str | None
@@ -44,6 +45,8 @@ class ResolveRequest:
     options: bool
     hashed: bool
     scratch: Path
+    universal: str | None = None
+    upgrade_packages: tuple[str, ...] = ()
 
 
 class Installer(Protocol):
@@ -87,7 +90,8 @@ class Installer(Protocol):
 @dataclass(frozen=True, slots=True)
 class InstallerSettings:
     """What an installer is run with: a clean ``environ``, ``cwd`` as the project's root, ``locks`` as the
-    descriptors of the locks that it works under."""
+    descriptors of the locks that it works under, ``find_links`` a directory of wheels to take packages from
+    and from nowhere else."""
 
     environ: Mapping[str, str]
     cwd: Path
@@ -95,6 +99,7 @@ class InstallerSettings:
     index_url: str | None = None
     exclude_newer: str | None = None
     locks: tuple[int, ...] = ()
+    find_links: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +116,43 @@ class Uv:
         if request.previous is not None:
             # uv takes the versions in an output file that is there as preferences
             write_atomically(output, request.previous)
-        arguments = ["pip", "compile", "--no-header", "--no-annotate", "--quiet", "--no-strip-extras"]
-        arguments += ["--python", request.interpreter.executable, "--output-file", str(output)]
-        if request.resolution != "highest":
-            arguments += ["--resolution", request.resolution]
+        arguments = _compile_arguments(request)
+        for name in request.upgrade_packages:
+            arguments += ["--upgrade-package", name]
         if request.options:
             # An index named in a requirements file must be known when packages are fetched too
             arguments += ["--emit-index-url", "--emit-find-links", "--emit-build-options"]
         if request.hashed:
             arguments.append("--generate-hashes")
-        for path in request.constraints:
-            arguments += ["--constraints", str(path)]
+        self._resolve([*arguments, "--output-file", str(output), str(source), *map(str, request.files)])
+        return without_project(output.read_text(encoding="utf-8"), request.project_root)
+
+    def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
+        """An answer that was given for ``request``, in the form of PEP 751.
+
+        Args:
+            request: what was resolved.
+            answer: what it was resolved to: the same versions are taken.
+            without: names of the project under test, which isn't part of its lock.
+
+        Raises:
+            ResolutionFailed: the resolver doesn't come to the same answer.
+        """
+        pinned = request.scratch / "pinned.txt"
+        output = request.scratch / "pylock.setlist.toml"
+        write_atomically(pinned, re.sub(r"\s*\\?\n\s+--hash=\S+", "", answer))
+        arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output)]
+        for name in without:
+            arguments += ["--no-emit-package", name]
+        source = request.scratch / "requirements.in"
+        self._resolve([*arguments, "--constraints", str(pinned), str(source), *map(str, request.files)])
+        return output.read_text(encoding="utf-8")
+
+    def _resolve(self, arguments: Sequence[str]) -> None:
         self._run(
-            [*arguments, str(source), *map(str, request.files)],
+            arguments,
             lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=_hint(words)),
         )
-        return without_project(output.read_text(encoding="utf-8"), request.project_root)
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
         arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
@@ -167,6 +193,8 @@ class Uv:
             options += ["--default-index", self.settings.index_url]
         if arguments[0] == "pip" and self.settings.exclude_newer:
             options += ["--exclude-newer", self.settings.exclude_newer]
+        if self.settings.find_links is not None:
+            options += ["--find-links", str(self.settings.find_links), "--no-index"]
         done = run_process(
             [str(find_uv_bin()), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
             env=self.settings.environ,
@@ -254,7 +282,8 @@ class Pip:
     def _start(self, python: Path, arguments: Sequence[str], *, quiet: bool = True) -> tuple[int, str]:
         options = ["--no-input", "--disable-pip-version-check", *(["--quiet"] if quiet else [])]
         if arguments[0] == "install":
-            options += ["--no-index"] if self.settings.offline else []
+            options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
+            options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
             options += ["--index-url", self.settings.index_url] if self.settings.index_url else []
         done = run_process(
             [str(python), "-m", "pip", *arguments, *options],
@@ -264,6 +293,19 @@ class Pip:
             keep_open=self.settings.locks,
         )
         return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+
+
+def _compile_arguments(request: ResolveRequest) -> list[str]:
+    arguments = ["pip", "compile", "--no-header", "--no-annotate", "--quiet", "--no-strip-extras"]
+    if request.universal is not None:
+        arguments += ["--universal", "--python-version", request.universal, "--python", sys.executable]
+    elif request.interpreter is not None:
+        arguments += ["--python", request.interpreter.executable]
+    if request.resolution != "highest":
+        arguments += ["--resolution", request.resolution]
+    for path in request.constraints:
+        arguments += ["--constraints", str(path)]
+    return arguments
 
 
 def make_installer(name: InstallerName, settings: InstallerSettings, tool: Callable[[], Path]) -> Installer:

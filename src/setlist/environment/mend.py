@@ -50,6 +50,7 @@ def installer_for(resources: Resources, session: SessionSpec, interpreter: Inter
         index_url=spec.index_url,
         exclude_newer=spec.exclude_newer,
         locks=(lock,),
+        find_links=resources.find_links,
     )
 
     def tool() -> Path:
@@ -140,6 +141,11 @@ def _resolve(
 ) -> str:
     """What the requirements resolve to: as they once did, unless they changed or new versions are wanted."""
     wanted, interpreter, spec = evaluation.requirements, evaluation.interpreter, session.environment
+    locked = evaluation.locked
+    if locked is not None and locked.text is not None:
+        if upgrade:
+            resources.notify(session.name, f"stays as locked: 'setlist lock --upgrade {session.name}' moves a lock")
+        return locked.text
     if not (wanted.lines or wanted.files or wanted.project_line):
         return ""
     relevant = sorted((name, value) for name, value in evaluation.inputs.items() if name not in _NOT_RESOLVED)
@@ -152,6 +158,7 @@ def _resolve(
         known = None
     if known is not None and known.startswith(header) and not upgrade:
         return known.partition("\n")[2]
+    preferred = locked.preferred if locked is not None else known.partition("\n")[2] if known is not None else None
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         answer = installer.resolve(
             ResolveRequest(
@@ -164,7 +171,7 @@ def _resolve(
                 resolution=spec.resolution,
                 exclude_newer=spec.exclude_newer,
                 index_url=spec.index_url,
-                previous=known.partition("\n")[2] if known is not None and not upgrade else None,
+                previous=None if upgrade else preferred,
                 options=wanted.options,
                 hashed=wanted.hashed,
                 scratch=Path(scratch),

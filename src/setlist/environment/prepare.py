@@ -21,6 +21,7 @@ from setlist.system import python_of
 
 if TYPE_CHECKING:
     from setlist.environment.evaluate import Evaluation
+    from setlist.environment.locked import Locks
     from setlist.environment.mend import Outcome
 
 __all__ = ["Environments", "Explanation", "PreparedEnvironment"]
@@ -50,6 +51,8 @@ class Environments:
         caller: the world that setlist was called from.
         offline: never ask the network.
         notify: told, in one line each, what the person should know while waiting.
+        locks: the project's lock files; None where they aren't to be looked at.
+        find_links: a directory of wheels to install from, and from nowhere else.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Environments:
         *,
         offline: bool = False,
         notify: Callable[[str, str], None] | None = None,
+        locks: Locks | None = None,
+        find_links: Path | None = None,
     ) -> None:
-        self._resources = Resources(project, caller, offline, notify or _nobody)
+        self._resources = Resources(project, caller, offline, notify or _nobody, locks, find_links)
 
     @contextmanager
     def prepared(
@@ -178,10 +183,16 @@ class Environments:
             and self._resources.interpreters.still_valid(state.interpreter)
             and python_of(directory).exists()
             and all(stat_signature(path) == signature for path, signature in state.watched.items())
+            and self._lock_is_fine(state)
             and state.variables == variables(spec.installer, self._resources.caller.environ)
             and not drifted(directory, state.contents)
             and (spec.project in (None, "editable") or state.sources == self._resources.builds.signature())
         )
+
+    def _lock_is_fine(self, state: State) -> bool:
+        recorded = state.inputs.get("lock")
+        locks = self._resources.locks
+        return recorded is None if locks is None else locks.accepts(recorded)
 
     def _refreshed(self, session: SessionSpec, directory: Path, state: State | None) -> State | None:
         """The record brought up to date, where files were touched and nothing changed; else None."""

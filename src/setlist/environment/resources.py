@@ -17,6 +17,7 @@ from setlist.system import user_cache
 
 if TYPE_CHECKING:
     from setlist.environment.builds import Builds
+    from setlist.environment.locked import Locks
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,16 @@ class Resources:
     """Shared by all sessions of a run; each part is made when it is first asked for.
 
     ``offline``: never ask the network. ``notify`` is told a session's name and one line that the person
-    should know while waiting.
+    should know while waiting. ``locks`` are the project's lock files, None where they aren't to be looked at.
+    ``find_links`` is a directory of wheels to install from, and from nowhere else.
     """
 
     project: Project
     caller: Caller
     offline: bool
     notify: Callable[[str, str], None]
+    locks: Locks | None = None
+    find_links: Path | None = None
 
     @cached_property
     def environ(self) -> Mapping[str, str]:

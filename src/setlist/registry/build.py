@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from setlist.model import Registry, Settings
 from setlist.registry.checks import BadValue
@@ -95,11 +96,10 @@ def _collision(name: str, definition: Definition, other_name: str, other: Defini
 def _settings(declared: Sequence[Declared]) -> Settings:
     """What the files say of the whole project. Several lists of defaults are joined."""
     default: tuple[str, ...] | None = None
-    graces: Mapping[str, float] = {}
+    settings: dict[str, Any] = {}
     for source in declared:
         said = source.top_level
         if said.default is not None:
             default = (*(default or ()), *said.default)
-        named = {"interrupt_grace": said.interrupt_grace, "terminate_grace": said.terminate_grace}
-        graces = {**graces, **{name: value for name, value in named.items() if value is not None}}
-    return Settings(default=default, **graces)
+        settings |= said.settings
+    return Settings(default=default, **settings)

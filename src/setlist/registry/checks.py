@@ -158,6 +158,28 @@ def one_of(*names: str) -> Check:
     return check
 
 
+def some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
+    """A list of some of these names."""
+    known = one_of(*names)
+
+    def check(value: object) -> tuple[str, ...]:
+        found = strings(value)
+        for name in found:
+            known(name)
+        return tuple(dict.fromkeys(found))
+
+    return check
+
+
+def inner_path(value: object) -> str:
+    """A path inside the project, relative to its root."""
+    path = filled(value)
+    parts = path.replace("\\", "/").split("/")
+    if path.startswith(("/", "~")) or ":" in path or ".." in parts:
+        raise BadValue(f"must be a path inside the project, relative to its root, not {path!r}")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
 def seconds(value: object) -> float:
     """A number of seconds greater than 0, or a string such as ``"90s"``, ``"10m"``, ``"1h30m"``."""
     if isinstance(value, str):

@@ -6,6 +6,7 @@ the sessions are made from. A further kind of source only has to return a :class
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from setlist.model import FunctionReference
@@ -38,11 +39,10 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopLevel:
-    """What a file says about the whole project; None where it doesn't say."""
+    """What a file says about the whole project. ``settings`` holds fields of :class:`setlist.model.Settings`."""
 
     default: tuple[str, ...] | None = None
-    interrupt_grace: float | None = None
-    terminate_grace: float | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

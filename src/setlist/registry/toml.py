@@ -22,11 +22,27 @@ TOP_LEVEL: dict[str, str] = {
     "session": "The sessions, each a table",
     "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
     "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
+    "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' where it isn't said",
+    "lock-format": "The form of lock files: 'requirements' or 'pylock' (PEP 751)",
+    "lock-platforms": "What locks are for, of 'linux', 'macos', 'windows'; all platforms where it isn't said",
+    "require-hashes": "Whether to refuse requirements that can carry no hash",
+    "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
     "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
 }
 """The keys beside the sessions, and what they mean."""
 
-FOR_THE_PROJECT = ("interrupt-grace", "terminate-grace", "requires-setlist")
+SETTINGS: dict[str, Callable[[object], object]] = {
+    "interrupt-grace": checks.grace,
+    "terminate-grace": checks.grace,
+    "lock-dir": checks.inner_path,
+    "lock-format": checks.one_of("requirements", "pylock"),
+    "lock-platforms": checks.some_of("linux", "macos", "windows"),
+    "require-hashes": checks.boolean,
+    "lock-consistent": checks.boolean,
+}
+"""The settings of the whole project, and how each is checked."""
+
+FOR_THE_PROJECT = (*SETTINGS, "requires-setlist")
 
 PREFIX = ("tool", "setlist")
 
@@ -138,8 +154,11 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
         for_all=for_all,
         top_level=TopLevel(
             default=_checked(given, "default", place, lambda value: tuple(checks.strings(value))),
-            interrupt_grace=_checked(given, "interrupt-grace", place, checks.grace),
-            terminate_grace=_checked(given, "terminate-grace", place, checks.grace),
+            settings={
+                name.replace("-", "_"): _checked(given, name, place, check)
+                for name, check in SETTINGS.items()
+                if name in given
+            },
         ),
     )
 

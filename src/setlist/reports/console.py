@@ -56,6 +56,15 @@ def duration_text(seconds: float) -> str:
     return f"{hours}h {minutes:02d}m"
 
 
+def size_text(size: float) -> str:
+    """Bytes as a person reads them: ``80 kB``, ``1.2 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
 def command_text(words: Sequence[str], *, windows: bool = WINDOWS) -> str:
     """A command as it would be typed."""
     if windows:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
 from setlist.events import Emit, Message, RunFinished, RunStarted
+from setlist.lock.use import LockMode, project_locks
 from setlist.model import Registry, SessionSpec
 from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
@@ -26,13 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line says about a whole run. ``argv`` is that line, for the record."""
+    """What the command line says about a whole run.
+
+    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
+    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
+    for the record.
+    """
 
     posargs: tuple[str, ...] = ()
     fail_fast: bool = False
     recreate: bool = False
     upgrade: bool = False
     offline: bool = False
+    locks: LockMode = "use"
+    find_links: Path | None = None
     argv: tuple[str, ...] = ()
 
 
@@ -104,7 +113,13 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
     def notify(session: str, text: str) -> None:
         emit(Message(time=time.time(), session=session, level="info", text=text))
 
-    environments = Environments(project, caller, offline=options.offline, notify=notify)
+    def warn(session: str, text: str) -> None:
+        emit(Message(time=time.time(), session=session, level="warning", text=text))
+
+    locks = project_locks(project, registry.settings, mode=options.locks, ci=caller.ci, warn=warn)
+    environments = Environments(
+        project, caller, offline=options.offline, notify=notify, locks=locks, find_links=options.find_links
+    )
 
     def prepare(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
         return environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade)

@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "run": "run sessions: the same as the command 'run'",
     "list": "show the sessions",
     "why": "what an environment was made from, and what has changed since",
+    "lock": "write lock files: exact versions and hashes, one file a session",
     "freeze": "the exact versions that sessions run with, as requirements files",
     "shell": "a subshell with a session's environment activated",
     "exec": "run a command in a session's environment",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
 from setlist.errors import StorageError, UsageError
+from setlist.reports.console import size_text
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -163,12 +164,3 @@ def _size(path: Path) -> int:
         return sum(_size(Path(entry.path)) for entry in os.scandir(path))
     except OSError:
         return 0
-
-
-def size_text(size: float) -> str:
-    """Bytes as a person reads them: ``80 kB``, ``1.2 GB``."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -1,0 +1,1 @@
+"""Lock files: resolved, written, checked, compared, and handed to the environments."""

@@ -1,0 +1,173 @@
+"""A lock file as text: what its header says, and whether what follows is what was written.
+
+The requirements form is a requirements file that any pip takes (``--require-hashes -r``); what is ours stands in
+comments. The header names the inputs one by one, so that a stale lock can say which of them changed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from setlist.errors import LockOutOfDate
+from setlist.files import digest
+
+FORMAT = 1
+
+_FIRST = "# setlist lock, format "
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)", re.MULTILINE)
+
+
+class LockDamaged(LockOutOfDate):
+    """A lock file that isn't what setlist wrote: edited, cut off, merged badly, or from a newer setlist."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockDocument:
+    """A lock's content.
+
+    ``inputs`` maps an input's name to its digest; ``python`` says which Pythons it is for (``>=3.10``, or
+    ``3.11``); ``body`` is the requirements, one a line, hashes below.
+    """
+
+    session: str
+    python: str
+    platforms: str
+    inputs: dict[str, str]
+    body: str
+
+    @property
+    def content(self) -> str:
+        """A digest of the body."""
+        return digest(self.body)
+
+
+def compose(document: LockDocument) -> str:
+    """The text of a lock file in the requirements form."""
+    lines = [
+        f"{_FIRST}{FORMAT}: written by 'setlist lock', which also renews it",
+        f"# session: {document.session}",
+        f"# python: {document.python}",
+        f"# platforms: {document.platforms}",
+        f"# content: {document.content}",
+        "# inputs:",
+        *(f"#   {name}: {value}" for name, value in sorted(document.inputs.items())),
+    ]
+    unhashed = unhashed_names(document.body)
+    if unhashed:
+        lines.append(f"# without hashes, since they come from no index: {', '.join(unhashed)}")
+    return "\n".join(lines) + "\n\n" + document.body
+
+
+def parse(text: str, path: Path, session: str) -> LockDocument:
+    """Read a lock file.
+
+    Args:
+        text: the file's.
+        path: where it lies, for the error.
+        session: whose it should be.
+
+    Raises:
+        LockDamaged: it can't be trusted, and why.
+    """
+
+    def damaged(message: str) -> LockDamaged:
+        return LockDamaged(message, where=str(path), hint=f"'setlist lock {session}' writes it anew")
+
+    line = conflict_line(text)
+    if line is not None:
+        raise LockDamaged(
+            "an unresolved merge conflict",
+            where=f"{path}:{line}",
+            hint=f"take either side, then 'setlist lock {session}' makes it right",
+        )
+    header, _, body = text.partition("\n\n")
+    lines = header.split("\n")
+    if not lines[0].startswith(_FIRST):
+        raise damaged("not a lock file of setlist's: its first line is gone")
+    number = lines[0].removeprefix(_FIRST).partition(":")[0]
+    if number != str(FORMAT):
+        raise damaged(f"a lock of format {number}; this setlist reads format {FORMAT}")
+    fields: dict[str, str] = {}
+    inputs: dict[str, str] = {}
+    for entry in lines[1:]:
+        # an input's name may hold a colon (a path on Windows); its digest can't
+        if entry.startswith("#   "):
+            name, _, value = entry.removeprefix("#   ").rpartition(": ")
+            inputs[name] = value
+        else:
+            name, _, value = entry.removeprefix("# ").partition(": ")
+            fields[name] = value
+    if not {"session", "python", "platforms", "content"} <= fields.keys():
+        raise damaged("cut off: its header isn't whole")
+    if fields["session"] != session:
+        raise damaged(f"the lock of another session, {fields['session']!r}")
+    document = LockDocument(fields["session"], fields["python"], fields["platforms"], inputs, body)
+    if document.content != fields["content"]:
+        raise damaged("edited since it was written, or cut off")
+    return document
+
+
+def conflict_line(text: str) -> int | None:
+    """The line, counted from 1, on which a merge left a conflict marker."""
+    conflict = _CONFLICT.search(text)
+    return None if conflict is None else text.count("\n", 0, conflict.start()) + 1
+
+
+def body_of(text: str) -> str:
+    """What can be made out of the requirements in a file, however damaged: only to prefer its versions."""
+    kept = [
+        line for line in text.splitlines() if re.match(r"^[A-Za-z0-9][\w.-]*(\[[^\]]*\])?\s*(==|@)|^ +--hash", line)
+    ]
+    return "".join(f"{line}\n" for line in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One requirement of a lock: ``version`` is None for what comes by URL. ``marker`` may be empty."""
+
+    name: str
+    version: str | None
+    url: str | None
+    marker: str
+    hashes: tuple[str, ...]
+
+
+def pins_of(body: str) -> tuple[Pin, ...]:
+    """The requirements of a lock's body, one each; a package that forks by marker has several."""
+    found: list[Pin] = []
+    joined = re.sub(r"\\\n\s*", " ", body)
+    for line in joined.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith(("#", "-")):
+            continue
+        hashes = tuple(re.findall(r"--hash=(\S+)", bare))
+        text = re.sub(r"\s*--hash=\S+", "", bare).strip()
+        match = re.match(
+            r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))?\s*(?:;\s*(.*))?$", text
+        )
+        if match is not None and (match.group(2) or match.group(3)):
+            name, version, url, marker = match.groups()
+            found.append(Pin(name.lower(), version, url, (marker or "").strip(), hashes))
+        else:
+            found.append(Pin(_path_name(text), None, text, "", hashes))
+    return tuple(found)
+
+
+def versions_of(body: str) -> dict[str, str]:
+    """Each package's version in a lock, those of forks joined; the URL for what comes by one."""
+    found: dict[str, list[str]] = {}
+    for pin in pins_of(body):
+        found.setdefault(pin.name, []).append(pin.version or pin.url or "")
+    return {name: " | ".join(dict.fromkeys(versions)) for name, versions in found.items()}
+
+
+def unhashed_names(body: str) -> tuple[str, ...]:
+    """The requirements that carry no hash: what comes from version control, and local directories."""
+    editable = [line.removeprefix("-e ").strip() for line in body.splitlines() if line.startswith("-e ")]
+    return tuple(dict.fromkeys([pin.name for pin in pins_of(body) if not pin.hashes] + editable))
+
+
+def _path_name(text: str) -> str:
+    return text.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,99 @@
+"""Lock files where they lie: which file is whose, what it holds, and whether it is current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from setlist.errors import LockOutOfDate
+from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
+from setlist.lock.inputs import LockInputs
+from setlist.model import SessionSpec, Settings
+from setlist.project import Project
+
+Standing = Literal["current", "stale", "damaged", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class LockStatus:
+    """How a session's lock stands.
+
+    ``reasons`` say what changed, or what is wrong with the file; ``known`` are the requirements that it holds,
+    as far as they can be made out, so that their versions can be kept.
+    """
+
+    standing: Standing
+    path: Path
+    reasons: tuple[str, ...] = ()
+    document: LockDocument | None = None
+    known: str | None = None
+
+
+def lock_directory(project: Project, settings: Settings) -> Path:
+    """Where the project's locks are."""
+    return project.root / settings.lock_dir
+
+
+def lock_path(project: Project, settings: Settings, session: SessionSpec) -> Path:
+    """The session's lock file, there or not."""
+    directory = lock_directory(project, settings)
+    if settings.lock_format == "pylock":
+        from setlist.lock.pylock import file_name
+
+        return directory / file_name(session.name)
+    return directory / f"{session.name}.txt"
+
+
+def read_lock(project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
+    """The session's lock; None where there is none.
+
+    Raises:
+        LockDamaged: there is one that can't be trusted.
+        LockOutOfDate: there is one that can't be read.
+    """
+    path = lock_path(project, settings, session)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
+        raise LockDamaged(f"can't be read: {reason}", where=project.relative(path)) from error
+    shown = Path(project.relative(path))
+    if settings.lock_format == "pylock":
+        from setlist.lock.pylock import parse_pylock
+
+        return parse_pylock(text, shown, session.name)
+    return parse(text, shown, session.name)
+
+
+def standing_of(project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs) -> LockStatus:
+    """Whether a session's lock was made from these inputs. No network, no resolver."""
+    path = lock_path(project, settings, session)
+    try:
+        document = read_lock(project, settings, session)
+    except LockOutOfDate as error:
+        return LockStatus(
+            "damaged", path, (f"{error.where or project.relative(path)}: {error.message}",), None, _salvaged(path)
+        )
+    if document is None:
+        return LockStatus("missing", path, ("there is none",))
+    changed = tuple(
+        _told(name, document.inputs.get(name), inputs.values.get(name))
+        for name in sorted(document.inputs.keys() | inputs.values.keys())
+        if document.inputs.get(name) != inputs.values.get(name)
+    )
+    return LockStatus("stale" if changed else "current", path, changed, document, document.body)
+
+
+def _salvaged(path: Path) -> str | None:
+    try:
+        return body_of(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+
+
+def _told(name: str, old: str | None, new: str | None) -> str:
+    what = name.removeprefix("file ")
+    return f"{what} is new" if old is None else f"{what} is gone" if new is None else f"{what} changed"

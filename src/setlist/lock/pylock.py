@@ -1,0 +1,156 @@
+"""Locks in the standard form: ``pylock.NAME.toml`` (PEP 751). Read and checked with packaging.pylock."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist.errors import LockOutOfDate
+from setlist.lock.document import FORMAT, LockDamaged, LockDocument, conflict_line
+
+if TYPE_CHECKING:
+    from packaging.pylock import Package
+
+_OURS = "\n[tool.setlist]\n"
+
+
+def file_name(session: str) -> str:
+    """A session's file: PEP 751 lets no dot stand between ``pylock.`` and ``.toml``.
+
+    A ``+`` stands for one; no session's name begins or ends with it, and two sessions whose files would
+    be one are refused when they are locked.
+    """
+    return f"pylock.{session.replace('.', '+')}.toml"
+
+
+def compose_pylock(document: LockDocument, standard: str) -> str:
+    """The text of a lock file.
+
+    Args:
+        document: what the lock says; its body is the requirements form of ``standard``.
+        standard: the standard's own part, as the resolver wrote it.
+    """
+    from json import dumps
+
+    lines = [
+        "# Written by 'setlist lock', which also renews it",
+        standard.strip(),
+        _OURS.rstrip("\n"),
+        f"format = {FORMAT}",
+        f"session = {dumps(document.session)}",
+        f"python = {dumps(document.python)}",
+        f"platforms = {dumps(document.platforms)}",
+        f"content = {dumps(document.content)}",
+        "",
+        "[tool.setlist.inputs]",
+        *(f"{dumps(name, ensure_ascii=False)} = {dumps(value)}" for name, value in sorted(document.inputs.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
+    """Read a lock file.
+
+    Args:
+        text: the file's.
+        path: where it lies, for the error.
+        session: whose it should be.
+
+    Raises:
+        LockDamaged: it can't be trusted, and why.
+    """
+    from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    hint = f"'setlist lock {session}' writes it anew"
+    line = conflict_line(text)
+    if line is not None:
+        raise LockDamaged("an unresolved merge conflict", where=f"{path}:{line}", hint=hint)
+    try:
+        data = tomllib.loads(text)
+        lock = Pylock.from_dict(data)
+        lock.validate()
+    except tomllib.TOMLDecodeError as error:
+        raise LockDamaged(f"not TOML: {error}", where=str(path), hint=hint) from error
+    except (PylockUnsupportedVersionError, PylockValidationError) as error:
+        raise LockDamaged(f"not a valid pylock file: {error}", where=str(path), hint=hint) from error
+    ours: dict[str, Any] = dict((lock.tool or {}).get("setlist", {}))
+    if ours.get("format") != FORMAT:
+        what = "not a lock file of setlist's" if "format" not in ours else f"a lock of format {ours['format']}"
+        raise LockDamaged(what, where=str(path), hint=hint)
+    if ours.get("session") != session:
+        raise LockDamaged(f"the lock of another session, {ours.get('session')!r}", where=str(path), hint=hint)
+    inputs = ours.get("inputs", {})
+    document = LockDocument(
+        session=session,
+        python=str(ours.get("python")),
+        platforms=str(ours.get("platforms")),
+        inputs={str(name): str(value) for name, value in inputs.items()} if isinstance(inputs, dict) else {},
+        body=requirements_of(lock.packages),
+    )
+    if document.content != ours.get("content"):
+        raise LockDamaged("edited since it was written, or cut off", where=str(path), hint=hint)
+    return document
+
+
+def requirements_of(packages: Any) -> str:
+    """The same packages as requirement lines with hashes, which is what installers are handed."""
+    return "".join(line for package in packages for line in _lines(package))
+
+
+def requirements_in(text: str) -> str:
+    """The requirement lines of a pylock file that is just being written.
+
+    Raises:
+        LockOutOfDate: the resolver wrote what packaging doesn't take for a pylock file.
+    """
+    from packaging.pylock import Pylock, PylockValidationError
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        lock = Pylock.from_dict(tomllib.loads(text))
+        lock.validate()
+    except PylockValidationError as error:
+        raise LockOutOfDate(f"the resolver wrote no valid pylock file: {error}") from error
+    return requirements_of(lock.packages)
+
+
+def _lines(package: Package) -> Iterator[str]:
+    marker = f" ; {package.marker}" if package.marker is not None else ""
+    if package.vcs is not None:
+        source = package.vcs.url or package.vcs.path
+        below = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
+        yield f"{package.name} @ {package.vcs.type}+{source}@{package.vcs.commit_id}{below}{marker}\n"
+    elif package.directory is not None:
+        yield f"{'-e ' if package.directory.editable else ''}{_path(package.directory.path)}{marker}\n"
+    elif package.archive is not None:
+        source = package.archive.url or _path(package.archive.path or "")
+        yield from _hashed(f"{package.name} @ {source}{marker}", package.archive.hashes)
+    else:
+        every = [wheel.hashes for wheel in package.wheels or ()]
+        if package.sdist is not None:
+            every.append(package.sdist.hashes)
+        found = sorted({f"{name}:{value}" for hashes in every for name, value in hashes.items()})
+        yield from _joined(f"{package.name}=={package.version}{marker}", found)
+
+
+def _hashed(line: str, hashes: Any) -> Iterator[str]:
+    yield from _joined(line, sorted(f"{name}:{value}" for name, value in hashes.items()))
+
+
+def _joined(line: str, hashes: list[str]) -> Iterator[str]:
+    yield " \\\n    ".join([line, *(f"--hash={value}" for value in hashes)]) + "\n"
+
+
+def _path(path: str) -> str:
+    return path if re.match(r"^(?:\.{1,2}(?:/|$)|/|[A-Za-z]:)", path) else f"./{path}"
