@@ -145,7 +145,7 @@ def test_a_package_installed_by_hand_is_noticed_and_removed(world: EnvironmentWo
     _by_hand(project, "install", "beta==1.0")
     environment = world.run(deps=("delta==1.0",))
     assert environment.reasons == ("changed by hand: beta",)
-    assert environment.changes == (Change("beta", "1.0", None),) or project.installed("lint") == {"delta": "1.0"}
+    assert environment.changes == (Change("beta", "1.0", None),)
     assert project.installed("lint") == {"delta": "1.0"}
 
 

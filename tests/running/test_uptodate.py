@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from setlist.environment.prepare import Environments
 from setlist.events import CommandStarted
 from setlist.model import Command, EnvironmentSpec
 from setlist.project import Project
@@ -140,6 +141,19 @@ def test_a_changed_environment_is_noticed(declared: World, wheelhouse: object) -
     declared.add("a", command, inputs=("src",), environment=EnvironmentSpec(deps=("delta", "alpha")))
     assert again(declared)
     assert not again(declared)
+
+
+def test_an_environment_that_something_else_brought_up_to_date_is_noticed(world: World, wheelhouse: object) -> None:
+    (world.root / "src").mkdir()
+    (world.root / "src" / "in.txt").write_text("one")
+    world.caller = type(world.caller)(dict(os.environ), world.root, ci=False)
+    command = Command(words=("python", "-c", COPY))
+    world.add("a", command, inputs=("src",), environment=EnvironmentSpec(deps=("delta",)))
+    assert again(world)
+    session = world.add("a", command, inputs=("src",), environment=EnvironmentSpec(deps=("delta", "alpha")))
+    with Environments(world.project, world.caller).prepared(session):  # as 'setlist exec' does
+        pass
+    assert again(world)
 
 
 def test_a_changed_function_is_noticed_and_its_installs_are_part_of_it(declared: World, wheelhouse: object) -> None:

@@ -51,10 +51,12 @@ class Served:
 
 
 class LocalIndex:
-    """The index. ``requests`` are the paths asked for so far, in order."""
+    """The index. ``requests`` are the paths asked for so far, in order; ``max_age`` is how many seconds answers
+    stay fresh in a client's cache (None: nothing is said of it)."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.max_age: int | None = None
         self._files: dict[str, Served] = {}
         self._status = 200
         self._hanging = False
@@ -149,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            if self.index.max_age is not None:
+                self.send_header("Cache-Control", f"max-age={self.index.max_age}")
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(body)

@@ -85,7 +85,8 @@ def mend(
 
     old = read_state(directory)
     anew = decision.work in ("create", "recreate", "repair")
-    before = {} if anew or old is None else versions_of(old)
+    # What is there, and not what was recorded: what somebody added by hand is told when it goes
+    before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
     again = () if anew else _reinstalled(resources, directory, evaluation)
     if anew:
         remove_tree(directory)

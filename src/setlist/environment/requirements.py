@@ -30,6 +30,8 @@ _INCLUDE = re.compile(
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _OPTION = re.compile(r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--index|--default-index)\b")
 _NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@#\s\\])")
+_REPOSITORY = re.compile(r"@\s*(?:git|hg|svn|bzr)\+")
+_FIND_LINKS = re.compile(r"^(-f\s*|--find-links(?:\s+|\s*=\s*))(\S.*)$")
 _LOCAL = re.compile(
     r"^(?:-e\s+|--editable[\s=]+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])"
 )
@@ -42,8 +44,9 @@ class Requirements:
     ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
     reads itself, ``project_line`` the project under test as a local directory, if it is asked for.
     ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
-    says that a file names an index, ``hashed`` that one holds hashes. ``direct`` are the normalised names of
-    what is asked for by name, ``project_names`` the project's own, as far as it is known without a build.
+    says that a file names an index (``option_lines`` are these lines), ``hashed`` that one holds hashes. ``direct``
+    are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
+    known without a build. ``repositories`` are the requirements from version control, by normalised name.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -53,7 +56,9 @@ class Requirements:
     inputs: dict[str, str] = field(default_factory=dict)
     watched: set[Path] = field(default_factory=set)
     options: bool = False
+    option_lines: list[str] = field(default_factory=list)
     hashed: bool = False
+    repositories: dict[str, set[str]] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     project_names: tuple[str, ...] = ()
 
@@ -91,6 +96,9 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
                 return mistaken(project.root, session, kind, message, hint)
 
             _read_file(found, path, project, environ, blame, asked_for=kind == "requirements", seen=set())
+        if names:
+            # A file's digest alone doesn't say what it is for
+            found.inputs[kind] = ", ".join(names)
     if spec.extras and spec.project is None:
         raise mistaken(
             project.root,
@@ -197,6 +205,7 @@ def _read_file(
     for number, line in enumerate(text.splitlines(), start=1):
         if _OPTION.match(line):
             found.options = True
+            found.option_lines.append(_with_absolute_wheels(line.split(" #")[0].strip(), path.parent))
             continue
         if match := _INCLUDE.match(line):
             target = match.group(1).strip()
@@ -215,6 +224,13 @@ def _read_file(
             _watch_local(found, _absolute(line.split(" #")[0].strip(), path.parent), project)
 
 
+def _with_absolute_wheels(line: str, base: Path) -> str:
+    match = _FIND_LINKS.match(line)
+    if match is None or "://" in match.group(2) or "$" in match.group(2):
+        return line
+    return f"{match.group(1)}{_beside(base / 'file', match.group(2).strip())}"
+
+
 def _beside(path: Path, target: str) -> Path:
     # Normalised, or files that include each other in a circle get ever longer paths
     return Path(os.path.normpath(path.parent / target))
@@ -222,7 +238,10 @@ def _beside(path: Path, target: str) -> Path:
 
 def _note_name(found: Requirements, line: str) -> None:
     if match := _NAME.match(line):
-        found.direct.add(normalised(match.group(1)))
+        name = normalised(match.group(1))
+        found.direct.add(name)
+        if _REPOSITORY.search(line):
+            found.repositories.setdefault(name, set()).add(line.split(" #")[0].strip())
 
 
 def _includes(text: str, path: Path) -> list[Path]:

@@ -93,12 +93,13 @@ def end_text(code: int, *, timed_out: bool = False, duration: float = 0.0) -> st
 def action_text(event: EnvironmentReady, *, verbose: bool = False) -> str:
     """What was done to an environment, in one line: ``reused``, ``synced: + rich 14.0``."""
     action, changes = event.action, event.changes
-    reasons = ", ".join(event.reasons)
     if action == "none":
         return "no environment of its own"
     text: str = action
-    if reasons and (verbose or action in ("recreated", "repaired") or (action == "synced" and not changes)):
-        text += f" ({reasons})"
+    # That a definition was edited shows in what moved; anything else behind a change wants to be said
+    told = [reason for reason in event.reasons if verbose or not changes or not reason.startswith(("deps ", "group "))]
+    if told:
+        text += f" ({', '.join(told)})"
     if not changes:
         return text
     added = [change for change in changes if change.old is None]

@@ -19,6 +19,8 @@ VERBS: dict[str, str] = {
     "list": "show the sessions",
     "why": "what an environment was made from, and what has changed since",
     "lock": "write lock files: exact versions and hashes, one file a session",
+    "fetch": "download what locks name, for machines without a network",
+    "export": "a session's lock as a requirements file, as pylock, or as a CycloneDX BOM",
     "freeze": "the exact versions that sessions run with, as requirements files",
     "shell": "a subshell with a session's environment activated",
     "exec": "run a command in a session's environment",

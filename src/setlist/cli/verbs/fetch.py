@@ -1,0 +1,70 @@
+"""Fetch what locks name into a directory, for machines without a network.
+
+Every wheel of the sessions' locks, checked against the lock's hashes, and what building the project under test
+needs. Without a SESSION, those of every session that has a lock. What is there already isn't fetched again.
+There, 'run --offline --find-links DIR' makes the environments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setlist.cli.options import COMMON, QUIET, Arguments, Option
+from setlist.errors import UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.lock.fetch import FetchResult
+
+USAGE = "fetch [SESSION…] --to DIR [--platform NAME] [--python VERSION]"
+OPTIONS = (
+    Option("to", "the directory to fill; made if it isn't there", None, "DIR"),
+    Option(
+        "platform", "for this platform (linux-x86_64, macos-arm64, …) and not this one; may be repeated", None, "NAME"
+    ),
+    Option("python", "for sessions that name no Python of their own; may be repeated", "p", "VERSION"),
+    QUIET,
+    *COMMON,
+)
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Fetch, and tell what there is now."""
+    from setlist.cli.progress import progress_line
+    from setlist.environment.resources import Resources
+    from setlist.lock.fetch import FetchWish, fetch
+    from setlist.lock.targets import check_platforms, check_pythons
+    from setlist.process import handling_signals
+
+    named = arguments.value("to")
+    if named is None:
+        raise UsageError("--to DIR is missing", hint="say where to: setlist fetch --to wheels")
+    platforms, pythons = arguments.values("platform"), arguments.values("python")
+    check_platforms(platforms)
+    check_pythons(pythons)
+    sessions = context.select(arguments.words or ("*",)) if context.registry.sessions else ()
+    wish = FetchWish(directory=context.caller.cwd / named, platforms=platforms, pythons=pythons)
+
+    def notify(session: str, text: str) -> None:
+        context.err.line(f"{session}: {text}")
+
+    context.project.prepare()
+    resources = Resources(context.project, context.caller, False, notify)
+    with handling_signals(), progress_line(context.err, "fetching", quiet=context.verbosity < 0) as progress:
+        result = fetch(
+            resources, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)
+        )
+    if context.verbosity >= 0:
+        _tell(context, result, named)
+    for line in result.left:
+        context.err.line(f"{context.err.styled('not fetched:', 'yellow')} {line}")
+    return 1 if result.left else 0
+
+
+def _tell(context: Context, result: FetchResult, named: str) -> None:
+    for path in result.fetched:
+        context.out.line(path.name)
+    for name in result.sdists:
+        context.err.line(f"{name}: there is no wheel of it; it will be built there")
+    targets = "; ".join(target.label for target in result.targets)
+    context.err.line(f"{named}: {len(result.fetched)} fetched, {result.there} already there ({targets})")

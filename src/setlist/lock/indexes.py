@@ -1,0 +1,140 @@
+"""Where uv is told to look for packages, as options that pip reads in a requirements file.
+
+A file and not a command line: an index's address may hold a password. What a file names is looked at beside what
+pip itself is configured with; every file that is taken is checked against a hash, so that the more places, the better.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from setlist.environment.configuration import configuration_files
+from setlist.environment.pyproject import Pyproject
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Where to look: ``default`` None leaves it to pip's own settings."""
+
+    default: str | None = None
+    extra: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """The lines of a requirements file."""
+        pairs = [("index-url", self.default)] if self.default else []
+        pairs += [("extra-index-url", url) for url in self.extra]
+        pairs += [("find-links", place) for place in self.find_links]
+        pairs += [("trusted-host", host) for host in self.trusted]
+        return [f"--{name} {shlex.quote(value)}" for name, value in pairs]
+
+
+def indexes_of_uv(environ: Mapping[str, str], pyproject: Pyproject, root: Path, own: str | None) -> Indexes:
+    """What uv is told by its variables, its files and pyproject.toml.
+
+    Args:
+        environ: the environment variables.
+        pyproject: the project's.
+        root: the project's, where relative paths start.
+        own: the session's ``index-url``, which goes before all.
+    """
+    default, extra, links, trusted = own, [], [], []
+    if not default:
+        default = _address(environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or "", environ) or None
+    for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL"):
+        extra += [_address(entry, environ) for entry in environ.get(name, "").split()]
+    links += [entry.strip() for entry in environ.get("UV_FIND_LINKS", "").split(",") if entry.strip()]
+    trusted += environ.get("UV_INSECURE_HOST", "").split()
+    for place, table in _tables(environ, pyproject, root):
+        for entry in _entries(table.get("index")):
+            url = _with_login(str(entry.get("url", "")), str(entry.get("name", "")), environ)
+            if entry.get("format") == "flat":
+                links.append(_place(url, place))
+            elif entry.get("default") and default is None:
+                default = _place(url, place)
+            else:
+                extra.append(_place(url, place))
+        if default is None and isinstance(table.get("index-url"), str):
+            default = _place(table["index-url"], place)
+        extra += [_place(url, place) for url in _strings(table.get("extra-index-url"))]
+        links += [_place(url, place) for url in _strings(table.get("find-links"))]
+        trusted += _strings(table.get("allow-insecure-host"))
+    return Indexes(
+        default,
+        tuple(dict.fromkeys(extra)),
+        tuple(dict.fromkeys(_place(link, root) for link in links)),
+        tuple(dict.fromkeys(trusted)),
+    )
+
+
+def pip_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables to start pip with: certificates and logins that uv is told of are pip's too."""
+    found = dict(environ)
+    if environ.get("SSL_CERT_FILE"):
+        found.setdefault("PIP_CERT", environ["SSL_CERT_FILE"])
+    if environ.get("UV_KEYRING_PROVIDER"):
+        found.setdefault("PIP_KEYRING_PROVIDER", environ["UV_KEYRING_PROVIDER"])
+    for name in ("PIP_REQUIRE_HASHES", "PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_CONSTRAINT", "PIP_REQUIREMENT"):
+        # said anew for what is fetched; constraints were seen to when the lock was made
+        found.pop(name, None)
+    return {**found, "PIP_NO_COLOR": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def _tables(environ: Mapping[str, str], pyproject: Pyproject, root: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """uv's settings with the directory that they lie in, the first that says something counting."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    found: list[tuple[Path, Mapping[str, Any]]] = []
+    for path in configuration_files("uv", environ, root):
+        # one that can't be read is uv's to complain about
+        with suppress(OSError, ValueError):
+            found.append((path.parent, tomllib.loads(path.read_text(encoding="utf-8"))))
+    # a uv.toml beside pyproject.toml overrules it
+    if not environ.get("UV_NO_CONFIG") and not (root / "uv.toml").is_file():
+        found.insert(0, (root, pyproject.table("tool", "uv")))
+    for place, table in found:
+        yield place, table
+        if isinstance(table.get("pip"), Mapping):
+            yield place, table["pip"]
+
+
+def _address(entry: str, environ: Mapping[str, str]) -> str:
+    """``name=url`` or ``url`` as a URL with its login."""
+    match = re.match(r"^([A-Za-z0-9._-]+)=(.+)$", entry.strip())
+    return _with_login(match[2], match[1], environ) if match is not None else entry.strip()
+
+
+def _with_login(url: str, name: str, environ: Mapping[str, str]) -> str:
+    key = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    user, word = environ.get(f"UV_INDEX_{key}_USERNAME"), environ.get(f"UV_INDEX_{key}_PASSWORD")
+    parts = urlsplit(url)
+    if not name or not (user or word) or "@" in parts.netloc:
+        return url
+    return urlunsplit(
+        parts._replace(netloc=f"{quote(user or '', safe='')}:{quote(word or '', safe='')}@{parts.netloc}")
+    )
+
+
+def _place(written: str, directory: Path) -> str:
+    """A URL as it is, a path made absolute."""
+    return written if re.match(r"^[a-z+]{2,}:", written) else str(directory / written)
+
+
+def _entries(value: object) -> Sequence[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _strings(value: object) -> list[str]:
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []

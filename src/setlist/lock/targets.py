@@ -1,0 +1,222 @@
+"""The machines that wheels are fetched for: what markers say there, and which wheels fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from setlist.environment.request import Request, parse_request
+from setlist.errors import UsageError, nearest
+from setlist.model import Interpreter
+
+_GLIBC = 45
+_MUSL = 5
+_MACOS = 27
+"""Up to which minor (glibc, musl) and major (macOS) release wheels are taken: beyond what is out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Platform:
+    system: str
+    """As ``sys_platform`` says it."""
+    machine: str
+    """As ``platform_machine`` says it."""
+
+
+PLATFORMS: dict[str, _Platform] = {
+    "linux-x86_64": _Platform("linux", "x86_64"),
+    "linux-aarch64": _Platform("linux", "aarch64"),
+    "linux-musl-x86_64": _Platform("linux", "x86_64"),
+    "linux-musl-aarch64": _Platform("linux", "aarch64"),
+    "macos-x86_64": _Platform("darwin", "x86_64"),
+    "macos-arm64": _Platform("darwin", "arm64"),
+    "windows-amd64": _Platform("win32", "AMD64"),
+    "windows-arm64": _Platform("win32", "ARM64"),
+}
+"""Every platform that can be named."""
+
+_SYSTEMS = {"linux": ("Linux", "posix"), "darwin": ("Darwin", "posix"), "win32": ("Windows", "nt")}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A platform and a Python.
+
+    ``platform`` is its name; ``platforms`` are the platform tags of the wheels that fit, best first; ``python``
+    is a minor version (``"3.12"``), ``release`` all of it where it is known; ``implementation`` is ``cpython`` or
+    ``pypy``.
+    """
+
+    platform: str
+    system: str
+    machine: str
+    platforms: tuple[str, ...]
+    python: str
+    release: str | None = None
+    implementation: str = "cpython"
+    free_threaded: bool = False
+
+    @property
+    def label(self) -> str:
+        """As a person calls it."""
+        name = "python" if self.implementation == "cpython" else self.implementation
+        return f"{self.platform}, {name} {self.python}{'t' if self.free_threaded else ''}"
+
+    @property
+    def abi(self) -> str:
+        digits = self.python.replace(".", "")
+        return f"pypy{digits}_pp73" if self.implementation == "pypy" else f"cp{digits}{'t' * self.free_threaded}"
+
+    @property
+    def short_implementation(self) -> str:
+        """As wheel tags and pip call it."""
+        return "pp" if self.implementation == "pypy" else "cp"
+
+    def fitting(self) -> frozenset[str]:
+        """The tags of all wheels that fit, as text: ``cp312-abi3-manylinux_2_17_x86_64``."""
+        from packaging.tags import compatible_tags, cpython_tags, generic_tags
+
+        version = tuple(int(number) for number in self.python.split("."))
+        interpreter = f"{self.short_implementation}{self.python.replace('.', '')}"
+        own = (
+            cpython_tags(version, abis=[self.abi], platforms=self.platforms)
+            if self.implementation == "cpython"
+            else generic_tags(interpreter, abis=[self.abi], platforms=self.platforms)
+        )
+        return frozenset(map(str, (*own, *compatible_tags(version, interpreter, platforms=self.platforms))))
+
+    def needs(self, marker: str) -> bool:
+        """Whether a requirement with this marker is wanted here; it is in case of doubt."""
+        if not marker:
+            return True
+        from packaging.markers import InvalidMarker, Marker
+
+        try:
+            parsed = Marker(marker)
+        except InvalidMarker:
+            return True
+        return any(parsed.evaluate(environment) for environment in self._environments())
+
+    def _environments(self) -> Iterator[dict[str, str]]:
+        # which patch release is there isn't known of another machine: a marker between two of them counts as both
+        releases = [self.release] if self.release is not None else [f"{self.python}.0", f"{self.python}.99"]
+        long_system, os_name = _SYSTEMS.get(self.system, (self.system.capitalize(), "posix"))
+        for release in releases:
+            yield {
+                "os_name": os_name,
+                "sys_platform": self.system,
+                "platform_system": long_system,
+                "platform_machine": self.machine,
+                "platform_release": "",
+                "platform_version": "",
+                "python_version": self.python,
+                "python_full_version": release,
+                "implementation_name": self.implementation,
+                "implementation_version": release,
+                "platform_python_implementation": "PyPy" if self.implementation == "pypy" else "CPython",
+                "extra": "",
+            }
+
+
+def check_platforms(names: tuple[str, ...]) -> None:
+    """Refuse a platform that there is none of.
+
+    Raises:
+        UsageError: with the nearest name, or all of them.
+    """
+    for name in names:
+        if name not in PLATFORMS:
+            near = nearest(name, PLATFORMS)
+            raise UsageError(
+                f"--platform {name}: no such platform",
+                hint=f"did you mean {near!r}?" if near else f"there are {', '.join(PLATFORMS)}",
+            )
+
+
+def check_pythons(requests: tuple[str, ...]) -> None:
+    """Refuse a Python that names no minor version.
+
+    Raises:
+        UsageError: which one.
+        ConfigurationError: it names no Python at all.
+    """
+    for request in requests:
+        if len(parse_request(request).release) < 2:
+            raise UsageError(f"--python {request}: not one minor version", hint="write 3.12, or 3.13t, or pypy3.11")
+
+
+def elsewhere(platform: str, request: str) -> Target:
+    """A platform by its name, and the Python that a request with a minor version asks for."""
+    described = PLATFORMS[platform]
+    wanted = parse_request(request)
+    return Target(
+        platform=platform,
+        system=described.system,
+        machine=described.machine,
+        platforms=tuple(_platform_tags(platform, described.machine)),
+        python=".".join(map(str, wanted.release[:2])),
+        release=".".join(map(str, wanted.release)) if len(wanted.release) == 3 else None,
+        implementation=wanted.implementation,
+        free_threaded=wanted.free_threaded,
+    )
+
+
+def here(interpreter: Interpreter | None, request: str) -> Target:
+    """This machine, as an interpreter on it sees it; as a request says where there is no such interpreter."""
+    import platform
+    import sys
+
+    from packaging.tags import platform_tags
+
+    found = interpreter or _as_asked_for(parse_request(request))
+    return Target(
+        platform="this machine",
+        system=sys.platform,
+        machine=platform.machine(),
+        platforms=tuple(platform_tags()),
+        python=".".join(found.version.split(".")[:2]),
+        release=found.version if interpreter is not None else None,
+        implementation=found.implementation,
+        free_threaded=found.free_threaded,
+    )
+
+
+def _as_asked_for(request: Request) -> Interpreter:
+    version = ".".join(map(str, request.release))
+    return Interpreter("", version, request.implementation, request.free_threaded, "", "", "nowhere")
+
+
+def minor_of(request: str | None) -> str | None:
+    """The request itself where it names one minor version; None where an interpreter must say which."""
+    return request if request is not None and len(parse_request(request).release) >= 2 else None
+
+
+def _platform_tags(name: str, machine: str) -> Iterator[str]:
+    """The platform tags of wheels that fit, those that fit on most machines first.
+
+    Nothing is known of the other machine but its name: of two wheels, the one for the older system is the safer.
+    """
+    if name.startswith("windows"):
+        yield {"AMD64": "win_amd64", "ARM64": "win_arm64"}[machine]
+    elif name.startswith("macos"):
+        from packaging.tags import mac_platforms
+
+        # pip expands each to all older ones: the order of the first mention counts
+        yield from sorted(mac_platforms((_MACOS, 0), machine), key=_release_of)
+    elif "musl" in name:
+        yield from (f"musllinux_1_{minor}_{machine}" for minor in range(_MUSL + 1))
+        yield f"linux_{machine}"
+    else:
+        # PEP 600, and the older names of some of it
+        older = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+        for minor in range(5 if machine == "x86_64" else 17, _GLIBC + 1):
+            yield f"manylinux_2_{minor}_{machine}"
+            if minor in older:
+                yield f"{older[minor]}_{machine}"
+        yield f"linux_{machine}"
+
+
+def _release_of(tag: str) -> tuple[int, ...]:
+    match = re.match(r"macosx_(\d+)_(\d+)_", tag)
+    return (int(match[1]), int(match[2])) if match is not None else ()
