@@ -28,22 +28,26 @@ def python_of(environment: Path, *, windows: bool = WINDOWS) -> Path:
 def lock_shared(descriptor: int) -> bool:
     """Try to take the reader's side of the lock on an open file, without waiting.
 
-    On POSIX this is ``flock(LOCK_SH)``: it contends with filelock's ``lock_descriptor``, which is
-    ``flock(LOCK_EX)`` on the same file, and costs one system call where filelock's own
-    ReadWriteLock costs 80 ms of imports (sqlite3 among them), more than the whole warm path.
-    Windows has no shared lock in the standard library: readers there take turns by the exclusive one.
+    On POSIX this is ``flock``, one system call; it is what filelock does there too, and importing filelock
+    takes longer than all the rest of a warm run. Windows has no shared lock in the standard library:
+    readers there take turns by the exclusive one.
 
     Returns:
         True once it is held; it is given back by closing the descriptor.
     """
-    if sys.platform == "win32":
-        from filelock import lock_descriptor
+    return _locked_by_filelock(descriptor) if sys.platform == "win32" else _flock(descriptor, shared=True)
 
-        return lock_descriptor(descriptor, blocking=False)
+
+def lock_exclusive(descriptor: int) -> bool:
+    """Try to take the writer's side of the lock on an open file, without waiting."""
+    return _locked_by_filelock(descriptor) if sys.platform == "win32" else _flock(descriptor, shared=False)
+
+
+def _flock(descriptor: int, *, shared: bool) -> bool:
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         import errno
 
@@ -53,8 +57,7 @@ def lock_shared(descriptor: int) -> bool:
     return True
 
 
-def lock_exclusive(descriptor: int) -> bool:
-    """Try to take the writer's side of the lock on an open file, without waiting."""
+def _locked_by_filelock(descriptor: int) -> bool:
     from filelock import lock_descriptor
 
     return lock_descriptor(descriptor, blocking=False)

@@ -76,6 +76,24 @@ def _dist(site: Path, name: str, version: str, direct_url: str | None = None) ->
         (info / "direct_url.json").write_text(direct_url)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        (
+            "Metadata-Version: 2.1\nLicense: long\n  Name: not me\nName: real\nVersion: 1.0\n",
+            (Installed("real", "1.0"),),
+        ),
+        ("Metadata-Version: 2.1\n\nName: in-the-text\nVersion: 1.0\n", ()),
+        ("Metadata-Version: 2.1\nName: no-version\n", ()),
+    ],
+)
+def test_only_the_header_of_metadata_counts(tmp_path: Path, metadata: str, found: tuple[Installed, ...]) -> None:
+    info = tmp_path / "x-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(metadata)
+    assert installed([tmp_path]) == found
+
+
 def test_installed_reads_the_distributions_own_words(tmp_path: Path) -> None:
     _dist(tmp_path, "zeta", "1.0")
     _dist(tmp_path, "Alpha", "2.0", '{"url": "file:///x", "dir_info": {"editable": true}}')

@@ -42,17 +42,36 @@ class Installed:
 
 def installed(site_packages: Sequence[Path]) -> tuple[Installed, ...]:
     """What is installed, by the metadata of the distributions themselves, in the order of their names."""
-    from importlib.metadata import distributions
-
     found: dict[str, Installed] = {}
-    for distribution in distributions(path=[str(path) for path in site_packages]):
-        name = distribution.metadata["Name"]
-        if not name:
-            continue  # a directory that only looks like one, left by an uninstall cut off
-        found[normalised(name)] = _with_origin(
-            Installed(name, distribution.version), distribution.read_text("direct_url.json")
-        )
+    for folder in site_packages:
+        for info in folder.glob("*.dist-info"):
+            item = _read(info)
+            # None: a directory that only looks like one, left by an uninstall cut off
+            if item is not None:
+                found.setdefault(normalised(item.name), item)
     return tuple(found[name] for name in sorted(found))
+
+
+def _read(info: Path) -> Installed | None:
+    # importlib.metadata would do, by a parser for mail that takes longer to import than all of this takes
+    fields: dict[str, str] = {}
+    try:
+        with (info / "METADATA").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if not line.strip() or {"name", "version"} <= fields.keys():
+                    break
+                if not line[0].isspace():
+                    fields.setdefault(name.lower(), value.strip())
+    except OSError:
+        return None
+    if not fields.get("name") or not fields.get("version"):
+        return None
+    try:
+        origin = (info / "direct_url.json").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        origin = None
+    return _with_origin(Installed(fields["name"], fields["version"]), origin)
 
 
 def _with_origin(item: Installed, direct_url: str | None) -> Installed:

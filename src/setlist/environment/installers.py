@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ class ResolveRequest:
     ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
     directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
     the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
-    ``upgrade_packages``. For a lock ``universal`` is the oldest Python it is for, and there is no ``interpreter``.
+    ``upgrade_packages``; ``overrides`` are requirements that stand instead of those of the same name. For a lock
+    ``universal`` is the oldest Python it is for, and there is no ``interpreter``.
     """
 
     lines: Sequence[str]
@@ -47,6 +49,7 @@ class ResolveRequest:
     scratch: Path
     universal: str | None = None
     upgrade_packages: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 class Installer(Protocol):
@@ -255,13 +258,20 @@ class Pip:
         code, words = self._start(python, ["list", "--format", "json", "--disable-pip-version-check"], quiet=False)
         if code != 0:
             raise failure(words)
-        wanted = pinned_names(requirements.read_text(encoding="utf-8"))
+        text = requirements.read_text(encoding="utf-8")
         installed = {normalised(item["name"]) for item in json.loads(words)}
-        extraneous = sorted((installed - wanted - {"pip"}) | {normalised(name) for name in reinstall} & installed)
-        if extraneous:
-            self._check(python, ["uninstall", "--yes", *extraneous], failure)
-        if wanted:
-            self._check(python, ["install", "--no-deps", "-r", str(requirements)], failure)
+        extraneous = sorted(
+            (installed - pinned_names(text) - {"pip"}) | {normalised(name) for name in reinstall} & installed
+        )
+        with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+            files = _by_hash(text, Path(scratch))
+            if extraneous:
+                # Nothing is removed before it is known that the rest can be had, and is what it should be
+                for file in files:
+                    self._check(python, ["install", "--dry-run", "--ignore-installed", "--no-deps", *file], failure)
+                self._check(python, ["uninstall", "--yes", *extraneous], failure)
+            for file in files:
+                self._check(python, ["install", "--no-deps", *file], failure)
 
     def install(self, python: Path, arguments: Sequence[str]) -> None:
         self._check(
@@ -305,6 +315,10 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--resolution", request.resolution]
     for path in request.constraints:
         arguments += ["--constraints", str(path)]
+    if request.overrides:
+        overrides = request.scratch / "overrides.txt"
+        write_atomically(overrides, "".join(f"{line}\n" for line in request.overrides))
+        arguments += ["--overrides", str(overrides)]
     return arguments
 
 
@@ -327,6 +341,27 @@ def pins(text: str) -> dict[str, str]:
             found[normalised(match.group(1))] = match.group(3)
         elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
             found[normalised(match.group(2))] = match.group(1)
+    return found
+
+
+def _by_hash(text: str, scratch: Path) -> list[list[str]]:
+    """Requirements as pip's options: those with hashes, then those without.
+
+    pip takes a file only where every line has one, or none: the project under test can't.
+    """
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    options: list[str] = []
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        if line.startswith("-") and not line.startswith(("-e", "--editable")):
+            options.append(line)
+        elif line.strip() and not line.startswith("#"):
+            parts["--hash=" in line].append(line)
+    found: list[list[str]] = []
+    for hashed, lines in parts.items():
+        if lines:
+            path = scratch / ("hashed.txt" if hashed else "unhashed.txt")
+            write_atomically(path, "".join(f"{line}\n" for line in [*options, *lines]))
+            found.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
     return found
 
 

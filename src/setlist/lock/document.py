@@ -10,12 +10,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from setlist.environment.names import normalised
 from setlist.errors import LockOutOfDate
 from setlist.files import digest
 
 FORMAT = 1
 
 _FIRST = "# setlist lock, format "
+_PIN = re.compile(
+    r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?"
+)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)", re.MULTILINE)
 
 
@@ -116,16 +120,37 @@ def conflict_line(text: str) -> int | None:
 
 
 def body_of(text: str) -> str:
-    """What can be made out of the requirements in a file, however damaged: only to prefer its versions."""
-    kept = [
-        line for line in text.splitlines() if re.match(r"^[A-Za-z0-9][\w.-]*(\[[^\]]*\])?\s*(==|@)|^ +--hash", line)
-    ]
+    """What can be made out of the pins in a file of either form, however damaged: only to prefer its versions."""
+    table = re.findall(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', text, re.MULTILINE)
+    return preferences(f"{text}\n" + "".join(f"{name}=={version}\n" for name, version in table))
+
+
+def preferences(*bodies: str) -> str:
+    """The versions that requirement lines pin, hashes left out: what a resolver is handed to keep them.
+
+    What isn't whole is left out as well: a resolver refuses all for one malformed line.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    kept: dict[str, None] = {}
+    for pin in (pin for body in bodies for pin in pins_of(body)):
+        line = f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
+        try:
+            whole = pin.version is not None and bool(Requirement(line))
+        except InvalidRequirement:
+            whole = False
+        if whole:
+            kept[line] = None
     return "".join(f"{line}\n" for line in kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One requirement of a lock: ``version`` is None for what comes by URL. ``marker`` may be empty."""
+    """One requirement of a lock.
+
+    ``version`` is None for what comes by URL, and for local directories and files, whose ``name`` is that of the
+    path. ``marker`` may be empty.
+    """
 
     name: str
     version: str | None
@@ -139,19 +164,18 @@ def pins_of(body: str) -> tuple[Pin, ...]:
     found: list[Pin] = []
     joined = re.sub(r"\\\n\s*", " ", body)
     for line in joined.splitlines():
-        bare = line.strip()
+        bare = line.strip().removeprefix("-e ").strip()
         if not bare or bare.startswith(("#", "-")):
             continue
         hashes = tuple(re.findall(r"--hash=(\S+)", bare))
         text = re.sub(r"\s*--hash=\S+", "", bare).strip()
-        match = re.match(
-            r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))?\s*(?:;\s*(.*))?$", text
-        )
-        if match is not None and (match.group(2) or match.group(3)):
+        match = _PIN.fullmatch(text)
+        if match is not None:
             name, version, url, marker = match.groups()
-            found.append(Pin(name.lower(), version, url, (marker or "").strip(), hashes))
+            found.append(Pin(normalised(name), version, url, (marker or "").strip(), hashes))
         else:
-            found.append(Pin(_path_name(text), None, text, "", hashes))
+            path, _, marker = text.partition(" ;")
+            found.append(Pin(path.rstrip("/").rsplit("/", 1)[-1], None, path, marker.strip(), hashes))
     return tuple(found)
 
 
@@ -165,9 +189,4 @@ def versions_of(body: str) -> dict[str, str]:
 
 def unhashed_names(body: str) -> tuple[str, ...]:
     """The requirements that carry no hash: what comes from version control, and local directories."""
-    editable = [line.removeprefix("-e ").strip() for line in body.splitlines() if line.startswith("-e ")]
-    return tuple(dict.fromkeys([pin.name for pin in pins_of(body) if not pin.hashes] + editable))
-
-
-def _path_name(text: str) -> str:
-    return text.rstrip("/").rsplit("/", 1)[-1]
+    return tuple(dict.fromkeys(pin.name for pin in pins_of(body) if not pin.hashes))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from setlist.environment.requirements import local_path
 
+# A path may hold spaces: it goes up to a marker, a hash, a continuation, or the end
 _LINE = re.compile(
-    r"^(?P<before>(?:-e\s+)?(?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?)(?P<path>file:\S+|\.{1,2}/\S*|/\S+)(?P<after>.*)$"
+    r"^(?P<before>(?:-e\s+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?)"
+    r"(?P<path>(?:file:|\.{1,2}(?:/|$)|/|[A-Za-z]:[/\\]).*?)"
+    r"(?P<extras>\[[^\]]*\])?(?P<after>(?:\s+;.*|\s+--hash.*|\s+\\)?)$"
 )
 
 
@@ -18,14 +21,19 @@ def relative(body: str, root: Path) -> str:
 
     def rewritten(line: str) -> str:
         match = _LINE.match(line)
-        path = local_path(line) if match is not None else None
-        if match is None or path is None or not path.is_absolute():
+        path = local_path(match["path"]) if match is not None else None
+        if match is None or path is None:
             return line
-        shown = os.path.relpath(path, root).replace(os.sep, "/")
+        try:
+            shown = os.path.relpath(root / path, root).replace(os.sep, "/")
+        except ValueError:  # another drive: nowhere else anyway
+            return line
         shown = shown if shown.startswith(".") else f"./{shown}"
-        # pip takes no relative path after '@': the name is left to the project itself
-        before = "-e " if match["before"].startswith("-e") else ""
-        return f"{before}{shown}{match['after']}"
+        # pip takes no relative path after '@': the name, and the extras with it, are left to the project itself
+        named = re.search(r"\[[^\]]*\]", match["before"])
+        extras = match["extras"] or (named[0] if named is not None else "")
+        editable = "-e " if match["before"].startswith("-e") else ""
+        return f"{editable}{shown}{extras}{match['after']}"
 
     return "".join(f"{rewritten(line)}\n" for line in body.splitlines())
 
@@ -38,6 +46,6 @@ def absolute(body: str, root: Path) -> str:
         if match is None or not match["path"].startswith("."):
             return line
         path = Path(os.path.normpath(root / match["path"]))
-        return f"{match['before']}{path.as_uri() if match['before'] else path}{match['after']}"
+        return f"{match['before']}{path.as_uri()}{match['extras'] or ''}{match['after']}"
 
     return "".join(f"{rewritten(line)}\n" for line in body.splitlines())

@@ -6,14 +6,16 @@ The resolver is uv, whatever installs afterwards: pip resolves for the machine t
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
+from setlist.lock.document import pins_of, preferences
 from setlist.lock.inputs import LockInputs
 from setlist.lock.local import relative
 from setlist.lock.narrow import narrowed
-from setlist.model import SessionSpec
+from setlist.model import Resolution
 from setlist.project import Project
 
 
@@ -29,39 +31,40 @@ class Answer:
 class Wish:
     """How much may move.
 
-    ``previous`` are requirement lines whose versions are kept where they still fit; ``upgrade`` drops all of
-    them, ``packages`` (``name`` or ``name==version``) those of a few.
+    ``previous`` are requirement lines whose versions are kept where they still fit, but for ``packages`` (``name``
+    or ``name==version``). ``commits`` are requirements to take instead of those of the same name: those from
+    version control, at the commit that they were at.
     """
 
     previous: str | None = None
-    upgrade: bool = False
     packages: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
 
 
 def resolve(
     project: Project,
-    session: SessionSpec,
     inputs: LockInputs,
     settings: InstallerSettings,
     wish: Wish,
     *,
+    resolution: Resolution = "highest",
     standard: bool = False,
 ) -> Answer:
     """Resolve for a lock.
 
     Args:
         project: whose session it is.
-        session: the session.
         inputs: what its lock is made from.
-        settings: how to run the resolver.
+        settings: how to run the resolver, with the session's index and date.
         wish: how much may move.
+        resolution: which of the versions that fit.
         standard: the PEP 751 form is wanted too.
 
     Raises:
         ResolutionFailed: there is no answer; the resolver's own words are the detail.
         Interrupted: a signal reached us.
     """
-    wanted, spec = inputs.requirements, session.environment
+    wanted = inputs.requirements
     if not (wanted.lines or wanted.files or wanted.project_line):
         return Answer("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
@@ -73,16 +76,52 @@ def resolve(
             project_root=project.root,
             interpreter=None,
             universal=inputs.python,
-            resolution=spec.resolution,
-            exclude_newer=spec.exclude_newer,
-            index_url=spec.index_url,
-            previous=None if wish.upgrade else wish.previous,
-            upgrade_packages=() if wish.upgrade else wish.packages,
+            resolution=resolution,
+            exclude_newer=settings.exclude_newer,
+            index_url=settings.index_url,
+            previous=preferences(wish.previous) if wish.previous else None,
+            upgrade_packages=wish.packages,
+            overrides=wish.commits,
             options=False,
             hashed=True,
             scratch=Path(scratch),
         )
         uv = Uv(settings)
         body = narrowed(uv.resolve(request), inputs.platforms, inputs.python, inputs.only)
-        toml = uv.resolve_standard(request, body, wanted.project_names) if standard else None
-    return Answer(relative(body, project.root), toml)
+        if not standard:
+            return Answer(relative(body, project.root))
+        from setlist.lock.pylock import narrowed_standard
+
+        toml = uv.resolve_standard(request, body, wanted.project_names)
+        return Answer(
+            relative(body, project.root), narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only)
+        )
+
+
+def kept_commits(body: str, old: Mapping[str, str], inputs: LockInputs, moving: Collection[str]) -> tuple[str, ...]:
+    """The requirements from version control, at the commits that a lock has them at.
+
+    Resolvers keep versions of their own accord, and commits not. A branch that moved on is no reason to: only
+    where another revision, or another place, is asked for.
+
+    Args:
+        body: the lock's requirements.
+        old: the digests of the lock's inputs.
+        inputs: what is asked for now.
+        moving: the normalised names that may move.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    places = {pin.name: pin.url for pin in pins_of(body) if pin.url is not None and "+" in pin.url}
+    found: list[str] = []
+    for name, lines in sorted(inputs.repositories.items()):
+        key = f"repository {name}"
+        if name in moving or name not in places or len(lines) != 1 or old.get(key) != inputs.values[key]:
+            continue
+        try:
+            requirement = Requirement(next(iter(lines)))
+        except InvalidRequirement:
+            continue
+        requirement.url = places[name]
+        found.append(str(requirement))
+    return tuple(found)

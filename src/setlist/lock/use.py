@@ -59,6 +59,7 @@ class ProjectLocks:
         self._required = required
         self._strict = strict
         self._warn = warn
+        self._warned: set[str] = set()
 
     @cached_property
     def _pyproject(self) -> Pyproject:
@@ -76,7 +77,8 @@ class ProjectLocks:
         """Whether an environment that was made under this lock (None: under none) may be used as it is."""
         if recorded is None:
             return not self._required
-        return not (self._strict and recorded.startswith("stale"))
+        # Under a stale one it may well be, but not without a word: find() has it
+        return not recorded.startswith("stale")
 
     def find(self, session: SessionSpec) -> Locked | None:
         """What the session's lock says; None where there is none.
@@ -85,7 +87,7 @@ class ProjectLocks:
             LockOutOfDate: it isn't what it must be; what changed, and the command that mends it.
         """
         from setlist.environment.locked import Locked
-        from setlist.lock.document import unhashed_names
+        from setlist.lock.document import preferences, unhashed_names
         from setlist.lock.files import standing_of
         from setlist.lock.inputs import lock_inputs
         from setlist.lock.local import absolute
@@ -105,8 +107,11 @@ class ProjectLocks:
             told = f"the lock of {session.name} {what}: {', '.join(status.reasons)}"
             if self._strict:
                 raise LockOutOfDate(told, hint=mends)
-            self._warn(session.name, f"{told}; resolved anew for this run ({mends})")
-            return Locked(None, f"stale {digest(status.known or '')[:16]}", status.known)
+            if session.name not in self._warned:  # it is looked at more than once until an environment is right
+                self._warned.add(session.name)
+                self._warn(session.name, f"{told}; resolved anew for this run ({mends})")
+            known = preferences(status.known or "")
+            return Locked(None, f"stale {digest(known)[:16]}", known)
         assert status.document is not None
         body = status.document.body
         unhashed = unhashed_names(body)
@@ -115,4 +120,6 @@ class ProjectLocks:
                 f"{shown}: no hash for {', '.join(unhashed)}, and require-hashes is set",
                 hint="require a released version instead, or drop require-hashes",
             )
-        return Locked(absolute(body, self._project.root), status.document.content, None)
+        # A lock names no index. What the requirement files name is named where it is installed from
+        options = "".join(f"{line}\n" for line in dict.fromkeys(inputs.requirements.option_lines))
+        return Locked(options + absolute(body, self._project.root), status.document.content, None)
