@@ -131,3 +131,28 @@ def test_what_no_build_reads_is_no_source(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
     assert (sources.sign_sources(tmp_path), sources.digest_sources(tmp_path)) == before
+
+
+def test_an_sdist_is_built_from_the_sources_and_nothing_else(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package(dependencies=["delta"])
+    project.write(".git/HEAD", "ref: refs/heads/main\n")
+    world = EnvironmentWorld(project.path)
+    world.run("other", deps=("delta",))  # an environment lies in .setlist/ by now
+    world.run(project="sdist")
+    import tarfile
+
+    with tarfile.open(next(project.path.glob(".setlist/builds/*/sdist/*.tar.gz"))) as archive:
+        names = archive.getnames()
+    assert any(name.endswith("src/demo/__init__.py") for name in names)
+    assert not any(".setlist" in name for name in names)
+
+
+def test_a_copy_of_the_sources_has_the_repository_and_no_caches(tmp_path: Path) -> None:
+    for name in ("src/mod.py", ".git/HEAD", ".setlist/envs/x", "dist/x", "src/__pycache__/x.pyc", ".gitignore"):
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    sources.copy_sources(tmp_path / "root", tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {"src", ".git", ".gitignore"}
+    assert (tmp_path / "copy" / ".git" / "HEAD").read_text() == "x"
+    assert not (tmp_path / "copy" / "src" / "__pycache__").exists()

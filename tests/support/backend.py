@@ -83,11 +83,12 @@ def build_sdist(sdist_directory, config_settings=None):
 
 
 def _sdist_files():
-    wanted = ["pyproject.toml", "README.md", "dependencies.txt"]
-    for tree in ("src", "_backend"):
-        for top, _, names in sorted(os.walk(tree)):
-            wanted += [os.path.join(top, name) for name in sorted(names) if not name.endswith(".pyc")]
-    return [path for path in wanted if os.path.isfile(path)]
+    # everything that lies there, as backends do that ask only version control what to leave out
+    found = []
+    for top, folders, names in os.walk("."):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        found += [os.path.normpath(os.path.join(top, name)) for name in sorted(names) if not name.endswith(".pyc")]
+    return found
 
 
 def _begin(hook):

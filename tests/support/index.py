@@ -20,6 +20,7 @@ import html
 import json
 import re
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,12 +52,13 @@ class Served:
 
 
 class LocalIndex:
-    """The index. ``requests`` are the paths asked for so far, in order; ``max_age`` is how many seconds answers
-    stay fresh in a client's cache (None: nothing is said of it)."""
+    """The index. ``requests`` are the paths asked for so far, in order. ``max_age`` is how many seconds answers
+    stay fresh in a client's cache (None: nothing is said of it), ``delay`` how many each takes."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.max_age: int | None = None
+        self.delay = 0.0
         self._files: dict[str, Served] = {}
         self._status = 200
         self._hanging = False
@@ -112,6 +114,7 @@ class LocalIndex:
     def answer(self, path: str, accept: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a request."""
         self.requests.append(path)
+        time.sleep(self.delay)
         if self._hanging:
             self._released.wait(LONGEST_HANG)
         if self._status != 200:
@@ -147,12 +150,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, kind, body = self.index.answer(self.path, self.headers.get("Accept", ""))
+        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        if status == 200 and self.index.max_age is not None and self.headers.get("If-None-Match") == tag:
+            status, body = 304, b""
         try:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             if self.index.max_age is not None:
                 self.send_header("Cache-Control", f"max-age={self.index.max_age}")
+                self.send_header("ETag", tag)
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(body)

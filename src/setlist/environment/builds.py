@@ -7,13 +7,15 @@ A build lies under ``.setlist/builds/DIGEST/``, by the digest of the sources tha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from setlist.environment.guard import exclusive
 from setlist.environment.installers import Installer
-from setlist.environment.sources import digest_sources, sign_sources
+from setlist.environment.sources import copy_sources, digest_sources, sign_sources
 from setlist.errors import BuildFailed, SyncFailed
 from setlist.files import digest, remove_tree
 from setlist.model import Interpreter, ProjectMode
@@ -67,9 +69,12 @@ class Builds:
                 if found is not None:
                     os.utime(home)
                     return self._artifacts.setdefault((mode, kind), found)
-            path = self._build(mode, home, own, lambda output: installer.build(
-                mode, self.project.root, output, Path(interpreter.executable)
-            ))  # fmt: skip
+
+            def build(output: Path) -> None:
+                with _source(self.project.root, mode) as source:
+                    installer.build(mode, source, output, Path(interpreter.executable))
+
+            path = self._build(mode, home, own, build)
             self._prune(home)
         key = (mode, "" if path.parent.name == mode else own)
         return self._artifacts.setdefault(key, path)
@@ -102,6 +107,19 @@ class Builds:
         )
         for path in homes[KEPT - 1 :]:
             remove_tree(path)
+
+
+@contextmanager
+def _source(root: Path, mode: ProjectMode) -> Iterator[Path]:
+    """What to build from: the project itself, for an sdist a clean copy of its sources."""
+    if mode != "sdist":
+        yield root
+        return
+    # Not inside the project: there the copy would be below our own .gitignore, which says "everything"
+    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+        copy = Path(scratch) / root.name
+        copy_sources(root, copy)
+        yield copy
 
 
 def _only_file(folder: Path) -> Path | None:

@@ -10,8 +10,10 @@ import json
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -21,6 +23,8 @@ from setlist.errors import ConfigurationError, PreparationError, ResolutionFaile
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
+
+_FINDING_UV = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +193,6 @@ class Uv:
             raise failure(words)
 
     def _start(self, arguments: Sequence[str]) -> tuple[int, str]:
-        from uv import find_uv_bin
-
         options: list[str] = []
         if arguments[0] == "pip" and self.settings.index_url:
             options += ["--default-index", self.settings.index_url]
@@ -199,7 +201,7 @@ class Uv:
         if self.settings.find_links is not None:
             options += ["--find-links", str(self.settings.find_links), "--no-index"]
         done = run_process(
-            [str(find_uv_bin()), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
+            [_uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
             env=self.settings.environ,
             cwd=self.settings.cwd,
             capture=True,
@@ -303,6 +305,15 @@ class Pip:
             keep_open=self.settings.locks,
         )
         return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+
+
+@cache
+def _uv_binary() -> str:
+    # It asks sysconfig, whose first answers are wrong where several threads ask at once
+    with _FINDING_UV:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:

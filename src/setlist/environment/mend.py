@@ -3,6 +3,7 @@ harm fails before anything is touched."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from setlist.environment.installers import Installer, InstallerSettings, Resolve
 from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
 from setlist.environment.state import Install, State, forget_state, read_state, spec_data, write_state
-from setlist.errors import SyncFailed
+from setlist.errors import LockOutOfDate, SyncFailed
 from setlist.files import digest, remove_tree, write_atomically
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.system import python_of
@@ -109,6 +110,8 @@ def mend(
         if not anew and old is not None and not compare(old.contents, look(directory, site_packages(directory))):
             write_state(directory, old)
         raise
+    if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
+        _check_against_the_lock(resources, session, directory, evaluation)
     state = _finish(resources, session, directory, evaluation)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
@@ -117,6 +120,37 @@ def mend(
         "sync": "synced",
     }
     return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), again))
+
+
+def _check_against_the_lock(
+    resources: Resources, session: SessionSpec, directory: Path, evaluation: Evaluation
+) -> None:
+    """See that the lock holds what the project requires: a backend may say what none of our inputs showed."""
+    from setlist.environment.pyproject import read_pyproject
+    from setlist.environment.satisfied import unmet
+
+    project, names = resources.project, evaluation.requirements.project_names
+    pyproject = read_pyproject(project)
+    if pyproject.says_what_is_required:
+        return  # and the lock was made from that
+    sites = site_packages(directory)
+    ours = {
+        normalised(item.name)
+        for item in installed(sites)
+        if item.path is not None and (item.path == project.root or project.builds in item.path.parents)
+    }
+    tool = pyproject.table("tool", "uv")
+    # What the project's own settings overrule isn't as the metadata say, and isn't meant to be
+    overruled = [*tool.get("override-dependencies", ()), *tool.get("exclude-dependencies", ())]
+    without = {normalised(found[1]) for line in overruled if (found := re.match(r"\s*([\w.-]+)", str(line)))}
+    missing = unmet(sites, ours, session.environment.extras, evaluation.interpreter, without=without)
+    if missing and resources.locks is not None:
+        moved = f"--upgrade-package {names[0]}" if names else "--upgrade"
+        raise LockOutOfDate(
+            f"the project requires {'; '.join(missing)}",
+            where=project.relative(resources.locks.file(session)),
+            hint=f"'setlist lock {moved} {session.name}' locks what it requires now",
+        )
 
 
 def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:

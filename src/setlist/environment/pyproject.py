@@ -26,6 +26,13 @@ class Pyproject:
             value = value.get(key, {}) if isinstance(value, Mapping) else {}
         return value if isinstance(value, Mapping) else {}
 
+    @property
+    def says_what_is_required(self) -> bool:
+        """Whether the project's requirements stand in it (PEP 621), and aren't for its backend to say."""
+        metadata = self.table("project")
+        dynamic = metadata.get("dynamic", ())
+        return bool(metadata) and "dependencies" not in dynamic and "optional-dependencies" not in dynamic
+
 
 def read_pyproject(project: Project) -> Pyproject:
     """The project's pyproject.toml.

@@ -44,6 +44,26 @@ def digest_sources(root: Path) -> str:
     return whole.hexdigest()[:32]
 
 
+def copy_sources(root: Path, target: Path) -> None:
+    """Copy the sources, and nothing of what lies among them, to ``target``.
+
+    For sdists: some backends take everything that isn't ignored by version control, our own ``.setlist/``
+    with whole environments included. The repository comes along as a link, for those that ask it for a version.
+    """
+    import shutil
+    from contextlib import suppress
+
+    target.mkdir(parents=True)
+    for entry in _walk(root):
+        path = target / os.path.relpath(entry.path, root)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(entry.path, path)
+    for name in (".git", ".hg"):
+        if (root / name).exists():
+            with suppress(OSError):  # Windows lets not everybody link
+                (target / name).symlink_to(root / name)
+
+
 def _walk(directory: Path | str, *, top: bool = True) -> Iterator[os.DirEntry[str]]:
     with os.scandir(directory) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
