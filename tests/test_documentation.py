@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
@@ -23,6 +24,7 @@ PAGES = [
     *sorted(DOCS.glob("*.md")),
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks" / "README.md",
     *sorted(ROOT.glob("examples/*/README.md")),
 ]
 
@@ -46,7 +48,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in kept]
 
 
-def names(cells: list[str]) -> list[str]:
+def names(cells: Iterable[str]) -> list[str]:
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
@@ -134,6 +136,20 @@ def test_the_json_of_list_is_told(project: ProjectFolder) -> None:
     printed = project.setlist("list", "--json", check=True).json["sessions"][0]
     told = [name for row in rows(part(page("list.md"), "list")) for name in names(row[:1])]
     assert sorted(told) == sorted(printed)
+
+
+def test_the_json_of_lock_is_told(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
+    printed = project.setlist_inside("lock", "--json", check=True).json["sessions"][0]
+    assert names(row[0] for row in rows(part(page("locks.md"), "lock"))) == list(printed)
+
+
+def test_the_workflow_of_the_manual_is_the_one_that_runs_here() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "locks.yml").read_text(encoding="utf-8")
+    comment, _, rest = workflow.partition("name: locks\n")
+    told = re.findall(r"```yaml\n(.*?)```\n", part(page("locks.md"), "workflow"), re.DOTALL)
+    assert told == ["name: locks\n" + rest]
+    assert all(line.startswith("#") for line in comment.splitlines())
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())

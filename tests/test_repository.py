@@ -17,6 +17,7 @@ KEPT = (
     "noxfile.py",
     ".ci",
     ".github",
+    "benchmarks",
     "docs",
     "examples",
     "sessions",
@@ -61,7 +62,23 @@ def test_the_workflow_runs_them_too() -> None:
         assert f"{system}-latest" in workflow
     for minor in (10, 11, 12, 13):
         assert f'"3.{minor}"' in workflow
-    assert all(re.search(r"@v\d+$", line) for line in workflow.splitlines() if "uses:" in line)
+
+
+def test_actions_are_pinned_by_major_version() -> None:
+    for workflow in sorted((ROOT / ".github" / "workflows").iterdir()):
+        lines = workflow.read_text(encoding="utf-8").splitlines()
+        assert all(re.search(r"@v\d+$", line) for line in lines if "uses:" in line), workflow.name
+
+
+def test_ci_takes_no_session_without_its_lock() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    plain = set(re.findall(r"run (?:lint|test)$", "\n".join(commands_of_readme()), re.MULTILINE))
+    for text in (script, workflow):
+        assert "setlist lock --check" in text
+        started = re.findall(r"\.venv[/\\]\w+[/\\](run .*)$", text, re.MULTILINE)
+        assert started
+        assert all("--locked" in words or words in plain for words in started)
 
 
 def test_ci_run_is_a_script_that_bash_understands() -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from support.project import ProjectFolder, installed
 
+pytestmark = pytest.mark.slow
+
 SESSIONS = """
     [tool.setlist.session.lint]
     deps = ["alpha==1.0"]

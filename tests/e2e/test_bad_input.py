@@ -8,6 +8,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 PYPROJECT = [
     ("malformed TOML", "[tool.setlist\n", 2, "pyproject.toml:1"),
     ("unknown key", "[tool.setlist.session.a]\ndesp = 1\n", 2, "pyproject.toml:2"),

@@ -106,6 +106,7 @@ def test_the_words_of_setlist_and_of_commands_come_in_order(project: ProjectFold
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_frozen_requirements_make_the_same_environment_with_plain_pip(
     project: ProjectFolder, wheelhouse: Path, tmp_path: Path

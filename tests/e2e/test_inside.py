@@ -11,6 +11,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:

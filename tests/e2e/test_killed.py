@@ -13,7 +13,7 @@ import pytest
 
 from support.project import ProjectFolder, installed
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")]
 
 STALLED = """
 import os, sys, time

@@ -11,6 +11,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 PROJECT = """
 [tool.setlist.session.lint]
 deps = ["tool==1.0", "gamma[fast]"]

@@ -12,6 +12,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 NOXFILE = "import setlist.nox\n\nsetlist.nox.register()\n"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from support.project import ProjectFolder, installed
 
+pytestmark = pytest.mark.slow
+
 LINT = """
     [tool.setlist.session.lint]
     deps = ["alpha"]

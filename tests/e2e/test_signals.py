@@ -13,7 +13,7 @@ import pytest
 
 from support.project import ProjectFolder, installed
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 
 # a command with a child and a grandchild, each of which writes down its pid and sleeps
 TREE = """

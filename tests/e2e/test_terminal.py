@@ -14,7 +14,7 @@ import pytest
 from support.project import ProjectFolder, installed
 
 pexpect = pytest.importorskip("pexpect")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")]
 
 
 def spawn(project: ProjectFolder, command: str, *argv: str, env: dict[str, str] | None = None) -> Any:

@@ -12,6 +12,8 @@ from setlist.errors import BuildFailed
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("mode", "hook"), [("wheel", "build_wheel"), ("sdist", "build_sdist")])
 def test_sessions_of_one_run_share_one_build(project: ProjectFolder, wheelhouse: Path, mode: str, hook: str) -> None:

@@ -22,6 +22,8 @@ from setlist.model import Interpreter
 from setlist.project import Caller
 from setlist.system import bin_directory, python_of
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's")
 
 
@@ -424,7 +426,6 @@ def test_other_pythons_are_targets_too(
     assert packages.parent.name == f"python{version}"
 
 
-@pytest.mark.slow
 def test_a_python_too_old_for_virtualenvs_pip_gets_its_own(
     tmp_path: Path, user_environ: Mapping[str, str], shared: Path
 ) -> None:

@@ -19,6 +19,8 @@ from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(project: ProjectFolder, wheelhouse: Path) -> EnvironmentWorld:

@@ -13,6 +13,8 @@ from setlist.model import Change
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(project: ProjectFolder, wheelhouse: Path) -> EnvironmentWorld:

@@ -11,6 +11,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 

@@ -63,7 +63,7 @@ class LocalIndex:
         self._status = 200
         self._hanging = False
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -141,6 +141,11 @@ def serving() -> Iterator[LocalIndex]:
         yield index
     finally:
         index.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    # a resolver comes with fifty at once; who isn't let in tries again a second later
+    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -11,6 +11,8 @@ import pytest
 from support.project import installed_in
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import Protocol
 
 from setlist.environment.names import normalised
+from setlist.environment.pinned import by_hash, pin_of, pinned_names, still_fitting, without_project
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
@@ -34,8 +34,9 @@ class ResolveRequest:
     ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
     directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
     the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
-    ``upgrade_packages``; ``overrides`` are requirements that stand instead of those of the same name. For a lock
-    ``universal`` is the oldest Python it is for, and there is no ``interpreter``.
+    ``upgrade_packages``; ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
+    the names whose metadata aren't taken from a cache. For a lock ``universal`` is the oldest Python it is for, and
+    there is no ``interpreter``.
     """
 
     lines: Sequence[str]
@@ -54,6 +55,7 @@ class ResolveRequest:
     universal: str | None = None
     upgrade_packages: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    afresh: tuple[str, ...] = ()
 
 
 class Installer(Protocol):
@@ -233,7 +235,7 @@ class Pip:
         if request.previous is not None:
             # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
             kept = request.scratch / "previous.txt"
-            write_atomically(kept, _still_fitting(request.previous, request.lines))
+            write_atomically(kept, still_fitting(request.previous, request.lines))
             code, report, _ = self._report(source, [*constraints, "--constraint", str(kept)], request)
             if code == 0:
                 return report
@@ -250,7 +252,7 @@ class Pip:
         )
         if code != 0:
             return code, "", words
-        lines = [_pin(item) for item in json.loads(path.read_bytes())["install"]]
+        lines = [pin_of(item) for item in json.loads(path.read_bytes())["install"]]
         return 0, without_project("".join(f"{line}\n" for line in sorted(lines)), request.project_root), words
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
@@ -266,7 +268,7 @@ class Pip:
             (installed - pinned_names(text) - {"pip"}) | {normalised(name) for name in reinstall} & installed
         )
         with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-            files = _by_hash(text, Path(scratch))
+            files = by_hash(text, Path(scratch))
             if extraneous:
                 # Nothing is removed before it is known that the rest can be had, and is what it should be
                 for file in files:
@@ -326,6 +328,8 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--resolution", request.resolution]
     for path in request.constraints:
         arguments += ["--constraints", str(path)]
+    for name in request.afresh:
+        arguments += ["--refresh-package", name]
     if request.overrides:
         overrides = request.scratch / "overrides.txt"
         write_atomically(overrides, "".join(f"{line}\n" for line in request.overrides))
@@ -336,95 +340,6 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
 def make_installer(name: InstallerName, settings: InstallerSettings, tool: Callable[[], Path]) -> Installer:
     """The installer of that name. ``tool`` makes a Python with pip, where one is needed."""
     return Uv(settings) if name == "uv" else Pip(settings, tool)
-
-
-def pinned_names(text: str) -> set[str]:
-    """The normalised names of what a resolution pins. Our editable lines name their project in a comment."""
-    return set(pins(text))
-
-
-def pins(text: str) -> dict[str, str]:
-    """What a resolution pins: normalised name to its version, or to its URL."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        bare = line.split(" ;")[0].strip().rstrip("\\").strip()
-        if match := re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(==|@)\s*(\S+)", bare):
-            found[normalised(match.group(1))] = match.group(3)
-        elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
-            found[normalised(match.group(2))] = match.group(1)
-    return found
-
-
-def _by_hash(text: str, scratch: Path) -> list[list[str]]:
-    """Requirements as pip's options: those with hashes, then those without.
-
-    pip takes a file only where every line has one, or none: the project under test can't.
-    """
-    parts: dict[bool, list[str]] = {True: [], False: []}
-    options: list[str] = []
-    for line in re.sub(r"\\\n\s*", "", text).splitlines():
-        if line.startswith("-") and not line.startswith(("-e", "--editable")):
-            options.append(line)
-        elif line.strip() and not line.startswith("#"):
-            parts["--hash=" in line].append(line)
-    found: list[list[str]] = []
-    for hashed, lines in parts.items():
-        if lines:
-            path = scratch / ("hashed.txt" if hashed else "unhashed.txt")
-            write_atomically(path, "".join(f"{line}\n" for line in [*options, *lines]))
-            found.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
-    return found
-
-
-def without_project(text: str, root: Path) -> str:
-    """A resolution without the line (and its hashes) of the project under test itself."""
-    uri = root.as_uri()
-    spellings = {uri, uri.rstrip("/") + "/", str(root), "file://" + quote(str(root))}
-    kept: list[str] = []
-    dropping = False
-    for line in text.splitlines():
-        if not line.startswith((" ", "\t")):
-            target = re.sub(r"^(?:-e|--editable)\s+|^[\w.-]+(?:\[[^\]]*\])?\s*@\s*", "", line)
-            target = re.sub(r"\[[^\]]*\]", "", target.split(" ;")[0].split("#egg=")[0]).rstrip("\\").strip()
-            dropping = target in spellings or (target.startswith((".", "/")) and Path(target).resolve() == root)
-        if not dropping:
-            kept.append(line)
-    return "".join(f"{line}\n" for line in kept)
-
-
-def _pin(item: dict[str, Any]) -> str:
-    """One entry of pip's installation report as a requirement line (PEP 610 for what comes by URL)."""
-    name, version = item["metadata"]["name"], item["metadata"]["version"]
-    origin = item["download_info"]
-    if not item.get("is_direct"):
-        return f"{name}=={version}"
-    if origin.get("dir_info", {}).get("editable"):
-        return f"-e {origin['url']}  # {name}"
-    if "vcs_info" in origin:
-        return f"{name} @ {origin['vcs_info']['vcs']}+{origin['url']}@{origin['vcs_info']['commit_id']}"
-    return f"{name} @ {origin['url']}"
-
-
-def _still_fitting(previous: str, lines: Sequence[str]) -> str:
-    """The earlier pins that what is asked for by name doesn't exclude."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    asked: dict[str, list[Requirement]] = {}
-    for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue  # a path or an option
-        asked.setdefault(normalised(requirement.name), []).append(requirement)
-    kept = []
-    for line in previous.splitlines():
-        match = re.match(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", line)
-        if match and all(
-            wanted.url is None and wanted.specifier.contains(match.group(2), prereleases=True)
-            for wanted in asked.get(normalised(match.group(1)), ())
-        ):
-            kept.append(f"{match.group(1)}=={match.group(2)}\n")
-    return "".join(kept)
 
 
 def _words(*streams: bytes) -> str:

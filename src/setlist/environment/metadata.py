@@ -85,13 +85,13 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
 
 def _backend_tables(pyproject: Pyproject, build: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The ``[tool.*]`` tables that the build backend reads, told by name: hatch for hatchling and
-    hatch-vcs, poetry for poetry-core, setuptools and setuptools_scm for themselves. A backend of the project's
-    own may read any."""
+    hatch-vcs, poetry for poetry-core, setuptools and setuptools_scm for themselves."""
     required = [normalised(str(line)) for line in build.get("requires", ["setuptools"])]
-    in_tree = "backend-path" in build
+    # one in the tree is required by nobody, and known by its module's name
+    required.append(normalised(str(build.get("build-backend", "")).partition(".")[0]))
     for name, table in pyproject.table("tool").items():
         plain = normalised(name)
-        if plain != "setlist" and (in_tree or any(line.startswith(plain) for line in required)):
+        if plain != "setlist" and any(line.startswith(plain) for line in required):
             yield name, table
 
 

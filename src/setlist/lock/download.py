@@ -1,4 +1,4 @@
-"""Download what a lock names into a directory: by pip, for other platforms too, each file checked against its hashes."""
+"""Download what a lock names into a directory: by pip, for any platform, each file checked against its hashes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,28 +36,29 @@ class Shelf:
 
     directory: Path
     _digests: dict[tuple[Path, str], str] = field(default_factory=dict)
+    _fitting: dict[Target, frozenset[str]] = field(default_factory=dict)
 
-    def find(self, pin: Pin, target: Target | None) -> Path | None:
-        """A file of ``pin`` with one of its hashes: a wheel that fits ``target``, the sdist where there is none."""
+    def wheel(self, pin: Pin, target: Target) -> Path | None:
+        """A wheel of ``pin`` with one of its hashes that fits ``target``."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-        fitting = target.fitting() if target is not None else frozenset()
-        for path in self._files():
-            if target is None:
-                if not _is_sdist_of(path.name, pin):
-                    continue
-            else:
-                try:
-                    name, version, _, tags = parse_wheel_filename(path.name)
-                except InvalidWheelFilename:
-                    continue
-                if name != normalised(pin.name) or not _same_version(str(version), pin.version):
-                    continue
-                if not any(str(tag) in fitting for tag in tags):
-                    continue
-            if any(self._digest(path, entry.partition(":")[0]) == entry for entry in pin.hashes):
+        if target not in self._fitting:
+            self._fitting[target] = target.fitting()
+        fitting = self._fitting[target]
+        for path in self._files_of(pin, ".whl"):
+            try:
+                name, version, _, tags = parse_wheel_filename(path.name)
+            except InvalidWheelFilename:
+                continue
+            fits = name == normalised(pin.name) and _same_version(str(version), pin.version)
+            if fits and any(str(tag) in fitting for tag in tags) and self._is_locked(path, pin):
                 return path
         return None
+
+    def sdist(self, pin: Pin) -> Path | None:
+        """The sdist of ``pin`` with one of its hashes."""
+        files = self._files_of(pin, ".tar.gz", ".zip")
+        return next((path for path in files if _is_sdist_of(path.name, pin) and self._is_locked(path, pin)), None)
 
     def take(self, path: Path) -> Path:
         """Put a downloaded file on the shelf, whole."""
@@ -74,8 +75,17 @@ class Shelf:
                     remove_tree(Path(entry.path))
         return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
 
-    def _files(self) -> Iterable[Path]:
-        return sorted(path for path in self.directory.iterdir() if path.name.endswith((".whl", ".tar.gz", ".zip")))
+    def _files_of(self, pin: Pin, *endings: str) -> list[Path]:
+        """The files that may be of this package, by the beginning of their names."""
+        start = normalised(pin.name)
+        return [
+            self.directory / name
+            for name in sorted(os.listdir(self.directory))
+            if name.endswith(endings) and normalised(name).startswith(start)
+        ]
+
+    def _is_locked(self, path: Path, pin: Pin) -> bool:
+        return any(self._digest(path, entry.partition(":")[0]) == entry for entry in pin.hashes)
 
     def _digest(self, path: Path, algorithm: str) -> str:
         key = (path, algorithm)
@@ -134,7 +144,8 @@ class Downloader:
 
     def sdists(self, pins: Sequence[Pin], options: Sequence[str]) -> tuple[list[Path], list[Pin]]:
         """The same for sdists. pip asks each for its metadata, which may build it."""
-        return self._download(pins, ["--no-binary=:all:"], options)
+        # by name: ':all:' would count for what their builds need as well
+        return self._download(pins, ["--no-binary", ",".join(sorted({pin.name for pin in pins}))], options)
 
     def _download(
         self, pins: Sequence[Pin], words: Sequence[str], options: Sequence[str]

@@ -58,10 +58,18 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a session looks for packages, and how new they may be."""
+
+    index_url: str | None
+    exclude_newer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Wanted:
     pin: Pin
     target: Target
-    index_url: str | None
+    source: _Source
 
 
 def locked_texts(locks: ProjectLocks, sessions: Sequence[SessionSpec], *, all_of_them: bool) -> dict[SessionSpec, str]:
@@ -119,10 +127,11 @@ def fetch(
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         work = _Fetching(resources, shelf, Path(scratch), progress)
         for session, text in texts.items():
+            source = _Source(session.environment.index_url, session.environment.exclude_newer)
             for target in targets[session]:
-                work.want(text, target, session.environment.index_url)
+                work.want(text, target, source)
                 for tree, kinds in _trees(resources, session, text):
-                    work.want_build(tree, kinds, target, session.environment.index_url)
+                    work.want_build(tree, kinds, target, source)
             work.left += _unfetchable(text)
         work.run()
     return FetchResult(
@@ -148,7 +157,7 @@ class _Fetching:
         self._progress = progress
         self._waiting: list[_Wanted] = []
         self._seen: set[_Wanted] = set()
-        self._builds: dict[str | None, BuildRequirements] = {}
+        self._builds: dict[_Source, BuildRequirements] = {}
         own = resources.interpreters.find(None)
         self._own = own
         self._pyproject = read_pyproject(resources.project)
@@ -159,42 +168,46 @@ class _Fetching:
             resources.project.root,
         )
 
-    def want(self, text: str, target: Target, index_url: str | None) -> None:
+    def want(self, text: str, target: Target, source: _Source) -> None:
         """Ask for what requirement lines name, as far as the target needs it."""
         for pin in pins_of(text):
             if pin.version is None or not pin.hashes or not target.needs(pin.marker):
                 continue
-            wanted = _Wanted(Pin(pin.name, pin.version, None, "", pin.hashes), target, index_url)
+            wanted = _Wanted(Pin(pin.name, pin.version, None, "", pin.hashes), target, source)
             if wanted not in self._seen:
                 self._seen.add(wanted)
                 self._waiting.append(wanted)
 
-    def want_build(self, tree: Path, kinds: Sequence[str], target: Target, index_url: str | None) -> None:
+    def want_build(self, tree: Path, kinds: Sequence[str], target: Target, source: _Source) -> None:
         """Ask for what building a source tree needs."""
-        builds = self._builds.get(index_url)
+        builds = self._builds.get(source)
         if builds is None:
             settings = InstallerSettings(
-                environ=self._resources.environ, cwd=self._resources.project.root, offline=False, index_url=index_url
+                environ=self._resources.environ,
+                cwd=self._resources.project.root,
+                offline=False,
+                index_url=source.index_url,
+                exclude_newer=source.exclude_newer,
             )
-            builds = self._builds.setdefault(index_url, BuildRequirements.of(self._resources, settings, self._own))
-        self.want(builds.resolved(tree, kinds, target.python), target, index_url)
+            builds = self._builds.setdefault(source, BuildRequirements.of(self._resources, settings, self._own))
+        self.want(builds.resolved(tree, kinds, target.python), target, source)
 
     def run(self) -> None:
         """Fetch until nothing more is wanted."""
         while self._waiting:
-            target, index_url = self._waiting[0].target, self._waiting[0].index_url
-            group = [wanted for wanted in self._waiting if (wanted.target, wanted.index_url) == (target, index_url)]
-            self._waiting = [wanted for wanted in self._waiting if wanted not in group]
-            self._fetch([wanted.pin for wanted in group], target, index_url)
+            target, source = self._waiting[0].target, self._waiting[0].source
+            group = [wanted for wanted in self._waiting if (wanted.target, wanted.source) == (target, source)]
+            self._waiting = [wanted for wanted in self._waiting if (wanted.target, wanted.source) != (target, source)]
+            self._fetch([wanted.pin for wanted in group], target, source)
             self._progress(len(self._seen) - len(self._waiting), len(self._seen))
 
-    def _fetch(self, pins: Sequence[Pin], target: Target, index_url: str | None) -> None:
+    def _fetch(self, pins: Sequence[Pin], target: Target, source: _Source) -> None:
         options = indexes_of_uv(
-            self._resources.environ, self._pyproject, self._resources.project.root, index_url
+            self._resources.environ, self._pyproject, self._resources.project.root, source.index_url
         ).options()
-        missing = [pin for pin in pins if self._shelf.find(pin, target) is None]
+        missing = [pin for pin in pins if self._shelf.wheel(pin, target) is None]
         self.there += len(pins) - len(missing)
-        known = {pin: self._shelf.find(pin, None) for pin in missing}
+        known = {pin: self._shelf.sdist(pin) for pin in missing}
         files, without = self._downloader.wheels([pin for pin in missing if known[pin] is None], target, options)
         self.fetched += files
         more, nowhere = self._downloader.sdists(without, options)
@@ -206,12 +219,12 @@ class _Fetching:
                 hint="was it yanked or removed? 'setlist lock --upgrade-package NAME' takes another version",
             )
         for pin in missing:
-            sdist = self._shelf.find(pin, None) if pin in without else known[pin]
+            sdist = self._shelf.sdist(pin) if pin in without else known[pin]
             if sdist is None:
                 continue
             self.there += known[pin] is not None
             self.sdists.append(sdist.name)
-            self.want_build(_unpacked(sdist, self._scratch / sdist.name), ("wheel",), target, index_url)
+            self.want_build(_unpacked(sdist, self._scratch / sdist.name), ("wheel",), target, source)
 
 
 def _targets(resources: Resources, session: SessionSpec, wish: FetchWish) -> tuple[Target, ...]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,12 @@ class LockInputs:
     @property
     def digest(self) -> str:
         """All of it as one digest."""
-        return digest("".join(f"{name}\0{value}\n" for name, value in sorted(self.values.items())))
+        return self.digest_of(self.values)
+
+    @staticmethod
+    def digest_of(values: Mapping[str, str]) -> str:
+        """The same of the inputs that a lock's header names."""
+        return digest("".join(f"{name}\0{value}\n" for name, value in sorted(values.items())))
 
 
 def lock_inputs(
@@ -141,10 +147,8 @@ def _portable(inputs: Mapping[str, str], root: Path) -> Iterable[tuple[str, str]
             # What it requires counts. Its sources don't: they aren't locked, and a build leaves others in them
             metadata = (path / name for name in ("pyproject.toml", "setup.py", "setup.cfg"))
             value = digest("".join(_text(file) for file in metadata))
-        try:
+        with suppress(ValueError):  # another drive: nowhere else anyway
             shown = os.path.relpath(path, root).replace(os.sep, "/")
-        except ValueError:  # another drive: nowhere else anyway
-            pass
         yield f"{kind} {shown}", value
 
 
@@ -154,10 +158,9 @@ def _project_requirements(pyproject: Pyproject, extras: Iterable[str]) -> dict[s
     A new version of the project, or another script, is no reason to lock anew, nor is an extra that the session
     doesn't ask for.
     """
-    metadata = pyproject.table("project")
-    dynamic = metadata.get("dynamic", ())
-    if not metadata or "dependencies" in dynamic or "optional-dependencies" in dynamic:
+    if not pyproject.says_what_is_required:
         return None
+    metadata = pyproject.table("project")
     offered = {normalised(name): lines for name, lines in metadata.get("optional-dependencies", {}).items()}
     own = normalised(str(metadata.get("name", "")))
     required: dict[str, Any] = {"": metadata.get("dependencies", [])}
@@ -230,8 +233,3 @@ def _lower_bound(specifier: str) -> str | None:
         if specifiers.contains(f"3.{minor}.99"):
             return f"3.{minor}"
     return None
-
-
-def names_asked_for(inputs: LockInputs) -> set[str]:
-    """The normalised names that the session asks for by itself."""
-    return {normalised(name) for name in inputs.requirements.direct}

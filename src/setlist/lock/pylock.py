@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.errors import LockOutOfDate
-from setlist.lock.document import FORMAT, LockDamaged, LockDocument, conflict_line
+from setlist.lock.document import FORMAT, LockDamaged, LockDocument, conflict_line, pins_of
 
 if TYPE_CHECKING:
     from packaging.pylock import Package
 
+_PACKAGE = "\n[[packages]]\n"
 _OURS = "\n[tool.setlist]\n"
 
 
@@ -81,7 +82,8 @@ def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
         raise LockDamaged(f"not TOML: {error}", where=str(path), hint=hint) from error
     except (PylockUnsupportedVersionError, PylockValidationError) as error:
         raise LockDamaged(f"not a valid pylock file: {error}", where=str(path), hint=hint) from error
-    ours: dict[str, Any] = dict((lock.tool or {}).get("setlist", {}))
+    table = (lock.tool or {}).get("setlist")
+    ours: dict[str, Any] = dict(table) if isinstance(table, Mapping) else {}
     if ours.get("format") != FORMAT:
         what = "not a lock file of setlist's" if "format" not in ours else f"a lock of format {ours['format']}"
         raise LockDamaged(what, where=str(path), hint=hint)
@@ -123,6 +125,36 @@ def requirements_in(text: str) -> str:
     except PylockValidationError as error:
         raise LockOutOfDate(f"the resolver wrote no valid pylock file: {error}") from error
     return requirements_of(lock.packages)
+
+
+def refuse_local(body: str) -> None:
+    """See that no local directory or file is among a lock's requirements.
+
+    Raises:
+        LockOutOfDate: there is one.
+    """
+    local = [pin.name for pin in pins_of(body) if (pin.url or "").startswith((".", "/"))]
+    if local:
+        raise LockOutOfDate(
+            f"{', '.join(local)}: a pylock file can't hold the project's local directories so that "
+            "they are found again",
+            hint='lock-format = "requirements" can',
+        )
+
+
+def narrowed_standard(text: str, platforms: Sequence[str], python: str, only: str | None) -> str:
+    """A pylock file without the packages that no wanted environment needs, as :func:`setlist.lock.narrow.narrowed`."""
+    from setlist.lock.narrow import needed
+
+    if not platforms and only is None:
+        return text
+    head, *packages = text.split(_PACKAGE)
+    kept = [head]
+    for package in packages:
+        marker = re.search(r'^marker = "(.*)"$', package, re.MULTILINE)
+        if marker is None or needed(marker[1].replace('\\"', '"'), tuple(platforms), python, only):
+            kept.append(package)
+    return _PACKAGE.join(kept)
 
 
 def _lines(package: Package) -> Iterator[str]:

@@ -62,6 +62,7 @@ def resolve(
 
     Raises:
         ResolutionFailed: there is no answer; the resolver's own words are the detail.
+        LockOutOfDate: there is one that the standard form can't hold.
         Interrupted: a signal reached us.
     """
     wanted = inputs.requirements
@@ -82,6 +83,8 @@ def resolve(
             previous=preferences(wish.previous) if wish.previous else None,
             upgrade_packages=wish.packages,
             overrides=wish.commits,
+            # uv keeps what a backend once said for as long as pyproject.toml is untouched
+            afresh=wanted.project_names,
             options=False,
             hashed=True,
             scratch=Path(scratch),
@@ -90,9 +93,10 @@ def resolve(
         body = narrowed(uv.resolve(request), inputs.platforms, inputs.python, inputs.only)
         if not standard:
             return Answer(relative(body, project.root))
-        from setlist.lock.pylock import narrowed_standard
+        from setlist.lock.pylock import narrowed_standard, refuse_local
 
-        toml = uv.resolve_standard(request, body, wanted.project_names)
+        refuse_local(relative(body, project.root))
+        toml = uv.resolve_standard(request, preferences(body), wanted.project_names)
         return Answer(
             relative(body, project.root), narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only)
         )

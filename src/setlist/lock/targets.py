@@ -74,7 +74,10 @@ class Target:
         return "pp" if self.implementation == "pypy" else "cp"
 
     def fitting(self) -> frozenset[str]:
-        """The tags of all wheels that fit, as text: ``cp312-abi3-manylinux_2_17_x86_64``."""
+        """The tags of all wheels that fit, as text: ``cp312-abi3-manylinux_2_17_x86_64``.
+
+        Thousands: to be asked for once, and kept.
+        """
         from packaging.tags import compatible_tags, cpython_tags, generic_tags
 
         version = tuple(int(number) for number in self.python.split("."))

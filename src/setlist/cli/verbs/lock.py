@@ -6,14 +6,15 @@ SESSION, those of every session. The table shows what moved.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
-from setlist.errors import LockOutOfDate, UsageError
+from setlist.errors import LockOutOfDate, UsageError, nearest
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.lock.update import LockResult
+    from setlist.lock.settle import LockResult
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
@@ -27,6 +28,9 @@ OPTIONS = (
 
 FORMAT = 1
 
+SHOWN = 8
+"""How many sessions, or families, are named in one line; JSON names them all."""
+
 
 def run(arguments: Arguments, context: Context) -> int:
     """Lock the sessions, and tell what moved."""
@@ -39,7 +43,8 @@ def run(arguments: Arguments, context: Context) -> int:
     packages = arguments.values("upgrade-package")
     for package in packages:
         _check_package(package)
-    sessions = context.select(arguments.words or ("*",)) if context.registry.sessions else ()
+    registry = context.registry
+    sessions = context.select(arguments.words or ("*",)) if registry.sessions else ()
     if not sessions:
         raise UsageError("there are no sessions to lock", hint="'setlist init' writes a first one")
     wish = LockWish(
@@ -50,12 +55,28 @@ def run(arguments: Arguments, context: Context) -> int:
     )
     installer = InstallerSettings(environ=clean(context.caller.environ), cwd=context.project.root, offline=wish.offline)
     quiet = arguments.flag("json") or context.verbosity < 0
+
+    def waiting() -> None:
+        context.err.line("waiting for another 'setlist lock' in this project")
+
     with handling_signals(), progress_line(context.err, "resolving", quiet=quiet) as progress:
-        results = update_locks(context.project, context.registry.settings, sessions, installer, wish, progress)
+        results = update_locks(
+            context.project,
+            registry.settings,
+            sessions,
+            installer,
+            wish,
+            progress,
+            beside=[session for session in registry.sessions.values() if session not in sessions],
+            waiting=waiting,
+        )
     if arguments.flag("json"):
-        context.out.write(_as_json(results))
+        context.out.write(_as_json(context, results))
     elif context.verbosity >= 0:
-        _tell_moves(context, results, context.registry.settings.lock_consistent)
+        _tell_moves(context, results)
+        if registry.settings.lock_consistent:
+            _tell_differing(context, results)
+    _tell_unknown(context, results, wish.names)
     for result in results:
         if result.error is not None:
             result.error.where = result.error.where or result.session
@@ -63,27 +84,45 @@ def run(arguments: Arguments, context: Context) -> int:
     if any(result.outcome == "failed" for result in results):
         return 1
     if any(result.outcome == "outdated" for result in results):
-        names = " ".join(result.session for result in results if result.outcome == "outdated")
-        told = LockOutOfDate(f"out of date: {names}", hint=f"'setlist lock {names}' renews them")
+        outdated = [result.session for result in results if result.outcome == "outdated"]
+        names = shortened(context, outdated, many=SHOWN)
+        typed = "" if len(outdated) > SHOWN else "".join(f" {name}" for name in outdated)
+        told = LockOutOfDate(
+            f"out of date: {', '.join(names)}", hint=f"'setlist lock{typed}' renews what is out of date"
+        )
         if not arguments.flag("json"):
             context.tell(told)
         return told.exit_code
     return 0
 
 
+def shortened(context: Context, names: Sequence[str], *, many: int) -> list[str]:
+    """Sessions as a person names them: whole families by the family, and not more than ``many``."""
+    found: dict[str, None] = {}
+    for name in names:
+        family = context.registry.sessions[name].family
+        members = [session.name for session in context.registry.family(family)]
+        found[family if len(members) > 1 and set(members) <= set(names) else name] = None
+    shown = list(found)
+    return shown if len(shown) <= many else [*shown[:many], f"and {len(shown) - many} more"]
+
+
 def _check_package(package: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        Requirement(package)
+        requirement = Requirement(package)
     except InvalidRequirement:
-        raise UsageError(
-            f"--upgrade-package {package}: not a package's name", hint="write NAME or NAME==VERSION"
-        ) from None
+        requirement = None
+    if requirement is not None and requirement.url is None and requirement.marker is None:
+        operators = [specifier.operator for specifier in requirement.specifier]
+        if operators in ([], ["=="]):
+            return
+    raise UsageError(f"--upgrade-package {package}: not a package's name", hint="write NAME or NAME==VERSION")
 
 
-def _tell_moves(context: Context, results: tuple[LockResult, ...], consistent: bool) -> None:
-    from setlist.lock.moves import differing, rows
+def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
+    from setlist.lock.moves import rows
 
     out = context.out
     moves = [move for result in results for move in result.moves if result.outcome in ("written", "outdated")]
@@ -92,25 +131,55 @@ def _tell_moves(context: Context, results: tuple[LockResult, ...], consistent: b
         package_width = max(len(package) for package, _, _ in table)
         what_width = max(len(what) for _, what, _ in table)
         for package, what, sessions in table:
-            out.line(f"{package.ljust(package_width)}  {what.ljust(what_width)}  {', '.join(sessions)}")
+            names = ", ".join(shortened(context, sessions, many=SHOWN))
+            out.line(f"{package.ljust(package_width)}  {what.ljust(what_width)}  {names}")
+    notes: dict[str, list[str]] = {}
     for result in results:
         if result.outcome in ("written", "outdated") and not result.moves:
             verb = "written" if result.outcome == "written" else "out of date"
-            context.err.line(f"{result.session}: {verb}, no version moved ({', '.join(result.reasons) or 'as asked'})")
+            why = ", ".join(result.reasons) or "as asked"
+            notes.setdefault(f"{verb}, no version moved ({why})", []).append(result.session)
         if result.unhashed and result.outcome != "failed":
-            context.err.line(f"{result.session}: no hash for {', '.join(result.unhashed)}: it comes from no index")
+            said = f"no hash for {', '.join(result.unhashed)}: it comes from no index"
+            notes.setdefault(said, []).append(result.session)
+    for note, noted in notes.items():
+        context.err.line(f"{', '.join(shortened(context, noted, many=SHOWN))}: {note}")
     counts = {
         kind: sum(result.outcome == kind for result in results) for kind in ("written", "outdated", "current", "failed")
     }
     told = [f"{count} {'out of date' if kind == 'outdated' else kind}" for kind, count in counts.items() if count]
     context.err.line(f"locks: {', '.join(told) or 'nothing to lock'}")
-    if consistent:
-        for name, versions in differing({result.session: result.body for result in results if result.body}).items():
-            said = "; ".join(f"{version} in {', '.join(sessions)}" for version, sessions in versions.items())
-            context.err.line(f"{name} has no one version for all: {said}")
 
 
-def _as_json(results: tuple[LockResult, ...]) -> str:
+def _tell_differing(context: Context, results: tuple[LockResult, ...]) -> None:
+    from setlist.lock.moves import differing
+
+    for name, versions in differing({result.session: result.body for result in results if result.body}).items():
+        said = "; ".join(
+            f"{version} in {', '.join(shortened(context, sessions, many=SHOWN))}"
+            for version, sessions in versions.items()
+        )
+        context.err.line(f"{name} has no one version for all: {said}")
+
+
+def _tell_unknown(context: Context, results: tuple[LockResult, ...], packages: set[str]) -> None:
+    """Say which packages were to move that no lock holds: a slip of the hand would pass unseen."""
+    from setlist.environment.names import normalised
+    from setlist.environment.pyproject import read_pyproject
+    from setlist.lock.document import versions_of
+
+    if any(result.outcome == "failed" for result in results):
+        return  # what those would hold isn't known
+    held = {name for result in results for name in versions_of(result.body)}
+    held |= {move.package for result in results for move in result.moves}
+    held.add(normalised(str(read_pyproject(context.project).table("project").get("name", ""))))
+    for package in sorted(packages - held):
+        near = nearest(package, held)
+        meant = f": did you mean {near!r}?" if near else ""
+        context.err.line(f"--upgrade-package {package}: no lock of these sessions holds it{meant}")
+
+
+def _as_json(context: Context, results: tuple[LockResult, ...]) -> str:
     import json
 
     data: dict[str, Any] = {
@@ -118,7 +187,7 @@ def _as_json(results: tuple[LockResult, ...]) -> str:
         "sessions": [
             {
                 "session": result.session,
-                "file": str(result.path),
+                "file": context.project.relative(result.path),
                 "outcome": result.outcome,
                 "reasons": list(result.reasons),
                 "moves": [{"package": move.package, "old": move.old, "new": move.new} for move in result.moves],

@@ -1,0 +1,127 @@
+"""A lock as a software bill of materials: CycloneDX 1.6, JSON.
+
+The same lock always makes the same bytes, so that a changed file means a changed lock: the serial number is made from
+the lock's content, and there is no time in it, unless SOURCE_DATE_EPOCH names one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from setlist import __version__
+from setlist.environment.names import normalised
+from setlist.errors import ConfigurationError, UsageError
+from setlist.lock.document import LockDocument, Pin, pins_of
+
+if TYPE_CHECKING:
+    from cyclonedx.model import HashType
+    from cyclonedx.model.component import Component
+
+_SERIALS = uuid.UUID("4c9d9f0e-0b47-5d5e-9d0f-2f6b1f3a7f11")
+"""The namespace of our serial numbers (RFC 9562, version 5)."""
+
+
+def as_cyclonedx(session: str, document: LockDocument, source_date_epoch: str | None) -> str:
+    """The bill of materials of a session.
+
+    Args:
+        session: its name.
+        document: its lock.
+        source_date_epoch: seconds since 1970, for a time in the bill.
+
+    Raises:
+        UsageError: the library that writes it isn't installed.
+        ConfigurationError: the time isn't a number.
+    """
+    try:
+        from cyclonedx.model import Property
+        from cyclonedx.model.bom import Bom, BomMetaData
+        from cyclonedx.model.bom_ref import BomRef
+        from cyclonedx.model.component import Component, ComponentType
+        from cyclonedx.model.tool import ToolRepository
+        from cyclonedx.output.json import JsonV1Dot6
+    except ImportError as error:
+        raise UsageError(
+            f"CycloneDX needs a library that isn't installed ({error.name})",
+            hint="python -m pip install 'setlist[cyclonedx]'",
+        ) from error
+    root = Component(
+        name=session,
+        type=ComponentType.APPLICATION,
+        bom_ref=BomRef(f"session:{session}"),
+        properties=[Property(name="setlist:python", value=document.python)],
+    )
+    components = [_component(pin) for pin in _apart(document)]
+    setlist = Component(name="setlist", version=__version__, type=ComponentType.APPLICATION)
+    bom = Bom(
+        components=components,
+        serial_number=uuid.uuid5(
+            _SERIALS, f"{__version__}\0{session}\0{document.python}\0{document.body}\0{source_date_epoch}"
+        ),
+        metadata=BomMetaData(
+            component=root, tools=ToolRepository(components=[setlist]), timestamp=_time(source_date_epoch)
+        ),
+    )
+    # all of them: a lock doesn't say which package brought in which
+    bom.register_dependency(root, components)
+    data = json.loads(JsonV1Dot6(bom).output_as_string())
+    if source_date_epoch is None:
+        data["metadata"].pop("timestamp", None)
+    return json.dumps(data, indent=2, sort_keys=True) + "\n"
+
+
+def _component(pin: Pin) -> Component:
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, Property, XsUri
+    from cyclonedx.model.bom_ref import BomRef
+    from cyclonedx.model.component import Component, ComponentScope, ComponentType
+    from packageurl import PackageURL
+
+    name = normalised(pin.name)
+    qualifiers = {}
+    references = []
+    if pin.version is None and pin.url is not None:
+        is_vcs = "+" in pin.url.partition("://")[0]
+        qualifiers = {"vcs_url" if is_vcs else "download_url": pin.url}
+        kind = ExternalReferenceType.VCS if is_vcs else ExternalReferenceType.DISTRIBUTION
+        references = [ExternalReference(type=kind, url=XsUri(pin.url))]
+    purl = PackageURL("pypi", None, name, pin.version, qualifiers)
+    reference = f"{purl}#{pin.marker}" if pin.marker else str(purl)
+    return Component(
+        name=name,
+        version=pin.version,
+        type=ComponentType.LIBRARY,
+        scope=ComponentScope.REQUIRED,
+        purl=purl,
+        bom_ref=BomRef(reference),
+        hashes=list(_hashes(pin)),
+        external_references=references,
+        properties=[Property(name="setlist:marker", value=pin.marker)] if pin.marker else [],
+    )
+
+
+def _hashes(pin: Pin) -> Iterator[HashType]:
+    from cyclonedx.model import HashAlgorithm, HashType
+
+    algorithms = {algorithm.value.replace("-", "").lower(): algorithm for algorithm in HashAlgorithm}
+    for entry in pin.hashes:
+        name, _, value = entry.partition(":")
+        if name in algorithms:
+            yield HashType(alg=algorithms[name], content=value)
+
+
+def _apart(document: LockDocument) -> list[Pin]:
+    """The lock's requirements, each once."""
+    return list(dict.fromkeys(pins_of(document.body)))
+
+
+def _time(source_date_epoch: str | None) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromtimestamp(int(source_date_epoch or 0), tz=datetime.timezone.utc)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigurationError(
+            f"SOURCE_DATE_EPOCH={source_date_epoch}: not a number of seconds since 1970"
+        ) from error

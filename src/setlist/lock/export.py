@@ -1,0 +1,220 @@
+"""A session's lock in the forms that other tools read: plain requirements, PEP 751, CycloneDX."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
+from setlist.environment.names import normalised
+from setlist.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
+from setlist.files import write_atomically
+from setlist.lock.document import LockDocument, Pin, pins_of
+from setlist.lock.files import lock_path, read_lock
+from setlist.lock.use import ProjectLocks
+from setlist.model import SessionSpec, Settings
+from setlist.project import Project
+
+ExportFormat = Literal["requirements", "pylock", "cyclonedx"]
+
+_OURS = re.compile(r"^\[tool\.setlist(?:\.\w+)?\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
+
+
+def check_format(name: str) -> ExportFormat:
+    """The format of that name.
+
+    Raises:
+        UsageError: there is none; with the nearest, or all of them.
+    """
+    formats: tuple[ExportFormat, ...] = get_args(ExportFormat)
+    for known in formats:
+        if known == name:
+            return known
+    near = nearest(name, formats)
+    raise UsageError(
+        f"--format {name}: no such format",
+        hint=f"did you mean {near!r}?" if near else f"there are {', '.join(formats)}",
+    )
+
+
+def current_lock(project: Project, settings: Settings, session: SessionSpec) -> LockDocument:
+    """The session's lock.
+
+    Raises:
+        LockOutOfDate: it is missing, stale or damaged; with the command that mends it.
+        UsageError: the session has no environment to lock.
+    """
+    if session.environment.backend == "none":
+        raise UsageError(f"{session.name} has no environment of its own, and so no lock")
+    # strict: there is nothing to warn of
+    ProjectLocks(project, settings, required=True, strict=True, warn=lambda _session, _text: None).find(session)
+    document = read_lock(project, settings, session)
+    assert document is not None
+    return document
+
+
+def as_requirements(document: LockDocument) -> str:
+    """The lock's requirements with their hashes, without our header."""
+    return document.body
+
+
+def as_pylock(
+    project: Project, settings: Settings, session: SessionSpec, document: LockDocument, installer: InstallerSettings
+) -> str:
+    """The lock in the standard form (PEP 751), which names each file with its address.
+
+    Where the lock isn't kept in that form, the resolver is asked for the addresses of just these versions. Files that
+    the lock doesn't know the hash of, such as wheels that were added to a release since, are left out.
+
+    Args:
+        project: whose session it is.
+        settings: the project's.
+        session: the session.
+        document: its lock.
+        installer: how to run the resolver.
+
+    Raises:
+        LockOutOfDate: something in it can't stand in a pylock file, or no index serves it any more.
+        ResolutionFailed: the resolver has no answer.
+    """
+    if settings.lock_format == "pylock":
+        text = lock_path(project, settings, session).read_text(encoding="utf-8")
+        return _OURS.sub("", text.partition("\n")[2]).rstrip() + "\n"
+    pins = pins_of(document.body)
+    local = [line for line in document.body.splitlines() if line.startswith(("./", "../", "-e "))]
+    if local:
+        raise LockOutOfDate(
+            f"{session.name}: a pylock file can't hold the project's local directories ({', '.join(local)}) "
+            "so that they are found again",
+            hint="--format requirements can",
+        )
+    served = _served(project, session, document, installer) if pins else {}
+    lines = [
+        'lock-version = "1.0"',
+        f"requires-python = {_toml(_python_specifier(document.python))}",
+        'created-by = "setlist"',
+    ]
+    if not pins:
+        lines.append("packages = []")
+    for pin in pins:
+        lines += ["", "[[packages]]", *(f"{key} = {_toml(value)}" for key, value in _package(session, pin, served))]
+    text = "\n".join(lines) + "\n"
+    _check(text)
+    return text
+
+
+def _served(
+    project: Project, session: SessionSpec, document: LockDocument, installer: InstallerSettings
+) -> dict[tuple[str, str | None], Mapping[str, Any]]:
+    """What the resolver knows of the locked packages, by name and version (None for what comes by URL)."""
+    plain = re.sub(r"\s*\\?\n\s+--hash=\S+", "", document.body)
+    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+        request = ResolveRequest(
+            lines=plain.splitlines(),
+            files=(),
+            constraints=(),
+            project_line=None,
+            project_root=project.root,
+            interpreter=None,
+            universal=document.python.lstrip(">="),
+            resolution="highest",
+            exclude_newer=None,
+            index_url=session.environment.index_url,
+            previous=None,
+            options=False,
+            hashed=True,
+            scratch=Path(scratch),
+        )
+        write_atomically(Path(scratch) / "requirements.in", plain)
+        data = _parsed(Uv(installer).resolve_standard(request, "", ()))
+    packages: list[Mapping[str, Any]] = data.get("packages", [])
+    return {
+        (
+            normalised(package["name"]),
+            None if "vcs" in package or "archive" in package else package.get("version"),
+        ): package
+        for package in packages
+    }
+
+
+def _package(
+    session: SessionSpec, pin: Pin, served: Mapping[tuple[str, str | None], Mapping[str, Any]]
+) -> Iterator[tuple[str, Any]]:
+    """The fields of one entry of ``packages``, in the standard's order."""
+    package = served.get((normalised(pin.name), pin.version))
+    if package is None:
+        raise LockOutOfDate(
+            f"{session.name}: {pin.name} {pin.version or pin.url}: no index has it any more",
+            hint=f"'setlist lock --upgrade-package {pin.name} {session.name}' takes another version",
+        )
+    yield "name", package["name"]
+    if "version" in package:
+        yield "version", package["version"]
+    if pin.marker:
+        yield "marker", pin.marker
+    for key in ("index", "vcs", "archive"):
+        if key in package:
+            yield key, package[key]
+    if pin.version is None:
+        return
+    locked = {tuple(entry.split(":", 1)) for entry in pin.hashes}
+
+    def known(file: Mapping[str, Any]) -> bool:
+        return any(entry in locked for entry in file.get("hashes", {}).items())
+
+    wheels = [wheel for wheel in package.get("wheels", []) if known(wheel)]
+    sdist = package.get("sdist")
+    sdist = sdist if sdist is not None and known(sdist) else None
+    if not wheels and sdist is None:
+        raise LockOutOfDate(
+            f"{session.name}: {pin.name} {pin.version}: the index serves other files than were locked",
+            hint=f"if the release was replaced on purpose: 'setlist lock --upgrade-package {pin.name} {session.name}'",
+        )
+    if sdist is not None:
+        yield "sdist", sdist
+    if wheels:
+        yield "wheels", wheels
+
+
+def _python_specifier(python: str) -> str:
+    return python if python.startswith(">") else f"=={python}.*"
+
+
+def _toml(value: object) -> str:
+    """A value as TOML, on one line but for the list of wheels."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # a TOML basic string is JSON's, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return "[\n" + "".join(f"    {_toml(entry)},\n" for entry in value) + "]"
+    return str(value)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    return tomllib.loads(text)
+
+
+def _check(text: str) -> None:
+    from packaging.pylock import Pylock, PylockValidationError
+
+    try:
+        Pylock.from_dict(_parsed(text)).validate()
+    except PylockValidationError as error:
+        raise ResolutionFailed(f"what the resolver says of these files is no valid pylock: {error}") from error

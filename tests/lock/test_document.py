@@ -1,0 +1,134 @@
+"""A lock file as text: a round trip, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from setlist.lock.document import (
+    LockDamaged,
+    LockDocument,
+    body_of,
+    compose,
+    parse,
+    pins_of,
+    preferences,
+    unhashed_names,
+    versions_of,
+)
+
+HASH = "sha256:" + "ab" * 32
+BODY = f"alpha==1.0 ; python_full_version < '3.12' \\\n    --hash={HASH}\nbeta==2.0 \\\n    --hash={HASH}\n"
+DOCUMENT = LockDocument("lint", ">=3.10", "all", {"deps": "0123", "file reqs/a.txt": "4567"}, BODY)
+
+words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-._", min_size=1, max_size=12)
+versions = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", fullmatch=True)
+# a path in an input's name may hold nearly anything
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=20).map(
+    lambda text: text.strip() or "x"
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> LockDocument:
+    lines = [f"{name}=={draw(versions)} \\\n    --hash={HASH}\n" for name in draw(st.lists(words, max_size=5))]
+    inputs = draw(st.dictionaries(names, st.text("0123456789abcdef", min_size=16, max_size=16), max_size=6))
+    return LockDocument(draw(words), draw(st.sampled_from([">=3.8", "3.11"])), "all", inputs, "".join(lines))
+
+
+@given(documents())
+def test_what_is_written_is_read_back(document: LockDocument) -> None:
+    assert parse(compose(document), Path("x.txt"), document.session) == document
+
+
+def test_the_same_document_makes_the_same_text_whatever_the_order_of_its_inputs() -> None:
+    turned = LockDocument(
+        *(DOCUMENT.session, DOCUMENT.python, DOCUMENT.platforms), dict(reversed(DOCUMENT.inputs.items())), BODY
+    )
+    assert compose(turned) == compose(DOCUMENT)
+
+
+TEXT = compose(DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (TEXT.replace("abab", "acab", 1), "edited since it was written, or cut off"),
+        (TEXT.replace(f"beta==2.0 \\\n    --hash={HASH}\n", ""), "edited since it was written, or cut off"),
+        (TEXT[:-20], "edited since it was written, or cut off"),
+        (TEXT[: TEXT.index("# platforms")], "cut off: its header isn't whole"),
+        ("", "not a lock file of setlist's"),
+        ("alpha==1.0\n", "not a lock file of setlist's"),
+        (TEXT.replace("format 1", "format 2"), "a lock of format 2; this setlist reads format 1"),
+        (TEXT.replace("session: lint", "session: test"), "the lock of another session, 'test'"),
+        (f"<<<<<<< ours\n{TEXT}", "an unresolved merge conflict"),
+        (TEXT.replace("beta==", "=======\nbeta=="), "an unresolved merge conflict"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_the_error_says_why(damaged: str, said: str) -> None:
+    with pytest.raises(LockDamaged) as caught:
+        parse(damaged, Path("sessions/locks/lint.txt"), "lint")
+    assert said in caught.value.message
+    assert str(caught.value.where).startswith("sessions/locks/lint.txt")
+    assert "setlist lock lint" in str(caught.value.hint)
+    assert caught.value.exit_code == 3
+
+
+def test_the_line_of_a_conflict_is_named() -> None:
+    with pytest.raises(LockDamaged) as caught:
+        parse(TEXT.replace("beta==", ">>>>>>> theirs\nbeta=="), Path("lint.txt"), "lint")
+    assert caught.value.where == f"lint.txt:{TEXT[: TEXT.index('beta==')].count(chr(10)) + 1}"
+
+
+@pytest.mark.parametrize(
+    ("line", "pin"),
+    [
+        (f"alpha==1.0 --hash={HASH}", ("alpha", "1.0", None, "", (HASH,))),
+        ("Alpha.Beta[x,y]==1.0 ; sys_platform == 'win32'", ("alpha-beta", "1.0", None, "sys_platform == 'win32'", ())),
+        ("tool @ git+file:///r@c ; os_name == 'nt'", ("tool", None, "git+file:///r@c", "os_name == 'nt'", ())),
+        ("./libs/one", ("one", None, "./libs/one", "", ())),
+        ("-e ../two/ ; python_version < '3'", ("two", None, "../two/", "python_version < '3'", ())),
+        (f"./my dir/a-1.0.whl --hash={HASH}", ("a-1.0.whl", None, "./my dir/a-1.0.whl", "", (HASH,))),
+    ],
+)  # fmt: skip
+def test_pins(line: str, pin: tuple[object, ...]) -> None:
+    (found,) = pins_of(line)
+    assert (found.name, found.version, found.url, found.marker, found.hashes) == pin
+
+
+def test_comments_and_options_are_no_pins() -> None:
+    assert pins_of("# x\n\n--index-url y\n-r z\n") == ()
+
+
+def test_a_package_that_forks_has_all_its_versions() -> None:
+    assert versions_of("a==1 ; python_version < '3.9'\na==2 ; python_version >= '3.9'\nb @ x\n") == {
+        "a": "1 | 2",
+        "b": "x",
+    }
+
+
+def test_what_has_no_hash_is_named_once() -> None:
+    body = f"a==1 --hash={HASH}\nb @ git+x@y ; os_name == 'nt'\nb @ git+x@z ; os_name != 'nt'\n-e ./c\n"
+    assert unhashed_names(body) == ("b", "c")
+    assert "# without hashes, since they come from no index: b, c\n" in compose(
+        LockDocument("s", "3.11", "all", {}, body)
+    )
+
+
+def test_versions_are_preferred_only_where_they_are_whole() -> None:
+    # a resolver refuses the whole file for one of the others
+    assert preferences(BODY, "al", "alpha==\n", "beta==1.\n", "./x\n", "c @ u\n", "d==1 ; python_ver\n") == (
+        "alpha==1.0 ; python_full_version < '3.12'\nbeta==2.0\n"
+    )
+
+
+def test_what_can_be_made_out_of_a_damaged_file() -> None:
+    merged = TEXT.replace("beta==2.0", "<<<<<<< ours\nbeta==2.0").replace(
+        f"{HASH}\n", f"{HASH}\n=======\nbeta==1.0\n", 1
+    )
+    assert {"alpha", "beta"} == set(versions_of(body_of(merged)))
+    assert versions_of(body_of('[[packages]]\nname = "alpha"\nversion = "1.0"\n<<<<<<<\nname = "b')) == {"alpha": "1.0"}
