@@ -9,8 +9,8 @@ resolving
     nothing is asked and all of it is computing.
 making
     ``run -r --offline --locked`` of a session whose lock holds eighteen packages, a command that does nothing
-    included, against ``uv venv --clear`` and ``uv pip sync --offline``. With packages of one module, where all that
-    is seen is what it costs to start, and with packages of as many as real ones have.
+    included, against ``uv venv`` and ``uv pip sync --offline``; what the round before made is deleted first. With
+    packages of one module, where all that is seen is what it costs to start, and of as many as real ones have.
 
 No network: the packages are made on the fly and served on loopback. What is printed is a table in Markdown;
 benchmarks/README.md tells how to start it and how to read it.
@@ -183,11 +183,15 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Compar
 
     def theirs() -> None:
         uv = PROGRAMS / "uv"
-        world.start(uv, "venv", "--quiet", "--clear", "--offline", "--python", sys.executable, plain, cwd=project)
+        world.start(uv, "venv", "--quiet", "--offline", "--python", sys.executable, plain, cwd=project)
         world.start(uv, "pip", "sync", "--quiet", "--offline", "--python", plain / "bin" / "python", lock, cwd=project)
 
+    def forget() -> None:
+        rmtree(project / ".setlist" / "envs", ignore_errors=True)
+        rmtree(plain, ignore_errors=True)
+
     world.start(PROGRAMS / "run", kind, cwd=project)  # what is installed is in the cache from now on
-    took = _in_turn(rounds, ours, theirs, before=lambda: None)
+    took = _in_turn(rounds, ours, theirs, before=forget)
     return Comparison(f"an environment of {len(files)} packages with {sum(files)} modules", *took, 1.3)
 
 

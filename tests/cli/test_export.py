@@ -26,6 +26,7 @@ SESSIONS = """
     python = "3.11"
     deps = ["alpha==2.0", "delta==1.0; sys_platform == 'win32'"]
     [tool.setlist.session.never]
+    python = "3.11"
     [tool.setlist.session.bare]
     backend = "none"
 """

@@ -28,6 +28,8 @@ from setlist.environment.interpreters import Interpreters
 from setlist.project import Caller
 from setlist.system import bin_directory
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 REAL: list[ShellKind] = ["bash", "zsh", "fish", "sh"]
 FOLDERS = ["plain", "with space", "naïve-ü", "it's $HOME `x` !"]

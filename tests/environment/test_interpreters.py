@@ -18,7 +18,10 @@ from setlist.environment.places import places
 from setlist.errors import ConfigurationError, InterpreterNotFound
 from setlist.project import Caller
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are scripts with a first line")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are scripts with a first line"),
+]
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 BASE = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
