@@ -7,7 +7,6 @@ A build lies under ``.setlist/builds/DIGEST/``, by the digest of the sources tha
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,6 +115,8 @@ def _source(root: Path, mode: ProjectMode) -> Iterator[Path]:
         yield root
         return
     # Not inside the project: there the copy would be below our own .gitignore, which says "everything"
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         copy = Path(scratch) / root.name
         copy_sources(root, copy)

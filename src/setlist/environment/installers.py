@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -267,6 +266,8 @@ class Pip:
         extraneous = sorted(
             (installed - pinned_names(text) - {"pip"}) | {normalised(name) for name in reinstall} & installed
         )
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
             files = by_hash(text, Path(scratch))
             if extraneous:

@@ -4,7 +4,6 @@ harm fails before anything is touched."""
 from __future__ import annotations
 
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +193,8 @@ def _resolve(
     if known is not None and known.startswith(header) and not upgrade:
         return known.partition("\n")[2]
     preferred = locked.preferred if locked is not None else known.partition("\n")[2] if known is not None else None
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         answer = installer.resolve(
             ResolveRequest(

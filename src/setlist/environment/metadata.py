@@ -13,7 +13,7 @@ from setlist.environment.pyproject import Pyproject
 from setlist.errors import nearest
 from setlist.files import digest
 from setlist.project import Project
-from setlist.registry.location import mistaken
+from setlist.registry.mistakes import mistaken
 
 if TYPE_CHECKING:
     from setlist.model import SessionSpec

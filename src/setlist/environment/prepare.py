@@ -180,7 +180,7 @@ class Environments:
             state.directory == str(directory)
             and state.spec == spec_data(spec)
             and state.inputs.get("python") == python_request(spec)
-            and self._resources.interpreters.still_valid(state.interpreter)
+            and stat_signature(state.interpreter.executable) == state.interpreter.signature
             and python_of(directory).exists()
             and all(stat_signature(path) == signature for path, signature in state.watched.items())
             and self._lock_is_fine(state)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.environ import clean
-from setlist.environment.interpreters import Interpreters
 from setlist.model import EnvironmentSpec
 from setlist.project import Caller, Project
 from setlist.system import user_cache
 
 if TYPE_CHECKING:
     from setlist.environment.builds import Builds
+    from setlist.environment.interpreters import Interpreters
     from setlist.environment.locked import Locks
 
 
@@ -48,6 +48,8 @@ class Resources:
 
     @cached_property
     def interpreters(self) -> Interpreters:
+        from setlist.environment.interpreters import Interpreters
+
         return Interpreters(self.caller, self.cache, self.project.root)
 
     @cached_property

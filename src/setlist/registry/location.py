@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, RequiresCycle
-from setlist.model import SessionSpec
 from setlist.registry.definition import Place, Problem
 
 
@@ -85,12 +84,12 @@ def dotted(path: Sequence[str]) -> str:
 def located(problem: Problem, root: Path) -> ConfigurationError:
     """The error that a user is told: the problem, with its file, line and key."""
     place = problem.place
-    line = _line(place, problem.key, root)
+    line = line_at(place, problem.key, root)
     if problem.cycle:
         return RequiresCycle(problem.cycle, file=place.file, line=line)
     message = problem.message
     if problem.other is not None:
-        other = _line(problem.other, (), root)
+        other = line_at(problem.other, (), root)
         message += f" (the other: {problem.other.file}" + (f":{other})" if other is not None else ")")
     key = dotted((*place.path, *problem.key))
     if place.line is not None:
@@ -98,26 +97,7 @@ def located(problem: Problem, root: Path) -> ConfigurationError:
     return ConfigurationError(message, file=place.file, line=line, key=key or None, hint=problem.hint)
 
 
-def mistaken(root: Path, session: SessionSpec, key: str, message: str, hint: str | None = None) -> ConfigurationError:
-    """The error for a key of a session's definition that turned out to be wrong later, when it was used.
-
-    Args:
-        root: the project's.
-        session: one that the definition expanded to.
-        key: as written in TOML (``requirements``).
-        message: what is wrong.
-        hint: what to do.
-    """
-    origin = session.origin
-    if origin.line is not None or not origin.file.endswith(".toml"):
-        return ConfigurationError(message, file=origin.file, line=origin.line, key=f"{session.family}.{key}", hint=hint)
-    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
-    path = (*prefix, "session", session.family, key)
-    line = _line(Place(origin.file, path), (), root)
-    return ConfigurationError(message, file=origin.file, line=line, key=f"{session.family}.{key}", hint=hint)
-
-
-def _line(place: Place, key: Sequence[str], root: Path) -> int | None:
+def line_at(place: Place, key: Sequence[str], root: Path) -> int | None:
     if place.line is not None:
         return place.line
     try:

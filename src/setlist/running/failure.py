@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from traceback import extract_tb
 
 from setlist.errors import SetlistError
 from setlist.model import SessionSpec
@@ -32,9 +31,11 @@ def one_line(error: BaseException, session: SessionSpec, project: Project) -> st
 
 
 def _place(error: BaseException, session: SessionSpec, project: Project) -> str | None:
-    frames = extract_tb(error.__traceback__)
     if session.function is None:
         return None
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)
     own = project.root / session.function.file
     for frame in reversed(frames):
         if Path(frame.filename) == own:

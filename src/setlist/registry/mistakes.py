@@ -1,0 +1,33 @@
+"""The error for a definition that turns out to be wrong when it is used: a group or a file that isn't there.
+
+A module of its own, since what names the line costs imports that a run without mistakes doesn't need.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setlist.errors import ConfigurationError
+from setlist.model import SessionSpec
+
+
+def mistaken(root: Path, session: SessionSpec, key: str, message: str, hint: str | None = None) -> ConfigurationError:
+    """The error for a key of a session's definition that turned out to be wrong later, when it was used.
+
+    Args:
+        root: the project's.
+        session: one that the definition expanded to.
+        key: as written in TOML (``requirements``).
+        message: what is wrong.
+        hint: what to do.
+    """
+    from setlist.registry.definition import Place
+    from setlist.registry.location import line_at
+
+    origin = session.origin
+    if origin.line is not None or not origin.file.endswith(".toml"):
+        return ConfigurationError(message, file=origin.file, line=origin.line, key=f"{session.family}.{key}", hint=hint)
+    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
+    path = (*prefix, "session", session.family, key)
+    line = line_at(Place(origin.file, path), (), root)
+    return ConfigurationError(message, file=origin.file, line=line, key=f"{session.family}.{key}", hint=hint)
