@@ -54,6 +54,13 @@ def test_another_interpreter_means_another_environment() -> None:
     assert decision.reasons == ("interpreter changed: python 3.11.7 (/py) → python 3.11.8 (/py)",)
 
 
+def test_another_request_for_the_same_interpreter_is_told_and_else_the_interpreter_is() -> None:
+    request = changes_between(SAME, {**SAME, "python": ">=3.10"})
+    assert decided(changes=request).reasons == ("python changed: 3.11 → >=3.10",)
+    both = changes_between(SAME, {**SAME, "python": "3.12", "interpreter": "python 3.12.1 (/py)"})
+    assert decided(changes=both).reasons == ("interpreter changed: python 3.11.7 (/py) → python 3.12.1 (/py)",)
+
+
 def test_packages_changed_by_hand_are_synced_and_named() -> None:
     assert decided(drift=Drift(packages=("delta", "six"))) == Decision("sync", ("changed by hand: delta, six",))
 

@@ -61,7 +61,10 @@ def decide(
     changed = [change for change in changes if change.changed]
     foundations = [change for change in changed if change.name in _FOUNDATIONS]
     if foundations:
-        return Decision("recreate", tuple(describe(change) for change in foundations))
+        named = {change.name for change in foundations}
+        # another request that led to another interpreter is one change, and the interpreter tells it best
+        told = [change for change in foundations if change.name != "python" or "interpreter" not in named]
+        return Decision("recreate", tuple(describe(change) for change in told))
     if drift.foreign:
         shown = ", ".join(drift.foreign[:3]) + (" …" if len(drift.foreign) > 3 else "")
         return Decision("repair", (f"files changed by hand: {shown}",))
