@@ -8,10 +8,10 @@ process boundary.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from setlist.model import Change, EnvironmentAction, SessionStatus
+from setlist.records import dataclass, field_names
 
 FORMAT = 1
 
@@ -162,14 +162,14 @@ KINDS: dict[str, type[Event]] = {
 def to_json(event: Event) -> dict[str, Any]:
     """The event as JSON-ready data: its fields, ``event`` for its kind; changes as objects."""
     data: dict[str, Any] = {"event": event.kind}
-    for field in fields(event):
-        value = getattr(event, field.name)
+    for name in field_names(event):
+        value = getattr(event, name)
         if isinstance(value, tuple):
             value = [
                 {"package": item.package, "old": item.old, "new": item.new} if isinstance(item, Change) else item
                 for item in value
             ]
-        data[field.name] = value
+        data[name] = value
     return data
 
 
@@ -181,11 +181,11 @@ def from_json(data: dict[str, Any]) -> Event:
     """
     cls = KINDS[data["event"]]
     values: dict[str, Any] = {}
-    for field in fields(cls):
-        value = data[field.name]
-        if field.name == "changes":
+    for name in field_names(cls):
+        value = data[name]
+        if name == "changes":
             value = tuple(Change(**item) for item in value)
         elif isinstance(value, list):
             value = tuple(value)
-        values[field.name] = value
+        values[name] = value
     return cls(**values)

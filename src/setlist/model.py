@@ -6,8 +6,9 @@ it can be cached, sent to a worker, and listed without running anybody's code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from setlist.records import dataclass
 
 ProjectMode = Literal["editable", "wheel", "sdist"]
 Resolution = Literal["highest", "lowest-direct", "lowest"]

@@ -24,13 +24,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from setlist import system
 from setlist.errors import CommandRefused, SessionError
 from setlist.process_tree import MARK, ProcessTree
+from setlist.records import dataclass
 from setlist.signals import Interrupted, Signals, WakeChannel, checkpoint, handling_signals, interruptible, signals_here
 
 __all__ = ["Completed", "Grace", "Interrupted", "checkpoint", "handling_signals", "interruptible", "run_process"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.errors import ProjectNotFound, StorageError, UsageError
+from setlist.records import dataclass
 
 STATE_DIRECTORY = ".setlist"
 

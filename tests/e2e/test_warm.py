@@ -32,7 +32,8 @@ print("seen " + json.dumps({**seen, "modules": sorted(sys.modules), "code": code
 
 HEAVY = {
     "virtualenv", "nox", "rich", "packaging", "filelock", "platformdirs", "psutil", "python_discovery", "uv", "tomllib",
-    "tomli", "colorlog", "logging", "argparse", "difflib", "asyncio", "sqlite3", "importlib.metadata",
+    "tomli", "colorlog", "logging", "argparse", "difflib", "asyncio", "sqlite3",
+    "importlib.metadata", "dataclasses", "inspect",
     "tempfile", "traceback",
 }  # fmt: skip
 

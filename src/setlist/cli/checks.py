@@ -9,11 +9,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.errors import InterpreterNotFound, SetlistError
+from setlist.records import dataclass
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context

@@ -7,13 +7,13 @@ found when they are first asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.errors import SetlistError, UsageError
 from setlist.project import Caller, Project, find_project
+from setlist.records import replace
 from setlist.reports.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ and words in any order, and everything after the first ``--`` is left alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from setlist.errors import UsageError, nearest
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import os
 import posixpath
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from setlist.records import dataclass
 from setlist.system import WINDOWS, bin_directory
 
 ShellKind = Literal["bash", "zsh", "fish", "csh", "nushell", "powershell", "cmd", "xonsh", "sh"]

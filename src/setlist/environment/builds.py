@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from setlist.environment.guard import exclusive
@@ -19,6 +18,7 @@ from setlist.errors import BuildFailed, SyncFailed
 from setlist.files import digest, remove_tree
 from setlist.model import Interpreter, ProjectMode
 from setlist.project import Project
+from setlist.records import dataclass, field
 
 KEPT = 4
 """How many versions of the sources have their builds kept."""

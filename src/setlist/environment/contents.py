@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.environment.names import normalised
 from setlist.environment.state import Contents
 from setlist.files import stat_signature
+from setlist.records import dataclass
 from setlist.system import bin_directory
 
 _CACHES = frozenset({"__pycache__"})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from setlist.environment.contents import Drift
 from setlist.model import InputChange
+from setlist.records import dataclass
 
 Work = Literal["nothing", "refresh", "sync", "create", "recreate", "repair"]
 """``refresh``: nothing in the environment is wrong, only its record has to learn new file times."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.environment.configuration import configuration_files, describe_files, variables
@@ -17,6 +16,7 @@ from setlist.environment.state import Contents, State
 from setlist.errors import CreationFailed
 from setlist.files import digest, stat_signature
 from setlist.model import InputChange, Interpreter, SessionSpec
+from setlist.records import dataclass
 from setlist.system import python_of
 
 

@@ -6,13 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist import __version__
 from setlist.environment.names import normalised
 from setlist.model import Interpreter, SessionSpec
 from setlist.project import Project
+from setlist.records import dataclass
 
 NAME = "requirements.txt"
 

@@ -11,7 +11,6 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +21,7 @@ from setlist.errors import ConfigurationError, PreparationError, ResolutionFaile
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
+from setlist.records import dataclass
 
 _FINDING_UV = threading.Lock()
 

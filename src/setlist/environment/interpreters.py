@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from setlist.environment.request import Request, machine_answers, parse_request, satisfies
@@ -21,6 +20,7 @@ from setlist.errors import InterpreterNotFound
 from setlist.files import stat_signature, write_atomically
 from setlist.model import Interpreter
 from setlist.project import Caller
+from setlist.records import as_mapping, dataclass, field_names
 from setlist.system import WINDOWS
 
 __all__ = ["Interpreters", "satisfies"]
@@ -311,7 +311,7 @@ class _Cache:
         return _interpreter(self._load()["answers"].get(key))
 
     def remember_answer(self, key: str, interpreter: Interpreter) -> None:
-        self._remember("answers", key, asdict(interpreter))
+        self._remember("answers", key, as_mapping(interpreter))
 
     def asked(self, path: str) -> _Asked | None:
         entry = self._load()["binaries"].get(path)
@@ -323,7 +323,7 @@ class _Cache:
 
     def remember_asked(self, path: str, asked: _Asked) -> None:
         entry = {"asked": stat_signature(path), "final": asked.final, "usable": asked.usable}
-        self._remember("binaries", path, {**asdict(asked.interpreter), **entry})
+        self._remember("binaries", path, {**as_mapping(asked.interpreter), **entry})
 
     def _load(self, *, again: bool = False) -> dict[str, dict[str, dict[str, object]]]:
         if self._entries is None or again:
@@ -356,7 +356,7 @@ def _interpreter(entry: object) -> Interpreter | None:
     """A cached interpreter, if it is whole."""
     if not isinstance(entry, dict):
         return None
-    values = {field.name: entry.get(field.name) for field in fields(Interpreter)}
+    values = {name: entry.get(name) for name in field_names(Interpreter)}
     free_threaded = values.pop("free_threaded")
     if not isinstance(free_threaded, bool) or not all(isinstance(value, str) for value in values.values()):
         return None

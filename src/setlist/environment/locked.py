@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from setlist.model import SessionSpec
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

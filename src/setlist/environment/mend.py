@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from setlist.environment.contents import compare, keep_caches_apart, look
@@ -21,6 +20,7 @@ from setlist.environment.state import Install, State, forget_state, read_state, 
 from setlist.errors import LockOutOfDate, SyncFailed
 from setlist.files import digest, remove_tree, write_atomically
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
+from setlist.records import dataclass, replace
 from setlist.system import python_of
 
 RESOLVED = "resolved.txt"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from setlist.environment.pyproject import Pyproject
 from setlist.errors import nearest
 from setlist.files import digest
 from setlist.project import Project
+from setlist.records import dataclass
 from setlist.registry.mistakes import mistaken
 
 if TYPE_CHECKING:

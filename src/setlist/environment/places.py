@@ -12,10 +12,10 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from setlist.environment.request import Release, Request
+from setlist.records import dataclass, replace
 
 PlaceKind = Literal["binaries", "installations", "installation", "listed", "registry"]
 """What ``Place.directory`` is: a directory of programs; a directory of installations, one a folder;

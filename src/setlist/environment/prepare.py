@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +16,7 @@ from setlist.errors import InterpreterNotFound, PreparationError, SessionError, 
 from setlist.files import stat_signature
 from setlist.model import InputChange, SessionSpec
 from setlist.project import Caller, Project
+from setlist.records import dataclass
 from setlist.system import python_of
 
 if TYPE_CHECKING:

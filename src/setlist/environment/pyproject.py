@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from setlist.errors import ConfigurationError
 from setlist.project import Project
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 
 from setlist.errors import ConfigurationError
 from setlist.model import Interpreter
+from setlist.records import dataclass
 
 Release = tuple[int, ...]
 """A version's numbers: as many as are known, up to three."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from setlist.environment.pyproject import Pyproject
 from setlist.errors import ConfigurationError
 from setlist.files import digest
 from setlist.project import Project
+from setlist.records import dataclass, field
 from setlist.registry.mistakes import mistaken
 
 if TYPE_CHECKING:

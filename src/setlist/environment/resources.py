@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from setlist.environment.environ import clean
 from setlist.model import EnvironmentSpec
 from setlist.project import Caller, Project
+from setlist.records import dataclass
 from setlist.system import user_cache
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ without one is unfinished, whatever it holds.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from setlist.files import write_atomically
 from setlist.model import EnvironmentSpec, Interpreter
+from setlist.records import as_mapping, dataclass, field, field_names
 
 FORMAT = 1
 NAME = "state.json"
@@ -102,9 +102,7 @@ def write_state(directory: Path, state: State) -> None:
     Raises:
         OSError: it can't be written; there is no record then.
     """
-    from dataclasses import asdict
-
-    write_atomically(directory / NAME, json.dumps({"format": FORMAT, **asdict(state)}, separators=(",", ":")))
+    write_atomically(directory / NAME, json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":")))
 
 
 def forget_state(directory: Path) -> None:
@@ -114,5 +112,5 @@ def forget_state(directory: Path) -> None:
 
 def spec_data(spec: EnvironmentSpec) -> list[Any]:
     """An environment's spec as JSON data, to be compared with the recorded one."""
-    values = (getattr(spec, name) for name in EnvironmentSpec.__dataclass_fields__)
+    values = (getattr(spec, name) for name in field_names(spec))
     return [list(value) if isinstance(value, tuple) else value for value in values]

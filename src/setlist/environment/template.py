@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.files import remove_tree, write_atomically
+from setlist.records import dataclass
 from setlist.system import python_of
 
 FORMAT = 1

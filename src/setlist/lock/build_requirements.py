@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from setlist.errors import BuildFailed, ConfigurationError
 from setlist.files import digest, write_atomically
 from setlist.model import Interpreter
 from setlist.process import run_process
+from setlist.records import dataclass, replace
 from setlist.system import python_of
 
 DEFAULT = ("setuptools>=40.8.0",)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import Requirements
@@ -17,6 +16,7 @@ from setlist.lock.inputs import LockInputs
 from setlist.lock.resolve import Wish, resolve
 from setlist.model import SessionSpec
 from setlist.project import Project
+from setlist.records import replace
 
 Member = tuple[SessionSpec, LockInputs]
 

@@ -7,12 +7,12 @@ comments. The header names the inputs one by one, so that a stale lock can say w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.environment.names import normalised
 from setlist.errors import LockOutOfDate
 from setlist.files import digest
+from setlist.records import dataclass
 
 FORMAT = 1
 

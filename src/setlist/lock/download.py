@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from setlist.environment.names import normalised
@@ -18,6 +17,7 @@ from setlist.files import remove_tree, write_atomically
 from setlist.lock.document import Pin
 from setlist.lock.targets import Target
 from setlist.process import run_process
+from setlist.records import dataclass, field
 
 UNFINISHED = ".fetching-"
 """How the directory is called that files are downloaded into before they are whole and checked."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from setlist.lock.indexes import indexes_of_uv, pip_environ
 from setlist.lock.targets import Target, elsewhere, here, minor_of
 from setlist.lock.use import ProjectLocks
 from setlist.model import SessionSpec, Settings
+from setlist.records import dataclass
 from setlist.system import python_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
 from setlist.lock.inputs import LockInputs
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass
 
 Standing = Literal["current", "stale", "damaged", "missing"]
 

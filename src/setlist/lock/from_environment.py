@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from setlist.environment import guard
@@ -30,6 +29,7 @@ from setlist.lock.targets import Target, here
 from setlist.lock.update import GUARD, Progress
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass, replace
 from setlist.sidebyside import side_by_side
 
 

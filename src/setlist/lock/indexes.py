@@ -11,13 +11,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from setlist.environment.configuration import configuration_files
 from setlist.environment.pyproject import Pyproject
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

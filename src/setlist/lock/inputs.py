@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from setlist.environment.requirements import Requirements, gather
 from setlist.files import digest
 from setlist.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass, field
 
 REPOSITORY = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from setlist.lock.document import versions_of
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
@@ -17,6 +16,7 @@ from setlist.lock.local import relative
 from setlist.lock.narrow import narrowed
 from setlist.model import Resolution
 from setlist.project import Project
+from setlist.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

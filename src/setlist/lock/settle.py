@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from setlist.lock.moves import Move, moves_between
 from setlist.lock.resolve import Answer
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

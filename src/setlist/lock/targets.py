@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from setlist.environment.request import Request, parse_request
 from setlist.errors import UsageError, nearest
 from setlist.model import Interpreter
+from setlist.records import dataclass
 
 _GLIBC = 45
 _MUSL = 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import count
 
 from setlist.environment import guard
@@ -20,6 +19,7 @@ from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
 from setlist.lock.settle import Job, LockResult, left_alone, settled, unwritable
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass, replace
 from setlist.sidebyside import side_by_side
 
 GUARD = ".lock-files"

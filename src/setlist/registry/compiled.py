@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from setlist.errors import StorageError
 from setlist.files import write_atomically
 from setlist.model import Command, EnvironmentSpec, FunctionReference, Origin, Registry, SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import dataclass
 
 FORMAT = 1
 
@@ -82,6 +82,8 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
 
 def plain(value: Any) -> Any:
     """Model data as JSON-able data: what equals its default is left out."""
+    from dataclasses import MISSING, fields, is_dataclass
+
     if is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: plain(getattr(value, field.name))

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from setlist.errors import ConfigurationError
+from setlist.records import dataclass
 from setlist.registry.checks import BadValue, kind
 from setlist.registry.keys import Keys, check_keys
 

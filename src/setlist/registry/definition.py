@@ -7,9 +7,9 @@ the sessions are made from. A further kind of source only has to return a :class
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from setlist.model import FunctionReference
+from setlist.records import dataclass, field
 from setlist.registry.checks import BadValue
 from setlist.registry.keys import Keys
 

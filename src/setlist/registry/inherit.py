@@ -6,10 +6,10 @@ A later value replaces an earlier one; only ``env`` tables are merged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from setlist.errors import nearest
+from setlist.records import dataclass
 from setlist.registry.definition import Declared, Definition, Place, Problem
 from setlist.registry.keys import INSTALLING, Keys
 

@@ -6,9 +6,9 @@ TOML writes ``allow-failure``, the decorator ``allow_failure``; the meaning is t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from setlist.records import dataclass
 from setlist.registry import checks
 from setlist.registry.checks import BadValue, Check, under
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from setlist.files import stat_signature
 from setlist.model import Registry
 from setlist.project import Project
+from setlist.records import dataclass
 from setlist.registry.compiled import Compiled, read_compiled, write_compiled
 
 TYPE_CHECKING = False

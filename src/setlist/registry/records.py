@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from setlist.model import FunctionReference
+from setlist.records import dataclass
 from setlist.registry.compiled import plain
 from setlist.registry.definition import Declared, Definition, Place, TopLevel
 from setlist.registry.keys import Keys

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from setlist.errors import nearest
 from setlist.model import SessionSpec
+from setlist.records import replace
 from setlist.registry.definition import Place, Problem
 from setlist.registry.naming import is_glob, known_names, matching
 from setlist.registry.sessions import Variant

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from setlist.errors import ConfigurationError
 from setlist.model import Command, EnvironmentSpec, Origin, Pairs, SessionSpec
+from setlist.records import dataclass
 from setlist.registry.checks import BadValue
 from setlist.registry.definition import Place, Problem
 from setlist.registry.inherit import Merged

@@ -10,9 +10,9 @@ was expanded is never split or expanded again: a value with spaces or braces sta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from setlist.errors import ConfigurationError, SubstitutionError, nearest
+from setlist.records import dataclass, field
 
 RUN_TIME = ("posargs", "session", "python", "project", "envdir", "tmp", "env")
 """The placeholders that every command may use, besides the axes of its session."""

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from setlist.events import CommandFinished, CommandStarted, Emit, Message, Outpu
 from setlist.model import Command, Pairs, SessionSpec
 from setlist.process import Completed, Grace, run_process
 from setlist.project import Project
+from setlist.records import dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
 
 

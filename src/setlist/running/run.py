@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from setlist.model import Registry, SessionSpec
 from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
 from setlist.project import Caller, Project
+from setlist.records import dataclass
 from setlist.running.session import Ending, Setting, finish, run_session
 
 if TYPE_CHECKING:

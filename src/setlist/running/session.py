@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from setlist.environment.environ import session_environ
@@ -26,6 +25,7 @@ from setlist.events import (
 from setlist.model import SessionSpec, SessionStatus
 from setlist.process import Grace, Interrupted, interruptible
 from setlist.project import Caller, Project
+from setlist.records import as_mapping, dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
 from setlist.running.command import Scope, expand_env, invocation_of, invoke, working_directory
 from setlist.running.failure import keep_traceback, message_of, one_line
@@ -320,13 +320,13 @@ def _what_runs(
     return {
         "commands": [
             {
-                **asdict(command),
+                **as_mapping(command),
                 "words": expand_words(command.words, scope.values),
                 "env": expand_env(command.env, scope.values),
             }
             for command in session.commands
         ],
-        "function": asdict(session.function) if session.function is not None else None,
+        "function": as_mapping(session.function) if session.function is not None else None,
         "posargs": posargs,
         "env": {name: scope.environ[name] for name, _ in session.env},
         "cwd": session.cwd,

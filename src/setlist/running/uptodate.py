@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from setlist.environment.prepared import PreparedEnvironment
 from setlist.files import digest, stat_signature, write_atomically
 from setlist.model import SessionSpec
 from setlist.project import Project
+from setlist.records import as_mapping, dataclass
 
 FORMAT = 1
 _NEVER_INPUTS = frozenset({".git", ".setlist", "__pycache__"})
@@ -105,7 +105,7 @@ def write_record(project: Project, session: str, record: Record) -> None:
     from contextlib import suppress
 
     with suppress(OSError):
-        write_atomically(_place(project, session), json.dumps({"format": FORMAT, **asdict(record)}))
+        write_atomically(_place(project, session), json.dumps({"format": FORMAT, **as_mapping(record)}))
 
 
 def forget_record(project: Project, session: str) -> None:
@@ -123,13 +123,13 @@ def _place(project: Project, session: str) -> Path:
 def environment_digest(prepared: PreparedEnvironment) -> str:
     """All that the record of the environment says of what is in it, without what says only when it was looked at."""
     if prepared.directory is None:
-        return digest(json.dumps(asdict(prepared.interpreter)))
+        return digest(json.dumps(as_mapping(prepared.interpreter)))
     from setlist.environment.state import read_state
 
     state = read_state(prepared.directory)
     if state is None:
         return os.urandom(8).hex()
-    data = asdict(state)
+    data = as_mapping(state)
     for name in ("watched", "directory"):
         del data[name]
     data["contents"] = state.contents.packages

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
 from setlist.errors import StorageError, UsageError
+from setlist.records import dataclass
 from setlist.reports.console import size_text
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ Ends with 1 when something fails; warnings don't count.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from setlist.cli.checks import Check, all_checks
 from setlist.cli.options import COMMON, JSON, QUIET, Arguments
 from setlist.errors import UsageError
+from setlist.records import as_mapping
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -33,7 +33,7 @@ def run(arguments: Arguments, context: Context) -> int:
         import json
 
         checks = list(all_checks(context))
-        data = {"format": FORMAT, "checks": [asdict(check) for check in checks]}
+        data = {"format": FORMAT, "checks": [as_mapping(check) for check in checks]}
         context.out.line(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         checks = _print(context, all_checks(context))
