@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-A, B, C = "https://a.example/simple", "https://b.example/simple", "https://c.example/simple"
+A, B, C = "https://a.example.invalid/simple", "https://b.example.invalid/simple", "https://c.example.invalid/simple"
 
 
 def found(tmp_path: Path, environ: dict[str, str] | None = None, text: str = "", own: str | None = None) -> Indexes:
@@ -53,7 +53,7 @@ def test_logins_of_named_indexes(tmp_path: Path) -> None:
         "UV_INDEX_MY_OWN_USERNAME": "me@x",
         "UV_INDEX_MY_OWN_PASSWORD": "p/w",
     }
-    assert found(tmp_path, environ).default == "https://me%40x:p%2Fw@a.example/simple"
+    assert found(tmp_path, environ).default == "https://me%40x:p%2Fw@a.example.invalid/simple"
 
 
 def test_tables_of_pyproject(tmp_path: Path) -> None:

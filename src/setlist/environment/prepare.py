@@ -20,6 +20,7 @@ from setlist.records import dataclass
 from setlist.system import python_of
 
 if TYPE_CHECKING:
+    from setlist.environment.decide import Decision
     from setlist.environment.evaluate import Evaluation
     from setlist.environment.locked import Locks
     from setlist.environment.mend import Outcome
@@ -122,7 +123,7 @@ class Environments:
         if session.environment.backend == "none":
             return Explanation("none", None, (), ("no environment of its own: it runs in the caller's",))
         directory = self._resources.project.environment(session.name)
-        from setlist.environment.decide import changes_between, decide
+        from setlist.environment.decide import changes_between
         from setlist.environment.evaluate import evaluate
 
         with guard.shared(self._resources.project, session.name, self._resources.waiting(session.name)):
@@ -132,14 +133,7 @@ class Environments:
             except InterpreterNotFound as error:
                 old = state.interpreter.label if state else None
                 return Explanation("stale" if state else "missing", old, (), (error.message,))
-        decision = decide(
-            present=evaluation.present,
-            problem=evaluation.problem,
-            changes=evaluation.changes,
-            drift=evaluation.drift,
-            recreate=False,
-            upgrade=False,
-        )
+        decision = _decided(evaluation)
         inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
         notes = [reason for reason in decision.reasons if reason not in _told(evaluation)]
         kinds: dict[str, Literal["missing", "unfinished", "current", "stale"]] = {
@@ -198,39 +192,23 @@ class Environments:
         """The record brought up to date, where files were touched and nothing changed; else None."""
         if state is None:
             return None
-        from setlist.environment.decide import decide
         from setlist.environment.evaluate import evaluate
         from setlist.environment.mend import refresh
 
         evaluation = evaluate(self._resources, session, directory, state)
-        decision = decide(
-            present=evaluation.present,
-            problem=evaluation.problem,
-            changes=evaluation.changes,
-            drift=evaluation.drift,
-            recreate=False,
-            upgrade=False,
-        )
+        decision = _decided(evaluation)
         return refresh(directory, state, evaluation) if decision.work == "refresh" else None
 
     def _mended(
         self, session: SessionSpec, earlier: Outcome | None, lock: int, *, recreate: bool, upgrade: bool
     ) -> Outcome | None:
-        from setlist.environment.decide import decide
         from setlist.environment.evaluate import evaluate
         from setlist.environment.mend import mend
 
         directory = self._resources.project.environment(session.name)
         try:
             evaluation = evaluate(self._resources, session, directory, read_state(directory))
-            decision = decide(
-                present=evaluation.present,
-                problem=evaluation.problem,
-                changes=evaluation.changes,
-                drift=evaluation.drift,
-                recreate=recreate and earlier is None,
-                upgrade=upgrade and earlier is None,
-            )
+            decision = _decided(evaluation, recreate=recreate and earlier is None, upgrade=upgrade and earlier is None)
             if decision.work == "refresh":
                 return earlier  # another run has mended it while we waited
             return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade, lock=lock)
@@ -247,6 +225,19 @@ class Environments:
         return PreparedEnvironment(
             self._resources, session, None, interpreter, None, time.perf_counter() - started, ExitStack()
         )
+
+
+def _decided(evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = False) -> Decision:
+    from setlist.environment.decide import decide
+
+    return decide(
+        present=evaluation.present,
+        problem=evaluation.problem,
+        changes=evaluation.changes,
+        drift=evaluation.drift,
+        recreate=recreate,
+        upgrade=upgrade,
+    )
 
 
 def _nobody(session: str, text: str) -> None:
