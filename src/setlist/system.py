@@ -63,11 +63,6 @@ def _locked_by_filelock(descriptor: int) -> bool:
     return lock_descriptor(descriptor, blocking=False)
 
 
-def same_file_name(first: str, second: str) -> bool:
-    """Whether two names would be one file on a file system that ignores case (macOS, Windows)."""
-    return first.casefold() == second.casefold()
-
-
 def user_cache(environ: Mapping[str, str]) -> Path:
     """Where setlist keeps what all projects of a user share: templates and found interpreters.
 

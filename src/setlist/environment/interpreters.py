@@ -258,8 +258,6 @@ def _asked(path: str, environ: Mapping[str, str], found: str) -> _Asked:
             info = PythonInfo.from_exe(path, ignore_cache=True, env=environ)
     except (RuntimeError, OSError, ValueError) as error:
         raise _DoesNotRun(_reason(path, str(error))) from error
-    if info is None:  # pragma: no cover  # with raise_on_error it raises instead
-        raise _DoesNotRun("doesn't run")
     try:
         return _as_asked(info, found)
     except FileNotFoundError as error:

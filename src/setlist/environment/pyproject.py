@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from setlist.errors import ConfigurationError
 from setlist.project import Project
 from setlist.records import dataclass
+from setlist.toml import parse_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,9 @@ def read_pyproject(project: Project) -> Pyproject:
     Raises:
         ConfigurationError: it can't be read, or isn't TOML.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     path = project.root / "pyproject.toml"
     try:
-        return Pyproject(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        return Pyproject(path, parse_toml(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return Pyproject(path, {})
     except (OSError, ValueError) as error:

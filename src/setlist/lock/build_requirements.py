@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from setlist.model import Interpreter
 from setlist.process import run_process
 from setlist.records import dataclass, replace
 from setlist.system import python_of
+from setlist.toml import parse_toml
 
 DEFAULT = ("setuptools>=40.8.0",)
 """What stands for ``build-system.requires`` where there is none (PEP 518)."""
@@ -137,14 +137,9 @@ class BuildRequirements:
 
 def _build_system(tree: Path) -> tuple[list[str], str, list[str]]:
     """Requirements, backend and its path, as pyproject.toml says or as PEP 517 assumes."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     try:
         text = (tree / "pyproject.toml").read_text(encoding="utf-8")
-        table = tomllib.loads(text).get("build-system", {})
+        table = parse_toml(text).get("build-system", {})
     except FileNotFoundError:
         table = {}
     except (OSError, ValueError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from setlist.lock.files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.toml import parse_toml
 
 ExportFormat = Literal["requirements", "pylock", "cyclonedx"]
 
@@ -203,12 +203,7 @@ def _toml(value: object) -> str:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    return tomllib.loads(text)
+    return parse_toml(text)
 
 
 def _check(text: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from setlist.environment.configuration import configuration_files
 from setlist.environment.pyproject import Pyproject
 from setlist.records import dataclass
+from setlist.toml import parse_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,11 @@ def pip_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _tables(environ: Mapping[str, str], pyproject: Pyproject, root: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """uv's settings with the directory that they lie in, the first that says something counting."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     found: list[tuple[Path, Mapping[str, Any]]] = []
     for path in configuration_files("uv", environ, root):
         # one that can't be read is uv's to complain about
         with suppress(OSError, ValueError):
-            found.append((path.parent, tomllib.loads(path.read_text(encoding="utf-8"))))
+            found.append((path.parent, parse_toml(path.read_text(encoding="utf-8"))))
     # a uv.toml beside pyproject.toml overrules it
     if not environ.get("UV_NO_CONFIG") and not (root / "uv.toml").is_file():
         found.insert(0, (root, pyproject.table("tool", "uv")))

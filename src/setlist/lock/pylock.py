@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.errors import LockOutOfDate
 from setlist.lock.document import FORMAT, LockDamaged, LockDocument, conflict_line, pins_of
+from setlist.toml import parse_toml
 
 if TYPE_CHECKING:
     from packaging.pylock import Package
@@ -65,21 +65,17 @@ def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
     """
     from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
 
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     hint = f"'setlist lock {session}' writes it anew"
     line = conflict_line(text)
     if line is not None:
         raise LockDamaged("an unresolved merge conflict", where=f"{path}:{line}", hint=hint)
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
+    except ValueError as error:
+        raise LockDamaged(f"not TOML: {error}", where=str(path), hint=hint) from error
+    try:
         lock = Pylock.from_dict(data)
         lock.validate()
-    except tomllib.TOMLDecodeError as error:
-        raise LockDamaged(f"not TOML: {error}", where=str(path), hint=hint) from error
     except (PylockUnsupportedVersionError, PylockValidationError) as error:
         raise LockDamaged(f"not a valid pylock file: {error}", where=str(path), hint=hint) from error
     table = (lock.tool or {}).get("setlist")
@@ -115,12 +111,8 @@ def requirements_in(text: str) -> str:
     """
     from packaging.pylock import Pylock, PylockValidationError
 
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        lock = Pylock.from_dict(tomllib.loads(text))
+        lock = Pylock.from_dict(parse_toml(text))
         lock.validate()
     except PylockValidationError as error:
         raise LockOutOfDate(f"the resolver wrote no valid pylock file: {error}") from error

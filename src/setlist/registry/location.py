@@ -6,13 +6,13 @@ with it some day, so it is the oracle: it is asked which first lines of the file
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, RequiresCycle
 from setlist.registry.definition import Place, Problem
+from setlist.toml import parse_toml
 
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
@@ -25,18 +25,13 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
     Returns:
         None where not even the first part is there, or the text doesn't parse.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     lines = text.replace("\r\n", "\n").split("\n")
 
     @cache
     def parsed(count: int) -> Mapping[str, object] | None:
         try:
-            return tomllib.loads("\n".join(lines[:count]) + "\n")
-        except tomllib.TOMLDecodeError:
+            return parse_toml("\n".join(lines[:count]) + "\n")
+        except ValueError:
             return None
 
     whole = parsed(len(lines))

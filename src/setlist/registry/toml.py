@@ -5,7 +5,6 @@ The same keys in both: below ``[tool.setlist]`` in pyproject.toml, without a pre
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from setlist.registry import checks
 from setlist.registry.checks import BadValue
 from setlist.registry.definition import Declared, Definition, Place, Problem, TopLevel
 from setlist.registry.keys import KEYS, check_keys
+from setlist.toml import parse_toml
 
 TOP_LEVEL: dict[str, str] = {
     "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
@@ -82,10 +82,6 @@ def load_given_file(project: Project, file: str) -> Declared:
 
 
 def _parse(project: Project, file: str) -> Mapping[str, object]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
         data = (project.root / file).read_bytes()
     except OSError as error:
@@ -101,8 +97,8 @@ def _parse(project: Project, file: str) -> Mapping[str, object]:
             hint="TOML is always UTF-8: save the file in that encoding",
         ) from error
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise _syntax_error(str(error), file, text) from error
     except RecursionError as error:
         raise ConfigurationError("is nested too deeply", file=file) from error

@@ -6,12 +6,12 @@ a tox.ini is left alone.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import DIRECTORY, HELP, VERBOSE, Arguments
 from setlist.errors import ConfigurationError, StorageError, UsageError
+from setlist.toml import parse_toml
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -92,13 +92,9 @@ def _refuse_second(root: Path, pyproject: bytes) -> None:
 
 
 def _parse(content: bytes) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_toml(content.decode())
+    except ValueError as error:
         raise ConfigurationError(f"this is not TOML: {error}", file="pyproject.toml") from error
 
 
