@@ -26,20 +26,26 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run begins. ``sessions`` in the order in which they are to run."""
+    """A run begins. ``sessions`` in the order of the plan, ``jobs`` how many of them may run at once."""
 
     kind: ClassVar[str] = "run-started"
     run: str
     sessions: tuple[str, ...]
     argv: tuple[str, ...]
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted(Event):
-    """A session begins; its environment isn't looked at yet."""
+    """A session begins; its environment isn't looked at yet.
+
+    Where it isn't ``captured``, what its commands write goes straight to our own streams, and nothing else
+    runs meanwhile.
+    """
 
     kind: ClassVar[str] = "session-started"
     session: str
+    captured: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,14 @@ class EnvironmentReady(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRunning(Event):
+    """The session's environment is right and its turn has come. Told where several may run at once."""
+
+    kind: ClassVar[str] = "session-running"
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandStarted(Event):
     """A command is about to start: its words after substitution."""
 
@@ -70,7 +84,12 @@ class CommandStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(Event):
-    """Bytes that a command wrote, where they were captured, decoded with replacement."""
+    """What a session's commands and function wrote, where it was captured.
+
+    ``data`` is decoded from UTF-8 as it came, never within a character: bytes that are none stand in it as
+    Python's ``surrogateescape`` has them, so that a log can hold what was written, byte by byte. In the JSON
+    form they are replaced. Secrets are masked in it.
+    """
 
     kind: ClassVar[str] = "output"
     session: str
@@ -118,7 +137,7 @@ class SessionFinished(Event):
 
     ``reason`` is one line for anything but a plain ok. ``exit_code`` is what this session makes of
     the run's exit code (0 where it doesn't matter). ``frozen`` is the path of its frozen
-    requirements, relative to the project's root.
+    requirements, relative to the project's root. ``attempts`` is how often it was tried.
     """
 
     kind: ClassVar[str] = "session-finished"
@@ -128,6 +147,7 @@ class SessionFinished(Event):
     exit_code: int
     duration: float
     frozen: str | None
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +168,7 @@ KINDS: dict[str, type[Event]] = {
         RunStarted,
         SessionStarted,
         EnvironmentReady,
+        SessionRunning,
         CommandStarted,
         Output,
         CommandFinished,
@@ -169,19 +190,25 @@ def to_json(event: Event) -> dict[str, Any]:
                 {"package": item.package, "old": item.old, "new": item.new} if isinstance(item, Change) else item
                 for item in value
             ]
+        elif isinstance(event, Output) and name == "data":
+            # lone surrogates, which no JSON reader need take
+            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         data[name] = value
     return data
 
 
 def from_json(data: dict[str, Any]) -> Event:
-    """The event that :func:`to_json` wrote; unknown fields are ignored.
+    """The event that :func:`to_json` wrote; unknown fields are ignored, later ones have their defaults.
 
     Raises:
-        KeyError: the kind is unknown or a field is missing.
+        KeyError: the kind is unknown.
+        TypeError: a field is missing.
     """
     cls = KINDS[data["event"]]
     values: dict[str, Any] = {}
     for name in field_names(cls):
+        if name not in data:
+            continue
         value = data[name]
         if name == "changes":
             value = tuple(Change(**item) for item in value)

@@ -90,9 +90,11 @@ class SessionSpec:
 
     ``axes`` are the values that tell it from the rest of its family (``(("python", "3.9"),
     ("django", "3.2"))``), empty for a session that is a family of one. ``requires`` holds session
-    names, families already expanded. ``timeout`` is in seconds, for each try. Exactly one of
-    ``commands`` and ``function`` is used; both empty makes a session that only prepares its
-    environment or only gathers others by ``requires``.
+    names, families already expanded. ``timeout`` is in seconds, for each try. ``mutex`` are names of which
+    no two sessions run at once; ``resources`` are (name, how many) that it takes of what the project has.
+    ``jobserver`` shares the processors with others by GNU make's protocol; ``secrets`` are environment variables,
+    as globs, whose values nobody is shown. Exactly one of ``commands`` and ``function`` is used; both empty
+    makes a session that only prepares its environment or only gathers others by ``requires``.
     """
 
     name: str
@@ -114,7 +116,11 @@ class SessionSpec:
     retries: int = 0
     allow_failure: bool = False
     exclusive: bool = False
+    mutex: tuple[str, ...] = ()
+    resources: tuple[tuple[str, int], ...] = ()
+    jobserver: bool = False
     interactive: bool = False
+    secrets: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -183,7 +189,8 @@ EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", 
 was found and made anew; ``recreated``: by request, or because its interpreter changed.
 """
 
-SessionStatus = Literal["ok", "failed", "skipped", "interrupted", "not-run"]
+SessionStatus = Literal["ok", "flaky", "failed", "skipped", "interrupted", "not-run"]
+"""How a session ended. ``flaky``: it passed, but not at its first try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +201,8 @@ class Settings:
     decides. The grace periods are in seconds: how long an interrupted command is waited for before
     it is terminated, and a terminated one before it is killed. ``lock_dir`` is relative to the root;
     ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
-    what can't carry one; ``lock_consistent`` wants one version of a package across all locks.
+    what can't carry one; ``lock_consistent`` wants one version of a package across all locks. ``resources``
+    says how many there are of what sessions take; of one that isn't named here there is one.
     """
 
     default: tuple[str, ...] | None = None
@@ -205,6 +213,7 @@ class Settings:
     lock_platforms: tuple[str, ...] = ()
     require_hashes: bool = False
     lock_consistent: bool = False
+    resources: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

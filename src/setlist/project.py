@@ -85,6 +85,10 @@ class Project:
     def logs(self) -> Path:
         return self.state / "logs"
 
+    def log(self, session: str) -> Path:
+        """What a session's last captured run printed, setlist's own words included."""
+        return self.state / "logs" / f"{session}.log"
+
     @property
     def compiled_registry(self) -> Path:
         return self.state / "registry.json"

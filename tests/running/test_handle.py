@@ -242,8 +242,8 @@ def test_an_exception_is_one_line_with_its_place_and_a_log(world: World) -> None
     assert world.run() == 1
     assert world.ends()["a"] == "failed: sessions/a.py:7: ZeroDivisionError: division by zero"
     (message,) = world.messages("error")
-    assert message.splitlines()[1] == "the full traceback is in .setlist/logs/a.log"
-    assert "ZeroDivisionError" in world.read(".setlist/logs/a.log")
+    assert message.splitlines()[1] == "the full traceback is in .setlist/logs/a.traceback.log"
+    assert "ZeroDivisionError" in world.read(".setlist/logs/a.traceback.log")
 
 
 def test_an_exception_in_a_helper_points_to_the_function(world: World) -> None:

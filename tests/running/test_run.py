@@ -188,8 +188,8 @@ def test_what_nobody_foresaw_fails_the_session_and_is_kept(world: World, monkeyp
     monkeypatch.setattr("setlist.running.session.invocation_of", broken)
     assert world.run() == 1
     assert world.ends() == dict.fromkeys("ab", "failed: ZeroDivisionError: a bug")
-    assert "in broken" in world.read(".setlist/logs/a.log")
-    assert any(".setlist/logs/a.log" in text for text in world.messages("error"))
+    assert "in broken" in world.read(".setlist/logs/a.traceback.log")
+    assert any(".setlist/logs/a.traceback.log" in text for text in world.messages("error"))
 
 
 def test_a_log_that_cant_be_written_is_said(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from setlist.model import Registry, Settings
@@ -23,7 +23,9 @@ def build_registry(declared: Sequence[Declared]) -> Registry:
     _check_definitions([definition for source in declared for definition in source.definitions])
     found = [variant for merged in merge_all(declared) for variant in variants(merged)]
     _check_variants(found)
-    return Registry(sessions=with_requires(found), settings=_settings(declared))
+    settings = _settings(declared)
+    _check_resources(found, dict(settings.resources))
+    return Registry(sessions=with_requires(found), settings=settings)
 
 
 def _check_definitions(definitions: Sequence[Definition]) -> None:
@@ -78,6 +80,22 @@ def _check_variants(found: Sequence[Variant]) -> None:
                 other=family.merged.definition.place,
                 hint="rename one of them",
             )
+
+
+def _check_resources(found: Sequence[Variant], capacities: Mapping[str, int]) -> None:
+    """What a session takes must be there, or it would wait for ever."""
+    for variant in found:
+        for name, wanted in variant.session.resources:
+            there = capacities.get(name, 1)
+            if wanted > there:
+                raise Problem(
+                    f"{variant.session.name!r} takes {wanted} of {name!r}, and there is {there}"
+                    if there == 1
+                    else f"{variant.session.name!r} takes {wanted} of {name!r}, and there are {there}",
+                    variant.merged.places["resources"],
+                    ("resources", name),
+                    hint=f"say how many there are: resources = {{ {name} = {wanted} }} in [tool.setlist]",
+                )
 
 
 def _said(variant: Variant) -> str:

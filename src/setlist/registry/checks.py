@@ -199,6 +199,26 @@ def seconds(value: object) -> float:
     return float(value)
 
 
+def resources(value: object) -> dict[str, int]:
+    """Names with a number of each; a list takes one of each name."""
+    if isinstance(value, str):
+        raise BadValue("must be a list of strings or a table, not a string", f'write it as a list: ["{value}"]')
+    if isinstance(value, (list, tuple)):
+        return dict.fromkeys(strings(value), 1)
+    found = {}
+    for name, item in table(value).items():
+        with under(name):
+            found[name] = count(item)
+            if found[name] == 0:
+                raise BadValue("must be 1 or more", "leave it out")
+    return found
+
+
+def capacities(value: object) -> tuple[tuple[str, int], ...]:
+    """How many there are of each resource."""
+    return tuple(resources(table(value)).items())
+
+
 def grace(value: object) -> float:
     """Seconds, where none at all is fine."""
     return 0.0 if value == 0 and not isinstance(value, (bool, str)) else seconds(value)

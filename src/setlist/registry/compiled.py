@@ -101,25 +101,26 @@ def _text(value: object) -> str:
     return value
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def frozen(value: Any) -> Any:
+    """Lists of JSON as the model's tuples, at any depth."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def _registry(data: Mapping[str, Any]) -> Registry:
     sessions = {session.name: session for session in map(_session, data["sessions"])}
-    settings = Settings(**{name: _frozen(value) for name, value in data["settings"].items()})
+    settings = Settings(**{name: frozen(value) for name, value in data["settings"].items()})
     return Registry(sessions=sessions, settings=settings)
 
 
 def _session(data: Mapping[str, Any]) -> SessionSpec:
-    given = {name: _frozen(value) for name, value in data.items()}
+    given = {name: frozen(value) for name, value in data.items()}
     given["origin"] = Origin(**data["origin"])
     if "environment" in data:
-        environment = {name: _frozen(value) for name, value in data["environment"].items()}
+        environment = {name: frozen(value) for name, value in data["environment"].items()}
         given["environment"] = EnvironmentSpec(**environment)
     if "commands" in data:
         given["commands"] = tuple(
-            Command(**{name: _frozen(value) for name, value in command.items()}) for command in data["commands"]
+            Command(**{name: frozen(value) for name, value in command.items()}) for command in data["commands"]
         )
     if "function" in data:
         given["function"] = FunctionReference(**data["function"])

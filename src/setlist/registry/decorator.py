@@ -51,7 +51,11 @@ if TYPE_CHECKING:
         retries: int
         allow_failure: bool
         exclusive: bool
+        mutex: str | Sequence[str]
+        resources: Sequence[str] | Mapping[str, int]
+        jobserver: bool
         interactive: bool
+        secrets: Sequence[str]
         resolution: Resolution
         exclude_newer: str | datetime.date
         index_url: str

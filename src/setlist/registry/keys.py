@@ -63,7 +63,11 @@ Keys = TypedDict(
         "retries": int,
         "allow-failure": bool,
         "exclusive": bool,
+        "mutex": list[str],
+        "resources": dict[str, int],
+        "jobserver": bool,
         "interactive": bool,
+        "secrets": list[str],
         "resolution": "Resolution",
         "exclude-newer": str,
         "index-url": str,
@@ -151,7 +155,26 @@ KEYS: dict[str, Key] = {
         Key("allow-failure", "Whether the run passes although this fails", "true or false", checks.boolean),
         Key("exclusive", "Whether nothing may run beside it", "true or false", checks.boolean),
         Key(
+            "mutex",
+            "Names: no two sessions that share one run at once",
+            "a string or a list of strings",
+            checks.string_or_strings,
+        ),
+        Key(
+            "resources",
+            "What it takes of what there is a limited number of; [tool.setlist] resources says how many",
+            "a list of strings, or a table of whole numbers",
+            checks.resources,
+        ),
+        Key("jobserver", "Whether it shares the processors by GNU make's protocol", "true or false", checks.boolean),
+        Key(
             "interactive", "Whether it talks to a person: gets the terminal to itself", "true or false", checks.boolean
+        ),
+        Key(
+            "secrets",
+            "Environment variables, as globs, whose values are masked in all that is shown and kept",
+            STRINGS,
+            checks.strings,
         ),
         Key(
             "resolution",

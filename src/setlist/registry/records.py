@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from setlist.model import FunctionReference
 from setlist.records import dataclass
-from setlist.registry.compiled import plain
+from setlist.registry.compiled import frozen, plain
 from setlist.registry.definition import Declared, Definition, Place, TopLevel
 from setlist.registry.keys import Keys
 
@@ -48,7 +48,7 @@ def _declared(data: Mapping[str, Any]) -> Declared:
     if "default" in top_level:
         top_level["default"] = tuple(top_level["default"])
     top_level["settings"] = {
-        name: tuple(value) if isinstance(value, list) else value
+        name: frozen(value)
         for name, value in top_level.get("settings", {}).items()
     }
     return Declared(

@@ -19,7 +19,18 @@ from setlist.registry.naming import check_name, variant_name
 from setlist.registry.template import check_template, fill, fill_partly
 
 ListKey = Literal[
-    "deps", "groups", "extras", "requirements", "constraints", "external", "requires", "tags", "inputs", "outputs"
+    "deps",
+    "groups",
+    "extras",
+    "requirements",
+    "constraints",
+    "external",
+    "requires",
+    "tags",
+    "mutex",
+    "secrets",
+    "inputs",
+    "outputs",
 ]
 
 
@@ -117,7 +128,11 @@ def _session(merged: Merged, name: str, axes: Pairs) -> SessionSpec:
         retries=keys.get("retries", 0),
         allow_failure=keys.get("allow-failure", False),
         exclusive=keys.get("exclusive", False),
+        mutex=filled("mutex"),
+        resources=tuple(keys.get("resources", {}).items()),
+        jobserver=keys.get("jobserver", False),
         interactive=keys.get("interactive", False),
+        secrets=filled("secrets"),
         inputs=filled("inputs"),
         outputs=filled("outputs"),
     )

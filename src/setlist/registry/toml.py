@@ -27,6 +27,7 @@ TOP_LEVEL: dict[str, str] = {
     "lock-platforms": "What locks are for, of 'linux', 'macos', 'windows'; all platforms where it isn't said",
     "require-hashes": "Whether to refuse requirements that can carry no hash",
     "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
+    "resources": "How many there are of what sessions take, as in { database = 2 }; one of what isn't named",
     "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
 }
 """The keys beside the sessions, and what they mean."""
@@ -39,6 +40,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "lock-platforms": checks.some_of("linux", "macos", "windows"),
     "require-hashes": checks.boolean,
     "lock-consistent": checks.boolean,
+    "resources": checks.capacities,
 }
 """The settings of the whole project, and how each is checked."""
 

@@ -36,6 +36,7 @@ _WIDEST = 32
 
 _STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
     "ok": ("ok", ("green",)),
+    "flaky": ("flaky", ("yellow",)),
     "failed": ("failed", ("red", "bold")),
     "skipped": ("skipped", ("yellow",)),
     "interrupted": ("interrupted", ("yellow",)),
@@ -244,8 +245,8 @@ class Console:
         word, styles = _STATUS[finished.status]
         took = duration_text(finished.duration)
         if finished.reason is None:
-            told = took if finished.status in ("ok", "failed", "interrupted") else ""
-        elif finished.status in ("ok", "failed"):
+            told = took if finished.status in ("ok", "flaky", "failed", "interrupted") else ""
+        elif finished.status in ("ok", "flaky", "failed"):
             told = f"{took}  {one_line(finished.reason)}"
         else:
             told = one_line(finished.reason)

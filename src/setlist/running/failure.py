@@ -53,7 +53,7 @@ def keep_traceback(error: BaseException, session: SessionSpec, project: Project)
 
     from setlist.files import write_atomically
 
-    path = project.logs / f"{session.name}.log"
+    path = project.logs / f"{session.name}.traceback.log"
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
