@@ -26,13 +26,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run begins. ``sessions`` in the order of the plan, ``jobs`` how many of them may run at once."""
+    """A run begins. ``sessions`` in the order of the plan, ``jobs`` how many of them may run at once.
+
+    ``format`` is the version of the form of all events that follow.
+    """
 
     kind: ClassVar[str] = "run-started"
     run: str
     sessions: tuple[str, ...]
     argv: tuple[str, ...]
     jobs: int = 1
+    format: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

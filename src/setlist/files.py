@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
     """Write a file so that it is there whole or not at all: by temporary name, then rename.
 
-    Its directory is made if it isn't there. Text is written as UTF-8 with ``\\n``.
+    Its directory is made if it isn't there. Text is written as UTF-8 with ``\\n``. What comes in pieces is
+    asked for one by one.
 
     Raises:
         OSError: the disk is full, the place isn't writable; nothing is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    pieces = (data,) if isinstance(data, bytes) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with open(descriptor, "wb") as stream:
-            stream.write(data)
+            for piece in pieces:
+                stream.write(piece)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from setlist.model import Registry, SessionSpec
 from setlist.records import dataclass
@@ -10,10 +10,14 @@ from setlist.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One session of a plan. ``requested`` is False for one that only others require."""
+    """One session of a plan. ``requested`` is False for one that only others require.
+
+    ``after`` are sessions of the plan that it requires by way of others that aren't part of it.
+    """
 
     session: SessionSpec
     requested: bool
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,27 @@ def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_req
             ordered by what they require, also by way of sessions that are left out.
     """
     requested = {session.name for session in selected}
-    steps = (
-        Step(registry.sessions[name], requested=name in requested)
-        for name in _ordered(registry, [session.name for session in selected])
-        if follow_requires or name in requested
+    ordered = _ordered(registry, [session.name for session in selected])
+    if follow_requires:
+        return Plan(tuple(Step(registry.sessions[name], requested=name in requested) for name in ordered))
+    after = _after(registry, ordered, requested)
+    return Plan(
+        tuple(Step(registry.sessions[name], requested=True, after=after[name]) for name in ordered if name in requested)
     )
-    return Plan(tuple(steps))
+
+
+def _after(registry: Registry, ordered: Sequence[str], kept: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """For each session those kept that it requires by way of others that aren't."""
+    after: dict[str, tuple[str, ...]] = {}
+    for name in ordered:
+        found: dict[str, None] = {}
+        for required in registry.sessions[name].requires:
+            if required not in kept:
+                left_out = registry.sessions[required]
+                found.update(dict.fromkeys(other for other in left_out.requires if other in kept))
+                found.update(dict.fromkeys(after[required]))
+        after[name] = tuple(found)
+    return after
 
 
 def _ordered(registry: Registry, names: Sequence[str]) -> list[str]:

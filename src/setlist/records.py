@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-__all__ = ["as_mapping", "dataclass", "field", "field_names", "replace"]
+__all__ = ["as_mapping", "beside_defaults", "dataclass", "field", "field_names", "is_record", "replace"]
 
 
 class _Factory:
@@ -54,8 +54,24 @@ def as_mapping(record: Any) -> dict[str, Any]:
     return {name: _plain(getattr(record, name)) for name in field_names(record)}
 
 
+def is_record(value: Any) -> bool:
+    """Whether a value is an instance of a record's class."""
+    return hasattr(type(value), "__record__")
+
+
+def beside_defaults(record: Any) -> dict[str, Any]:
+    """The fields of a record that are something else than their defaults."""
+    layout: _Layout = record.__record__
+    values = {name: getattr(record, name) for name in layout.names}
+    return {
+        name: value
+        for name, value in values.items()
+        if name in layout.required or isinstance(layout.defaults[name], _Factory) or value != layout.defaults[name]
+    }
+
+
 def _plain(value: Any) -> Any:
-    if hasattr(type(value), "__record__"):
+    if is_record(value):
         return as_mapping(value)
     if isinstance(value, (tuple, list)):
         return type(value)(_plain(item) for item in value)

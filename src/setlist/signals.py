@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -103,6 +103,10 @@ class Signals:
         """How many wishes to stop there were; an echo of the same keypress isn't another."""
         self.followers: dict[int, Signals] = {}
         """Those of other threads, by thread: told of everything that comes here."""
+        self.listeners: list[Callable[[], None]] = []
+        """Called when a signal has come. They do next to nothing: a handler calls them."""
+        self.told: int | None = None
+        """The signal that the followers were told of by :func:`stop_others`, without its having come."""
         self._last = (0, 0.0)
         self._guarded = False
         self._interruptible = False
@@ -118,12 +122,19 @@ class Signals:
         if self.first is None:
             self.first = signum
         for follower in list(self.followers.values()):
-            follower.first = self.first
-            follower.count = self.count
-            follower.channel.wake()
+            follower.hear(self.first)
+        for listener in self.listeners:
+            listener()
         # A second one where nobody waits: whoever asks twice wants out of whatever we are doing.
         if not self._guarded and (self._interruptible or self.count > 1):
             raise Interrupted(self.first)
+
+    def hear(self, signum: int) -> None:
+        """A signal has come to the main thread, or is to count as one that has."""
+        if self.first is None:
+            self.first = signum
+        self.count += 1
+        self.channel.wake()
 
     def check(self) -> None:
         """Raise :class:`Interrupted` if a signal has come."""
@@ -176,15 +187,40 @@ def following() -> Iterator[None]:
         yield
         return
     own = Signals()
-    own.first, own.count = current.first, current.count
     current.followers[own.thread] = own
     try:
-        # one that came in between was told to nobody
-        own.first, own.count = current.first, current.count
+        # one that came before was told to nobody
+        own.first = own.first or current.first or current.told
+        own.count = max(own.count, current.count)
         yield
     finally:
         del current.followers[own.thread]
         own.channel.close()
+
+
+def stop_others(signum: int) -> None:
+    """Let the threads that follow end what they have started, as if this signal had come. It hasn't come here."""
+    current = _HOLDER.current
+    if current is not None:
+        current.told = signum
+        for follower in list(current.followers.values()):
+            follower.hear(signum)
+
+
+@contextmanager
+def listening(listener: Callable[[], None]) -> Iterator[None]:
+    """While inside, a signal only calls this, and the followers hear it: somebody waits for what comes of that."""
+    current = signals_here()
+    if current is None:
+        yield
+        return
+    current.listeners.append(listener)
+    try:
+        with current.guarded():
+            yield
+    finally:
+        current.listeners.remove(listener)
+        current.told = None
 
 
 def checkpoint() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,16 @@ def in_foreground() -> bool:
         os.close(descriptor)
 
 
-def group_options(*, own_group: bool) -> dict[str, Any]:
-    """What ``subprocess.Popen`` is told so that the child leads a process group of its own."""
+def group_options(*, own_group: bool, own_session: bool = False) -> dict[str, Any]:
+    """What ``subprocess.Popen`` is told so that the child leads a process group of its own.
+
+    With ``own_session`` it has no controlling terminal either: one that opens /dev/tty to ask for something
+    is refused, and not stopped for ever as a background process that reads a terminal is.
+    """
     if not own_group:
         return {}
+    if own_session and sys.platform != "win32":
+        return {"start_new_session": True}
     if sys.platform == "win32":
         import subprocess
 
@@ -143,6 +149,55 @@ def group_options(*, own_group: bool) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         return {"process_group": 0}
     return {"preexec_fn": os.setpgrp}
+
+
+def pass_options(descriptors: Sequence[int], pipes: Sequence[int]) -> dict[str, Any]:
+    """What ``subprocess.Popen`` is told so that a child inherits descriptors.
+
+    Args:
+        descriptors: those of locks and the like, which only POSIX has.
+        pipes: ends of pipes, which the child is told of by :func:`inheritable`.
+    """
+    if sys.platform == "win32":
+        import subprocess
+
+        if not pipes:
+            return {}
+        handles = [inheritable(pipe) for pipe in pipes]
+        return {"startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": handles})}
+    return {"pass_fds": (*descriptors, *pipes)}
+
+
+def inheritable(descriptor: int) -> int:
+    """The number by which a child knows an inherited end of a pipe: a handle on Windows."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        handle = msvcrt.get_osfhandle(descriptor)
+        os.set_handle_inheritable(handle, True)
+        return handle
+    return descriptor
+
+
+def descriptor_of(number: int, *, reading: bool) -> int:
+    """In the child: the descriptor behind what :func:`inheritable` gave."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        return msvcrt.open_osfhandle(number, os.O_RDONLY if reading else os.O_WRONLY)
+    return number
+
+
+def signal_to_one(signum: int) -> int:
+    """What to send to a child of ours that handles signals, so that it takes it for ``signum``.
+
+    On Windows only a console's Ctrl-Break can be handled, and be sent to a process group alone.
+    """
+    if sys.platform == "win32":
+        import signal
+
+        return signal.CTRL_BREAK_EVENT
+    return signum
 
 
 def watch_exit(pid: int) -> tuple[int, Callable[[], None]] | None:
@@ -172,6 +227,17 @@ def watch_exit(pid: int) -> tuple[int, Callable[[], None]] | None:
             return None
         return queue.fileno(), queue.close
     return None
+
+
+def usable_cpus() -> int:
+    """How many processors the system lets this process run on."""
+    if sys.platform == "win32":
+        import psutil
+
+        return len(psutil.Process().cpu_affinity())
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def terminal_state() -> list[Any] | None:
@@ -218,3 +284,90 @@ def ways_to_stop(signum: int, interrupt: float, terminate: float) -> tuple[tuple
         # many ignore SIGHUP (that is what nohup is for); nobody is to outlive us all the same
         return ((signum, 0.0), (signal.SIGTERM, terminate))
     return ((signal.SIGTERM, terminate),)
+
+
+def birth_of(pid: int) -> float:
+    """What tells a process from a later one that got its number; 0 where it is gone.
+
+    On Linux when it was started, by the clock that nobody sets. Elsewhere, where asking costs more: now.
+    """
+    if sys.platform != "linux":
+        import time
+
+        return time.time()
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            # the name before it, in parentheses, may hold anything
+            return float(stream.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def is_another(pid: int, birth: float) -> bool:
+    """Whether a number is by now another process's than the one whose :func:`birth_of` was asked for."""
+    if sys.platform == "linux":
+        return birth_of(pid) not in (0.0, birth)
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time() > birth + 2
+    except psutil.Error:
+        return False
+
+
+_RLIMIT_LOCKS = 10
+
+
+def ink_of(pid: int) -> int:
+    """A process's soft RLIMIT_LOCKS (see :mod:`setlist.ink`); 0 where it can't be asked for."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    try:
+        return resource.prlimit(pid, _RLIMIT_LOCKS)[0]
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def set_ink(pid: int, value: int) -> None:
+    """Set a process's soft RLIMIT_LOCKS, where that is possible."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with suppress(OSError, ValueError, AttributeError):
+        resource.prlimit(pid, _RLIMIT_LOCKS, (value, resource.prlimit(pid, _RLIMIT_LOCKS)[1]))
+
+
+def has_threads() -> bool:
+    """Whether this process has more than one thread, those that aren't Python's included where they can be seen."""
+    import threading
+
+    if threading.active_count() > 1:
+        return True
+    if sys.platform != "linux":
+        return False
+    try:
+        # a directory's links: itself, its entry above, and one for each directory in it
+        return os.stat("/proc/self/task").st_nlink > 3
+    except OSError:
+        return False
+
+
+def open_descriptors() -> list[int]:
+    """The descriptors that this process has open. Some that it had a moment ago may be among them."""
+    try:
+        return [int(name) for name in os.listdir("/dev/fd")]
+    except (OSError, ValueError):
+        return list(range(256))
+
+
+def name_process(name: str) -> None:
+    """What ``top`` and ``pstree`` call this process, where that is easily told (up to 15 characters)."""
+    if sys.platform == "linux":
+        try:
+            with open("/proc/self/comm", "w", encoding="ascii") as stream:
+                stream.write(name)
+        except OSError:
+            pass

@@ -214,11 +214,34 @@ def test_statuses_line_up() -> None:
         verbosity=1,
     )
     assert text == (
-        "a       failed       0.4s  b: exit code 1\n"
         "longer  not run\n"
-        "c       interrupted  0.4s\n"
         "d       ok           0.4s  a command failed, which is allowed\n"
+        "c       interrupted  0.4s\n"
+        "a       failed       0.4s  b: exit code 1\n"
         "4 sessions, 3.0s\n"
+    )
+
+
+def test_the_summary_is_in_the_order_of_the_plan_and_failures_come_last_with_their_logs() -> None:
+    stream = io.StringIO()
+    logs = {"a": ".setlist/logs/a.log", "b": ".setlist/logs/b.log"}
+    console = Console(Terminal(stream), log_of=logs.get)
+    console(RunStarted(time=0, run="1", sessions=("a", "b", "c", "d"), argv=(), jobs=2))
+    for event in (
+        finished("d", "failed", "x: exit code 2"),
+        finished("c"),
+        finished("b", "flaky", "passed at try 2 of 3"),
+        finished("a", "failed", "y: exit code 1"),
+        END,
+    ):
+        console(event)
+    assert stream.getvalue() == (
+        "b  flaky   0.4s  passed at try 2 of 3\n"
+        "c  ok      0.4s\n"
+        "a  failed  0.4s  y: exit code 1\n"
+        "  log: .setlist/logs/a.log\n"
+        "d  failed  0.4s  x: exit code 2\n"
+        "1 ok, 1 flaky, 2 failed in 3.0s\n"
     )
 
 

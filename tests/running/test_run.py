@@ -285,7 +285,8 @@ def test_a_failed_session_is_tried_again(world: World) -> None:
     assert world.run() == 0
     assert [(event.attempt, event.attempts) for event in world.told(SessionRetried)] == [(2, 5), (3, 5)]
     assert world.told(SessionRetried)[0].reason.endswith("exited with code 1")
-    assert world.ends()["a"] == "ok"
+    assert world.ends()["a"] == "flaky: passed at try 3 of 5"
+    assert world.told(SessionFinished)[0].attempts == 3
 
 
 def test_tries_come_to_an_end(world: World) -> None:
@@ -363,9 +364,21 @@ def test_a_signal_between_sessions_starts_no_further_one(world: World) -> None:
 
 
 def test_a_keyboard_interrupt_without_handlers_counts_as_one(world: World) -> None:
-    world.add_function("a", "raise KeyboardInterrupt")
+    world.add("a", "pass")
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, EnvironmentReady):
+            raise KeyboardInterrupt
+
+    world.also = interrupt
     assert world.run() == 130
     assert world.ends()["a"] == "interrupted: interrupted by SIGINT"
+
+
+def test_a_function_that_raises_a_keyboard_interrupt_has_failed(world: World) -> None:
+    world.add_function("a", "raise KeyboardInterrupt")
+    assert world.run() == 1
+    assert world.ends()["a"] == "failed: sessions/a.py:6: KeyboardInterrupt"
 
 
 def test_a_function_that_isnt_there_any_more(world: World) -> None:

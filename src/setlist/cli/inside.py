@@ -74,7 +74,7 @@ def inside(context: Context, session: SessionSpec, argv: Sequence[str]) -> int:
     from setlist.process import handling_signals
     from setlist.running.temporary import Temporary
 
-    temporary = Temporary(context.project, session.name)
+    temporary = Temporary.of(context.project, session.name)
     try:
         with handling_signals(), prepared(context, session) as environment:
             return start(context, argv, session_variables(context, session, environment, temporary))

@@ -94,7 +94,8 @@ def run(argv: Sequence[str], context: Context) -> int:
     from setlist.process import handling_signals
     from setlist.reports.console import Console
     from setlist.reports.history import History
-    from setlist.running.run import RunOptions, run_plan
+    from setlist.running.rules import RunOptions
+    from setlist.running.run import run_plan
 
     console = Console(context.err, verbosity=context.verbosity)
     history = History(project)

@@ -20,7 +20,7 @@ from setlist.errors import StorageError
 from setlist.files import write_atomically
 from setlist.model import Command, EnvironmentSpec, FunctionReference, Origin, Registry, SessionSpec, Settings
 from setlist.project import Project
-from setlist.records import dataclass
+from setlist.records import beside_defaults, dataclass, is_record
 
 FORMAT = 1
 
@@ -82,14 +82,8 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
 
 def plain(value: Any) -> Any:
     """Model data as JSON-able data: what equals its default is left out."""
-    from dataclasses import MISSING, fields, is_dataclass
-
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name))
-            for field in fields(value)
-            if field.default is MISSING or getattr(value, field.name) != field.default
-        }
+    if is_record(value):
+        return {name: plain(item) for name, item in beside_defaults(value).items()}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     return value
@@ -107,12 +101,13 @@ def frozen(value: Any) -> Any:
 
 
 def _registry(data: Mapping[str, Any]) -> Registry:
-    sessions = {session.name: session for session in map(_session, data["sessions"])}
+    sessions = {session.name: session for session in map(session_of, data["sessions"])}
     settings = Settings(**{name: frozen(value) for name, value in data["settings"].items()})
     return Registry(sessions=sessions, settings=settings)
 
 
-def _session(data: Mapping[str, Any]) -> SessionSpec:
+def session_of(data: Mapping[str, Any]) -> SessionSpec:
+    """The session that :func:`plain` made data of."""
     given = {name: frozen(value) for name, value in data.items()}
     given["origin"] = Origin(**data["origin"])
     if "environment" in data:

@@ -6,7 +6,7 @@ is kept back: every line is written before the command that follows it starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from setlist.events import (
@@ -42,6 +42,9 @@ _STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
     "interrupted": ("interrupted", ("yellow",)),
     "not-run": ("not run", ("dim",)),
 }
+
+_LATE: tuple[SessionStatus, ...] = ("interrupted", "failed")
+"""How sessions end that are told last, in this order."""
 
 _LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "error": ("red",)}
 
@@ -130,11 +133,24 @@ class Console:
         terminal: where to.
         verbosity: below 0, only failures; 0, as in the manual; 1 and more, reasons, every change, and
             how long things took.
+        named: whether it says which session a line is about; not where every line tells by itself.
+        log_of: how the log of a session is called, None where it has none.
     """
 
-    def __init__(self, terminal: Terminal, *, verbosity: int = 0) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        *,
+        verbosity: int = 0,
+        named: bool = True,
+        log_of: Callable[[str], str | None] | None = None,
+    ) -> None:
         self._terminal = terminal
         self._verbosity = verbosity
+        self._named = named
+        self._log_of = log_of
+        self._sessions: tuple[str, ...] = ()
+        self._jobs = 1
         self._width = 0
         self._finished: list[SessionFinished] = []
         self._command: CommandStarted | None = None
@@ -142,9 +158,7 @@ class Console:
         self._preparing = False
 
     def __call__(self, event: Event) -> None:
-        if self._preparing:
-            self._preparing = False
-            self._terminal.write("\r\x1b[K")
+        self.close()
         if isinstance(event, CommandStarted):
             self._command = event
             if self._verbosity >= 0:
@@ -163,11 +177,18 @@ class Console:
         elif isinstance(event, SessionFinished):
             self._finished.append(event)
         elif isinstance(event, RunStarted):
-            self._width = _column(event.sessions)
+            self._sessions, self._jobs = event.sessions, event.jobs
+            self._width = column_of(event.sessions)
         elif isinstance(event, RunFinished):
             self._summary(event)
         elif isinstance(event, SessionStarted):
             self._session_started(event)
+
+    def close(self) -> None:
+        """Take back what stands on the screen for a while only."""
+        if self._preparing:
+            self._preparing = False
+            self._terminal.write("\r\x1b[K")
 
     def _session_started(self, event: SessionStarted) -> None:
         self._command = None
@@ -185,8 +206,8 @@ class Console:
         text = action_text(event, verbose=verbose)
         if verbose and event.action != "none":
             text += f" [{duration_text(event.duration)}]"
-        name = terminal.styled(event.session, "bold") + " " * (self._width - len(event.session))
-        terminal.line(f"{name}  {event.interpreter} {terminal.styled('·', 'dim')} {text}")
+        name = terminal.styled(event.session, "bold") + " " * (self._width - len(event.session)) + "  "
+        terminal.line(f"{name if self._named else ''}{event.interpreter} {terminal.styled('·', 'dim')} {text}")
 
     def _show_command(self, event: CommandStarted) -> None:
         # One word with spaces is a line for the system's shell, and typed as it is
@@ -200,7 +221,8 @@ class Console:
         ended = end_text(event.code, timed_out=event.timed_out, duration=event.duration)
         if not event.ok:
             if self._verbosity < 0 and self._command is not None:
-                self._terminal.line(self._terminal.styled(event.session, "bold"))
+                if self._named:
+                    self._terminal.line(self._terminal.styled(event.session, "bold"))
                 self._show_command(self._command)
             self._note(f"✗ {ended}", "red")
         elif self._verbosity < 0:
@@ -216,10 +238,10 @@ class Console:
             return
         label = "" if event.level == "info" else f"{event.level}: "
         indent = "" if event.session is None else "  "
-        if quiet and event.session is not None:
+        if quiet and event.session is not None and self._named:
             # no line above says whose words these are
             label, indent = f"{event.session}: {label}", ""
-        elif event.session not in (None, self._headed):
+        elif event.session not in (None, self._headed) and self._named:
             # nor here: its environment isn't ready, and may never be
             self._headed = event.session
             self._terminal.line(self._terminal.styled(event.session or "", "bold"))
@@ -231,28 +253,48 @@ class Console:
     def _note(self, text: str, style: Style) -> None:
         self._terminal.line("  " + self._terminal.styled(text, style))
 
+    def ending(self, finished: SessionFinished) -> str:
+        """How a session ended, in one line."""
+        return self._summary_line(finished, 0, 0)
+
     def _summary(self, event: RunFinished) -> None:
-        shown = [finished for finished in self._finished if self._verbosity >= 0 or finished.status != "ok"]
-        width = _column([finished.session for finished in shown])
-        words = max((len(_STATUS[finished.status][0]) for finished in shown), default=0)
-        for finished in shown:
-            self._terminal.line(self._summary_line(finished, width, words))
-        if self._verbosity > 0 and len(shown) > 1:
+        place = {name: position for position, name in enumerate(self._sessions)}
+        finished = sorted(self._finished, key=lambda one: place.get(one.session, len(place)))
+        # what somebody has to look at is nearest to the prompt
+        finished.sort(key=lambda one: _LATE.index(one.status) if one.status in _LATE else -1)
+        shown = [one for one in finished if self._verbosity >= 0 or one.status != "ok"]
+        width = column_of([one.session for one in shown])
+        words = max((len(_STATUS[one.status][0]) for one in shown), default=0)
+        for one in shown:
+            self._terminal.line(self._summary_line(one, width, words))
+            log = self._log_of(one.session) if self._log_of is not None and one.status in _LATE else None
+            if log is not None:
+                self._terminal.line(f"  {self._terminal.styled('log:', 'dim')} {log}")
+        if self._jobs > 1 and len(finished) > 1 and self._verbosity >= 0:
+            counts = ", ".join(f"{count} {word}" for word, count in _counts(finished))
+            self._terminal.line(self._terminal.styled(f"{counts} in {duration_text(event.duration)}", "dim"))
+        elif self._verbosity > 0 and len(shown) > 1:
             self._terminal.line(self._terminal.styled(f"{len(shown)} sessions, {duration_text(event.duration)}", "dim"))
         self._finished.clear()
 
     def _summary_line(self, finished: SessionFinished, width: int, words: int) -> str:
         word, styles = _STATUS[finished.status]
-        took = duration_text(finished.duration)
-        if finished.reason is None:
-            told = took if finished.status in ("ok", "flaky", "failed", "interrupted") else ""
-        elif finished.status in ("ok", "flaky", "failed"):
-            told = f"{took}  {one_line(finished.reason)}"
-        else:
-            told = one_line(finished.reason)
-        name = finished.session.ljust(width)
-        return f"{name}  {self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {told}".rstrip()
+        reason = None if finished.reason is None else one_line(finished.reason)
+        if finished.status == "flaky" and reason is None:
+            reason = f"passed at try {finished.attempts}"
+        took = duration_text(finished.duration) if finished.status in ("ok", "flaky", "failed", "interrupted") else None
+        if finished.status == "interrupted" and reason is not None:
+            took = None
+        told = "  ".join(part for part in (took, reason) if part is not None)
+        name = f"{finished.session.ljust(width)}  " if self._named else ""
+        return f"{name}{self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {told}".rstrip()
 
 
-def _column(names: Sequence[str]) -> int:
+def _counts(finished: Sequence[SessionFinished]) -> list[tuple[str, int]]:
+    """How many ended in which way, those that did."""
+    statuses = [one.status for one in finished]
+    return [(word, statuses.count(status)) for status, (word, _) in _STATUS.items() if status in statuses]
+
+
+def column_of(names: Sequence[str]) -> int:
     return max((len(name) for name in names if len(name) <= _WIDEST), default=0)

@@ -1,23 +1,41 @@
 """Each run, kept as JSON lines under ``.setlist/history/``, and what the kept runs say.
 
 A run's file is ``<UTC time>-<run id>.jsonl``, one event a line, written as they come: a run that is
-killed leaves what it got to. Where nothing can be written there is no history, and the run goes on.
+killed leaves what it got to. What sessions print isn't kept here: it is in their logs. Where nothing can be written
+there is no history, and the run goes on.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from setlist.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted, from_json, to_json
+from setlist.events import (
+    EnvironmentReady,
+    Event,
+    Output,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionRunning,
+    SessionStarted,
+    from_json,
+    to_json,
+)
 from setlist.project import Project
 
 KEPT = 50
 """How many runs are kept."""
+
+TYPICAL = 5
+"""How many of a session's latest runs say how long it takes: enough that one odd one doesn't count."""
+
+UP_TO_DATE = "up to date"
+"""The reason that a session gives which passes without being run."""
 
 
 class History:
@@ -32,6 +50,8 @@ class History:
         self._stream: IO[str] | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Output):
+            return
         try:
             if isinstance(event, RunStarted):
                 self._begin(event)
@@ -106,6 +126,69 @@ def last_failed(project: Project) -> tuple[str, ...]:
             for name in started - {event.session for event in ended}:
                 latest.setdefault(name, True)
     return tuple(name for name, again in latest.items() if again)
+
+
+def durations(project: Project, sessions: Collection[str] | None = None) -> dict[str, float]:
+    """How long sessions take once their environments are right and their turn has come, in seconds.
+
+    The median of a session's latest runs, ``TYPICAL`` at most, of those that came to an end of its own: passed or
+    failed, neither skipped nor found up to date.
+
+    Args:
+        project: whose runs they are.
+        sessions: those that are asked for: no more runs are read than say all of them. None: all there are.
+
+    Returns:
+        what is known: a session that has no such run isn't in it.
+    """
+    found: dict[str, list[float]] = {}
+    wanted = None if sessions is None else set(sessions)
+    for name in reversed(_names(project.history)):
+        if wanted is not None and not wanted:
+            break
+        for session, seconds in _run_durations(project.history / name).items():
+            known = found.setdefault(session, [])
+            if len(known) < TYPICAL:
+                known.append(seconds)
+            if wanted is not None and len(known) == TYPICAL:
+                wanted.discard(session)
+    return {session: median(seconds) for session, seconds in found.items() if sessions is None or session in sessions}
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one; of an even number the mean of the two in the middle. There is at least one."""
+    # not the standard library's, which brings fractions and decimals along
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+_TELLS_DURATION = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, SessionRunning, SessionFinished))
+
+
+def _run_durations(path: Path) -> dict[str, float]:
+    """How long the sessions of one run took. Of its lines only those that say so are read."""
+    began: dict[str, float] = {}
+    took: dict[str, float] = {}
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                event = _event(line) if line.startswith(_TELLS_DURATION) else None
+                if isinstance(event, (EnvironmentReady, SessionRunning)):
+                    began[event.session] = event.time
+                elif isinstance(event, SessionFinished) and has_run(event):
+                    if event.session in began:
+                        took[event.session] = max(0.0, event.time - began[event.session])
+                    elif event.status == "ok":  # it only gathers others, and has no environment
+                        took[event.session] = event.duration
+    except OSError:
+        return {}
+    return took
+
+
+def has_run(event: SessionFinished) -> bool:
+    """Whether a session came to an end of its own, and took the time that it takes."""
+    return event.status in ("ok", "flaky", "failed") and event.reason != UP_TO_DATE
 
 
 def _names(directory: Path) -> list[str]:

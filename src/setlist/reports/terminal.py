@@ -7,10 +7,11 @@ The one way to print. ``NO_COLOR`` (https://no-color.org) and ``FORCE_COLOR``
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
-Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
+Style = Literal["bold", "dim", "red", "green", "yellow", "blue", "magenta", "cyan"]
 
 _CODES: dict[Style, str] = {
     "bold": "\x1b[1m",
@@ -18,11 +19,13 @@ _CODES: dict[Style, str] = {
     "red": "\x1b[31m",
     "green": "\x1b[32m",
     "yellow": "\x1b[33m",
+    "blue": "\x1b[34m",
+    "magenta": "\x1b[35m",
     "cyan": "\x1b[36m",
 }
 _RESET = "\x1b[0m"
 
-_PLAINER = {"→": "->", "…": "...", "·": "-", "✗": "x", "–": "-", "‘": "'", "’": "'", "×": "x", "✓": "ok"}
+_PLAINER = {"→": "->", "…": "...", "·": "-", "✗": "x", "–": "-", "‘": "'", "’": "'", "×": "x", "✓": "ok", "│": "|"}
 """What stands for a character of ours on a stream that can't write it."""
 
 
@@ -56,6 +59,37 @@ def printable(text: str, encoding: str | None) -> str:
         for fancy, plain in _PLAINER.items():
             text = text.replace(fancy, plain)
         return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def as_written(text: str) -> bytes:
+    """What a command wrote, byte by byte, from the text of an :class:`~setlist.events.Output`."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: a session's function printed it
+        return text.encode("utf-8", "surrogatepass")
+
+
+def same_file(one: Terminal, other: Terminal) -> bool:
+    """Whether two streams lead to the same terminal, pipe or file."""
+    if one.stream is other.stream:
+        return True
+    try:
+        return os.path.sameopenfile(one.stream.fileno(), other.stream.fileno())
+    except (OSError, ValueError, AttributeError):  # one of them has no descriptor
+        return False
+
+
+def size_of(*terminals: Terminal) -> os.terminal_size | None:
+    """Columns and lines of the first of these that is a terminal and knows; None where none does."""
+    for terminal in terminals:
+        if terminal.interactive:
+            try:
+                size = os.get_terminal_size(terminal.stream.fileno())
+            except (OSError, ValueError, AttributeError):
+                continue
+            if size.columns > 0 and size.lines > 0:
+                return size
+    return None
 
 
 class Terminal:
@@ -110,3 +144,21 @@ class Terminal:
         except (OSError, ValueError):
             if not self._lossy:
                 raise
+
+    def pass_on(self, text: str) -> None:
+        """Write what a command wrote: byte by byte, where the stream takes bytes. What can't be written is dropped."""
+        buffer = getattr(self.stream, "buffer", None)
+        try:
+            if buffer is None:
+                self.stream.write(as_written(text).decode("utf-8", "replace"))
+                self.stream.flush()
+                return
+            self.stream.flush()
+            buffer.write(as_written(text))
+            buffer.flush()
+        except (OSError, ValueError):
+            return
+
+    def plain(self, text: str) -> str:
+        """The text in characters that the stream can write."""
+        return printable(text, self._encoding)

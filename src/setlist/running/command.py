@@ -8,15 +8,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from setlist import system
 from setlist.errors import CommandFailed, CommandRefused, SessionError, nearest
 from setlist.events import CommandFinished, CommandStarted, Emit, Message, Output
 from setlist.model import Command, Pairs, SessionSpec
-from setlist.process import Completed, Grace, run_process
+from setlist.process import Capture, Completed, Grace, run_process
 from setlist.project import Project
 from setlist.records import dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
+
+if TYPE_CHECKING:
+    from setlist.running.output import Collected, SessionOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class Scope:
     ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
     session's own programs, empty where it has no environment of its own and any program may be run.
     ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
+    ``output`` takes what they write; None: it goes straight to our own streams. ``keep_open`` are the descriptors
+    that they inherit.
     """
 
     project: Project
@@ -37,6 +43,8 @@ class Scope:
     emit: Emit
     grace: Grace = field(default_factory=Grace)
     deadline: float | None = None
+    output: SessionOutput | None = None
+    keep_open: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,15 +229,7 @@ def invoke(
         raise CommandFailed(f"the timeout of {scope.session.timeout:g}s is over, {invocation.words[0]} isn't run", None)
     limits = [limit for limit in (timeout, left) if limit is not None]
     scope.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
-    completed = run_process(
-        invocation.argv,
-        env=invocation.environ,
-        cwd=invocation.cwd,
-        capture=capture,
-        stdout=invocation.stdout,
-        timeout=min(limits) if limits else None,
-        grace=scope.grace,
-    )
+    completed = _run(invocation, scope, capture=capture, timeout=min(limits) if limits else None)
     ok = not completed.timed_out and completed.code in invocation.ok_codes
     if not ok:
         if completed.stdout:
@@ -254,6 +254,36 @@ def invoke(
         raise CommandFailed(what, None if completed.timed_out else completed.code)
     scope.emit(Message(time=time.time(), session=session, level="warning", text=f"{what}, which is allowed"))
     return False, completed
+
+
+def _run(invocation: Invocation, scope: Scope, *, capture: bool, timeout: float | None) -> Completed:
+    output = scope.output
+    taken: bool | Capture = capture
+    collected: Collected | None = None
+    if output is not None and capture:
+        from setlist.running.output import Collected
+
+        collected = Collected()
+        taken = collected.capture
+    elif output is not None:
+        taken = output.capture
+    try:
+        completed = run_process(
+            invocation.argv,
+            env=invocation.environ,
+            cwd=invocation.cwd,
+            capture=taken,
+            stdout=invocation.stdout,
+            timeout=timeout,
+            grace=scope.grace,
+            keep_open=scope.keep_open,
+        )
+    finally:
+        if output is not None:
+            output.flush()
+    if collected is not None:
+        completed = replace(completed, stdout=bytes(collected.stdout), stderr=bytes(collected.stderr))
+    return completed
 
 
 def _tell_output(scope: Scope, stream: str, data: bytes) -> None:

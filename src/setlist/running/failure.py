@@ -47,14 +47,11 @@ def _place(error: BaseException, session: SessionSpec, project: Project) -> str 
     return session.function.file
 
 
-def keep_traceback(error: BaseException, session: SessionSpec, project: Project) -> Path | None:
-    """Write the full traceback to the session's log; None where that can't be done."""
-    import traceback
-
+def keep_traceback(text: str, session: SessionSpec, project: Project) -> Path | None:
+    """Write a full traceback beside the session's log; None where that can't be done."""
     from setlist.files import write_atomically
 
     path = project.logs / f"{session.name}.traceback.log"
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError:

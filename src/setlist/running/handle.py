@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NoReturn, overload
+from typing import Literal, NoReturn, Protocol, overload
 
 from setlist.errors import CommandRefused, SessionFunctionFailed
 from setlist.events import Message
@@ -15,10 +15,23 @@ from setlist.model import Change, Interpreter
 from setlist.running.command import Invocation, Scope, find_program, invoke, working_directory
 from setlist.running.temporary import Temporary
 
-if TYPE_CHECKING:
-    from setlist.environment.prepared import PreparedEnvironment
-
 Word = str | os.PathLike[str]
+
+
+class Surroundings(Protocol):
+    """What a handle needs of the session's environment: ``PreparedEnvironment``, or what stands for it elsewhere."""
+
+    @property
+    def python(self) -> Path: ...
+
+    @property
+    def bin(self) -> tuple[Path, ...]: ...
+
+    @property
+    def interpreter(self) -> Interpreter: ...
+
+    def install(self, *arguments: str) -> tuple[Change, ...]:
+        """Install more, as ``pip install`` takes its arguments."""
 
 
 class SessionSkipped(Exception):
@@ -47,7 +60,7 @@ class SessionHandle:
     """
 
     def __init__(
-        self, scope: Scope, prepared: PreparedEnvironment, temporary: Temporary, posargs: tuple[str, ...], *, ci: bool
+        self, scope: Scope, prepared: Surroundings, temporary: Temporary, posargs: tuple[str, ...], *, ci: bool
     ) -> None:
         session = scope.session
         version = ".".join(prepared.interpreter.version.split(".")[:2])

@@ -1,63 +1,81 @@
-"""Carry a plan out: session after session, and what comes of the whole.
+"""Carry a plan out: session after session, or side by side, and what comes of the whole.
 
-What may start is decided by pure functions (:func:`blocked_by`, :func:`exit_code_of`); the loop does it.
+What may start is decided by pure functions (:mod:`setlist.running.rules`, :mod:`setlist.schedule`).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
-from setlist.events import Emit, Message, RunFinished, RunStarted
-from setlist.lock.use import LockMode, project_locks
+from setlist.events import Emit, Event, Message, RunFinished, RunStarted
+from setlist.lock.use import project_locks
 from setlist.model import Registry, SessionSpec
 from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
 from setlist.project import Caller, Project
-from setlist.records import dataclass
-from setlist.running.session import Ending, Setting, finish, run_session
+from setlist.records import replace
+from setlist.running.rules import RunOptions, blocked_by, exit_code_of, posargs_of, why_not
+from setlist.running.session import Ending, Equipment, Setting, finish, run_session
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line says about a whole run.
-
-    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
-    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
-    for the record.
-    """
-
-    posargs: tuple[str, ...] = ()
-    fail_fast: bool = False
-    recreate: bool = False
-    upgrade: bool = False
-    offline: bool = False
-    locks: LockMode = "use"
-    find_links: Path | None = None
-    argv: tuple[str, ...] = ()
-
+    from setlist.running.jobserver import Jobserver
+    from setlist.running.secrets import Masker
 
 def run_plan(
     project: Project, registry: Registry, plan: Plan, *, caller: Caller, options: RunOptions, emit: Emit
 ) -> int:
-    """Run the sessions of a plan, in its order, and tell of all that happens.
+    """Run the sessions of a plan, and tell of all that happens.
+
+    Args:
+        project: whose sessions they are.
+        registry: all of its sessions.
+        plan: those to run.
+        caller: the world that setlist was called from.
+        options: what the command line says.
+        emit: told of everything, one event after the other, in any thread.
 
     Returns:
         the exit code: 0 all well; 1 a session failed; 4 nothing failed but for want of an interpreter;
         128 and the signal's number when one stopped us.
     """
     began = time.perf_counter()
+    at_once = min(options.jobs, len(plan.steps))
+    if at_once > 1:
+        emit = _one_at_a_time(emit)
+    masker = _masker(plan, caller)
+    masked = emit if masker is None else _masking(emit, masker)
     names = tuple(step.session.name for step in plan.steps)
-    emit(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv))
-    setting = _setting(project, registry, caller, options, emit)
+    masked(
+        RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs)
+    )
+    setting = _setting(project, registry, caller, options, masked)
+    jobserver = _jobserver(plan, options, at_once)
+    if at_once > 1 or options.capturing != "no" or jobserver is not None:
+        setting = replace(setting, equip=_Equipping(caller, options, at_once, emit, masker, jobserver))
+    try:
+        if at_once > 1:
+            from setlist.running.parallel import run_side_by_side
+
+            endings, interrupted = run_side_by_side(setting, plan, options, registry.settings)
+        else:
+            endings, interrupted = _one_after_another(setting, plan, options)
+    finally:
+        if jobserver is not None:
+            jobserver.close()
+    code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
+    masked(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
+    return code
+
+
+def _one_after_another(
+    setting: Setting, plan: Plan, options: RunOptions
+) -> tuple[Mapping[str, Ending], Interrupted | None]:
     endings: dict[str, Ending] = {}
     interrupted: Interrupted | None = None
     for step in plan.steps:
@@ -70,43 +88,17 @@ def run_plan(
         stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
         reason = None if stopped else blocked_by(session, endings)
         if stopped:
-            why = "an earlier one failed" if interrupted is None else "the run was interrupted"
-            endings[session.name] = Ending("not-run", why)
+            endings[session.name] = Ending("not-run", why_not(interrupted))
             finish(setting, session, endings[session.name])
         elif reason is not None:
             endings[session.name] = Ending("skipped", reason, blocked=True)
             finish(setting, session, endings[session.name])
         else:
             try:
-                endings[session.name] = run_session(setting, session, options.posargs if step.requested else ())
+                endings[session.name] = run_session(setting, session, posargs_of(step, options))
             except Interrupted as signal:
                 interrupted = signal
-    code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
-    emit(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
-    return code
-
-
-def blocked_by(session: SessionSpec, endings: Mapping[str, Ending]) -> str | None:
-    """Why a session can't start, given how the others ended; None if it can.
-
-    A failed one that is allowed to fail blocks as well: the run may pass without it, its dependents
-    may not. One that was skipped for want of an interpreter, or by its own function, doesn't block.
-    """
-    for name in session.requires:
-        ending = endings.get(name)
-        if ending is None:
-            continue  # not part of this run
-        if ending.status in ("failed", "interrupted"):
-            return f"requires {name}, which failed"
-        if ending.blocked:
-            return f"requires {name}, which was skipped"
-    return None
-
-
-def exit_code_of(endings: Iterable[Ending]) -> int:
-    """What a run's exit code is, given how its sessions ended: a failure outweighs a missing interpreter."""
-    codes = {ending.exit_code for ending in endings} - {0}
-    return 1 if 1 in codes else min(codes, default=0)
+    return endings, interrupted
 
 
 def _setting(project: Project, registry: Registry, caller: Caller, options: RunOptions, emit: Emit) -> Setting:
@@ -133,3 +125,80 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
         grace=Grace(settings.interrupt_grace, settings.terminate_grace),
         recreate=options.recreate,
     )
+
+
+def _one_at_a_time(emit: Emit) -> Emit:
+    """For events that come from several threads."""
+    from threading import RLock
+
+    lock = RLock()
+
+    def emit_one(event: Event) -> None:
+        with lock:
+            emit(event)
+
+    return emit_one
+
+
+def _masking(emit: Emit, masker: Masker) -> Emit:
+    return lambda event: emit(masker.event(event))
+
+
+def _masker(plan: Plan, caller: Caller) -> Masker | None:
+    """What masks the secrets of the sessions; None where they have none."""
+    if not any(session.secrets for session in plan.sessions):
+        return None
+    from setlist.running.secrets import Masker, secret_values
+
+    masker = Masker()
+    for session in plan.sessions:
+        if session.secrets:
+            masker.add(secret_values({**caller.environ, **dict(session.env)}, session.secrets))
+    return masker
+
+
+def _jobserver(plan: Plan, options: RunOptions, at_once: int) -> Jobserver | None:
+    if not any(session.jobserver for session in plan.sessions):
+        return None
+    from setlist.running.jobserver import Jobserver
+
+    return Jobserver(options.cpus, at_once)
+
+
+class _Equipping:
+    """Says what each session is given to run with."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        options: RunOptions,
+        at_once: int,
+        emit: Emit,
+        masker: Masker | None,
+        jobserver: Jobserver | None,
+    ) -> None:
+        self._caller = caller
+        self._options = options
+        self._at_once = at_once
+        self._emit = emit
+        self._masker = masker
+        self._jobserver = jobserver
+
+    def __call__(self, session: SessionSpec) -> Equipment:
+        from setlist.running.cpus import share_environ
+        from setlist.running.output import SessionOutput
+        from setlist.running.secrets import Masker
+
+        options = self._options
+        alone = session.exclusive or session.interactive
+        environ = share_environ(options.cpus, self._at_once, alone=alone, environ=self._caller.environ)
+        keep_open: tuple[int, ...] = ()
+        if self._jobserver is not None and session.jobserver:
+            environ |= self._jobserver.environ(self._caller.environ)
+            keep_open = self._jobserver.descriptors
+        output = None
+        if options.capturing != "no" and not session.interactive:
+            merged = options.capturing == "merged"
+            output = SessionOutput(session.name, self._emit, self._masker or Masker(), merged=merged)
+            environ |= options.captured_environ()
+        return Equipment(output=output, environ=environ, keep_open=keep_open, jobserver=self._jobserver)

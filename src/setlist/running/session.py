@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from setlist.environment.environ import session_environ
 from setlist.errors import (
     CommandFailed,
     InterpreterNotFound,
-    SessionFunctionFailed,
     SetlistError,
 )
 from setlist.events import (
@@ -23,7 +22,7 @@ from setlist.events import (
     SessionStarted,
 )
 from setlist.model import SessionSpec, SessionStatus
-from setlist.process import Grace, Interrupted, interruptible
+from setlist.process import Grace, Interrupted
 from setlist.project import Caller, Project
 from setlist.records import as_mapping, dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
@@ -33,9 +32,34 @@ from setlist.running.temporary import Temporary
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
+    from setlist.running.jobserver import Jobserver
+    from setlist.running.output import SessionOutput
     from setlist.running.uptodate import Record
 
 Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What one session is given to run with.
+
+    ``output`` takes what it writes; None: that goes straight to our own streams. ``environ`` are variables
+    that its commands see, unless the session itself says otherwise. ``keep_open`` are descriptors that they
+    inherit. ``jobserver`` is told when it runs.
+    """
+
+    output: SessionOutput | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    keep_open: tuple[int, ...] = ()
+    jobserver: Jobserver | None = None
+
+
+def _bare(_: SessionSpec) -> Equipment:
+    return Equipment()
+
+
+def _nothing(*_: SessionSpec) -> None:
+    """Nothing else runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +67,9 @@ class Setting:
     """What all sessions of a run share.
 
     ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the
-    last run is to be taken over.
+    last run is to be taken over. ``turn`` waits until a session whose environment is right may run, and says why
+    it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
+    running, or None where it doesn't.
     """
 
     project: Project
@@ -52,6 +78,9 @@ class Setting:
     emit: Emit
     grace: Grace = field(default_factory=Grace)
     recreate: bool = False
+    turn: Callable[[SessionSpec], str | None] = _nothing
+    stopped: Callable[[], str | None] = _nothing
+    equip: Callable[[SessionSpec], Equipment] = _bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +95,7 @@ class Ending:
     exit_code: int = 0
     frozen: str | None = None
     blocked: bool = False
+    attempts: int = 1
 
 
 def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
@@ -77,13 +107,18 @@ def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]
         Interrupted: a signal reached us; the end of the session has been told.
     """
     began = time.perf_counter()
-    setting.emit(SessionStarted(time=time.time(), session=session.name))
+    equipment = setting.equip(session)
+    setting.emit(SessionStarted(time=time.time(), session=session.name, captured=equipment.output is not None))
     interrupted: Interrupted | None = None
     try:
-        ending = _guarded(setting, session, posargs)
+        ending = _guarded(setting, session, posargs, equipment)
     except Interrupted as signal:
         interrupted = signal
-        ending = Ending("interrupted", f"interrupted by {signal}", signal.exit_code)
+        reason = setting.stopped()
+        if reason is None:
+            ending = Ending("interrupted", f"interrupted by {signal}", signal.exit_code)
+        else:
+            ending = Ending("interrupted", reason)
     finish(setting, session, ending, time.perf_counter() - began)
     if interrupted is not None:
         raise interrupted
@@ -101,14 +136,15 @@ def finish(setting: Setting, session: SessionSpec, ending: Ending, duration: flo
             exit_code=ending.exit_code,
             duration=duration,
             frozen=ending.frozen,
+            attempts=ending.attempts,
         )
     )
 
 
-def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
+def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
     """The session's end, whatever happens in it."""
     try:
-        return _prepared(setting, session, posargs)
+        return _prepared(setting, session, posargs, equipment)
     except InterpreterNotFound as error:
         if not setting.caller.ci:
             return Ending("skipped", error.message)
@@ -125,8 +161,11 @@ def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -
         # nobody handles signals here (a caller of run_plan that isn't the edge): Python does, this way
         raise Interrupted(signal.SIGINT) from None
     except (Exception, SystemExit) as error:
+        import traceback
+
         reason = one_line(error, session, setting.project)
-        _tell_traceback(setting, session, error)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        _tell_traceback(setting, session, reason, text)
         return _failed(session, reason)
 
 
@@ -134,7 +173,7 @@ def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> Ending:
     return Ending("failed", reason, 0 if session.allow_failure else exit_code)
 
 
-def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
+def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
     if _only_gathers(session):
         return Ending("ok")
     with setting.prepare(session) as prepared:
@@ -155,7 +194,7 @@ def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) 
             from setlist.running import uptodate
 
             last = uptodate.read_record(setting.project, session.name)
-            what = _what_runs(setting, session, prepared, posargs)
+            what = _what_runs(setting, session, prepared, posargs, equipment)
             record = uptodate.record_of(setting.project, session, prepared, what, last)
             untouched = prepared.action in ("reused", "none") and not setting.recreate
             if untouched and uptodate.is_up_to_date(record, last, setting.project, session):
@@ -164,13 +203,28 @@ def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) 
                     uptodate.write_record(setting.project, session.name, record)
                 return Ending("ok", "up to date", 0, frozen)
             uptodate.forget_record(setting.project, session.name)
-        ending = replace(_tries(setting, session, prepared, posargs), frozen=frozen)
-        if record is not None and ending.status == "ok":
+        if (reason := setting.turn(session)) is not None:
+            return Ending("not-run", reason, 0, frozen)
+        with _taking_part(equipment.jobserver, session):
+            ending = replace(_tries(setting, session, prepared, posargs, equipment), frozen=frozen)
+        if record is not None and ending.status in ("ok", "flaky"):
             # what the session's function installed has come since
             uptodate.write_record(
                 setting.project, session.name, replace(record, environment=uptodate.environment_digest(prepared))
             )
         return ending
+
+
+@contextmanager
+def _taking_part(jobserver: Jobserver | None, session: SessionSpec) -> Iterator[None]:
+    if jobserver is None:
+        yield
+        return
+    jobserver.started(session)
+    try:
+        yield
+    finally:
+        jobserver.ended(session)
 
 
 def _only_gathers(session: SessionSpec) -> bool:
@@ -180,13 +234,21 @@ def _only_gathers(session: SessionSpec) -> bool:
     return bool(session.requires) and not (session.commands or session.function or installs)
 
 
-def _tries(setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]) -> Ending:
+def _tries(
+    setting: Setting,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> Ending:
     """Run it until it passes, or as often as ``retries`` allows."""
     attempts = session.retries + 1
     for attempt in range(1, attempts + 1):
-        ending, again = _one_try(setting, session, prepared, posargs)
+        ending, again = _one_try(setting, session, prepared, posargs, equipment)
+        if ending.status == "ok" and attempt > 1:
+            return replace(ending, status="flaky", reason=f"passed at try {attempt} of {attempts}", attempts=attempt)
         if not again or attempt == attempts:
-            return ending
+            return replace(ending, attempts=attempt)
         setting.emit(
             SessionRetried(
                 time=time.time(),
@@ -200,12 +262,16 @@ def _tries(setting: Setting, session: SessionSpec, prepared: PreparedEnvironment
 
 
 def _one_try(
-    setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+    setting: Setting,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
 ) -> tuple[Ending, bool]:
     """How one try ended, and whether another one could end otherwise."""
-    temporary = Temporary(setting.project, session.name)
+    temporary = Temporary.of(setting.project, session.name)
     try:
-        scope = scope_of(setting, session, prepared, posargs, temporary)
+        scope = scope_of(setting, session, prepared, posargs, temporary, equipment)
         if session.function is not None:
             return _function(setting, scope, prepared, posargs, temporary)
         for command in session.commands:
@@ -224,6 +290,7 @@ def scope_of(
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary | None,
+    equipment: Equipment,
 ) -> Scope:
     """What the session's commands share.
 
@@ -234,6 +301,7 @@ def scope_of(
         posargs: the words after ``--``.
         temporary: the place of ``{tmp}``, made if a template names it. None: there is none yet, and no
             directory of the session's is looked at.
+        equipment: what the session is given to run with.
 
     Raises:
         SubstitutionError: a variable that ``env`` or ``cwd`` needs isn't set.
@@ -241,6 +309,7 @@ def scope_of(
     """
     project = setting.project
     environ = session_environ(setting.caller.environ, directory=prepared.directory, session=session)
+    environ.update(equipment.environ)
     uses_tmp = "{tmp}" in _templates(session)
     values = Values(
         session=session.name,
@@ -269,6 +338,8 @@ def scope_of(
         emit=setting.emit,
         grace=setting.grace,
         deadline=None if session.timeout is None else time.monotonic() + session.timeout,
+        output=equipment.output,
+        keep_open=equipment.keep_open,
     )
 
 
@@ -287,24 +358,20 @@ def _function(
     posargs: tuple[str, ...],
     temporary: Temporary,
 ) -> tuple[Ending, bool]:
-    from setlist.registry.functions import load_function
-    from setlist.running.handle import SessionHandle, SessionSkipped
+    from setlist.running.function import run_in_worker
 
     session = scope.session
-    assert session.function is not None
-    handle = SessionHandle(scope, prepared, temporary, posargs, ci=setting.caller.ci)
-    try:
-        with interruptible():
-            load_function(setting.project, session.function)(handle)
-    except SessionSkipped as skipped:
-        return Ending("skipped", skipped.reason), False
-    except SessionFunctionFailed as error:
-        return _failed(session, error.message), True
-    except SetlistError:
-        raise
-    except (Exception, SystemExit) as error:
-        _tell_traceback(setting, session, error)
-        return _failed(session, one_line(error, session, setting.project)), True
+    result = run_in_worker(scope, prepared, posargs, setting.caller, str(temporary.unmade))
+    status, reason = result["status"], result.get("reason", "")
+    if status == "skipped":
+        return Ending("skipped", reason), False
+    if status == "refused":
+        _tell(setting, session, result["told"])
+        return _failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
+    if status == "raised":
+        _tell_traceback(setting, session, reason, result["traceback"])
+    if status != "ok":
+        return _failed(session, reason), True
     changes = prepared.finish_installs()
     if changes:
         text = "no longer installed by its function: " + ", ".join(map(str, changes))
@@ -313,10 +380,14 @@ def _function(
 
 
 def _what_runs(
-    setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+    setting: Setting,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
-    scope = scope_of(setting, session, prepared, posargs, None)
+    scope = scope_of(setting, session, prepared, posargs, None, equipment)
     return {
         "commands": [
             {
@@ -339,8 +410,7 @@ def _tell(setting: Setting, session: SessionSpec, text: str) -> None:
     setting.emit(Message(time=time.time(), session=session.name, level="error", text=text))
 
 
-def _tell_traceback(setting: Setting, session: SessionSpec, error: BaseException) -> None:
-    reason = one_line(error, session, setting.project)
-    log = keep_traceback(error, session, setting.project)
+def _tell_traceback(setting: Setting, session: SessionSpec, reason: str, text: str) -> None:
+    log = keep_traceback(text, session, setting.project)
     where = f"the full traceback is in {setting.project.relative(log)}" if log else "its traceback couldn't be kept"
     _tell(setting, session, f"{reason}\n{where}")

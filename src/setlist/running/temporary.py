@@ -10,12 +10,20 @@ from setlist.project import Project
 
 
 class Temporary:
-    """``{tmp}`` and ``s.tmp``: fresh for each run of a session, two runs at once have two."""
+    """``{tmp}`` and ``s.tmp``: fresh for each run of a session, two runs at once have two.
 
-    def __init__(self, project: Project, session: str) -> None:
+    Args:
+        path: where it is, or would be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, project: Project, session: str) -> Temporary:
+        """A new one for a run of the session."""
         # short: sockets live in such places, and their paths may have no more than about 100 characters
-        self._path = project.temporary(session) / os.urandom(3).hex()
-        self._made = False
+        return cls(project.temporary(session) / os.urandom(3).hex())
 
     @property
     def path(self) -> Path:
@@ -24,12 +32,10 @@ class Temporary:
         Raises:
             StorageError: it can't be made.
         """
-        if not self._made:
-            try:
-                self._path.mkdir(parents=True)
-            except OSError as error:
-                raise StorageError(f"can't make {self._path}: {error.strerror or error}") from error
-            self._made = True
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"can't make {self._path}: {error.strerror or error}") from error
         return self._path
 
     @property
@@ -39,7 +45,7 @@ class Temporary:
 
     def remove(self) -> None:
         """Remove it, if it was made. What can't be removed stays: a session doesn't fail of that."""
-        if not self._made:
+        if not os.path.lexists(self._path):
             return
         from contextlib import suppress
 
@@ -48,4 +54,3 @@ class Temporary:
         with suppress(OSError):
             remove_tree(self._path)
             self._path.parent.rmdir()
-        self._made = False

@@ -31,7 +31,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
-    temporary = Temporary(context.project, session.name)
+    temporary = Temporary.of(context.project, session.name)
     try:
         with handling_signals(), prepared(context, session) as environment:
             assert environment.directory is not None

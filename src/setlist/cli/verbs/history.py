@@ -1,0 +1,220 @@
+"""Show the past runs, or with SESSIONs how each did in them.
+
+The last 50 runs of the project are kept. A SESSION may be one whose definition is gone. In its line, runs in which it
+was skipped, interrupted, up to date or not reached don't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from setlist.cli.options import COMMON, JSON, Arguments, Option
+from setlist.errors import UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.events import Event
+    from setlist.reports.outcome import RunOutcome
+    from setlist.reports.statistics import SessionStatistics
+
+USAGE = "history [SESSION…] [--sessions] [-n N] [--json] | --save"
+OPTIONS = (
+    Option("sessions", "a line for each session, instead of each run"),
+    Option("number", "look at the last N runs only", "n", "N"),
+    Option("save", "write how long sessions take to sessions/durations.json, by which CI shards are balanced"),
+    JSON,
+    *COMMON,
+)
+
+FORMAT = 1
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Print what the kept runs say."""
+    from itertools import islice
+
+    if arguments.flag("save"):
+        return _save(arguments, context)
+
+    from setlist.reports.history import past_runs
+
+    runs = list(islice(past_runs(context.project), _number(arguments)))
+    if arguments.words or arguments.flag("sessions"):
+        return _sessions(arguments, context, runs)
+    outcomes = [_outcome(events) for events in runs]
+    outcomes = [outcome for outcome in outcomes if outcome.started is not None]
+    if arguments.flag("json"):
+        _print_json(context, {"runs": [_run_json(outcome) for outcome in outcomes]})
+    elif outcomes:
+        _print_runs(context, outcomes)
+    else:
+        context.err.line("no runs yet")
+    return 0
+
+
+def _save(arguments: Arguments, context: Context) -> int:
+    if arguments.words or set(arguments.given) & {"sessions", "number", "json"}:
+        raise UsageError("--save writes the durations of all sessions, and goes with nothing else")
+
+    from setlist.cli.sharding import save_durations
+    from setlist.durations import FILE
+
+    moved = save_durations(context)
+    context.err.line(f"{FILE}: {', '.join(moved)}" if moved else f"{FILE}: nothing has moved")
+    return 0
+
+
+def _number(arguments: Arguments) -> int | None:
+    written = arguments.value("number")
+    if written is None:
+        return None
+    if not written.isdecimal() or int(written) == 0:
+        raise UsageError(f"-n {written}: not a number of runs", hint="write a number from 1")
+    return int(written)
+
+
+def _outcome(events: Sequence[Event]) -> RunOutcome:
+    from setlist.reports.outcome import RunOutcome
+
+    outcome = RunOutcome()
+    for event in events:
+        outcome(event)
+    return outcome
+
+
+def _print_runs(context: Context, outcomes: Sequence[RunOutcome]) -> None:
+    from setlist.cli.listing import print_columns
+    from setlist.reports.console import command_text, duration_text, one_line
+
+    rows = []
+    for outcome in outcomes:
+        assert outcome.started is not None
+        finished = outcome.finished
+        rows.append(
+            (
+                when_text(outcome.started.time),
+                one_line(command_text(("run", *outcome.started.argv))),
+                counts_text(outcome),
+                duration_text(finished.duration) if finished is not None else "–",
+                str(finished.exit_code) if finished is not None else "killed, or still running",
+            )
+        )
+    print_columns(context, ("when", "command", "sessions", "duration", "exit code"), rows)
+
+
+def when_text(time: float) -> str:
+    """A time as a person reads it, where they are: ``2026-11-22 14:41``."""
+    from time import localtime, strftime
+
+    return strftime("%Y-%m-%d %H:%M", localtime(time))
+
+
+def counts_text(outcome: RunOutcome) -> str:
+    """How many sessions ended how: ``3 ok, 1 failed``."""
+    return ", ".join(f"{count} {status.replace('-', ' ')}" for status, count in _counts(outcome).items())
+
+
+def _counts(outcome: RunOutcome) -> dict[str, int]:
+    from typing import get_args
+
+    from setlist.model import SessionStatus
+
+    statuses = [session.status for session in outcome.sessions.values()]
+    return {status: statuses.count(status) for status in get_args(SessionStatus) if status in statuses}
+
+
+def _run_json(outcome: RunOutcome) -> dict[str, Any]:
+    assert outcome.started is not None
+    finished = outcome.finished
+    return {
+        "run": outcome.started.run,
+        "started": outcome.started.time,
+        "argv": list(outcome.started.argv),
+        "jobs": outcome.started.jobs,
+        "finished": finished is not None,
+        "duration": finished.duration if finished is not None else None,
+        "exit_code": finished.exit_code if finished is not None else None,
+        "sessions": [
+            {
+                "name": session.name,
+                "status": session.status,
+                "reason": session.reason,
+                "duration": session.duration,
+                "attempts": session.finished.attempts if session.finished is not None else len(session.retries) + 1,
+            }
+            for session in outcome.sessions.values()
+        ],
+    }
+
+
+def _sessions(arguments: Arguments, context: Context, runs: Sequence[Sequence[Event]]) -> int:
+    from setlist.reports.statistics import statistics_of
+
+    found = statistics_of(runs)
+    if arguments.words:
+        chosen = [found[name] for name in _names(arguments.words, context, found) if name in found]
+    else:
+        chosen = list(found.values())
+    if arguments.flag("json"):
+        _print_json(context, {"sessions": [_session_json(session) for session in chosen]})
+    elif chosen:
+        _print_sessions(context, chosen)
+    else:
+        context.err.line("no runs of these yet" if arguments.words else "no runs yet")
+    return 0
+
+
+def _names(words: Sequence[str], context: Context, found: dict[str, SessionStatistics]) -> list[str]:
+    """Names of sessions. One that is gone from the definitions can still be named."""
+    names: list[str] = []
+    for word in words:
+        names += [word] if word in found else [session.name for session in context.select([word])]
+    return list(dict.fromkeys(names))
+
+
+def _print_sessions(context: Context, sessions: Sequence[SessionStatistics]) -> None:
+    from setlist.cli.listing import print_columns
+    from setlist.reports.console import duration_text
+
+    head = ("session", "runs", "passed", "failed", "flaky", "last", "median", "shortest", "longest")
+    rows = [
+        (
+            session.name,
+            str(session.runs),
+            str(session.passed),
+            _share(session.failed, session.failed_rate),
+            _share(session.flaky, session.flaky_rate),
+            duration_text(session.durations.last),
+            duration_text(session.durations.median),
+            duration_text(session.durations.shortest),
+            duration_text(session.durations.longest),
+        )
+        for session in sessions
+    ]
+    print_columns(context, head, rows)
+
+
+def _share(count: int, rate: float) -> str:
+    return f"{count} ({rate:.0%})" if count else "0"
+
+
+def _session_json(session: SessionStatistics) -> dict[str, Any]:
+    from setlist.records import as_mapping
+
+    return {
+        "name": session.name,
+        "runs": session.runs,
+        "passed": session.passed,
+        "failed": session.failed,
+        "failed_rate": session.failed_rate,
+        "flaky": session.flaky,
+        "flaky_rate": session.flaky_rate,
+        "durations": as_mapping(session.durations),
+    }
+
+
+def _print_json(context: Context, data: dict[str, Any]) -> None:
+    import json
+
+    context.out.line(json.dumps({"format": FORMAT, **data}, indent=2, ensure_ascii=False))

@@ -1,0 +1,104 @@
+"""Print what a session printed when it last ran.
+
+Without a SESSION: of those that failed in the last run; where none did, of the one that ended last. Colours are kept
+on a terminal, and with FORCE_COLOR. What went straight to a terminal wasn't kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.cli.options import COMMON, Arguments, Option
+from setlist.errors import SessionError, UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.events import SessionStarted
+
+USAGE = "last [SESSION] [--path]"
+OPTIONS = (Option("path", "only the path of the log"), *COMMON)
+
+_AT_ONCE = 64 * 1024
+"""Bytes of a log that are read at once: it may be larger than what memory holds."""
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Print logs on stdout, in the order of the run. 1 where what a session printed isn't in its log."""
+    names = [_named(arguments.words, context)] if arguments.words else _of_last_run(context)
+    kept = True
+    for index, name in enumerate(names):
+        log = context.project.log(name)
+        start = _last_start(name, context)
+        if not log.is_file():
+            said = "its log is gone" if start is not None else "it hasn't run yet"
+            context.tell(SessionError(f"nothing is kept of {name}: {said}", hint=f"write: run {name}"))
+            kept = False
+            continue
+        if arguments.flag("path"):
+            context.out.line(str(log))
+        else:
+            if len(names) > 1:
+                context.out.line(("\n" if index else "") + context.out.styled(name, "bold"))
+            _print(log, context)
+        if start is not None and not start.captured:
+            said = f"what {name} printed went straight to the terminal, and wasn't kept"
+            context.tell(SessionError(said, hint=f"to keep it, write: run --output group {name}"))
+            kept = False
+    return 0 if kept else SessionError.exit_code
+
+
+def _named(words: Sequence[str], context: Context) -> str:
+    """The session's name. One that is gone from the definitions can still be named."""
+    if len(words) == 1 and Path(words[0]).name == words[0] and context.project.log(words[0]).is_file():
+        return words[0]
+    return context.one(words, verb="last").name
+
+
+def _of_last_run(context: Context) -> list[str]:
+    """The sessions that failed in the last run that started any; where none did, the one that ended last."""
+    from setlist.events import SessionFinished, SessionStarted
+    from setlist.reports.history import past_runs
+
+    for events in past_runs(context.project):
+        started = [event.session for event in events if isinstance(event, SessionStarted)]
+        if not started:
+            continue
+        ends = {event.session: event.status for event in events if isinstance(event, SessionFinished)}
+        failed = [name for name in started if ends.get(name, "interrupted") in ("failed", "interrupted")]
+        return failed or [name for name in ends if name in started][-1:]
+    raise UsageError("nothing has run here yet", hint="'run' runs the default sessions")
+
+
+def _last_start(name: str, context: Context) -> SessionStarted | None:
+    from setlist.events import SessionStarted
+    from setlist.reports.history import past_runs
+
+    for events in past_runs(context.project):
+        for event in events:
+            if isinstance(event, SessionStarted) and event.session == name:
+                return event
+    return None
+
+
+def _print(log: Path, context: Context) -> None:
+    from codecs import getincrementaldecoder
+
+    from setlist.reports.ansi import RESET, Colours, Filter, ends_line
+
+    out = context.out
+    decoder = getincrementaldecoder("utf-8")("replace")
+    colours = Colours()
+    shown = Filter(colours, keep="colour" if out.color else "nothing")
+    at_start = True
+    with log.open("rb") as stream:
+        more = True
+        while more:
+            data = stream.read(_AT_ONCE)
+            more = bool(data)
+            text = shown.feed(decoder.decode(data, final=not more))
+            out.write(text)
+            at_start = ends_line(text, at_start)
+    # what comes next is in no colour that a program left on, and has a line of its own
+    out.write((RESET if out.color and colours else "") + ("" if at_start else "\n"))

@@ -1,0 +1,169 @@
+"""What control sequences in a command's output mean to those who show it: which colour is on, what may pass.
+
+The sequences are those of ECMA-48, colours its SGR (``ESC [ … m``) with the usual additions. Output comes in
+pieces, and a sequence may be cut by the end of one: it is held back until the rest is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+_CSI = r"\x1b\[[0-?]*[ -/]*[@-~]"
+_STRING = r"\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # a title, a link, what is meant for a device
+_OTHER = r"\x1b[ -/]*[0-~]?"
+_SEQUENCE = re.compile(f"{_CSI}|{_STRING}|{_OTHER}")
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z")
+_COLOR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
+_AT_THE_END = re.compile(r"(?:\x1b\[[0-9;:]*[mK])+\Z")
+
+_CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""What a terminal acts upon, but for ``\\\\b``, ``\\\\t``, ``\\\\n`` and ``\\\\r``. The last 33 are sequences in one character."""
+
+LONGEST = 4096
+"""Characters of an unfinished sequence that are held back."""
+
+_ON = {
+    1: "bold",
+    2: "dim",
+    3: "italic",
+    4: "underline",
+    5: "blink",
+    6: "blink",
+    7: "reverse",
+    8: "conceal",
+    9: "strike",
+    21: "underline",
+    53: "overline",
+}
+_OFF = {
+    22: ("bold", "dim"),
+    23: ("italic",),
+    24: ("underline",),
+    25: ("blink",),
+    27: ("reverse",),
+    28: ("conceal",),
+    29: ("strike",),
+    39: ("foreground",),
+    49: ("background",),
+    55: ("overline",),
+    59: ("line",),
+}
+_EXTENDED = {38: "foreground", 48: "background", 58: "line"}
+
+RESET = "\x1b[0m"
+
+
+class Colours:
+    """Which colours and styles are on after what was written so far."""
+
+    def __init__(self) -> None:
+        self._on: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._on)
+
+    @property
+    def sequence(self) -> str:
+        """What switches them on again; empty when there are none."""
+        return f"\x1b[{';'.join(self._on.values())}m" if self._on else ""
+
+    def reset(self) -> None:
+        """Nothing is on."""
+        self._on.clear()
+
+    def take(self, text: str) -> None:
+        """Look at what is written next."""
+        for found in _COLOR.finditer(text):
+            self._parameters(found[1])
+
+    def _parameters(self, text: str) -> None:
+        words = iter(text.split(";"))
+        for word in words:
+            first = word.partition(":")[0]
+            code = int(first) if first else 0
+            if code == 0:
+                self._on.clear()
+            elif code in _EXTENDED:
+                self._on[_EXTENDED[code]] = word if ":" in word else ";".join([word, *_arguments(words)])
+            elif word == "4:0":
+                self._on.pop("underline", None)
+            elif code in _ON:
+                self._on[_ON[code]] = word
+            elif code in _OFF:
+                for name in _OFF[code]:
+                    self._on.pop(name, None)
+            elif 30 <= code <= 37 or 90 <= code <= 97:
+                self._on["foreground"] = word
+            elif 40 <= code <= 47 or 100 <= code <= 107:
+                self._on["background"] = word
+
+
+def _arguments(words: Iterator[str]) -> list[str]:
+    """What follows 38, 48 and 58: ``5;N``, or ``2;R;G;B``."""
+    form = next(words, "")
+    count = {"5": 1, "2": 3}.get(form, 0)
+    return [form, *(next(words, "") for _ in range(count))]
+
+
+class Filter:
+    """One stream of output on its way to a person.
+
+    Args:
+        colours: is told which are on; streams that go to the same place share it.
+        keep: which sequences pass. ``all``: every one, for a file or a pipe, which gets what was written.
+            ``line``: those that colour or erase within a line, for a terminal on which others write as well: whatever
+            moves the cursor elsewhere, hides it or sets the terminal's modes is taken out. ``colour``: only colours.
+            ``nothing``: the bare text.
+    """
+
+    def __init__(self, colours: Colours, *, keep: Keep = "all") -> None:
+        self.colours = colours
+        self._keep = keep
+        self._finals = {"line": "mK", "colour": "m"}.get(keep, "")
+        self._control = _CONTROL if keep == "line" else _CONTROL_OR_BACKSPACE
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """The next piece, as it may be written."""
+        if self._held:
+            text, self._held = self._held + text, ""
+        escapes = "\x1b" in text
+        if escapes:
+            unfinished = _UNFINISHED.search(text, max(0, len(text) - LONGEST))
+            if unfinished is not None:
+                self._held, text = text[unfinished.start() :], text[: unfinished.start()]
+            self.colours.take(text)
+        if self._keep == "all":
+            return text
+        if escapes:
+            return "".join(self._passing(text))
+        return self._control.sub("", text)
+
+    def _passing(self, text: str) -> Iterator[str]:
+        end = 0
+        for found in _SEQUENCE.finditer(text):
+            yield self._control.sub("", text[end : found.start()])
+            sequence = found[0]
+            if sequence.startswith("\x1b[") and sequence[-1] in self._finals:
+                yield sequence
+            end = found.end()
+        yield self._control.sub("", text[end:])
+
+    def close(self) -> str:
+        """What was held back, at the end: of a cut sequence nothing is shown."""
+        held, self._held = self._held, ""
+        return held if self._keep == "all" else ""
+
+
+def ends_line(text: str, before: bool) -> bool:
+    """Whether a line has ended after ``text``, colours that follow its end aside.
+
+    Args:
+        text: what was written last.
+        before: the answer before that.
+    """
+    if text.endswith(("m", "K")):
+        text = _AT_THE_END.sub("", text[-LONGEST:])
+    return text.endswith("\n") if text else before

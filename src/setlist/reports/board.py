@@ -1,0 +1,264 @@
+"""The live board: what is going on, at the bottom of the terminal, while finished sessions' blocks pile up above it.
+
+What stands there is worked out by :func:`rows`, from data; :class:`Board` keeps that data, and :class:`Screen` draws.
+The cursor stays where lines are going to be written, and visible: whatever ends us, the terminal is as it was.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from setlist.events import (
+    CommandStarted,
+    EnvironmentReady,
+    Event,
+    Message,
+    Output,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionRetried,
+    SessionRunning,
+    SessionStarted,
+)
+from setlist.records import dataclass, field
+from setlist.reports.ansi import Colours, Filter
+from setlist.reports.block import Block, Sink
+from setlist.reports.console import Console, command_text, duration_text, one_line
+from setlist.reports.terminal import Style, Terminal, size_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+Phase = Literal["preparing", "ready", "running"]
+
+_PHASES: dict[Phase, Style] = {"running": "cyan", "preparing": "yellow", "ready": "dim"}
+"""In the order in which they are shown, each with its colour."""
+
+TICK = 0.2
+"""Seconds between two looks at the clock, and at the size of the terminal."""
+
+LAST_LINE = 2048
+"""Characters of a session's output of which the last line is shown."""
+
+_LEAST_FOR_OUTPUT = 12
+"""Columns that a line of output needs to say anything."""
+
+
+@dataclass
+class Activity:
+    """A session that has begun and not ended. Times are the board's clock's, in seconds."""
+
+    session: str
+    phase: Phase
+    since: float
+    expected: float | None = None
+    attempt: int = 1
+    tail: str = ""
+
+    def heard(self, text: str) -> None:
+        """Keep the end of what it printed."""
+        self.tail = (self.tail + text[-LAST_LINE:])[-LAST_LINE:]
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says something, without control sequences."""
+        lines = Filter(Colours(), keep="nothing").feed(self.tail).replace("\r", "\n").split("\n")
+        return next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+
+
+@dataclass
+class Progress:
+    """How far the run is."""
+
+    jobs: int = 1
+    began: float = 0.0
+    sessions: tuple[str, ...] = ()
+    ended: dict[str, str] = field(default_factory=dict)
+    active: dict[str, Activity] = field(default_factory=dict)
+    durations: Mapping[str, float] = field(default_factory=dict)
+
+    def expected_rest(self, now: float) -> float | None:
+        """Seconds until the end, by what sessions have taken before; None where nothing is known of that.
+
+        At least as long as the longest that is left; otherwise all that is left, shared among the jobs.
+        """
+        known = sorted(self.durations[name] for name in self.sessions if name in self.durations)
+        if not known:
+            return None
+        usual = known[len(known) // 2]
+        left = []
+        for name in self.sessions:
+            if name in self.ended:
+                continue
+            activity = self.active.get(name)
+            spent = now - activity.since if activity is not None and activity.phase == "running" else 0.0
+            left.append(max(0.0, self.durations.get(name, usual) - spent))
+        return max(max(left, default=0.0), sum(left) / self.jobs)
+
+
+def rows(progress: Progress, now: float, width: int, height: int, *, mark: str = "…") -> list[Text]:
+    """The lines of the board.
+
+    Args:
+        progress: what is going on.
+        now: the time.
+        width: columns that a line may take.
+        height: how many lines there may be, at least 2.
+        mark: stands where something was cut off.
+    """
+    order = list(_PHASES)
+    active = sorted(progress.active.values(), key=lambda activity: order.index(activity.phase))
+    room = height - 1
+    hidden = 0
+    if len(active) > room:
+        room = max(0, room - 1)
+        hidden = len(active) - room
+    names = max((len(activity.session) for activity in active[:room]), default=0)
+    names = min(names, max(8, width // 3))
+    lines = [_activity_row(activity, now, width, names, mark) for activity in active[:room]]
+    if hidden:
+        lines.append(_cut([(f"  and {hidden} more", "dim")], width, mark))
+    lines.append(_footer(progress, now, width, mark))
+    return lines
+
+
+def _activity_row(activity: Activity, now: float, width: int, names: int, mark: str) -> Text:
+    from rich.cells import cell_len, set_cell_size
+
+    elapsed = max(0.0, now - activity.since)
+    name = activity.session
+    if cell_len(name) > names:
+        name = set_cell_size(name, names - cell_len(mark)) + mark
+    phase = activity.phase if activity.attempt == 1 else f"try {activity.attempt}"
+    parts: list[tuple[str, str]] = [
+        (set_cell_size(name, names), "bold"),
+        (f"  {phase:<9}", _PHASES[activity.phase]),
+        (f" {_clock(elapsed):>7}", ""),
+    ]
+    used = sum(cell_len(text) for text, _ in parts)
+    if activity.expected is not None and activity.phase == "running" and width - used >= 10:
+        rest = activity.expected - elapsed
+        parts.append((f" {f'~{_clock(rest)}' if rest > 0.5 else '':>8}", "dim"))
+        used += 9
+    last = activity.last_line
+    if last and width - used >= _LEAST_FOR_OUTPUT:
+        parts.append((f"  {last}", ""))
+    return _cut(parts, width, mark)
+
+
+def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
+    """Counts and times; where there isn't room for all, what matters least goes first."""
+    from rich.cells import cell_len
+
+    ended = list(progress.ended.values())
+    failed = sum(status in ("failed", "interrupted") for status in ended)
+    running = sum(activity.phase == "running" for activity in progress.active.values())
+    waiting = len(progress.sessions) - len(ended) - running
+    rest = progress.expected_rest(now)
+    # text, style, and how soon it is left out
+    parts = [(f"{len(ended)}/{len(progress.sessions)} done", "green" if ended and not failed else "", 0)]
+    if failed:
+        parts.append((f"{failed} failed", "bold red", 1))
+    parts.append((f"{running} running", "cyan", 3))
+    if waiting > 0:
+        parts.append((f"{waiting} waiting", "dim", 5))
+    parts.append((_clock(now - progress.began), "", 2))
+    if rest is not None and rest > 0.5:
+        parts.append((f"~{_clock(rest)} left", "dim", 4))
+    separator = " · " if mark == "…" else " - "
+    while len(parts) > 1 and sum(cell_len(text) for text, _, _ in parts) + 3 * (len(parts) - 1) > width:
+        parts.remove(max(parts, key=lambda part: part[2]))
+    pieces: list[tuple[str, str]] = []
+    for text, style, _ in parts:
+        if pieces:
+            pieces.append((separator, "dim"))
+        pieces.append((text, style))
+    return _cut(pieces, width, mark)
+
+
+def _clock(seconds: float) -> str:
+    """A span of time that is looked at while it changes: tenths would flicker."""
+    return f"{int(seconds)}s" if seconds < 59.5 else duration_text(seconds)
+
+
+def _cut(parts: Sequence[tuple[str, str]], width: int, mark: str) -> Text:
+    """The parts on one line, none of it beyond ``width``."""
+    from rich.cells import cell_len, set_cell_size
+    from rich.text import Text
+
+    line = Text(no_wrap=True, end="")
+    left = width
+    for text, style in parts:
+        if cell_len(text) > left:
+            line.append(set_cell_size(text, max(0, left - cell_len(mark))).rstrip() + mark[:left], style)
+            break
+        line.append(text, style)
+        left -= cell_len(text)
+    return line
+
+
+class Screen:
+    """Draws some lines at the bottom of a terminal, and takes them back.
+
+    Nothing else may write there while they stand.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._drawn: list[tuple[str, int]] = []
+        self._width = 0
+
+    def size(self) -> tuple[int, int]:
+        """Columns and lines."""
+        size = size_of(self._terminal)
+        return (size.columns, size.lines) if size is not None else (80, 24)
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Show these lines instead of those that stand there."""
+        from rich.cells import cell_len
+        from rich.console import Console as RichConsole
+
+        width, _ = self.size()
+        color = self._terminal.color
+        console = RichConsole(
+            file=_Nowhere(),
+            force_terminal=True,
+            color_system="standard" if color else None,
+            no_color=not color,
+            width=1000,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        drawn = []
+        for line in lines:
+            with console.capture() as capture:
+                console.print(line, end="", soft_wrap=True)
+            drawn.append((capture.get(), cell_len(line.plain)))
+        if drawn == self._drawn and width == self._width:
+            return
+        text = self._back() + "".join(f"{line}\x1b[K\n" for line, _ in drawn) + "\x1b[J"
+        self._drawn, self._width = drawn, width
+        self._terminal.write(text)
+
+    def clear(self) -> None:
+        """Take them back: the cursor is where the first of them began."""
+        if self._drawn:
+            text = self._back() + "\x1b[J"
+            self._drawn = []
+            self._terminal.write(text)
+
+    def _back(self) -> str:
+        """Go up to the first line. One that became wider than the terminal takes several now."""
+        if not self._drawn:
+            return ""
+        width, height = self.size()
+        up = sum(max(1, -(-cells // width)) for _, cells in self._drawn)
+        narrower = width < self._width
+        return f"\r\x1b[{min(up, height)}A" + ("\x1b[J" if narrower else "")

@@ -1,0 +1,148 @@
+"""On GitHub Actions: a table in the step's summary, and an annotation for each session that failed.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands says how both are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from setlist.events import Event, RunFinished
+from setlist.model import Origin, SessionStatus
+from setlist.reports.console import action_text, duration_text, one_line
+from setlist.reports.outcome import RunOutcome, SessionOutcome
+from setlist.reports.plain import plain_text
+from setlist.reports.terminal import Terminal
+
+_MARKS: dict[SessionStatus, str] = {
+    "failed": "❌ failed",
+    "interrupted": "❌ interrupted",
+    "flaky": "⚠️ flaky",
+    "ok": "✅ ok",
+    "skipped": "➖ skipped",
+    "not-run": "➖ not run",
+}
+"""What stands in the table, and in which order."""
+
+_LONGEST_REASON = 300
+
+_ENDS_A_CELL_OR_MEANS_SOMETHING = re.compile(r"[\\`*_{}\[\]<>|~#&]")
+
+
+def on_github(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of GitHub Actions."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
+class GitHub:
+    """A reader of events for a job of GitHub Actions; all that it tells, it tells at the end of the run.
+
+    Args:
+        environ: the job's variables.
+        out: standard output, where annotations are read from.
+        root: the project's root.
+        origins: where sessions are defined, by name.
+
+    Attributes:
+        problem: what kept the summary from being written, in one line. The run is none the worse for it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], out: Terminal, root: Path, origins: Mapping[str, Origin]) -> None:
+        self.problem: str | None = None
+        self._out = out
+        self._summary = environ.get("GITHUB_STEP_SUMMARY") or None
+        self._workspace = environ.get("GITHUB_WORKSPACE") or None
+        self._root = root
+        self._origins = origins
+        self._run = RunOutcome()
+
+    def __call__(self, event: Event) -> None:
+        self._run(event)
+        if not isinstance(event, RunFinished):
+            return
+        for session in self._run.sessions.values():
+            if session.status == "failed":
+                self._annotate(session)
+        if self._summary is not None:
+            try:
+                with open(self._summary, "a", encoding="utf-8", errors="replace", newline="\n") as stream:
+                    stream.write(step_summary(self._run))
+            except (OSError, ValueError) as error:
+                said = error.strerror or error if isinstance(error, OSError) else error
+                self.problem = f"the step summary couldn't be written: {said}"
+
+    def _annotate(self, session: SessionOutcome) -> None:
+        properties = {}
+        origin = self._origins.get(session.name)
+        if origin is not None:
+            properties["file"] = self._file(origin)
+            if origin.line is not None:
+                properties["line"] = str(origin.line)
+        allowed = ", which is allowed" if session.allowed else ""
+        properties["title"] = f"{session.name} failed{allowed}"
+        text = plain_text(session.reason or "")
+        try:
+            self._out.line(workflow_command("warning" if session.allowed else "error", text, properties))
+        except (OSError, ValueError) as error:
+            self.problem = f"an annotation couldn't be written: {error}"
+
+    def _file(self, origin: Origin) -> str:
+        """As GitHub knows the file: relative to the checkout, which the project may be a part of."""
+        path = self._root / origin.file
+        if self._workspace is not None and path.is_relative_to(self._workspace):
+            path = path.relative_to(self._workspace)
+            return path.as_posix()
+        return origin.file
+
+
+def workflow_command(name: str, text: str, properties: Mapping[str, str]) -> str:
+    """A line that GitHub's runner takes for a command: ``::error file=a.py,title=lint failed::what happened``."""
+    listed = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+    return f"::{name}{' ' if listed else ''}{listed}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def step_summary(run: RunOutcome) -> str:
+    """The sessions of a run as Markdown: what went wrong first."""
+    order = list(_MARKS)
+    sessions = sorted(run.sessions.values(), key=lambda session: order.index(session.status))
+    lines = [f"### setlist: {_counted(sessions)}", ""]
+    lines += ["| session | status | duration | environment | |", "| --- | --- | ---: | --- | --- |"]
+    lines += [_row(session) for session in sessions]
+    if run.finished is not None:
+        lines += ["", f"{duration_text(run.finished.duration)}, exit code {run.finished.exit_code}"]
+    return "\n".join([*lines, "", ""])
+
+
+def _counted(sessions: Iterable[SessionOutcome]) -> str:
+    statuses = [session.status for session in sessions]
+    counts = {status: statuses.count(status) for status in _MARKS}
+    said = [f"{count} {status.replace('-', ' ')}" for status, count in counts.items() if count]
+    return ", ".join(said) or "nothing to run"
+
+
+def _row(session: SessionOutcome) -> str:
+    mark = _MARKS[session.status]
+    if session.allowed:
+        mark = "⚠️ failed, which is allowed"
+    environment = ""
+    if session.ready is not None:
+        environment = f"{session.ready.interpreter} · {action_text(session.ready)}"
+    ran = session.started is not None and session.finished is not None and session.status != "skipped"
+    took = duration_text(session.duration) if ran else ""
+    cells = [session.name, mark, took, environment, session.reason or ""]
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    text = one_line(plain_text(text).replace("\r", "\n"))
+    if len(text) > _LONGEST_REASON:
+        text = text[: _LONGEST_REASON - 1] + "…"
+    return _ENDS_A_CELL_OR_MEANS_SOMETHING.sub(r"\\\g<0>", text)

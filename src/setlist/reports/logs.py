@@ -1,0 +1,142 @@
+"""A log for each session whose output is captured: ``.setlist/logs/NAME.log``.
+
+It holds setlist's own lines of the session, as the console writes them in a verbose run, and every byte that its
+commands wrote, in the order in which it came. Where a log can't be written the run goes on without it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from setlist.events import EnvironmentReady, Event, Output, RunFinished, SessionFinished, SessionStarted
+from setlist.project import Project
+from setlist.reports.ansi import ends_line
+from setlist.reports.console import Console
+from setlist.reports.terminal import Terminal, as_written
+from setlist.system import WINDOWS
+
+UNCAPTURED = "  its output went straight to the terminal, and isn't in this log\n"
+
+
+class Logs:
+    """Writes the logs of one run's sessions.
+
+    A session's log is complete and closed before :class:`SessionFinished` reaches the readers after this one.
+
+    Args:
+        project: whose run it is.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._open: dict[str, _Log] = {}
+        self._named: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        session: str | None = getattr(event, "session", None)
+        if session is None:
+            if isinstance(event, RunFinished):
+                self.close()
+            return
+        try:
+            if isinstance(event, SessionStarted):
+                self._begin(event)
+            log = self._open.get(session)
+            if log is not None:
+                log.take(event)
+                if isinstance(event, SessionFinished):
+                    self._open.pop(session).close()
+        except (OSError, ValueError) as error:
+            self._give_up(session, error)
+
+    def named(self, session: str) -> str | None:
+        """How the log of a session is called, where this run has written one that holds its output."""
+        return self._named.get(session)
+
+    def close(self) -> None:
+        """Be done with all logs: those of sessions that came to no end stay as they are."""
+        while self._open:
+            session, log = self._open.popitem()
+            try:
+                log.close()
+            except OSError as error:
+                self._give_up(session, error)
+
+    def _begin(self, event: SessionStarted) -> None:
+        path = self._project.log(event.session)
+        self._open[event.session] = _Log(path, captured=event.captured)
+        if event.captured:
+            self._named[event.session] = self._project.relative(path)
+
+    def _give_up(self, session: str, error: OSError | ValueError) -> None:
+        log = self._open.pop(session, None)
+        if log is not None:
+            if session in self._named:
+                self._named[session] += f" (incomplete: {getattr(error, 'strerror', None) or error})"
+            try:
+                log.close()
+            except OSError:  # it tries to write what it still holds, and fails of the same
+                pass
+        import logging
+
+        logging.getLogger(__name__).debug("the log of %s can't be written: %s", session, error)
+
+
+class _Log(io.TextIOBase):
+    """One session's log; a stream for the Console, whose lines begin on lines of their own."""
+
+    def __init__(self, path: Path, *, captured: bool) -> None:
+        self._file = _fresh(path)
+        self._at_start = True
+        self._captured = captured
+        self._console = Console(Terminal(self), verbosity=1)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Output):
+            self._file.write(as_written(event.data))
+            self._at_start = ends_line(event.data, self._at_start)
+        elif isinstance(event, SessionFinished):
+            self.write(self._console.ending(event) + "\n")
+        else:
+            self._console(event)
+            if isinstance(event, EnvironmentReady) and not self._captured:
+                self.write(UNCAPTURED)
+        # whoever follows the log sees what there is, and so does who reads it after we were killed
+        self._file.flush()
+
+    def write(self, text: str) -> int:
+        """Words of ours."""
+        if not self._at_start:
+            self._file.write(b"\n")
+        self._file.write(text.encode("utf-8", "backslashreplace"))
+        self._at_start = text.endswith("\n")
+        return len(text)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _fresh(path: Path) -> BinaryIO:
+    """A new file under this name. Whoever still writes to the one before (a second run beside us) keeps that one.
+
+    Raises:
+        OSError: there can't be one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        if WINDOWS:  # where no open file is renamed
+            os.close(descriptor)
+            os.replace(temporary, path)
+            return path.open("r+b")
+        os.replace(temporary, path)
+        return open(descriptor, "wb")
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,208 @@
+"""Every line as it comes, with the name of its session before it.
+
+Only whole lines are written: one without its newline waits for it, for the end of its command, or until it is longer
+than anybody reads. Of a line that draws itself anew (a progress bar, ``\\r``) the last state is shown. Colours pass,
+closed at the end of a line and taken up again on the session's next one; whatever moves the cursor doesn't.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished
+from setlist.reports.ansi import RESET, Colours, Filter
+from setlist.reports.block import WordStream
+from setlist.reports.console import Console, column_of
+from setlist.reports.terminal import Style, Terminal, same_file
+
+LONGEST_LINE = 1 << 20
+"""Characters of a line, after which the rest goes on the next one."""
+
+_COLORS: tuple[Style, ...] = ("cyan", "magenta", "yellow", "blue", "green")
+_SEPARATOR = " │ "
+_COLOR = re.compile(r"\x1b\[[0-9;:]*m")
+
+Channel = Literal["stdout", "stderr"]
+
+
+def prefix_width(session: str, sessions: Sequence[str]) -> int:
+    """Columns before a session's own lines.
+
+    Args:
+        session: its name.
+        sessions: all names of the run.
+    """
+    return max(len(session), column_of(sessions)) + len(_SEPARATOR)
+
+
+class Stream:
+    """Writes lines.
+
+    Args:
+        out: our standard output: what commands print there.
+        err: our standard error: the rest, and setlist's own words.
+        verbosity: as the console's.
+        log_of: how the log of a session is called.
+    """
+
+    def __init__(
+        self,
+        out: Terminal,
+        err: Terminal,
+        *,
+        verbosity: int = 0,
+        log_of: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._terminals: dict[Channel, Terminal] = {"stdout": err if same_file(out, err) else out, "stderr": err}
+        self._console = Console(err, verbosity=verbosity, log_of=log_of)
+        self._verbosity = verbosity
+        self._names: tuple[str, ...] = ()
+        self._sources: dict[str, _Source] = {}
+
+    def __call__(self, event: Event) -> None:
+        session: str | None = getattr(event, "session", None)
+        if session is None:
+            if isinstance(event, RunStarted):
+                self._names = event.sessions
+            self._console(event)
+            return
+        if isinstance(event, SessionFinished):
+            self._console(event)
+            source = self._sources.pop(session, None)
+            if source is not None:
+                source.finish(event, told=len(self._names) > 1 and (self._verbosity >= 0 or event.status != "ok"))
+            return
+        if session not in self._sources:
+            self._sources[session] = self._source(session)
+        self._sources[session].take(event)
+
+    def close(self) -> None:
+        """Write the lines that have no end yet."""
+        while self._sources:
+            self._sources.popitem()[1].flush()
+
+    def _source(self, session: str) -> _Source:
+        names = self._names
+        style = _COLORS[(names.index(session) if session in names else 0) % len(_COLORS)]
+        padding = " " * (prefix_width(session, names) - len(_SEPARATOR) - len(session))
+        prefixes = {
+            channel: terminal.plain(terminal.styled(session, style) + padding + terminal.styled(_SEPARATOR, "dim"))
+            for channel, terminal in self._terminals.items()
+        }
+        return _Source(self._terminals, prefixes, self._verbosity)
+
+
+class _Source:
+    """One session's lines."""
+
+    def __init__(self, terminals: dict[Channel, Terminal], prefixes: dict[Channel, str], verbosity: int) -> None:
+        self._terminals = terminals
+        self._prefixes = prefixes
+        self._lines = {channel: _Lines(terminal.plain("…")) for channel, terminal in terminals.items()}
+        words = Terminal(WordStream(self._words), color=terminals["stderr"].color)
+        self._console = Console(words, verbosity=verbosity, named=False)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Output):
+            self._write(event.stream, self._lines[event.stream].feed(event.data))
+            return
+        if isinstance(event, CommandFinished):
+            self.flush()
+        self._console(event)
+
+    def finish(self, event: SessionFinished, *, told: bool) -> None:
+        self.flush()
+        if told:
+            self._words(self._console.ending(event))
+
+    def flush(self) -> None:
+        """Write what has no newline as if it had one."""
+        for channel, lines in self._lines.items():
+            self._write(channel, lines.end())
+
+    def _words(self, text: str) -> None:
+        self.flush()
+        text = self._terminals["stderr"].plain(text)
+        self._write("stderr", text.removesuffix("\n").split("\n"))
+
+    def _write(self, channel: Channel, lines: Sequence[str] | Iterator[str]) -> None:
+        prefix = self._prefixes[channel]
+        bare = prefix.rstrip()
+        text = "".join(f"{prefix if line else bare}{line}\n" for line in lines)
+        if text:
+            self._terminals[channel].pass_on(text)
+
+
+class _Lines:
+    """Makes whole lines, coloured each for itself, of pieces.
+
+    Args:
+        mark: stands where a line was cut because of its length.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._filter = Filter(Colours(), keep="colour")
+        self._colours = Colours()
+        self._parts: list[str] = []
+        self._length = 0
+
+    def feed(self, text: str) -> Iterator[str]:
+        """The lines that the next piece of output completes."""
+        *ended, rest = self._filter.feed(text).split("\n")
+        for line in ended:
+            self._hold(line)
+            yield self._line(self._taken())
+        self._hold(rest)
+        while self._length > LONGEST_LINE:
+            text = self._after_redrawing(self._taken())
+            if len(text) > LONGEST_LINE:
+                cut = _uncut(text, LONGEST_LINE)
+                yield self._line(text[:cut]) + self._mark
+                text = text[cut:]
+            self._hold(text)
+
+    def end(self) -> Iterator[str]:
+        """The last line, where it had no newline."""
+        self._hold(self._filter.close())
+        text = self._taken()
+        if text:
+            line = self._line(text)
+            if _COLOR.sub("", line):
+                yield line
+
+    def _hold(self, text: str) -> None:
+        if text:
+            self._parts.append(text)
+            self._length += len(text)
+
+    def _taken(self) -> str:
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._length = 0
+        return text
+
+    def _after_redrawing(self, line: str) -> str:
+        """What is left of a line that returned to its beginning: its last state."""
+        before, returned, last = line.rpartition("\r")
+        if not returned:
+            return line
+        while before and not _COLOR.sub("", last):
+            before, _, shown = before.rpartition("\r")
+            last = shown + last
+        self._colours.take(before)
+        return last
+
+    def _line(self, text: str) -> str:
+        text = self._after_redrawing(text)
+        begin = self._colours.sequence
+        self._colours.take(text)
+        return begin + text + (RESET if self._colours else "")
+
+
+def _uncut(text: str, position: int) -> int:
+    """The nearest place, not after ``position``, that isn't within a colour's sequence."""
+    begin = text.rfind("\x1b", max(1, position - 80), position)
+    return begin if begin > 0 and "m" not in text[begin:position] else position

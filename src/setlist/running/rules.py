@@ -1,0 +1,80 @@
+"""What a run is told to do, and the rules it goes by: who is kept back by whom, and what comes of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from setlist.lock.use import LockMode
+from setlist.model import SessionSpec
+from setlist.plan import Step
+from setlist.process import Interrupted
+from setlist.records import dataclass, field
+from setlist.running.session import Ending
+
+Capturing = Literal["no", "apart", "merged"]
+"""Whether what sessions write is captured, and whether its two streams are one."""
+
+
+def _no_variables() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says about a whole run.
+
+    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
+    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
+    for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
+    ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
+    captured, asked for anew for each session.
+    """
+
+    posargs: tuple[str, ...] = ()
+    fail_fast: bool = False
+    recreate: bool = False
+    upgrade: bool = False
+    offline: bool = False
+    locks: LockMode = "use"
+    find_links: Path | None = None
+    argv: tuple[str, ...] = ()
+    jobs: int = 1
+    cpus: int = 1
+    durations: Mapping[str, float] = field(default_factory=dict)
+    capturing: Capturing = "no"
+    captured_environ: Callable[[], Mapping[str, str]] = _no_variables
+
+
+def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
+    """The words after ``--``, for a session that was asked for."""
+    return options.posargs if step.requested else ()
+
+
+def why_not(interrupted: Interrupted | None) -> str:
+    """Why those that haven't begun don't any more."""
+    return "an earlier one failed" if interrupted is None else "the run was interrupted"
+
+
+def blocked_by(session: SessionSpec, endings: Mapping[str, Ending]) -> str | None:
+    """Why a session can't start, given how the others ended; None if it can.
+
+    A failed one that is allowed to fail blocks as well: the run may pass without it, its dependents
+    may not. One that was skipped for want of an interpreter, or by its own function, doesn't block.
+    """
+    for name in session.requires:
+        ending = endings.get(name)
+        if ending is None:
+            continue  # not part of this run
+        if ending.status in ("failed", "interrupted"):
+            return f"requires {name}, which failed"
+        if ending.blocked:
+            return f"requires {name}, which was skipped"
+    return None
+
+
+def exit_code_of(endings: Iterable[Ending]) -> int:
+    """What a run's exit code is, given how its sessions ended: a failure outweighs a missing interpreter."""
+    codes = {ending.exit_code for ending in endings} - {0}
+    return 1 if 1 in codes else min(codes, default=0)

@@ -1,0 +1,205 @@
+"""The process that a session's function runs in: ``python -c "from setlist.running.worker import main; main()"``.
+
+It is handed a job as plain data and speaks with its host (:mod:`setlist.running.function`) in JSON lines over two
+pipes: what happens as events, what only the host can do (installing) as questions, at the end a result. Each
+line of the worker is answered by one of the host. What the function and its commands print goes to the worker's own
+streams. docs/events.md has the lines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from setlist.errors import CommandFailed, SessionError, SessionFunctionFailed, SetlistError
+from setlist.events import CommandFinished, CommandStarted, Event, to_json
+from setlist.model import Change, Interpreter
+from setlist.process import Grace, Interrupted, handling_signals, interruptible
+from setlist.process_tree import MARK
+from setlist.project import Project
+from setlist.records import dataclass
+from setlist.registry.compiled import session_of
+from setlist.registry.functions import load_function
+from setlist.registry.template import Values
+from setlist.running.command import Scope
+from setlist.running.failure import message_of, one_line
+from setlist.running.handle import SessionHandle, SessionSkipped
+from setlist.running.temporary import Temporary
+
+LATE = 0.25
+"""Seconds after a session's time is over until its function is ended: a command of it ends by itself first."""
+
+
+class Host:
+    """The other end: takes lines, and answers each. Threads may share it."""
+
+    def __init__(self, reader: int, writer: int) -> None:
+        for descriptor in (reader, writer):
+            os.set_inheritable(descriptor, False)
+        self._reader = os.fdopen(reader, "r", encoding="utf-8")
+        self._writer = os.fdopen(writer, "w", encoding="utf-8")
+        self._lock = threading.Lock()
+        self.commands = 0
+        """How many commands are running."""
+
+    def receive(self) -> Any:
+        """The next line of the host.
+
+        Raises:
+            EOFError: it is gone.
+        """
+        line = self._reader.readline()
+        if not line:
+            raise EOFError
+        return json.loads(line)
+
+    def ask(self, message: Mapping[str, Any]) -> Any:
+        """Say something, and wait for what is said to it.
+
+        Raises:
+            EOFError: the host is gone.
+        """
+        # what was printed so far comes before what is told now
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        with self._lock:
+            try:
+                self._writer.write(json.dumps(message) + "\n")
+                self._writer.flush()
+            except OSError as error:
+                raise EOFError from error
+            return self.receive()
+
+    def emit(self, event: Event) -> None:
+        """Tell of an event. It has been told on when this returns."""
+        if isinstance(event, CommandStarted):
+            self.commands += 1
+        elif isinstance(event, CommandFinished):
+            self.commands -= 1
+        self.ask(to_json(event))
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """The session's environment, as far as the function has to do with it."""
+
+    host: Host
+    python: Path
+    bin: tuple[Path, ...]
+    interpreter: Interpreter
+
+    def install(self, *arguments: str) -> tuple[Change, ...]:
+        """Let the host install: it holds the environment's lock."""
+        answer = self.host.ask({"ask": "install", "arguments": arguments})
+        if "error" in answer:
+            raise SessionError(**answer["error"])
+        return tuple(Change(**change) for change in answer["changes"])
+
+
+def main() -> None:
+    """Run the job that comes over the pipe named by the first two arguments (descriptors, or Windows handles)."""
+    from setlist.system import descriptor_of
+
+    host = Host(descriptor_of(int(sys.argv[1]), reading=True), descriptor_of(int(sys.argv[2]), reading=False))
+    # the directory that we were started in, which isn't the function's
+    sys.path[:] = [entry for entry in sys.path if entry]
+    with handling_signals():
+        try:
+            job = host.receive()
+            result = _result(host, job)
+            host.ask({"result": result})
+        except EOFError:
+            # nobody is left who could hear how it went
+            os._exit(1)
+        except Interrupted as signal:
+            sys.exit(signal.exit_code)
+
+
+def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the function ended, as plain data."""
+    session = session_of(job["session"])
+    project = Project(Path(job["root"]), None if job["file"] is None else Path(job["file"]))
+    # what our commands start carries our own mark too, by which the host finds it
+    environ = {**job["environ"], **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
+    handle = _handle(host, job, project, environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(project.root)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    assert session.function is not None
+    over: list[bool] = []
+    if job["seconds"] is not None:
+        _end_after(host, job["seconds"], over)
+    try:
+        with interruptible():
+            load_function(project, session.function)(handle)
+    except Interrupted:
+        if not over:
+            raise
+        return {"status": "failed", "reason": f"its function took longer than the timeout of {session.timeout:g}s"}
+    except SessionSkipped as skipped:
+        return {"status": "skipped", "reason": skipped.reason}
+    except (SessionFunctionFailed, CommandFailed) as error:
+        return {"status": "failed", "reason": error.message}
+    except SetlistError as error:
+        return {"status": "refused", "reason": str(error), "told": message_of(error), "exit_code": error.exit_code}
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        import traceback
+
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        return {"status": "raised", "reason": one_line(error, session, project), "traceback": text}
+    return {"status": "ok"}
+
+
+def _handle(host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]) -> SessionHandle:
+    session = session_of(job["session"])
+    interpreter = Interpreter(**job["interpreter"])
+    scope = Scope(
+        project=project,
+        session=session,
+        bin=tuple(map(Path, job["bin"])),
+        environ=environ,
+        values=Values(
+            session=session.name,
+            python=interpreter.version,
+            project=job["root"],
+            envdir=job["envdir"],
+            tmp=job["tmp"],
+        ),
+        cwd=Path(job["cwd"]),
+        emit=host.emit,
+        grace=Grace(*job["grace"]),
+        deadline=None if job["seconds"] is None else time.monotonic() + job["seconds"],
+        keep_open=tuple(job["keep_open"]),
+    )
+    surroundings = _Surroundings(host, Path(job["python"]), scope.bin, interpreter)
+    return SessionHandle(scope, surroundings, Temporary(Path(job["tmp"])), tuple(job["posargs"]), ci=job["ci"])
+
+
+def _end_after(host: Host, seconds: float, over: list[bool]) -> None:
+    """Interrupt the function when its time is over, unless it waits for a command, whose time is over too."""
+    import signal
+
+    def end() -> None:
+        if host.commands:
+            again(LATE)
+            return
+        over.append(True)
+        signal.raise_signal(signal.SIGTERM)
+
+    def again(pause: float) -> None:
+        timer = threading.Timer(pause, end)
+        timer.daemon = True
+        timer.start()
+
+    again(seconds + LATE)
