@@ -25,15 +25,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from measuring import PROGRAMS, in_turn, refuse_a_checkout, start
 
 from support.index import LocalIndex, serving
 from support.wheels import make_wheel
@@ -45,7 +46,6 @@ LIBRARIES = 6
 BASES = 8
 SHARED = 5
 PYTHON = "{}.{}".format(*sys.version_info[:2])
-PROGRAMS = Path(sys.executable).parent
 
 MODULES = {
     "tiny": (1,) * 18,
@@ -65,10 +65,8 @@ class World:
     index: LocalIndex
 
     def start(self, *command: str | Path, cwd: Path) -> None:
-        """Run a program; one that fails ends the benchmark with what it said."""
-        done = subprocess.run([str(word) for word in command], cwd=cwd, env=self.environ, capture_output=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr.decode()}")
+        """Run a program."""
+        start(command, cwd=cwd, environ=self.environ)
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table to this file as well")
     parser.add_argument("--ratios", action="store_true", help="leave the seconds out: they are this machine's")
     options = parser.parse_args()
-    _refuse_a_checkout()
+    refuse_a_checkout()
     with _world() as world:
         found = [
             *resolving(world, options.rounds),
@@ -156,7 +154,7 @@ def resolving(world: World, rounds: int) -> Iterator[Comparison]:
 
     for what, delay, max_age, goal in (("the index is asked", 0.02, 0, 0.5), ("nothing is asked", 0.0, 3600, None)):
         world.index.delay, world.index.max_age = delay, max_age
-        took = _in_turn(rounds, ours, theirs, before=forget)
+        took = in_turn(rounds, ours, theirs, before=forget)
         packages = _pins(plain / f"{wanted[0][0]}.txt")
         for name, _ in wanted:
             if _pins(plain / f"{name}.txt") != _pins(project / "sessions" / "locks" / f"{name}.txt"):
@@ -191,22 +189,8 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Compar
         rmtree(plain, ignore_errors=True)
 
     world.start(PROGRAMS / "run", kind, cwd=project)  # what is installed is in the cache from now on
-    took = _in_turn(rounds, ours, theirs, before=forget)
+    took = in_turn(rounds, ours, theirs, before=forget)
     return Comparison(f"an environment of {len(files)} packages with {sum(files)} modules", *took, 1.3)
-
-
-def _in_turn(
-    rounds: int, ours: Callable[[], None], theirs: Callable[[], None], before: Callable[[], None]
-) -> tuple[list[float], list[float]]:
-    """Seconds of each round; the first one only warms what can be warm."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds + 1):
-        before()
-        for seconds, work in zip(taken, (ours, theirs), strict=True):
-            started = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - started)
-    return taken[0][1:], taken[1][1:]
 
 
 def _offer_families(world: World) -> None:
@@ -263,13 +247,6 @@ def _world() -> Iterator[World]:
         environ = hermetic(os.environ, directory / "home") | {"UV_DEFAULT_INDEX": index.url}
         environ.pop("PIP_NO_INDEX")
         yield World(directory, environ, index)
-
-
-def _refuse_a_checkout() -> None:
-    """An editable setlist is looked up through one more path, and may change while it is measured."""
-    written = distribution("setlist").read_text("direct_url.json") or ""
-    if '"editable":true' in written.replace(" ", ""):
-        sys.exit("this Python has an editable setlist: 'run bench' measures an installed wheel")
 
 
 def _table(found: Sequence[Comparison], rounds: int, *, seconds: bool) -> str:

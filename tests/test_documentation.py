@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from setlist.cli.options import Option
+from setlist.cli.options import Option, parse
 from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import VERBS, load_verb
 from setlist.events import FORMAT, KINDS
 from setlist.registry.keys import KEYS, check_keys
 from setlist.registry.toml import TOP_LEVEL
 from setlist.running.handle import SessionHandle
+from setlist.shards import parse_shard
 from support.project import ProjectFolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,6 +152,59 @@ def test_the_workflow_of_the_manual_is_the_one_that_runs_here() -> None:
     told = re.findall(r"```yaml\n(.*?)```\n", part(page("locks.md"), "workflow"), re.DOTALL)
     assert told == ["name: locks\n" + rest]
     assert all(line.startswith("#") for line in comment.splitlines())
+
+
+def test_the_action_of_the_manual_is_the_one_that_runs_here() -> None:
+    action = (ROOT / ".github" / "actions" / "setlist" / "action.yml").read_text(encoding="utf-8")
+    comment, _, rest = action.partition("\n")
+    assert comment.startswith("#")
+    assert re.findall(r"```yaml\n(.*?)```\n", part(page("ci.md"), "action"), re.DOTALL) == [rest]
+
+
+@pytest.mark.parametrize("shards", [(), ("--shards", "1")])
+def test_the_jobs_of_a_matrix_are_told(project: ProjectFolder, shards: tuple[str, ...]) -> None:
+    project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(part(page("ci.md"), "jobs"))}
+    left_out = {"session", "python"} if shards else {"shard", "sessions"}
+    matrix = ("ci", "matrix", "--os", "a", *shards)
+    (github,) = project.setlist_inside(*matrix, "--github", check=True).json["include"]
+    (plain,) = project.setlist_inside(*matrix, "--json", check=True).json["jobs"]
+    assert set(github) == set(plain) == told.keys() - left_out
+    gitlab = project.setlist_inside(*matrix, "--gitlab", check=True).out
+    assert set(re.findall(r'"([A-Z_]+)":', gitlab)) == {told[key] for key in github}
+
+
+def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
+    """``run`` and ``setlist`` with their arguments, where a line begins with them, and what the action is handed."""
+    stand_ins = {
+        "${{ matrix.shard }}": "1/3",
+        "$CI_NODE_INDEX/$CI_NODE_TOTAL": "1/3",
+        "$NUMBER": "1",
+        "${{ matrix.session }}": "lint",
+    }
+    for block in re.findall(r"```(?:yaml|sh)\n(.*?)```", text, re.DOTALL):
+        for variable, value in stand_ins.items():
+            block = block.replace(variable, value)
+        for line in block.splitlines():
+            found = re.match(r" *(?:- |\w+=\$\()?(?:\.ci/bin/)?(setlist|run) ([^)>#]+)", line)
+            handed = re.fullmatch(r" +run: (?!\|)(.+)", line)
+            if found is not None:
+                yield found[1], shlex.split(found[2])
+            elif handed is not None:
+                yield "run", shlex.split(handed[1])
+
+
+def test_the_commands_of_the_ci_page_are_ones_that_are_accepted() -> None:
+    commands = list(commands_in(page("ci.md")))
+    assert len(commands) > 10
+    for command, words in commands:
+        if command == "run":
+            arguments = parse(words, OPTIONS, command="run")
+            for shard in arguments.values("shard"):
+                parse_shard(shard)
+        else:
+            assert words[0] in VERBS
+            parse(words[1:], load_verb(words[0]).OPTIONS, command=f"setlist {words[0]}")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())

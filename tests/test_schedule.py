@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from setlist.model import Origin, SessionSpec
-from setlist.plan import Plan, Step
-from setlist.ranking import lower_bound, work_of
-from setlist.schedule import Limits, Schedule
+from setlist.model import Origin, Registry, SessionSpec
+from setlist.plan import Plan, Step, make_plan
+from setlist.ranking import Needs, lower_bound, makespan, work_of
+from setlist.schedule import Limits, Schedule, _Claims
 
 
 def session(
@@ -70,6 +72,7 @@ class Driver:
         self.running: set[str] = set()
         self.ended: set[str] = set()
         self._events: list[tuple[float, int, str, str]] = []
+        self._numbers = count()
 
     def run(self) -> Driver:
         self.ask()
@@ -119,7 +122,7 @@ class Driver:
             }
 
     def _at(self, delay: float, what: str, name: str) -> None:
-        heappush(self._events, (self.now + delay, len(self.began) * 2 + len(self._events), what, name))
+        heappush(self._events, (self.now + delay, next(self._numbers), what, name))
 
     def _may_prepare(self, found: SessionSpec) -> None:
         begun = self.in_preparation | self.ready | self.running
@@ -151,9 +154,8 @@ class Driver:
 
 @st.composite
 def sets(draw: st.DrawFn) -> tuple[list[SessionSpec], Limits]:
-    count = draw(st.integers(1, 12))
     sessions = []
-    for number in range(count):
+    for number in range(draw(st.integers(1, 12))):
         earlier = [f"s{each}" for each in range(number)]
         requires = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else []
         kind = draw(
@@ -229,3 +231,170 @@ def test_the_same_work_has_the_same_order(given_: tuple[list[SessionSpec], Limit
     orders = {Schedule(plan_of(*sessions), limits, expected).order for _ in range(2)}
     assert len(orders) == 1
     assert sorted(orders.pop()) == sorted(each.name for each in sessions)
+
+
+def names(*found: SessionSpec | None) -> list[str | None]:
+    return [None if each is None else each.name for each in found]
+
+
+def all_to_prepare(schedule: Schedule, *, ready: bool = True) -> list[str]:
+    found = []
+    while (each := schedule.to_prepare()) is not None:
+        found.append(each.name)
+        if ready:
+            schedule.prepared(each.name)
+    return found
+
+
+def all_to_run(schedule: Schedule) -> list[str]:
+    found = []
+    while (each := schedule.to_run()) is not None:
+        found.append(each.name)
+    return found
+
+
+def test_the_longest_path_goes_first() -> None:
+    sessions = [session("short"), session("long"), session("base"), session("top", "base")]
+    expected = {"short": 1.0, "long": 4.0, "base": 2.0, "top": 3.0}
+    assert Schedule(plan_of(*sessions), Limits(2), expected).order == ("base", "long", "top", "short")
+
+
+def test_a_duration_that_is_not_known_is_the_familys_median() -> None:
+    sessions = [session(name) for name in ("a", "test1", "test2", "test3", "test4", "b", "c")]
+    expected = {"a": 5.0, "test1": 8.0, "test2": 9.0, "test3": 20.0, "b": 6.0}
+    work = work_of(plan_of(*sessions), Limits(2), expected)
+    assert dict(zip((each.name for each in sessions), work.seconds, strict=True))["test4"] == 9.0
+    assert work.seconds[-1] == 8.0  # the median of all
+    assert set(work_of(plan_of(*sessions), Limits(2), {}).seconds) == {1.0}
+
+
+def test_as_many_as_jobs_are_prepared_ahead() -> None:
+    schedule = Schedule(plan_of(*(session(name) for name in "abcdefg")), Limits(2), {})
+    assert all_to_prepare(schedule) == ["a", "b", "c", "d"]
+    assert all_to_run(schedule) == ["a", "b"]
+    assert all_to_prepare(schedule) == []
+    schedule.ended("a")
+    assert all_to_run(schedule) == ["c"]
+    assert all_to_prepare(schedule) == ["e"]
+
+
+def test_a_place_is_kept_for_a_more_urgent_one_until_it_is_late() -> None:
+    sessions = [session("a"), session("top", "a"), session("b"), session("c")]
+    expected = {"a": 1.0, "top": 9.0, "b": 5.0, "c": 4.0}
+    schedule = Schedule(plan_of(*sessions), Limits(2), expected)
+    assert all_to_prepare(schedule) == ["a", "b", "c"]
+    assert all_to_run(schedule) == ["a", "b"]
+    assert names(*schedule.ended("a")) == ["top"]
+    assert all_to_prepare(schedule, ready=False) == ["top"]
+    assert all_to_run(schedule) == []
+    schedule.late("top")
+    assert all_to_run(schedule) == ["c"]
+
+
+def test_one_that_waits_for_much_of_a_resource_is_not_overtaken_forever() -> None:
+    small = [session(f"small{number}", memory=1) for number in range(6)]
+    sessions = [*small[:2], session("big", memory=3), *small[2:], session("other")]
+    # one of the small ones would run at any moment
+    taking = {each.name: 1.0 + number / 10 for number, each in enumerate(small)}
+    driver = Driver(sessions, Limits(3, {"memory": 3}), taking=taking).run()
+    assert driver.began[:4] == ["small0", "small1", "other", "big"]
+
+
+def test_beside_a_blocked_one_others_go_on() -> None:
+    sessions = [session("one", mutex=["db"]), session("two", mutex=["db"]), session("free")]
+    schedule = Schedule(plan_of(*sessions), Limits(2), {"one": 3.0, "two": 3.0, "free": 1.0})
+    assert all_to_prepare(schedule) == ["one", "two", "free"]
+    assert all_to_run(schedule) == ["one", "free"]
+    schedule.ended("free")
+    assert all_to_run(schedule) == []
+    schedule.ended("one")
+    assert all_to_run(schedule) == ["two"]
+
+
+def test_more_of_a_resource_than_there_is_means_all_of_it() -> None:
+    driver = Driver([session("big", memory=9), session("small", memory=1)], Limits(2, {"memory": 2})).run()
+    assert driver.began == ["big", "small"]
+    assert driver.now == 2.0
+
+
+def test_nothing_begins_beside_one_that_runs_alone() -> None:
+    sessions = [session("a"), session("bench", exclusive=True), session("b"), session("c", "a")]
+    schedule = Schedule(plan_of(*sessions), Limits(2), {})
+    assert all_to_prepare(schedule) == ["a", "b"]
+    assert all_to_run(schedule) == ["a"]  # less urgent ones wait for 'bench', which waits for 'a'
+    schedule.ended("a")
+    assert all_to_run(schedule) == []
+    assert all_to_prepare(schedule, ready=False) == ["bench"]
+    assert all_to_run(schedule) == []
+    schedule.prepared("bench")
+    assert all_to_run(schedule) == ["bench"]
+    assert all_to_prepare(schedule) == []
+    schedule.ended("bench")
+    assert all_to_prepare(schedule) == ["c"]
+    assert all_to_run(schedule) == ["b", "c"]
+
+
+def test_two_that_run_alone_are_not_in_the_way_of_a_full_machine() -> None:
+    sessions = [session("a", exclusive=True), session("b"), session("c"), session("d", "b", exclusive=True)]
+    expected = {"a": 1.0, "b": 4.0, "c": 4.0, "d": 1.0}
+    assert Driver(sessions, Limits(2), expected).run().now == 6.0
+
+
+def test_one_that_ended_before_it_began_is_done_with() -> None:
+    sessions = [session("a"), session("b", "a"), session("c", "b"), session("d", mutex=["m"])]
+    schedule = Schedule(plan_of(*sessions), Limits(2), {})
+    assert names(schedule.to_prepare()) == ["a"]
+    assert names(*schedule.ended("a")) == ["b"]  # it failed while it was prepared
+    assert names(*schedule.ended("b")) == ["c"]
+    assert schedule.ended("b") == ()
+    schedule.ended("c")
+    assert all_to_prepare(schedule) == ["d"]
+    assert all_to_run(schedule) == ["d"]
+    schedule.ended("d")
+    assert schedule.done
+
+
+def test_the_order_holds_by_way_of_sessions_that_are_left_out() -> None:
+    of = {"base": (), "between": ("base",), "top": ("between",)}
+    registry = Registry(sessions={name: session(name, *requires) for name, requires in of.items()})
+    plan = make_plan(registry, [registry.sessions["top"], registry.sessions["base"]], follow_requires=False)
+    schedule = Schedule(plan, Limits(2), {})
+    assert all_to_prepare(schedule) == ["base"]
+
+
+def test_what_was_simulated_is_what_happens() -> None:
+    sessions = [
+        session("lint"),
+        session("types", mutex=["cache"]),
+        *(session(f"test{number}", "types", memory=number % 3) for number in range(9)),
+        session("docs", mutex=["cache"]),
+        session("bench", "test0", exclusive=True),
+        session("report", "docs", "test8"),
+    ]
+    expected = {each.name: 1.0 + (7 * number % 5) / 4 for number, each in enumerate(sessions)}
+    limits = Limits(3, {"memory": 3})
+    driver = Driver(sessions, limits, expected).run()
+    work = work_of(plan_of(*sessions), limits, expected)
+    places = {each.name: place for place, each in enumerate(sessions)}
+    assert driver.now == makespan(work, [places[name] for name in driver.schedule.order])
+    assert driver.now <= lower_bound(work) * 1.1
+
+
+def test_thousands_of_sessions_are_looked_at_a_few_times_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    class Counted(_Claims):
+        def fit(self, needs: Needs) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().fit(needs)
+
+    monkeypatch.setattr("setlist.schedule._Claims", Counted)
+    sessions = [session(f"s{number}", mutex=[f"m{number % 7}"] if number % 2 else []) for number in range(3000)]
+    schedule = Schedule(plan_of(*sessions), Limits(8), {})
+    running: list[str] = []
+    while not schedule.done:
+        all_to_prepare(schedule)
+        running += all_to_run(schedule)
+        schedule.ended(running.pop(0))
+    assert looks < 100 * len(sessions)

@@ -165,7 +165,17 @@ def test_an_empty_shard_is_said(project: ProjectFolder) -> None:
     project.sessions(SESSIONS)
     context, err = context_of(project, ci=True)
     assert sharded(context, context.select(["lint"]), "2/2") == ()
-    assert err.getvalue() == "nothing in this shard: there is 1 session for 2 shards\n"
+    assert err.getvalue() == "nothing in shard 2 of 2: there are fewer sessions that can be parted\n"
+
+
+def test_run_takes_its_shard(project: ProjectFolder) -> None:
+    project.sessions(SESSIONS)
+    listed = [project.run_inside("--dry-run", "--shard", f"{k}/2", "lint", "coverage", check=True).out for k in (1, 2)]
+    assert ["lint" in out for out in listed] == [False, True]
+    assert ["coverage" in out for out in listed] == [True, False]
+    nothing = project.run_inside("--shard", "2/2", "lint", check=True)
+    assert nothing.err.startswith("nothing in shard 2 of 2")
+    assert project.run_inside("--shard", "3/2", "lint").code == 2
 
 
 def test_durations_are_the_committed_ones_and_in_ci_no_others(project: ProjectFolder) -> None:

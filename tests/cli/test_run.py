@@ -127,7 +127,7 @@ def test_list_is_the_table(quick: ProjectFolder) -> None:
             "what is meant for the commands of a session comes after '--': run good -- tests/test_x.py",
         ),
         (["--recreat"], 2, "unknown option '--recreat'", "did you mean '--recreate'? 'run --help' lists the options"),
-        (["-j", "4"], 2, "unknown option '-j'", "'run --help' lists the options"),
+        (["-z", "4"], 2, "unknown option '-z'", "'run --help' lists the options"),
         (["--locked", "--no-lock"], 2, "--locked and --no-lock exclude each other", None),
         (["--find-links", "nowhere"], 2, "--find-links: nowhere is no directory", "'setlist fetch --to DIR' fills one"),
         (["-C", "nowhere"], 2, "nowhere: no such directory", None),

@@ -12,6 +12,7 @@ import pytest
 from setlist.events import (
     Event,
     Message,
+    Output,
     RunFinished,
     RunStarted,
     SessionFinished,
@@ -19,7 +20,8 @@ from setlist.events import (
 )
 from setlist.model import SessionStatus
 from setlist.project import Project
-from setlist.reports.history import KEPT, History, last_failed, past_runs
+from setlist.reports.history import KEPT, TYPICAL, History, durations, last_failed, median, past_runs
+from support.runs import run_of, session
 
 
 @pytest.fixture
@@ -165,3 +167,96 @@ def test_it_is_a_reader_of_events(project: Project) -> None:
     for event in events:
         history(event)
     assert next(past_runs(project)) == tuple(events)
+
+
+def test_what_sessions_print_is_not_kept(project: Project) -> None:
+    history = History(project)
+    history(started("x"))
+    history(Output(time=1.0, session="a", stream="stdout", data="printed"))
+    (path,) = files(project)
+    assert "printed" not in path.read_text(encoding="utf-8")
+    assert len(next(past_runs(project))) == 1
+
+
+def test_who_was_flaky_passed(project: Project) -> None:
+    record(project, 1, finished("a", "failed"))
+    record(project, 2, finished("a", "flaky"))
+    assert last_failed(project) == ()
+
+
+# durations
+
+
+def keep(project: Project, *sessions: list[Event], number: int = 0) -> None:
+    history = History(project)
+    for event in run_of(*sessions, run=f"run{number}", began=1e9 + number):
+        history(event)
+
+
+def test_how_long_a_session_takes_is_counted_from_its_turn(project: Project) -> None:
+    keep(
+        project,
+        session("alone", duration=5.0, preparing=3.0),
+        session("beside", duration=9.0, preparing=1.0, waiting=5.5),
+        session("failed", "failed", duration=2.0, preparing=0.5),
+        session("flaky", "flaky", duration=2.5, preparing=0.5),
+        session("gathers", duration=0.25, prepared=False),
+    )
+    known = durations(project)
+    assert {name: round(seconds, 3) for name, seconds in known.items()} == {
+        "alone": 2.0,
+        "beside": 2.5,
+        "failed": 1.5,
+        "flaky": 2.0,
+        "gathers": 0.25,
+    }
+    assert list(durations(project, ["flaky", "unknown"])) == ["flaky"]
+
+
+def test_a_session_that_took_no_time_of_its_own_says_nothing(project: Project) -> None:
+    keep(
+        project,
+        session("skipped", "skipped", reason="by its function"),
+        session("current", reason="up to date"),
+        session("interrupted", "interrupted"),
+        session("unprepared", "failed", prepared=False),
+        session("not-run", "not-run", started=False),
+    )
+    assert durations(project) == {}
+
+
+def test_the_latest_runs_count_and_an_odd_one_does_not(project: Project) -> None:
+    seconds = [900.0, 900.0, 2.0, 3.0, 700.0, 1.0, 2.5]
+    assert len(seconds) == TYPICAL + 2
+    for number, duration in enumerate(seconds):
+        keep(project, session("a", duration=duration, preparing=0.0), number=number)
+    assert durations(project)["a"] == pytest.approx(2.5)
+
+
+def test_no_more_runs_are_read_than_say_what_is_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(TYPICAL + 5):
+        keep(project, session("a"), *([session("b")] if number < 3 else []), number=number)
+    read: list[str] = []
+    path_open = Path.open
+
+    def counted(path: Path, *args: Any, **rest: Any) -> Any:
+        read.append(path.name)
+        return path_open(path, *args, **rest)
+
+    monkeypatch.setattr(Path, "open", counted)
+    assert list(durations(project, {"a"})) == ["a"]
+    assert len(read) == TYPICAL
+    read.clear()
+    assert set(durations(project, {"a", "b"})) == {"a", "b"}
+    assert len(read) == TYPICAL + 5
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_durations(project: Project) -> None:
+    keep(project, session("a", duration=1.0, preparing=5.0))
+    assert durations(project) == {"a": 0.0}
+
+
+def test_the_median() -> None:
+    assert median([3.0]) == 3.0
+    assert median([3.0, 1.0]) == 2.0
+    assert median([9.0, 1.0, 2.0]) == 2.0

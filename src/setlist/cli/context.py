@@ -71,13 +71,13 @@ class Context:
         self._offline = arguments.flag("offline")
         directory = arguments.value("directory")
         if directory is not None:
-            path = self._path(directory)
+            path = self.path(directory)
             if not path.is_dir():
                 raise UsageError(f"{directory}: no such directory")
             self._caller = replace(self.caller, cwd=path)
         file = arguments.value("file")
         if file is not None:
-            self._file = self._path(file)
+            self._file = self.path(file)
         if self.verbosity > 0:
             from setlist.cli.diagnostics import show_diagnostics
 
@@ -88,7 +88,7 @@ class Context:
         while self._undo:
             self._undo.pop()()
 
-    def _path(self, written: str) -> Path:
+    def path(self, written: str) -> Path:
         """A path of the command line: ``~`` is for shells that leave it alone (``--file=~/x``)."""
         import os
 

@@ -51,8 +51,9 @@ def session_jobs(sessions: Sequence[SessionSpec], registry: Registry, systems: S
     jobs = []
     for session in sessions:
         own = dict(session.axes).get("os")
+        pythons = _pythons(registry, [session])
         jobs += [
-            Job(sessions=(session.name,), pythons=_pythons(registry, [session]), os=system)
+            Job(sessions=(session.name,), pythons=pythons, os=system)
             for system in ((own,) if own is not None else systems or (None,))
         ]
     return tuple(jobs)

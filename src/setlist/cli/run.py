@@ -6,7 +6,7 @@ imported where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from setlist.cli.context import Context
@@ -17,7 +17,6 @@ from setlist.errors import ConfigurationError, SetlistError, UnknownSession, Usa
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.events import Event
     from setlist.lock.use import LockMode
     from setlist.model import SessionSpec
 
@@ -30,6 +29,10 @@ OPTIONS = (
     Option("failed", "only sessions that failed last time"),
     Option("only", "without the sessions that they require"),
     Option("fail-fast", "stop at the first session that fails", "x"),
+    Option("jobs", "run so many sessions at once; 'auto': as many as there are processors", "j", "N|auto"),
+    Option("output", "show it directly, or captured: as a board, a stream of lines, or groups of them", None, "MODE"),
+    Option("report", "write a report, by its ending: .json, .jsonl, .xml; may be repeated", None, "FILE"),
+    Option("shard", "only the K-th of N parts of the sessions, as in 2/5", None, "K/N"),
     Option("recreate", "make the environments anew", "r"),
     Option("upgrade", "resolve anew: unpinned requirements move to their newest versions"),
     Option("locked", "fail unless every session has a current lock, and install from it"),
@@ -76,6 +79,11 @@ def run(argv: Sequence[str], context: Context) -> int:
         print_table(context, _listed(arguments, context))
         return 0
     sessions = _selected(arguments, context)
+    shard = arguments.value("shard")
+    if sessions and shard is not None:
+        from setlist.cli.sharding import sharded
+
+        sessions = sharded(context, sessions, shard)
     if not sessions:
         return 0
 
@@ -91,19 +99,15 @@ def run(argv: Sequence[str], context: Context) -> int:
     project = context.project
     project.prepare()
 
+    from setlist.cli.showing import showing
     from setlist.process import handling_signals
-    from setlist.reports.console import Console
-    from setlist.reports.history import History
     from setlist.running.rules import RunOptions
     from setlist.running.run import run_plan
 
-    console = Console(context.err, verbosity=context.verbosity)
-    history = History(project)
-
-    def emit(event: Event) -> None:
-        console(event)
-        history(event)
-
+    cpus, jobs = _jobs(arguments, context)
+    at_once = min(jobs, len(plan.steps))
+    known = _Durations(context)
+    shown = showing(arguments, context, plan, at_once=at_once, durations=known)
     options = RunOptions(
         posargs=arguments.rest or (),
         fail_fast=arguments.flag("fail-fast"),
@@ -113,9 +117,45 @@ def run(argv: Sequence[str], context: Context) -> int:
         locks=_lock_mode(arguments),
         find_links=_wheels(arguments, context),
         argv=tuple(argv),
+        jobs=jobs,
+        cpus=cpus,
+        durations=known() if at_once > 1 else {},
+        capturing=shown.capturing,
+        captured_environ=shown.captured_environ,
     )
     with handling_signals():
-        return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=emit)
+        try:
+            return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
+        finally:
+            shown.close()
+
+
+class _Durations:
+    """How long sessions took, read when it is first asked for."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: Mapping[str, float] | None = None
+
+    def __call__(self) -> Mapping[str, float]:
+        if self._known is None:
+            from setlist.durations import read_durations
+            from setlist.reports.history import durations
+
+            project = self._context.project
+            self._known = {**(read_durations(project) or {}), **durations(project)}
+        return self._known
+
+
+def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
+    """How many processors there are, where that matters, and how many sessions may run at once."""
+    said = arguments.value("jobs")
+    if said is None and not any(session.jobserver for session in context.registry.sessions.values()):
+        return 1, 1
+    from setlist.running.cpus import available_cpus, jobs_from
+
+    cpus = available_cpus(context.caller.environ)
+    return cpus, 1 if said is None else jobs_from(said, cpus)
 
 
 def _lock_mode(arguments: Arguments) -> LockMode:

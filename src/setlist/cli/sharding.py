@@ -70,6 +70,5 @@ def sharded(context: Context, sessions: Sequence[SessionSpec], shard: str) -> tu
     sessions = without_interactive(context, sessions)
     kept = shard_of(sessions, context.registry, shared_durations(context), k, n)
     if not kept:
-        said = "is 1 session" if len(sessions) == 1 else f"are {len(sessions)} sessions"
-        context.err.line(f"nothing in this shard: there {said} for {n} shards")
+        context.err.line(f"nothing in shard {k} of {n}: there are fewer sessions that can be parted")
     return kept

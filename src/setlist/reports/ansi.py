@@ -19,7 +19,12 @@ _COLOR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _AT_THE_END = re.compile(r"(?:\x1b\[[0-9;:]*[mK])+\Z")
 
 _CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""What a terminal acts upon, but for ``\\\\b``, ``\\\\t``, ``\\\\n`` and ``\\\\r``. The last 33 are sequences in one character."""
+"""What a terminal acts upon, but for the backspace, the tab and the ends of lines. From U+0080 on they are sequences
+in one character."""
+
+_CONTROL_OR_BACKSPACE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+Keep = Literal["all", "line", "colour", "nothing"]
 
 LONGEST = 4096
 """Characters of an unfinished sequence that are held back."""

@@ -30,10 +30,11 @@ LONGEST_PIECE = 256 * 1024
 """Characters that are read back at once."""
 
 
-class WordStream(io.TextIOBase):
+class WordStream(io.StringIO):
     """Stands in for a stream: what a Console writes is handed on."""
 
     def __init__(self, put: Callable[[str], None]) -> None:
+        super().__init__()
         self._put = put
 
     def write(self, text: str) -> int:
@@ -187,9 +188,7 @@ class Block:
         opening: written before all else, if there is anything else.
     """
 
-    def __init__(
-        self, sink: Sink, directory: Path | None, *, verbosity: int = 0, opening: str = ""
-    ) -> None:
+    def __init__(self, sink: Sink, directory: Path | None, *, verbosity: int = 0, opening: str = "") -> None:
         self.begun = False
         self._sink = sink
         self._opening = opening

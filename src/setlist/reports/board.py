@@ -209,56 +209,219 @@ class Screen:
     """
 
     def __init__(self, terminal: Terminal) -> None:
+        import io
+
+        from rich.console import Console as RichConsole
+
         self._terminal = terminal
         self._drawn: list[tuple[str, int]] = []
         self._width = 0
+        # turns styles into sequences, and writes nothing
+        self._rich = RichConsole(
+            file=io.StringIO(),
+            force_terminal=True,
+            color_system="standard" if terminal.color else None,
+            legacy_windows=False,
+            width=80,
+            height=25,
+        )
 
     def size(self) -> tuple[int, int]:
         """Columns and lines."""
         size = size_of(self._terminal)
         return (size.columns, size.lines) if size is not None else (80, 24)
 
-    def draw(self, lines: Sequence[Text]) -> None:
-        """Show these lines instead of those that stand there."""
-        from rich.cells import cell_len
-        from rich.console import Console as RichConsole
-
-        width, _ = self.size()
-        color = self._terminal.color
-        console = RichConsole(
-            file=_Nowhere(),
-            force_terminal=True,
-            color_system="standard" if color else None,
-            no_color=not color,
-            width=1000,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+    def draw(self, lines: Sequence[Text], width: int, height: int) -> None:
+        """Show these lines, made for this size, instead of those that stand there."""
         drawn = []
         for line in lines:
-            with console.capture() as capture:
-                console.print(line, end="", soft_wrap=True)
-            drawn.append((capture.get(), cell_len(line.plain)))
+            with self._rich.capture() as capture:
+                self._rich.print(line, end="", soft_wrap=True)
+            drawn.append((capture.get(), line.cell_len))
         if drawn == self._drawn and width == self._width:
             return
-        text = self._back() + "".join(f"{line}\x1b[K\n" for line, _ in drawn) + "\x1b[J"
+        # overwritten line by line and not erased before: nothing flickers
+        text = self._back(width, height) + "".join(f"{line}\x1b[K\n" for line, _ in drawn) + "\x1b[J"
         self._drawn, self._width = drawn, width
         self._terminal.write(text)
 
     def clear(self) -> None:
         """Take them back: the cursor is where the first of them began."""
         if self._drawn:
-            text = self._back() + "\x1b[J"
+            text = self._back(*self.size()) + "\x1b[J"
             self._drawn = []
             self._terminal.write(text)
 
-    def _back(self) -> str:
-        """Go up to the first line. One that became wider than the terminal takes several now."""
+    def _back(self, width: int, height: int) -> str:
+        """Go up to the first line. One that is wider than the terminal has become takes several by now."""
         if not self._drawn:
             return ""
-        width, height = self.size()
         up = sum(max(1, -(-cells // width)) for _, cells in self._drawn)
-        narrower = width < self._width
-        return f"\r\x1b[{min(up, height)}A" + ("\x1b[J" if narrower else "")
+        return f"\r\x1b[{min(up, height)}A" + ("\x1b[J" if width < self._width else "")
+
+
+class Board:
+    """Shows the board, and blocks above it.
+
+    Args:
+        out: our standard output: what commands print there.
+        err: our standard error: the board, setlist's own words, and what commands print there.
+        directory: where blocks are kept until their sessions have ended.
+        verbosity: as the console's; below 0, blocks of sessions that passed aren't shown.
+        durations: how many seconds sessions take, of those that are known.
+        log_of: how the log of a session is called.
+        clock: the time, in seconds.
+        tick: seconds between two looks at the clock.
+    """
+
+    def __init__(
+        self,
+        out: Terminal,
+        err: Terminal,
+        *,
+        directory: Path | None = None,
+        verbosity: int = 0,
+        durations: Mapping[str, float] | None = None,
+        log_of: Callable[[str], str | None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        tick: float = TICK,
+    ) -> None:
+        self._sink = Sink(out, err)
+        self._console = Console(self._sink.terminal(), verbosity=verbosity, log_of=log_of)
+        self._screen = Screen(err)
+        self._mark = "…" if err.plain("…·") == "…·" else "..."
+        self._directory = directory
+        self._verbosity = verbosity
+        self._clock = clock
+        self._tick = tick
+        self._progress = Progress(durations=durations or {})
+        self._blocks: dict[str, Block] = {}
+        self._alone: str | None = None
+        self._pending: list[SessionFinished] = []
+        # the ticker draws as well, and nothing must come between two writes that belong together
+        self._lock = threading.RLock()
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._ticker: threading.Thread | None = None
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            session: str | None = getattr(event, "session", None)
+            if session is not None:
+                self._of_session(session, event)
+            elif isinstance(event, RunStarted):
+                self._begin(event)
+            elif isinstance(event, RunFinished):
+                self._end()
+                self._console(event)
+            elif isinstance(event, Message):
+                self._screen.clear()
+                self._console(event)
+                self._draw()
+
+    def close(self) -> None:
+        """Take the board back, and show what has no end yet."""
+        with self._lock:
+            self._end()
+        if self._ticker is not None and self._ticker is not threading.current_thread():
+            self._ticker.join(timeout=1.0)
+            self._ticker = None
+
+    def _begin(self, event: RunStarted) -> None:
+        durations = self._progress.durations
+        self._progress = Progress(event.jobs, self._clock(), event.sessions, durations=durations)
+        self._console(event)
+        self._stopped.clear()
+        self._ticker = threading.Thread(target=self._keep_drawing, name="board", daemon=True)
+        self._ticker.start()
+
+    def _end(self) -> None:
+        self._stopped.set()
+        self._screen.clear()
+        self._alone = None
+        self._show_pending()
+        for session in list(self._blocks):
+            self._show(session, None)
+        self._sink.rest()
+
+    def _keep_drawing(self) -> None:
+        while not self._stopped.wait(self._tick):
+            with self._lock:
+                self._draw()
+
+    def _draw(self) -> None:
+        if self._stopped.is_set() or self._alone is not None:
+            return
+        width, height = self._screen.size()
+        # the last column is left free: what is written there makes some terminals begin a new line
+        lines = rows(self._progress, self._clock(), max(1, width - 1), max(2, height - 2), mark=self._mark)
+        self._screen.draw(lines, width, height)
+
+    def _of_session(self, session: str, event: Event) -> None:
+        if isinstance(event, SessionFinished):
+            self._finished(event)
+            return
+        if session not in self._blocks:
+            self._blocks[session] = Block(self._sink, self._directory, verbosity=self._verbosity)
+        block = self._blocks[session]
+        if isinstance(event, SessionStarted):
+            if event.captured:
+                expected = self._progress.durations.get(session)
+                self._progress.active[session] = Activity(session, "preparing", self._clock(), expected)
+            else:
+                self._screen.clear()
+                self._alone = session
+                block.show()
+        activity = self._progress.active.get(session)
+        if activity is not None:
+            self._follow(activity, event)
+        block.take(event)
+
+    def _follow(self, activity: Activity, event: Event) -> None:
+        phase: Phase = activity.phase
+        if isinstance(event, Output):
+            activity.heard(event.data)
+        elif isinstance(event, EnvironmentReady):
+            phase = "ready" if self._progress.jobs > 1 else "running"
+        elif isinstance(event, SessionRunning):
+            phase = "running"
+        elif isinstance(event, CommandStarted):
+            phase = "running"
+            activity.heard(f"\n$ {one_line(command_text(event.command))}\n")
+        elif isinstance(event, SessionRetried):
+            activity.attempt = event.attempt
+        if phase != activity.phase:
+            activity.phase, activity.since = phase, self._clock()
+
+    def _finished(self, event: SessionFinished) -> None:
+        session = event.session
+        self._progress.active.pop(session, None)
+        self._progress.ended[session] = event.status
+        self._console(event)
+        if self._alone == session:
+            self._alone = None
+            self._show(session, event)
+            self._show_pending()
+        elif self._alone is not None:
+            self._pending.append(event)
+        else:
+            self._screen.clear()
+            self._show(session, event)
+        self._draw()
+
+    def _show_pending(self) -> None:
+        while self._pending:
+            event = self._pending.pop(0)
+            self._show(event.session, event)
+
+    def _show(self, session: str, ended: SessionFinished | None) -> None:
+        block = self._blocks.pop(session, None)
+        if block is None:
+            return
+        if self._verbosity < 0 and ended is not None and ended.status not in ("failed", "interrupted"):
+            block.drop()
+            return
+        block.show()
+        self._sink.rest()
+        if ended is not None and block.begun and len(self._progress.sessions) > 1:
+            self._sink.put("words", self._console.ending(ended) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,19 +77,18 @@ class Logs:
         if log is not None:
             if session in self._named:
                 self._named[session] += f" (incomplete: {getattr(error, 'strerror', None) or error})"
-            try:
+            with suppress(OSError):  # it tries to write what it still holds, and fails of the same
                 log.close()
-            except OSError:  # it tries to write what it still holds, and fails of the same
-                pass
         import logging
 
         logging.getLogger(__name__).debug("the log of %s can't be written: %s", session, error)
 
 
-class _Log(io.TextIOBase):
+class _Log(io.StringIO):
     """One session's log; a stream for the Console, whose lines begin on lines of their own."""
 
     def __init__(self, path: Path, *, captured: bool) -> None:
+        super().__init__()
         self._file = _fresh(path)
         self._at_start = True
         self._captured = captured

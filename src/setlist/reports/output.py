@@ -133,9 +133,7 @@ def reader_for(
     if mode == "board":
         from setlist.reports.board import Board
 
-        return Board(
-            out, err, directory=directory, verbosity=verbosity, durations=durations or {}, log_of=log_of
-        )
+        return Board(out, err, directory=directory, verbosity=verbosity, durations=durations or {}, log_of=log_of)
     from setlist.reports.group import Group
 
     folded = environ.get("GITHUB_ACTIONS") == "true"
@@ -184,4 +182,4 @@ def child_environ(
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and 0 < int(text[:6]) else None
+    return int(text) if text is not None and text.isdecimal() and int(text[:6]) > 0 else None

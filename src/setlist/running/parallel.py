@@ -185,7 +185,7 @@ class _Run:
                 ending = run_session(self._setting, session, posargs_of(self._steps[session.name], self._options))
         except Interrupted:
             pass  # its end has been told
-        except BaseException as raised:  # noqa: BLE001 - the main thread raises it
+        except BaseException as raised:
             error = raised
         self._told.put(_Ended(session.name, ending, error))
 

@@ -17,7 +17,7 @@ Capturing = Literal["no", "apart", "merged"]
 """Whether what sessions write is captured, and whether its two streams are one."""
 
 
-def _no_variables() -> Mapping[str, str]:
+def _no_variables(_: str) -> Mapping[str, str]:
     return {}
 
 
@@ -29,7 +29,7 @@ class RunOptions:
     ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
-    captured, asked for anew for each session.
+    captured, asked for anew for each session by its name.
     """
 
     posargs: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class RunOptions:
     cpus: int = 1
     durations: Mapping[str, float] = field(default_factory=dict)
     capturing: Capturing = "no"
-    captured_environ: Callable[[], Mapping[str, str]] = _no_variables
+    captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from setlist.running.jobserver import Jobserver
     from setlist.running.secrets import Masker
 
+
 def run_plan(
     project: Project, registry: Registry, plan: Plan, *, caller: Caller, options: RunOptions, emit: Emit
 ) -> int:
@@ -48,12 +49,12 @@ def run_plan(
     at_once = min(options.jobs, len(plan.steps))
     if at_once > 1:
         emit = _one_at_a_time(emit)
-    masker = _masker(plan, caller)
+    masker, unmasked = _masker(plan, caller)
     masked = emit if masker is None else _masking(emit, masker)
     names = tuple(step.session.name for step in plan.steps)
-    masked(
-        RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs)
-    )
+    masked(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
+    for warning in unmasked:
+        masked(Message(time=time.time(), session=None, level="warning", text=warning))
     setting = _setting(project, registry, caller, options, masked)
     jobserver = _jobserver(plan, options, at_once)
     if at_once > 1 or options.capturing != "no" or jobserver is not None:
@@ -144,17 +145,20 @@ def _masking(emit: Emit, masker: Masker) -> Emit:
     return lambda event: emit(masker.event(event))
 
 
-def _masker(plan: Plan, caller: Caller) -> Masker | None:
-    """What masks the secrets of the sessions; None where they have none."""
+def _masker(plan: Plan, caller: Caller) -> tuple[Masker | None, tuple[str, ...]]:
+    """What masks the secrets of the sessions, None where they have none; and what can't be masked, in words."""
     if not any(session.secrets for session in plan.sessions):
-        return None
-    from setlist.running.secrets import Masker, secret_values
+        return None, ()
+    from setlist.running.secrets import SHORTEST, Masker, secret_values, unmasked_names
 
     masker = Masker()
+    unmasked: dict[str, None] = {}
     for session in plan.sessions:
         if session.secrets:
-            masker.add(secret_values({**caller.environ, **dict(session.env)}, session.secrets))
-    return masker
+            environ = {**caller.environ, **dict(session.env)}
+            masker.add(secret_values(environ, session.secrets))
+            unmasked.update(dict.fromkeys(unmasked_names(environ, session.secrets)))
+    return masker, tuple(f"{name} is shorter than {SHORTEST} characters, and isn't masked" for name in unmasked)
 
 
 def _jobserver(plan: Plan, options: RunOptions, at_once: int) -> Jobserver | None:
@@ -200,5 +204,5 @@ class _Equipping:
         if options.capturing != "no" and not session.interactive:
             merged = options.capturing == "merged"
             output = SessionOutput(session.name, self._emit, self._masker or Masker(), merged=merged)
-            environ |= options.captured_environ()
+            environ |= options.captured_environ(session.name)
         return Equipment(output=output, environ=environ, keep_open=keep_open, jobserver=self._jobserver)

@@ -88,6 +88,7 @@ class Ending:
     """How a session ended: its status, one line why, what it makes of the run's exit code.
 
     ``blocked``: it was skipped because of one that it requires, and so are those that require it.
+    ``attempts``: how often it was tried. ``waited``: the seconds in which it could have run, and others did.
     """
 
     status: SessionStatus
@@ -96,6 +97,7 @@ class Ending:
     frozen: str | None = None
     blocked: bool = False
     attempts: int = 1
+    waited: float = 0.0
 
 
 def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
@@ -119,7 +121,7 @@ def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]
             ending = Ending("interrupted", f"interrupted by {signal}", signal.exit_code)
         else:
             ending = Ending("interrupted", reason)
-    finish(setting, session, ending, time.perf_counter() - began)
+    finish(setting, session, ending, time.perf_counter() - began - ending.waited)
     if interrupted is not None:
         raise interrupted
     return ending
@@ -203,10 +205,13 @@ def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], 
                     uptodate.write_record(setting.project, session.name, record)
                 return Ending("ok", "up to date", 0, frozen)
             uptodate.forget_record(setting.project, session.name)
-        if (reason := setting.turn(session)) is not None:
-            return Ending("not-run", reason, 0, frozen)
+        asked = time.perf_counter()
+        reason = setting.turn(session)
+        waited = time.perf_counter() - asked
+        if reason is not None:
+            return Ending("not-run", reason, 0, frozen, waited=waited)
         with _taking_part(equipment.jobserver, session):
-            ending = replace(_tries(setting, session, prepared, posargs, equipment), frozen=frozen)
+            ending = replace(_tries(setting, session, prepared, posargs, equipment), frozen=frozen, waited=waited)
         if record is not None and ending.status in ("ok", "flaky"):
             # what the session's function installed has come since
             uptodate.write_record(
