@@ -60,6 +60,22 @@ class FunctionReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoxSession:
+    """A session of a noxfile, as nox itself has it.
+
+    ``file`` is relative to the project's root; ``name`` is how nox spells it (``tests-3.12(django='4.0')``), by which
+    it is found in nox's manifest, ``names`` are all that it answers to there. ``backend`` is its ``venv_backend``
+    (``"uv|virtualenv"``, ``"conda"``, ``"none"``), None where nothing says; ``venv_params`` are what it is made with.
+    """
+
+    file: str
+    name: str
+    names: tuple[str, ...] = ()
+    backend: str | None = None
+    venv_params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
     """What a session's environment is asked to be, before any file of it is read.
 
@@ -93,7 +109,7 @@ class SessionSpec:
     names, families already expanded. ``timeout`` is in seconds, for each try. ``mutex`` are names of which
     no two sessions run at once; ``resources`` are (name, how many) that it takes of what the project has.
     ``jobserver`` shares the processors with others by GNU make's protocol; ``secrets`` are environment variables,
-    as globs, whose values nobody is shown. Exactly one of ``commands`` and ``function`` is used; both empty
+    as globs, whose values nobody is shown. Exactly one of ``commands``, ``function`` and ``nox`` is used; all empty
     makes a session that only prepares its environment or only gathers others by ``requires``.
     """
 
@@ -105,6 +121,7 @@ class SessionSpec:
     environment: EnvironmentSpec = EnvironmentSpec()
     commands: tuple[Command, ...] = ()
     function: FunctionReference | None = None
+    nox: NoxSession | None = None
     env: Pairs = ()
     inherit_env: bool | tuple[str, ...] = True
     cwd: str | None = None

@@ -53,7 +53,9 @@ def test_each_end_is_what_its_readers_call_it(tmp_path: Path) -> None:
         session("failed", "failed", reason="ruff exited with code 2", commands=[(("ruff", "check", "a b"), 2)]),
         session("allowed", "failed", reason="mypy exited with code 1", exit_code=0),
         session("again", "failed", reason="third", retries=["first", "second"]),
-        session("unprepared", "failed", reason="no such package", prepared=False, said=[message("why", of="unprepared")]),
+        session(
+            "unprepared", "failed", reason="no such package", prepared=False, said=[message("why", of="unprepared")]
+        ),
         session("skipped", "skipped", reason="python 3.10 not found"),
         session("interrupted", "interrupted", reason="interrupted by SIGINT", exit_code=130),
         session("not-run", "not-run", reason="the run was interrupted", started=False, duration=0.0),
@@ -61,9 +63,7 @@ def test_each_end_is_what_its_readers_call_it(tmp_path: Path) -> None:
     )
     suite, cases = report_of(events, tmp_path)
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (9, 2, 2, 3)
-    found = {
-        name: [(type(end).__name__, end.message, end.type) for end in case.result] for name, case in cases.items()
-    }
+    found = {name: [(type(end).__name__, end.message, end.type) for end in case.result] for name, case in cases.items()}
     assert found == {
         "ok": [],
         "flaky": [],
@@ -84,7 +84,9 @@ def test_each_end_is_what_its_readers_call_it(tmp_path: Path) -> None:
 
 def test_a_case_says_whose_it_is_and_where_it_is_defined(tmp_path: Path) -> None:
     spec = SessionSpec(name="test-py311", family="test", origin=Origin("sessions/a.toml", 7))
-    events = run_of(session("test-py311", "flaky", retries=["x"], duration=12.3456), session("gone"), argv=["-k", "a b"])
+    events = run_of(
+        session("test-py311", "flaky", retries=["x"], duration=12.3456), session("gone"), argv=["-k", "a b"]
+    )
     suite, cases = report_of(events, tmp_path, {"test-py311": spec})
     case = cases["test-py311"]
     assert (case.classname, case.time) == ("test", 12.346)

@@ -18,7 +18,16 @@ from typing import Any
 from setlist import __version__
 from setlist.errors import StorageError
 from setlist.files import write_atomically
-from setlist.model import Command, EnvironmentSpec, FunctionReference, Origin, Registry, SessionSpec, Settings
+from setlist.model import (
+    Command,
+    EnvironmentSpec,
+    FunctionReference,
+    NoxSession,
+    Origin,
+    Registry,
+    SessionSpec,
+    Settings,
+)
 from setlist.project import Project
 from setlist.records import beside_defaults, dataclass, is_record
 
@@ -119,4 +128,6 @@ def session_of(data: Mapping[str, Any]) -> SessionSpec:
         )
     if "function" in data:
         given["function"] = FunctionReference(**data["function"])
+    if "nox" in data:
+        given["nox"] = NoxSession(**{name: frozen(value) for name, value in data["nox"].items()})
     return SessionSpec(**given)
