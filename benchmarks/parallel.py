@@ -10,7 +10,7 @@ alone. Each has an environment of its own, made before. The same set goes, in tu
     with the environments reused (``-r``). The two that run alone have ``allow_parallel=False``.
 ``tox p -p 2``
     with ``depends`` for what a session requires. tox has nothing for one that runs alone: there these two run beside
-    others, so what it is given is easier, and its lower bound another one.
+    others. What it is given so is easier, with a lower bound of its own; ``run -j 2`` is measured on that as well.
 
 No network. What is printed is a table in Markdown; benchmarks/README.md tells how to start it and how to read it.
 """
@@ -116,26 +116,31 @@ def main() -> None:
 def measure(directory: Path, rounds: int, only: str | None) -> list[Measured]:
     """The runners, one after the other in each round."""
     environ = hermetic(os.environ, directory / "home")
-    project = directory / "project"
-    project.mkdir()
-    (project / "pyproject.toml").write_text(for_setlist(JOBS_OF_THE_SET), encoding="utf-8")
-    (project / "noxfile.py").write_text(for_nox(JOBS_OF_THE_SET), encoding="utf-8")
-    (project / "tox.ini").write_text(for_tox(JOBS_OF_THE_SET), encoding="utf-8")
-    bound = bound_of(JOBS_OF_THE_SET)
-    beside = bound_of([replace(job, exclusive=False) for job in JOBS_OF_THE_SET])
-    runners = {
-        "setlist": ((PROGRAMS / "run", "-j", str(JOBS)), bound),
-        "nox": ((PROGRAMS / "nox", "-r", "-j", str(JOBS), "--allow-parallel"), bound),
-        "tox": ((PROGRAMS / "tox", "p", "-p", str(JOBS)), beside),
+    sets = {
+        "two run alone": JOBS_OF_THE_SET,
+        "none runs alone": [replace(job, exclusive=False) for job in JOBS_OF_THE_SET],
     }
-    chosen = {name: runner for name, runner in runners.items() if only in (None, name)}
-    works = [lambda command=command: start(command, cwd=project, environ=environ) for command, _ in chosen.values()]
+    for what, jobs in sets.items():
+        project = directory / what
+        project.mkdir()
+        (project / "pyproject.toml").write_text(for_setlist(jobs), encoding="utf-8")
+        (project / "noxfile.py").write_text(for_nox(jobs), encoding="utf-8")
+        (project / "tox.ini").write_text(for_tox(jobs), encoding="utf-8")
+    run = (PROGRAMS / "run", "-j", str(JOBS))
+    nox = (PROGRAMS / "nox", "-r", "-j", str(JOBS), "--allow-parallel")
+    tox = (PROGRAMS / "tox", "p", "-p", str(JOBS))
+    runners = [("two run alone", run), ("two run alone", nox), ("none runs alone", run), ("none runs alone", tox)]
+    chosen = [(what, command) for what, command in runners if only in (None, command[0].name.replace("run", "setlist"))]
+    works = [
+        lambda what=what, command=command: start(command, cwd=directory / what, environ=environ)
+        for what, command in chosen
+    ]
     for work in works:
         work()  # makes the environments; in_turn's own first round is the first that knows how long a session takes
     taken = in_turn(rounds, *works)
     return [
-        Measured(f"`{' '.join([command[0].name, *command[1:]])}`", seconds, bound)
-        for (command, bound), seconds in zip(chosen.values(), taken, strict=True)
+        Measured(f"`{' '.join([command[0].name, *command[1:]])}`; {what}", seconds, bound_of(sets[what]))
+        for (what, command), seconds in zip(chosen, taken, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ WHOLE = "3.11"
 (environments being made, signals, shells, indexes) doesn't depend on the Python that runs setlist."""
 
 
-@session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout="10m")
+@session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout="20m")
 def test(s: Session) -> None:
     """Run the tests: all, measured, on Python 3.11, the quick ones on the others; or those that posargs choose."""
     if s.posargs:

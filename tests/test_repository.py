@@ -45,7 +45,7 @@ def commands_of_readme() -> list[str]:
 def test_the_readme_sets_up_in_one_line_and_tests_in_another() -> None:
     first, second = commands_of_readme()
     assert first.endswith("run lint")
-    assert second.endswith("run test")
+    assert second.endswith("run -j auto")
 
 
 def test_ci_runs_the_readmes_commands_to_the_letter() -> None:
@@ -74,7 +74,7 @@ def test_actions_are_pinned_by_major_version() -> None:
 def test_ci_takes_no_session_without_its_lock() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
-    plain = set(re.findall(r"run (?:lint|test)$", "\n".join(commands_of_readme()), re.MULTILINE))
+    plain = set(re.findall(r"run (?:lint|-j auto)$", "\n".join(commands_of_readme()), re.MULTILINE))
     for text in (script, workflow):
         assert "setlist lock --check" in text
         started = re.findall(r"\.venv[/\\]\w+[/\\](run .*)$", text, re.MULTILINE)

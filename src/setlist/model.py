@@ -65,7 +65,9 @@ class NoxSession:
 
     ``file`` is relative to the project's root; ``name`` is how nox spells it (``tests-3.12(django='4.0')``), by which
     it is found in nox's manifest, ``names`` are all that it answers to there. ``backend`` is its ``venv_backend``
-    (``"uv|virtualenv"``, ``"conda"``, ``"none"``), None where nothing says; ``venv_params`` are what it is made with.
+    with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params`` are what it is made
+    with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where setlist's own
+    Python has it.
     """
 
     file: str
@@ -73,6 +75,7 @@ class NoxSession:
     names: tuple[str, ...] = ()
     backend: str | None = None
     venv_params: tuple[str, ...] = ()
+    runs_in: EnvironmentSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +223,10 @@ class Settings:
     ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
     what can't carry one; ``lock_consistent`` wants one version of a package across all locks. ``resources``
     says how many there are of what sessions take; of one that isn't named here there is one.
+
+    ``sources`` are the kinds of definitions to use, None where those that are there decide, and ``unused`` the files
+    that aren't. What follows is said by a noxfile's ``nox.options``: ``fail_fast``, ``jobs``, whether a missing
+    interpreter is an error (None: in CI it is), and the ``pythons`` that sessions are kept to.
     """
 
     default: tuple[str, ...] | None = None
@@ -231,6 +238,12 @@ class Settings:
     require_hashes: bool = False
     lock_consistent: bool = False
     resources: tuple[tuple[str, int], ...] = ()
+    sources: tuple[str, ...] | None = None
+    unused: tuple[str, ...] = ()
+    fail_fast: bool = False
+    jobs: int | None = None
+    error_on_missing: bool | None = None
+    pythons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

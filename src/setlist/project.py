@@ -37,10 +37,16 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project's places. ``file`` is the definitions file given with ``-f``, if one was."""
+    """A project's places. ``file`` is the definitions file given with ``-f``, if one was.
+
+    ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
+    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept instead.
+    """
 
     root: Path
     file: Path | None = None
+    nox_arguments: tuple[str, ...] = ()
+    envdir: Path | None = None
 
     @property
     def state(self) -> Path:
@@ -49,11 +55,11 @@ class Project:
 
     @property
     def environments(self) -> Path:
-        return self.state / "envs"
+        return self.envdir or self.state / "envs"
 
     def environment(self, session: str) -> Path:
         """The directory of a session's environment, there or not."""
-        return self.state / "envs" / session
+        return self.environments / session
 
     def guard(self, name: str) -> Path:
         """The file that is locked while the named thing is used or changed."""
@@ -91,7 +97,11 @@ class Project:
 
     @property
     def compiled_registry(self) -> Path:
-        return self.state / "registry.json"
+        if not self.nox_arguments:
+            return self.state / "registry.json"
+        from setlist.files import digest
+
+        return self.state / f"registry-{digest(chr(0).join(self.nox_arguments))[:12]}.json"
 
     def relative(self, path: Path | str) -> str:
         """The path as people write it: relative to the root where it lies in it, with ``/``."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -296,11 +297,16 @@ def birth_of(pid: int) -> float:
 
         return time.time()
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            # the name before it, in parentheses, may hold anything
-            return float(stream.read().rpartition(b")")[2].split()[19])
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return 0.0
+    try:
+        # the name before it, in parentheses, may hold anything
+        return float(os.read(descriptor, 4096).rpartition(b")")[2].split()[19])
     except (OSError, IndexError, ValueError):
         return 0.0
+    finally:
+        os.close(descriptor)
 
 
 def is_another(pid: int, birth: float) -> bool:
@@ -338,36 +344,3 @@ def set_ink(pid: int, value: int) -> None:
 
     with suppress(OSError, ValueError, AttributeError):
         resource.prlimit(pid, _RLIMIT_LOCKS, (value, resource.prlimit(pid, _RLIMIT_LOCKS)[1]))
-
-
-def has_threads() -> bool:
-    """Whether this process has more than one thread, those that aren't Python's included where they can be seen."""
-    import threading
-
-    if threading.active_count() > 1:
-        return True
-    if sys.platform != "linux":
-        return False
-    try:
-        # a directory's links: itself, its entry above, and one for each directory in it
-        return os.stat("/proc/self/task").st_nlink > 3
-    except OSError:
-        return False
-
-
-def open_descriptors() -> list[int]:
-    """The descriptors that this process has open. Some that it had a moment ago may be among them."""
-    try:
-        return [int(name) for name in os.listdir("/dev/fd")]
-    except (OSError, ValueError):
-        return list(range(256))
-
-
-def name_process(name: str) -> None:
-    """What ``top`` and ``pstree`` call this process, where that is easily told (up to 15 characters)."""
-    if sys.platform == "linux":
-        try:
-            with open("/proc/self/comm", "w", encoding="ascii") as stream:
-                stream.write(name)
-        except OSError:
-            pass

@@ -8,17 +8,25 @@ from pathlib import Path
 import pytest
 
 from setlist.events import Event
-from setlist.model import Change, Origin
+from setlist.model import Change, Origin, SessionSpec
 from setlist.reports.github import GitHub, on_github, workflow_command
 from setlist.reports.terminal import Terminal
 from support.runs import run_of, session
 
-ORIGINS = {"lint": Origin("pyproject.toml", 12), "odd": Origin("a,b:c%.toml"), "allowed": Origin("pyproject.toml", 3)}
+SESSIONS = {
+    name: SessionSpec(name=name, family=name, origin=origin)
+    for name, origin in {
+        "lint": Origin("pyproject.toml", 12),
+        "odd": Origin("a,b:c%.py"),
+        "allowed": Origin("pyproject.toml", 3),
+        "docs": Origin("pyproject.toml"),
+    }.items()
+}
 
 
 def told(events: list[Event], root: Path, **environ: str) -> tuple[str, GitHub]:
     out = io.StringIO()
-    reader = GitHub(environ, Terminal(out), root, ORIGINS)
+    reader = GitHub(environ, Terminal(out), root, SESSIONS)
     for event in events:
         reader(event)
     return out.getvalue(), reader
@@ -67,11 +75,17 @@ def test_the_summary_tells_what_went_wrong_first(tmp_path: Path) -> None:
 def test_what_means_something_to_the_runner_is_escaped(tmp_path: Path) -> None:
     assert workflow_command("error", "50%\r\n::error::x, y", {}) == "::error::50%25%0D%0A::error::x, y"
     out, _ = told(run_of(session("odd", "failed", reason="x")), tmp_path)
-    assert out == "::error file=a%2Cb%3Ac%25.toml,title=odd failed::x\n"
+    assert out == "::error file=a%2Cb%3Ac%25.py,title=odd failed::x\n"
 
 
 def test_a_session_of_unknown_origin_is_annotated_all_the_same(tmp_path: Path) -> None:
     assert told(run_of(session("new", "failed", reason="x")), tmp_path)[0] == "::error title=new failed::x\n"
+
+
+def test_the_line_is_looked_up_where_nobody_knew_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.setlist.session.lint]\n\n[tool.setlist.session.docs]\n")
+    out, _ = told(run_of(session("docs", "failed", reason="x")), tmp_path)
+    assert out == "::error file=pyproject.toml,line=3,title=docs failed::x\n"
 
 
 def test_files_are_named_from_the_checkout(tmp_path: Path) -> None:

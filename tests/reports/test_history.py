@@ -47,8 +47,8 @@ def record(project: Project, number: int, *ends: SessionFinished, unstarted: tup
         if end.session not in unstarted:
             history(SessionStarted(time=1.0, session=end.session))
         history(end)
-    for session in rest.get("killed", ()):
-        history(SessionStarted(time=1.0, session=session))
+    for name in rest.get("killed", ()):
+        history(SessionStarted(time=1.0, session=name))
     if "killed" in rest:
         history.close()
     else:

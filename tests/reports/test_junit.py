@@ -22,7 +22,10 @@ from setlist.reports.plain import xml_text
 from support.runs import message, run_of, session
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
-FLASHY = "\x1b[1;31mred\x1b[0m \x1b]8;;https://x.invalid\x1b\\link\x1b]8;;\x07 \x00\x08\x7f\ufffe 10%\r20%\r\n]]> <&\"' ünï\n"
+FLASHY = (
+    "\x1b[1;31mred\x1b[0m \x1b]8;;https://x.invalid\x1b\\link\x1b]8;;\x07 \x00\x08\x7f\ufffe 10%\r20%\r\n"
+    "]]> <&\"' ünï\n"
+)
 
 
 def report_of(

@@ -24,7 +24,9 @@ from setlist.model import (
 )
 from setlist.plan import make_plan
 from setlist.project import Caller, Project
-from setlist.running.run import RunOptions, run_plan
+from setlist.running.rules import RunOptions
+from setlist.running.run import run_plan
+from setlist.running.secrets import masker_of
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -78,7 +80,7 @@ class World:
             registry,
             plan,
             caller=self.caller,
-            options=RunOptions(**options),
+            options=RunOptions(masker=masker_of(plan.sessions, self.caller.environ)[0], **options),
             emit=self._emit,
         )
 

@@ -40,7 +40,10 @@ def test_sessions_at_once_share_the_processors() -> None:
 
 def test_one_that_runs_alone_has_all() -> None:
     assert share_environ(8, 3, alone=True, environ={})["PYTEST_XDIST_AUTO_NUM_WORKERS"] == "8"
-    assert share_environ(8, 1, alone=False, environ={}) == {"SETLIST_CPUS": "8"}
+
+
+def test_one_after_another_there_is_nothing_to_tell() -> None:
+    assert share_environ(8, 1, alone=False, environ={}) == {}
 
 
 def test_what_the_user_set_stays_and_what_an_outer_run_set_does_not() -> None:

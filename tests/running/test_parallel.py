@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from tests.running.conftest import World
 
 from setlist.events import (
     CommandStarted,
@@ -20,7 +21,6 @@ from setlist.events import (
     SessionStarted,
 )
 from setlist.process import handling_signals
-from tests.running.conftest import World
 
 NAP = "import time; time.sleep(0.3)"
 LONG = "import time; time.sleep(60)"
@@ -99,6 +99,18 @@ def test_one_that_requires_a_failed_one_is_skipped(world: World) -> None:
     assert world.ends()["b"] == "skipped: requires a, which failed"
     assert world.ends()["c"] == "skipped: requires b, which was skipped"
     assert world.ends()["d"] == "ok"
+
+
+def test_nobody_waits_for_one_that_would_run_alone_and_is_skipped(world: World) -> None:
+    world.add("a", "raise SystemExit(3)")
+    world.add("bench", "pass", requires=("a",), exclusive=True)
+    world.add("b", "import time; time.sleep(0.8)")
+    world.add("c", NAP)
+    assert world.run(jobs=2) == 1
+    assert world.ends()["bench"] == "skipped: requires a, which failed"
+    began = {event.session: event.time for event in world.told(SessionRunning)}
+    ended = {event.session: event.time for event in world.told(SessionFinished)}
+    assert began["c"] < ended["b"]
 
 
 def test_fail_fast_ends_what_runs_and_begins_nothing_more(world: World) -> None:

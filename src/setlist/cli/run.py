@@ -106,7 +106,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
     cpus, jobs = _jobs(arguments, context)
     at_once = min(jobs, len(plan.steps))
-    known = _Durations(context)
+    known = _Durations(context, [session.name for session in plan.sessions])
     shown = showing(arguments, context, plan, at_once=at_once, durations=known)
     options = RunOptions(
         posargs=arguments.rest or (),
@@ -122,6 +122,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         durations=known() if at_once > 1 else {},
         capturing=shown.capturing,
         captured_environ=shown.captured_environ,
+        masker=shown.masker,
     )
     with handling_signals():
         try:
@@ -133,8 +134,9 @@ def run(argv: Sequence[str], context: Context) -> int:
 class _Durations:
     """How long sessions took, read when it is first asked for."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, names: Sequence[str]) -> None:
         self._context = context
+        self._names = names
         self._known: Mapping[str, float] | None = None
 
     def __call__(self) -> Mapping[str, float]:
@@ -143,7 +145,7 @@ class _Durations:
             from setlist.reports.history import durations
 
             project = self._context.project
-            self._known = {**(read_durations(project) or {}), **durations(project)}
+            self._known = {**(read_durations(project) or {}), **durations(project, self._names)}
         return self._known
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from setlist.records import dataclass
+from setlist.records import dataclass, replace
 from setlist.reports.history import History
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments
     from setlist.events import Event
-    from setlist.model import SessionSpec
     from setlist.plan import Plan
     from setlist.reports.output import Mode
     from setlist.running.rules import Capturing
+    from setlist.running.secrets import Masker
 
 
 class _Reader(Protocol):
@@ -28,12 +28,16 @@ class _Problematic(_Reader, Protocol):
 
 @dataclass(frozen=True)
 class Showing:
-    """How a run is shown and kept. ``close`` is called when it is over, however that came."""
+    """How a run is shown and kept. ``close`` is called when it is over, however that came.
+
+    ``masker`` masks the secrets of its sessions; None where there are none.
+    """
 
     readers: tuple[_Reader, ...]
     capturing: Capturing
     captured_environ: Callable[[str], Mapping[str, str]]
     close: Callable[[], None]
+    masker: Masker | None = None
 
     def emit(self, event: Event) -> None:
         """Tell all readers."""
@@ -60,7 +64,8 @@ def showing(
     reports = arguments.values("report")
     github = environ.get("GITHUB_ACTIONS") == "true"
     asked = arguments.value("output")
-    must = bool(reports) or github or _has_secrets(plan.sessions) or (context.caller.ci and not context.err.interactive)
+    masker = _masker(context, plan)
+    must = bool(reports) or github or masker is not None or (context.caller.ci and not context.err.interactive)
     if asked is None and at_once == 1 and not must:
         from setlist.reports.console import Console
 
@@ -71,17 +76,19 @@ def showing(
 
     mode = choose_mode(asked, at_once, context.out, context.err, environ, must_capture=must)
     kept: list[_Problematic] = []
+    sessions = {session.name: session for session in plan.sessions}
     if reports:
         from setlist.reports.report import report_to
 
-        sessions = {session.name: session for session in plan.sessions}
-        kept += [report_to(context.path(name), context.project, sessions) for name in reports]
+        mask = masker.text if masker is not None else str
+        kept += [report_to(context.path(name), context.project, sessions, mask) for name in reports]
     if github:
         from setlist.reports.github import GitHub
 
-        origins = {session.name: session.origin for session in plan.sessions}
-        kept.append(GitHub(environ, context.out, context.project.root, origins))
-    return _captured(context, plan, mode, kept, durations) if mode != "direct" else _direct(context, kept)
+        kept.append(GitHub(environ, context.out, context.project.root, sessions))
+    if mode == "direct":
+        return replace(_direct(context, kept), masker=masker)
+    return replace(_captured(context, plan, mode, kept, durations), masker=masker)
 
 
 def _direct(context: Context, kept: Sequence[_Problematic]) -> Showing:
@@ -140,14 +147,25 @@ def _one_place(context: Context) -> bool:
     return os.path.samestat(one, other)
 
 
-def _has_secrets(sessions: Sequence[SessionSpec]) -> bool:
-    return any(session.secrets for session in sessions)
+def _masker(context: Context, plan: Plan) -> Masker | None:
+    if not any(session.secrets for session in plan.sessions):
+        return None
+    from setlist.running.secrets import SHORTEST, masker_of
+
+    masker, unmasked = masker_of(plan.sessions, context.caller.environ)
+    for name in unmasked:
+        _warn(context, f"{name} is shorter than {SHORTEST} characters, and isn't masked")
+    return masker
 
 
 def _tell_problems(context: Context, kept: Sequence[_Problematic]) -> None:
     for reader in kept:
         if reader.problem is not None:
-            context.err.line(f"{context.err.styled('warning:', 'yellow')} {reader.problem}")
+            _warn(context, reader.problem)
+
+
+def _warn(context: Context, text: str) -> None:
+    context.err.line(f"{context.err.styled('warning:', 'yellow')} {text}")
 
 
 def _nothing(_: str) -> Mapping[str, str]:

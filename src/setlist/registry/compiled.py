@@ -129,5 +129,9 @@ def session_of(data: Mapping[str, Any]) -> SessionSpec:
     if "function" in data:
         given["function"] = FunctionReference(**data["function"])
     if "nox" in data:
-        given["nox"] = NoxSession(**{name: frozen(value) for name, value in data["nox"].items()})
+        nox = {name: frozen(value) for name, value in data["nox"].items()}
+        if "runs_in" in data["nox"]:
+            runs_in = data["nox"]["runs_in"]
+            nox["runs_in"] = EnvironmentSpec(**{name: frozen(value) for name, value in runs_in.items()})
+        given["nox"] = NoxSession(**nox)
     return SessionSpec(**given)

@@ -1,6 +1,6 @@
 """On which line does a key of a TOML file stand?
 
-Only asked once something is wrong. tomllib tells no lines, and a second TOML scanner would disagree
+Only asked once something is wrong, or has failed. tomllib tells no lines, and a second TOML scanner would disagree
 with it some day, so it is the oracle: it is asked which first lines of the file hold the key.
 """
 
@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, RequiresCycle
+from setlist.model import SessionSpec
 from setlist.registry.definition import Place, Problem
 from setlist.toml import parse_toml
 
@@ -100,3 +101,18 @@ def line_at(place: Place, key: Sequence[str], root: Path) -> int | None:
     except (OSError, UnicodeDecodeError):
         return None  # it was read a moment ago; without it the error is told without a line
     return line_of(text, (*place.path, *key))
+
+
+def line_of_session(session: SessionSpec, root: Path, key: Sequence[str] = ()) -> int | None:
+    """The line on which a session is defined, or a key of its definition.
+
+    Args:
+        session: one that the definition expanded to.
+        root: the project's.
+        key: as written in TOML (``requirements``); a function's keys have no lines of their own.
+    """
+    origin = session.origin
+    if origin.line is not None or not origin.file.endswith(".toml"):
+        return origin.line
+    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
+    return line_at(Place(origin.file, (*prefix, "session", session.family)), key, root)

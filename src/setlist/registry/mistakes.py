@@ -21,13 +21,7 @@ def mistaken(root: Path, session: SessionSpec, key: str, message: str, hint: str
         message: what is wrong.
         hint: what to do.
     """
-    from setlist.registry.definition import Place
-    from setlist.registry.location import line_at
+    from setlist.registry.location import line_of_session
 
-    origin = session.origin
-    if origin.line is not None or not origin.file.endswith(".toml"):
-        return ConfigurationError(message, file=origin.file, line=origin.line, key=f"{session.family}.{key}", hint=hint)
-    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
-    path = (*prefix, "session", session.family, key)
-    line = line_at(Place(origin.file, path), (), root)
-    return ConfigurationError(message, file=origin.file, line=line, key=f"{session.family}.{key}", hint=hint)
+    line = line_of_session(session, root, (key,))
+    return ConfigurationError(message, file=session.origin.file, line=line, key=f"{session.family}.{key}", hint=hint)

@@ -10,21 +10,33 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-_CSI = r"\x1b\[[0-?]*[ -/]*[@-~]"
-_STRING = r"\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # a title, a link, what is meant for a device
-_OTHER = r"\x1b[ -/]*[0-~]?"
-_SEQUENCE = re.compile(f"{_CSI}|{_STRING}|{_OTHER}")
+_CSI = r"\[[0-?]*[ -/]*[@-~]"
+_STRING = r"[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # a title, a link, what is meant for a device
+_OTHER = r"[ -/]*[0-~]?"
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z")
 _COLOR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _AT_THE_END = re.compile(r"(?:\x1b\[[0-9;:]*[mK])+\Z")
 
-_CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""What a terminal acts upon, but for the backspace, the tab and the ends of lines. From U+0080 on they are sequences
-in one character."""
-
-_CONTROL_OR_BACKSPACE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
 Keep = Literal["all", "line", "colour", "nothing"]
+
+
+def _forbidden(allowed: str, controls: str) -> re.Pattern[str]:
+    """What is taken out: sequences but for the ``allowed`` CSI ones, and other control characters.
+
+    One class of characters comes first, which the regular expression engine looks for many times faster than for
+    alternatives: most output has none of them.
+    """
+    sequence = f"(?:{_CSI}|{_STRING}|{_OTHER})"
+    but = rf"(?!\[[0-?]*[ -/]*[{allowed}])" if allowed else ""
+    return re.compile(f"[{controls}](?:(?<!\x1b)|{but}{sequence})")
+
+
+# From U+0080 on they are sequences in one character; tabs and the ends of lines always pass, the backspace on a line
+_FORBIDDEN: dict[Keep, re.Pattern[str]] = {
+    "line": _forbidden("mK", r"\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f"),
+    "colour": _forbidden("m", r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"),
+    "nothing": _forbidden("", r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"),
+}
 
 LONGEST = 4096
 """Characters of an unfinished sequence that are held back."""
@@ -80,6 +92,11 @@ class Colours:
 
     def take(self, text: str) -> None:
         """Look at what is written next."""
+        # what came before the last reset has no part in it
+        begin = max(text.rfind(RESET), text.rfind("\x1b[m"))
+        if begin >= 0:
+            self._on.clear()
+            text = text[begin:]
         for found in _COLOR.finditer(text):
             self._parameters(found[1])
 
@@ -125,41 +142,24 @@ class Filter:
 
     def __init__(self, colours: Colours, *, keep: Keep = "all") -> None:
         self.colours = colours
-        self._keep = keep
-        self._finals = {"line": "mK", "colour": "m"}.get(keep, "")
-        self._control = _CONTROL if keep == "line" else _CONTROL_OR_BACKSPACE
+        self._forbidden = _FORBIDDEN.get(keep)
         self._held = ""
 
     def feed(self, text: str) -> str:
         """The next piece, as it may be written."""
         if self._held:
             text, self._held = self._held + text, ""
-        escapes = "\x1b" in text
-        if escapes:
+        if "\x1b" in text:
             unfinished = _UNFINISHED.search(text, max(0, len(text) - LONGEST))
             if unfinished is not None:
                 self._held, text = text[unfinished.start() :], text[: unfinished.start()]
             self.colours.take(text)
-        if self._keep == "all":
-            return text
-        if escapes:
-            return "".join(self._passing(text))
-        return self._control.sub("", text)
-
-    def _passing(self, text: str) -> Iterator[str]:
-        end = 0
-        for found in _SEQUENCE.finditer(text):
-            yield self._control.sub("", text[end : found.start()])
-            sequence = found[0]
-            if sequence.startswith("\x1b[") and sequence[-1] in self._finals:
-                yield sequence
-            end = found.end()
-        yield self._control.sub("", text[end:])
+        return text if self._forbidden is None else self._forbidden.sub("", text)
 
     def close(self) -> str:
         """What was held back, at the end: of a cut sequence nothing is shown."""
         held, self._held = self._held, ""
-        return held if self._keep == "all" else ""
+        return held if self._forbidden is None else ""
 
 
 def ends_line(text: str, before: bool) -> bool:

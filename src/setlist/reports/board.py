@@ -240,24 +240,39 @@ class Screen:
             drawn.append((capture.get(), line.cell_len))
         if drawn == self._drawn and width == self._width:
             return
-        # overwritten line by line and not erased before: nothing flickers
-        text = self._back(width, height) + "".join(f"{line}\x1b[K\n" for line, _ in drawn) + "\x1b[J"
+        old = self._rows(width, height)
+        if width < self._width:
+            text = _erased(old)
+            old = 0
+        else:
+            # overwritten line by line and not erased before: nothing flickers
+            text = _up(old)
+        text += "".join(f"{line}\x1b[K\n" for line, _ in drawn)
+        if old > len(drawn):
+            text += "\x1b[K\n" * (old - len(drawn)) + _up(old - len(drawn))
         self._drawn, self._width = drawn, width
         self._terminal.write(text)
 
     def clear(self) -> None:
         """Take them back: the cursor is where the first of them began."""
         if self._drawn:
-            text = self._back(*self.size()) + "\x1b[J"
+            text = _erased(self._rows(*self.size()))
             self._drawn = []
             self._terminal.write(text)
 
-    def _back(self, width: int, height: int) -> str:
-        """Go up to the first line. One that is wider than the terminal has become takes several by now."""
-        if not self._drawn:
-            return ""
-        up = sum(max(1, -(-cells // width)) for _, cells in self._drawn)
-        return f"\r\x1b[{min(up, height)}A" + ("\x1b[J" if width < self._width else "")
+    def _rows(self, width: int, height: int) -> int:
+        """How many lines of the terminal they take. One that is wider than it has become takes several by now."""
+        return min(height, sum(max(1, -(-cells // width)) for _, cells in self._drawn))
+
+
+def _up(lines: int) -> str:
+    return f"\r\x1b[{lines}A" if lines else ""
+
+
+def _erased(lines: int) -> str:
+    """Line by line. Erasing all below the cursor looks the same, but where that is the whole screen, tmux keeps it
+    among the lines that were scrolled out."""
+    return _up(lines) + "\x1b[K\n" * lines + _up(lines)
 
 
 class Board:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from setlist.events import Event, RunFinished
-from setlist.model import Origin, SessionStatus
+from setlist.model import SessionSpec, SessionStatus
 from setlist.reports.console import action_text, duration_text, one_line
 from setlist.reports.outcome import RunOutcome, SessionOutcome
 from setlist.reports.plain import plain_text
@@ -43,19 +43,21 @@ class GitHub:
         environ: the job's variables.
         out: standard output, where annotations are read from.
         root: the project's root.
-        origins: where sessions are defined, by name.
+        sessions: the definitions of the run's sessions, by name.
 
     Attributes:
         problem: what kept the summary from being written, in one line. The run is none the worse for it.
     """
 
-    def __init__(self, environ: Mapping[str, str], out: Terminal, root: Path, origins: Mapping[str, Origin]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], out: Terminal, root: Path, sessions: Mapping[str, SessionSpec]
+    ) -> None:
         self.problem: str | None = None
         self._out = out
         self._summary = environ.get("GITHUB_STEP_SUMMARY") or None
         self._workspace = environ.get("GITHUB_WORKSPACE") or None
         self._root = root
-        self._origins = origins
+        self._sessions = sessions
         self._run = RunOutcome()
 
     def __call__(self, event: Event) -> None:
@@ -74,12 +76,15 @@ class GitHub:
                 self.problem = f"the step summary couldn't be written: {said}"
 
     def _annotate(self, session: SessionOutcome) -> None:
+        from setlist.registry.location import line_of_session
+
         properties = {}
-        origin = self._origins.get(session.name)
-        if origin is not None:
-            properties["file"] = self._file(origin)
-            if origin.line is not None:
-                properties["line"] = str(origin.line)
+        spec = self._sessions.get(session.name)
+        if spec is not None:
+            properties["file"] = self._file(spec.origin.file)
+            line = line_of_session(spec, self._root)
+            if line is not None:
+                properties["line"] = str(line)
         allowed = ", which is allowed" if session.allowed else ""
         properties["title"] = f"{session.name} failed{allowed}"
         text = plain_text(session.reason or "")
@@ -88,13 +93,12 @@ class GitHub:
         except (OSError, ValueError) as error:
             self.problem = f"an annotation couldn't be written: {error}"
 
-    def _file(self, origin: Origin) -> str:
+    def _file(self, name: str) -> str:
         """As GitHub knows the file: relative to the checkout, which the project may be a part of."""
-        path = self._root / origin.file
+        path = self._root / name
         if self._workspace is not None and path.is_relative_to(self._workspace):
-            path = path.relative_to(self._workspace)
-            return path.as_posix()
-        return origin.file
+            return path.relative_to(self._workspace).as_posix()
+        return name
 
 
 def workflow_command(name: str, text: str, properties: Mapping[str, str]) -> str:

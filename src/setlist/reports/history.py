@@ -26,6 +26,7 @@ from setlist.events import (
     from_json,
     to_json,
 )
+from setlist.model import SessionStatus
 from setlist.project import Project
 
 KEPT = 50
@@ -167,28 +168,37 @@ _TELLS_DURATION = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, 
 
 
 def _run_durations(path: Path) -> dict[str, float]:
-    """How long the sessions of one run took. Of its lines only those that say so are read."""
+    """How long the sessions of one run took.
+
+    Of its lines only those that say so are read, and as they are: making events of them would take most of the time.
+    """
     began: dict[str, float] = {}
     took: dict[str, float] = {}
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                event = _event(line) if line.startswith(_TELLS_DURATION) else None
-                if isinstance(event, (EnvironmentReady, SessionRunning)):
-                    began[event.session] = event.time
-                elif isinstance(event, SessionFinished) and has_run(event):
-                    if event.session in began:
-                        took[event.session] = max(0.0, event.time - began[event.session])
-                    elif event.status == "ok":  # it only gathers others, and has no environment
-                        took[event.session] = event.duration
+                if not line.startswith(_TELLS_DURATION):
+                    continue
+                try:
+                    event = json.loads(line)
+                    session: str = event["session"]
+                    if event["event"] != SessionFinished.kind:
+                        began[session] = event["time"]
+                    elif has_run(event["status"], event["reason"]):
+                        if session in began:
+                            took[session] = max(0.0, event["time"] - began[session])
+                        elif event["status"] == "ok":  # it only gathers others, and has no environment
+                            took[session] = event["duration"]
+                except (ValueError, KeyError, TypeError):
+                    continue
     except OSError:
         return {}
     return took
 
 
-def has_run(event: SessionFinished) -> bool:
-    """Whether a session came to an end of its own, and took the time that it takes."""
-    return event.status in ("ok", "flaky", "failed") and event.reason != UP_TO_DATE
+def has_run(status: SessionStatus, reason: str | None) -> bool:
+    """Whether a session that ended like this came to an end of its own, and took the time that it takes."""
+    return status in ("ok", "flaky", "failed") and reason != UP_TO_DATE
 
 
 def _names(directory: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -28,13 +28,16 @@ class Report(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-def report_to(path: Path, project: Project, sessions: Mapping[str, SessionSpec]) -> Report:
+def report_to(
+    path: Path, project: Project, sessions: Mapping[str, SessionSpec], mask: Callable[[str], str] = str
+) -> Report:
     """The report that a file is to hold, ready for the events of one run.
 
     Args:
         path: the file; missing directories are made.
         project: whose run it is.
         sessions: the definitions of its sessions, by name.
+        mask: takes secrets out of what is read from elsewhere than events.
 
     Raises:
         UsageError: its ending isn't one of ``ENDINGS``, or nothing can be written there.
@@ -48,7 +51,7 @@ def report_to(path: Path, project: Project, sessions: Mapping[str, SessionSpec])
     if ending == ".json":
         from setlist.reports.summary import Summary
 
-        return Summary(path, project, sessions)
+        return Summary(path, project, sessions, mask)
     from setlist.reports.junit import JUnit
 
     return JUnit(path, project, sessions)

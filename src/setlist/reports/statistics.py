@@ -59,7 +59,7 @@ def statistics_of(runs: Iterable[Iterable[Event]]) -> dict[str, SessionStatistic
     ends: dict[str, list[SessionFinished]] = {}
     for events in runs:
         for event in events:
-            if isinstance(event, SessionFinished) and has_run(event):
+            if isinstance(event, SessionFinished) and has_run(event.status, event.reason):
                 ends.setdefault(event.session, []).append(event)
     return {name: _statistics(name, found) for name, found in ends.items()}
 

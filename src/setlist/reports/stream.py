@@ -152,9 +152,11 @@ class _Lines:
     def feed(self, text: str) -> Iterator[str]:
         """The lines that the next piece of output completes."""
         *ended, rest = self._filter.feed(text).split("\n")
+        if ended and self._parts:
+            self._hold(ended[0])
+            ended[0] = self._taken()
         for line in ended:
-            self._hold(line)
-            yield self._line(self._taken())
+            yield self._line(line)
         self._hold(rest)
         while self._length > LONGEST_LINE:
             text = self._after_redrawing(self._taken())
@@ -196,9 +198,16 @@ class _Lines:
         return last
 
     def _line(self, text: str) -> str:
-        text = self._after_redrawing(text)
+        if "\r" in text:
+            text = self._after_redrawing(text)
         begin = self._colours.sequence
-        self._colours.take(text)
+        if text.endswith(RESET):
+            self._colours.reset()
+            return begin + text
+        if "\x1b" in text:
+            self._colours.take(text)
+        elif not begin:
+            return text
         return begin + text + (RESET if self._colours else "")
 
 

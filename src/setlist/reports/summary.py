@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,13 @@ FORMAT = 1
 
 
 class Summary(WrittenAtEnd):
-    """Writes the run as JSON."""
+    """Writes the run as JSON. ``mask`` takes secrets out of the frozen requirements, which may name addresses."""
 
-    def __init__(self, path: Path, project: Project, sessions: Mapping[str, SessionSpec]) -> None:
+    def __init__(
+        self, path: Path, project: Project, sessions: Mapping[str, SessionSpec], mask: Callable[[str], str] = str
+    ) -> None:
         super().__init__(path, project, sessions)
+        self._mask = mask
         self._frozen: dict[str, dict[str, Any]] = {}
 
     def _session_ended(self, session: SessionOutcome) -> None:
@@ -36,7 +39,7 @@ class Summary(WrittenAtEnd):
             text = (self._project.root / file).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return
-        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        lines = [line for line in map(str.strip, self._mask(text).splitlines()) if line and not line.startswith("#")]
         self._frozen[session.name] = {"file": file, "requirements": lines}
 
     def _content(self, run: RunOutcome) -> bytes:

@@ -56,7 +56,7 @@ def share_of(cpus: int, at_once: int, *, alone: bool) -> int:
 
 
 def share_environ(cpus: int, at_once: int, *, alone: bool, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that tell a session its share.
+    """The variables that tell a session its share. None where sessions run one after another: each has all.
 
     Args:
         cpus: processors that the run may use.
@@ -64,10 +64,12 @@ def share_environ(cpus: int, at_once: int, *, alone: bool, environ: Mapping[str,
         alone: whether this one runs beside no other.
         environ: what it sees otherwise. What is set there for ``pytest -n auto`` stays, unless an outer run did.
     """
+    if at_once <= 1:
+        return {}
     share = str(share_of(cpus, at_once, alone=alone))
     told = {SHARE: share}
     theirs = environ.get(XDIST)
-    if at_once > 1 and (theirs is None or theirs == environ.get(SHARE)):
+    if theirs is None or theirs == environ.get(SHARE):
         told[XDIST] = share
     return told
 

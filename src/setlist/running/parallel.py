@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 from signal import SIGINT
@@ -115,20 +115,25 @@ class _Run:
             self._turns[session.name].put(None)
 
     def _begin(self, session: SessionSpec) -> None:
-        reason = blocked_by(session, self.endings)
-        if reason is not None:
-            self._never(session, Ending("skipped", reason, blocked=True))
-            return
         name = session.name
         self._turns[name] = SimpleQueue()
         self._preparing[name] = time.monotonic() + PROMPT
         self._threads[name] = thread = threading.Thread(target=self._thread, args=(session,), name=name)
         thread.start()
 
-    def _never(self, session: SessionSpec, ending: Ending) -> None:
+    def _never(self, session: SessionSpec, ending: Ending) -> tuple[SessionSpec, ...]:
         self.endings[session.name] = ending
         finish(self._setting, session, ending)
-        self._schedule.ended(session.name)
+        return self._schedule.ended(session.name)
+
+    def _skip_blocked(self, freed: Iterable[SessionSpec]) -> None:
+        """Be done at once with those that can't run: the others aren't to wait for one that would run alone."""
+        pending = list(freed)
+        while pending and self._reason is None:
+            session = pending.pop(0)
+            reason = blocked_by(session, self.endings)
+            if reason is not None:
+                pending += self._never(session, Ending("skipped", reason, blocked=True))
 
     def _wait(self) -> None:
         """Wait until something is told, or an environment takes longer than one waits for."""
@@ -155,13 +160,14 @@ class _Run:
         self._preparing.pop(told.name, None)
         self._waiting.discard(told.name)
         self._threads.pop(told.name).join()
-        self._schedule.ended(told.name)
+        freed = self._schedule.ended(told.name)
         if told.error is not None:
             raise told.error
         if told.ending is not None:
             self.endings[told.name] = told.ending
             if self._options.fail_fast and exit_code_of(self.endings.values()) != 0:
                 self._stop(why_not(None))
+            self._skip_blocked(freed)
 
     def _stop(self, reason: str) -> None:
         """Begin nothing more, and let what is running end."""

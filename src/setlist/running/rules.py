@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from setlist.lock.use import LockMode
 from setlist.model import SessionSpec
@@ -12,6 +12,9 @@ from setlist.plan import Step
 from setlist.process import Interrupted
 from setlist.records import dataclass, field
 from setlist.running.session import Ending
+
+if TYPE_CHECKING:
+    from setlist.running.secrets import Masker
 
 Capturing = Literal["no", "apart", "merged"]
 """Whether what sessions write is captured, and whether its two streams are one."""
@@ -29,7 +32,7 @@ class RunOptions:
     ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
-    captured, asked for anew for each session by its name.
+    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see.
     """
 
     posargs: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ class RunOptions:
     durations: Mapping[str, float] = field(default_factory=dict)
     capturing: Capturing = "no"
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
+    masker: Masker | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

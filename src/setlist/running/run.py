@@ -49,12 +49,10 @@ def run_plan(
     at_once = min(options.jobs, len(plan.steps))
     if at_once > 1:
         emit = _one_at_a_time(emit)
-    masker, unmasked = _masker(plan, caller)
+    masker = options.masker
     masked = emit if masker is None else _masking(emit, masker)
     names = tuple(step.session.name for step in plan.steps)
     masked(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
-    for warning in unmasked:
-        masked(Message(time=time.time(), session=None, level="warning", text=warning))
     setting = _setting(project, registry, caller, options, masked)
     jobserver = _jobserver(plan, options, at_once)
     if at_once > 1 or options.capturing != "no" or jobserver is not None:
@@ -143,22 +141,6 @@ def _one_at_a_time(emit: Emit) -> Emit:
 
 def _masking(emit: Emit, masker: Masker) -> Emit:
     return lambda event: emit(masker.event(event))
-
-
-def _masker(plan: Plan, caller: Caller) -> tuple[Masker | None, tuple[str, ...]]:
-    """What masks the secrets of the sessions, None where they have none; and what can't be masked, in words."""
-    if not any(session.secrets for session in plan.sessions):
-        return None, ()
-    from setlist.running.secrets import SHORTEST, Masker, secret_values, unmasked_names
-
-    masker = Masker()
-    unmasked: dict[str, None] = {}
-    for session in plan.sessions:
-        if session.secrets:
-            environ = {**caller.environ, **dict(session.env)}
-            masker.add(secret_values(environ, session.secrets))
-            unmasked.update(dict.fromkeys(unmasked_names(environ, session.secrets)))
-    return masker, tuple(f"{name} is shorter than {SHORTEST} characters, and isn't masked" for name in unmasked)
 
 
 def _jobserver(plan: Plan, options: RunOptions, at_once: int) -> Jobserver | None:

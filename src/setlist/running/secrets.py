@@ -15,7 +15,7 @@ from typing import Any, AnyStr
 
 from setlist import system
 from setlist.events import Event
-from setlist.model import Change
+from setlist.model import Change, SessionSpec
 from setlist.records import field_names, replace
 
 SHORTEST = 4
@@ -58,6 +58,26 @@ def unmasked_names(
 ) -> tuple[str, ...]:
     """The variables that ``patterns`` name and whose values are too short to be masked, for a warning."""
     return tuple(name for name, value in _named(environ, patterns, windows) if 0 < len(value) < SHORTEST)
+
+
+def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tuple[Masker | None, tuple[str, ...]]:
+    """What masks the secrets of these sessions.
+
+    Args:
+        sessions: all that run.
+        environ: the caller's variables; those of a session's ``env`` come on top.
+
+    Returns:
+        it, None where there is nothing to mask; and the names of variables that are too short to be masked.
+    """
+    masker = Masker()
+    unmasked: dict[str, None] = {}
+    for session in sessions:
+        if session.secrets:
+            seen = {**environ, **dict(session.env)}
+            masker.add(secret_values(seen, session.secrets))
+            unmasked.update(dict.fromkeys(unmasked_names(seen, session.secrets)))
+    return (masker if masker else None), tuple(unmasked)
 
 
 def _named(environ: Mapping[str, str], patterns: Iterable[str], windows: bool) -> Iterator[tuple[str, str]]:

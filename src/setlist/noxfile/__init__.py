@@ -1,0 +1,1 @@
+"""What runs in a process that loads a noxfile. nox is imported there, and nowhere else."""

@@ -1,0 +1,24 @@
+"""How a process in any Python is handed setlist's own modules, and nothing else that lies beside them."""
+
+from __future__ import annotations
+
+import os
+
+_PROGRAM = """\
+import importlib, importlib.util, sys
+if "setlist" not in sys.modules:
+    spec = importlib.util.spec_from_file_location("setlist", {init!r}, submodule_search_locations=[{package!r}])
+    sys.modules["setlist"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["setlist"])
+importlib.import_module({module!r}).main()
+"""
+
+
+def program(module: str) -> str:
+    """Text for ``python -c`` that calls ``main()`` of one of setlist's modules.
+
+    The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
+    installed beside it could stand in for what the noxfile asked for.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return _PROGRAM.format(init=os.path.join(package, "__init__.py"), package=package, module=module)

@@ -1,0 +1,219 @@
+"""Blocks: whole, in the order of the plan."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from setlist.events import Event, Message
+from setlist.reports.block import IN_MEMORY, Sink, Spool
+from setlist.reports.group import Group
+from setlist.reports.terminal import Terminal
+from support.told import Pipe, Tty, began, done, ended, ready, run, running, typed, wrote
+
+
+def shown(events: list[Event], stream: Pipe | None = None, **options: object) -> str:
+    """What comes out where both streams are one."""
+    stream = stream or Pipe()
+    terminal = Terminal(stream)
+    group = Group(terminal, terminal, **options)  # type: ignore[arg-type]
+    for event in events:
+        group(event)
+    group.close()
+    return stream.text
+
+
+def whole(session: str, *data: str) -> list[Event]:
+    return [
+        began(session),
+        ready(session),
+        typed(session),
+        *(wrote(session, text) for text in data),
+        done(session),
+        ended(session),
+    ]
+
+
+def block(session: str, data: str) -> str:
+    return f"{session}  python 3.11.7 · reused\n  $ tool\n{data}{session}  ok  0.4s\n"
+
+
+def test_blocks_come_in_the_order_of_the_plan() -> None:
+    b, a = whole("b", "of b\n"), whole("a", "of a\n")
+    text = shown(run("a", "b")(*b, *a))
+    assert text == block("a", "of a\n") + block("b", "of b\n") + "a  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
+
+
+def test_the_one_whose_turn_it_is_flows() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream))
+    for event in run("a", "b")(began("a"), wrote("a", "one"), began("b"), wrote("b", "kept"))[:-1]:
+        group(event)
+    assert stream.text == "one"
+    group(ended("a"))
+    assert stream.text == "one\na  ok  0.4s\nkept"
+    group(wrote("b", " and live"))
+    assert stream.text.endswith("kept and live")
+
+
+DATA = st.text(st.sampled_from("ab\n\r\x1b[31m0;漢é\udc80"), max_size=12)
+
+
+@given(st.data())
+def test_nothing_is_lost_and_nothing_mixed(data: st.DataObject) -> None:
+    names = ["a", "b", "c"]
+    texts = {name: data.draw(st.lists(DATA, max_size=4)) for name in names}
+    queues = {
+        name: [began(name), *(wrote(name, text) for text in texts[name]), ended(name, "skipped", "-")] for name in names
+    }
+    events: list[Event] = []
+    while any(queues.values()):
+        events.append(queues[data.draw(st.sampled_from([name for name in names if queues[name]]))].pop(0))
+    expected = ""
+    for name in names:
+        alone = "".join(texts[name])
+        expected += shown(run(name, "_")(*whole_output(name, alone))[:-1])
+    assert shown(run(*names)(*events)[:-1]) == expected
+
+
+def whole_output(name: str, text: str) -> list[Event]:
+    return [began(name), wrote(name, text), ended(name, "skipped", "-")] if text else []
+
+
+def test_where_the_streams_are_two_each_gets_its_own() -> None:
+    out, err = Pipe(), Pipe()
+    group = Group(Terminal(out), Terminal(err))
+    events = run("a", "b")(
+        began("b"), wrote("b", "b out\n"), wrote("b", "b err", "stderr"), ended("b"), *whole("a", "a out")
+    )
+    for event in events:
+        group(event)
+    assert out.text == "a out\nb out\n"
+    assert err.text == (
+        "a  python 3.11.7 · reused\n  $ tool\na  ok  0.4s\nb err\nb  ok  0.4s\na  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
+    )
+
+
+def test_a_colour_left_open_ends_with_its_block() -> None:
+    text = shown(run("a", "b")(*whole("a", "\x1b[31mred"), *whole("b", "plain\n")))
+    assert "\x1b[31mred\x1b[0m\na  ok" in text
+
+
+def test_bytes_that_are_no_utf8_come_out_as_they_were() -> None:
+    stream = Pipe()
+    shown(run("a")(began("a"), wrote("a", b"\xff\xe9\n".decode("utf-8", "surrogateescape")), ended("a")), stream)
+    assert b"\xff\xe9\n" in stream.written
+
+
+def test_a_terminal_gets_nothing_that_moves_the_cursor_elsewhere() -> None:
+    text = shown(run("a")(began("a"), wrote("a", "\x1b[2J\x1b[?25l10%\r20%\x1b[K\x1b[1A\n"), ended("a")), Tty())
+    assert text.startswith("10%\r20%\x1b[K\n")
+    text = shown(run("a")(began("a"), wrote("a", "\x1b[2Jx\n"), ended("a")))
+    assert text.startswith("\x1b[2Jx\n")
+
+
+def test_on_github_blocks_are_folded_and_their_ends_stand_below() -> None:
+    events = run("a", "b")(
+        *whole("a", "x\n"), began("b"), ready("b"), done("b", 1), ended("b", "failed", "tool: exit code 1")
+    )
+    assert shown(events, folded=True).startswith(
+        "::group::a\na  python 3.11.7 · reused\n  $ tool\nx\n::endgroup::\na  ok  0.4s\n"
+        "::group::b\nb  python 3.11.7 · reused\n  ✗ exit code 1\n::endgroup::\nb  failed  0.4s  tool: exit code 1\n"
+    )
+
+
+def test_a_session_that_said_nothing_has_no_block() -> None:
+    events = run("a", "b")(began("a"), ended("a", "skipped", "no python"), *whole("b", "x\n"))
+    assert shown(events, folded=True).startswith("::group::b\n")
+
+
+def test_one_session_alone_is_not_told_twice() -> None:
+    assert shown(run("a", jobs=1)(*whole("a", "x\n"))) == ("a  python 3.11.7 · reused\n  $ tool\nx\na  ok  0.4s\n")
+
+
+def test_one_that_has_the_terminal_for_itself_is_never_held_back() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream))
+    for event in run("a", "b")(began("a"), ready("a"), began("b", captured=False), ready("b"), typed("b", "python"))[
+        :-1
+    ]:
+        group(event)
+    assert stream.text.endswith("b  python 3.11.7 · reused\n  $ python\n")
+    for event in (ended("b"), running("a"), wrote("a", "x\n"), ended("a")):
+        group(event)
+    assert stream.text.endswith("b  ok  0.4s\nx\na  ok  0.4s\n")
+
+
+def test_a_run_that_is_broken_off_shows_what_is_there() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream), folded=True)
+    for event in run("a", "b", "c")(began("b"), wrote("b", "kept"), began("c"), wrote("c", "too"))[:-1]:
+        group(event)
+    assert stream.text == ""
+    group.close()
+    group.close()
+    assert stream.text == "::group::b\nkept\n::endgroup::\n::group::c\ntoo\n::endgroup::\n"
+
+
+def test_words_about_no_session_begin_a_line_of_their_own() -> None:
+    message = Message(time=0, session=None, level="warning", text="careful")
+    assert shown(run("a")(began("a"), wrote("a", "half"), message, ended("a"))).startswith("half\nwarning: careful\n")
+
+
+def test_quiet_says_only_what_failed_and_keeps_what_commands_print() -> None:
+    events = run("a", "b")(*whole("a", "x\n"), began("b"), typed("b"), done("b", 1), ended("b", "failed", "tool"))
+    line = "b  failed  0.4s  tool\n"
+    assert shown(events, verbosity=-1) == "x\nb\n  $ tool\n  ✗ exit code 1\n" + line + line
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_what_waits_goes_to_the_disk(tmp_path: Path, writable: bool) -> None:
+    spool = Spool(tmp_path if writable else tmp_path / "missing")
+    pieces = [("stdout", "é" * 100_000), ("stderr", "\udc80"), ("words", "w\n"), ("stdout", "x" * (3 * IN_MEMORY))]
+    for kind, text in pieces:
+        spool.put(kind, text)  # type: ignore[arg-type]
+    assert not isinstance(spool._file, io.BytesIO)
+    told: dict[str, str] = {}
+    for kind, text in spool:
+        told[kind] = told.get(kind, "") + text
+    assert told == {"stdout": pieces[0][1] + pieces[3][1], "stderr": "\udc80", "words": "w\n"}
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_what_cant_be_kept_is_missed_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(None)
+    monkeypatch.setattr(spool, "_on_disk", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
+    spool.put("stdout", "first\n")
+    spool.put("stdout", "x" * IN_MEMORY)
+    assert list(spool) == [
+        ("stdout", "first\n"),
+        ("words", "  the rest of its output couldn't be kept: No space left on device\n"),
+    ]
+
+
+def test_a_reader_that_is_gone_stops_nothing() -> None:
+    class Gone(Pipe):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    sink = Sink(Terminal(Gone()), Terminal(Gone(), lossy=False))
+    sink.put("stdout", "x")
+    sink.put("words", "y\n")
+    sink.rest()
+
+
+def test_a_later_start_of_the_first_one_lets_it_flow_at_once() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream))
+    for event in run("a", "b")(*whole("b", "of b\n"), began("a"), wrote("a", "of a\n"))[:-1]:
+        group(event)
+    assert stream.text == "of a\n"
