@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from importlib import import_module
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -378,6 +380,24 @@ def test_what_was_simulated_is_what_happens() -> None:
     places = {each.name: place for place, each in enumerate(sessions)}
     assert driver.now == makespan(work, [places[name] for name in driver.schedule.order])
     assert driver.now <= lower_bound(work) * 1.1
+
+
+def test_what_the_benchmark_runs_takes_hardly_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(__file__).resolve().parents[1] / "benchmarks"
+    if not place.is_dir():
+        pytest.skip("a source distribution comes without the benchmarks")
+    monkeypatch.syspath_prepend(str(place))
+    benchmark = import_module("parallel")
+    jobs = benchmark.JOBS_OF_THE_SET
+    assert len(jobs) == 24
+    assert sum(job.exclusive for job in jobs) == 2
+    sessions = [session(job.name, *job.requires, exclusive=job.exclusive) for job in jobs]
+    expected = {job.name: job.seconds for job in jobs}
+    assert Driver(sessions, Limits(2), expected).run().now <= 1.01 * benchmark.bound_of(jobs)
+    # as it is when every session takes a little longer, and a while to get ready
+    taking = {name: taken + 0.01 for name, taken in expected.items()}
+    late = Driver(sessions, Limits(2), taking, taking=taking, preparing=dict.fromkeys(expected, 0.02)).run()
+    assert late.now <= 1.05 * benchmark.bound_of(jobs)
 
 
 def test_thousands_of_sessions_are_looked_at_a_few_times_each(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,8 @@ class EnvironmentSpec:
 
     ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None
     for the interpreter that setlist itself runs on. ``requirements`` and ``constraints`` are paths
-    relative to the project's root. ``exclude_newer`` is a date or a span, as the installer reads it.
+    relative to the project's root. ``exclude_newer`` is a date or a span, as the installer reads it. ``maker`` is
+    what the environment is made by, and the words it is given, where it isn't ours to choose (a noxfile's).
     """
 
     python: str | None = None
@@ -101,6 +102,7 @@ class EnvironmentSpec:
     index_url: str | None = None
     installer: InstallerName = "uv"
     backend: Backend = "virtualenv"
+    maker: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ What is guaranteed, where:
 - When the child ended by itself, what is left of its group is terminated as well: everywhere but on
   Windows when it had a group of its own, on Linux when it shared ours (under a terminal). What
   left the group on purpose (a daemon that called ``setsid``) was meant to stay, and stays.
-- SIGKILL to ourselves leaves the child alone with its fate: nobody can do anything then.
+- SIGKILL to ourselves is seen by the guardian (:mod:`setlist.guardian`), where a run has one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from setlist import system
+from setlist import guardian, system
 from setlist.child import KILL_PATIENCE, Child, Service, Sink
 from setlist.errors import CommandRefused, SessionError
 from setlist.process_tree import MARK, ProcessTree
@@ -79,7 +79,8 @@ def run_process(
     cwd: Path,
     stdin: bytes | None = None,
     capture: bool | Capture = False,
-    stdout: Path | None = None,
+    stdout: Path | int | None = None,
+    stderr: int | None = None,
     timeout: float | None = None,
     grace: Grace | None = None,
     keep_open: Sequence[int] = (),
@@ -97,7 +98,9 @@ def run_process(
         cwd: the directory it starts in.
         stdin: what it is fed, instead of our standard input.
         capture: collect what it writes, or hand it on as it comes.
-        stdout: the file that its standard output goes to (it is overwritten).
+        stdout: the file that its standard output goes to (it is overwritten), or what ``subprocess`` takes for one: a
+            descriptor, PIPE, DEVNULL.
+        stderr: likewise, instead of what ``capture`` says: a descriptor, PIPE, DEVNULL, or STDOUT.
         timeout: seconds until it is terminated, with ``timed_out`` set.
         grace: how long it is waited for once it is told to stop.
         keep_open: descriptors that it inherits: a lock held so ends with it, and not before, even when we
@@ -125,8 +128,10 @@ def run_process(
     began = time.perf_counter()
     with signals.guarded() if signals is not None else nullcontext():
         passed = system.pass_options(keep_open, () if service is None else service.inherited)
-        popen = _start(argv, environment, cwd, stdin, capture, stdout, own_group, passed)
-        tree = ProcessTree(popen.pid, mark, own_group=own_group)
+        with guardian.starting(mark) as ink:
+            popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
+        tree = ProcessTree(popen.pid, mark, own_group=own_group, ink=ink)
+        guardian.note_started(tree)
         sink = capture.sink if isinstance(capture, Capture) else None
         child = Child(popen, tree, signals, stdin or b"", sink, service)
         finished = False
@@ -155,6 +160,7 @@ def run_process(
                 # Interrupted in a thread without our handlers, or a bug: nothing is left behind either way
                 child.stop(())
             child.close()
+            guardian.note_ended(mark)
             if child.code != 0:
                 system.restore_terminal(terminal)
         if signals is not None:
@@ -185,12 +191,15 @@ def _start(
     cwd: Path,
     stdin: bytes | None,
     capture: bool | Capture,
-    stdout: Path | None,
+    stdout: Path | int | None,
+    stderr: int | None,
     own_group: bool,
     passed: Mapping[str, Any],
 ) -> subprocess.Popen[bytes]:
     output: IO[bytes] | int | None = subprocess.PIPE if capture else None
-    if stdout is not None:
+    if isinstance(stdout, int):
+        output = stdout
+    elif stdout is not None:
         try:
             stdout.parent.mkdir(parents=True, exist_ok=True)
             output = stdout.open("wb")
@@ -198,6 +207,8 @@ def _start(
             raise SessionError(f"can't write {stdout}: {error.strerror or error}") from error
     live = isinstance(capture, Capture)
     merged = isinstance(capture, Capture) and capture.merged and stdout is None
+    if stderr is None and (merged or capture):
+        stderr = subprocess.STDOUT if merged else subprocess.PIPE
     if live and stdin is None:
         stdin = b""
     try:
@@ -207,7 +218,7 @@ def _start(
             cwd=cwd,
             stdin=None if stdin is None else subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE if capture else None,
+            stderr=stderr,
             bufsize=0,
             **passed,
             **system.group_options(own_group=own_group, own_session=live),
@@ -215,7 +226,7 @@ def _start(
     except (OSError, ValueError) as error:
         raise _refused(argv if isinstance(argv, str) else argv[0], cwd, error) from error
     finally:
-        if stdout is not None and not isinstance(output, int) and output is not None:
+        if output is not None and not isinstance(output, int):
             output.close()
 
 

@@ -24,7 +24,7 @@ from support.strays import PATIENCE, Strays, until
 
 MOMENTS = int(os.environ.get("SETLIST_STRESS_MOMENTS", "20"))
 SEED = int(os.environ.get("SETLIST_STRESS_SEED", "0")) or random.randrange(1, 10**6)
-PARTS = 4
+PARTS = 2
 """Tests among which the moments are shared, so that they can be run side by side."""
 
 pytestmark = [

@@ -100,6 +100,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     project.prepare()
 
     from setlist.cli.showing import showing
+    from setlist.guardian import guarding
     from setlist.process import handling_signals
     from setlist.running.rules import RunOptions
     from setlist.running.run import run_plan
@@ -124,7 +125,8 @@ def run(argv: Sequence[str], context: Context) -> int:
         captured_environ=shown.captured_environ,
         masker=shown.masker,
     )
-    with handling_signals():
+    # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
+    with guarding(context.registry.settings.terminate_grace), handling_signals():
         try:
             return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.errors import CreationFailed, StorageError
+from setlist.records import dataclass
 from setlist.system import WINDOWS, bin_directory, python_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,19 @@ _LONGEST_SHEBANG = 127
 """Characters of a script's first line that every system reads; with a longer one pip's scripts start by sh."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seeds:
+    """What a new environment holds."""
+
+    pip: bool
+    setuptools: bool = False
+
+    @property
+    def key(self) -> object:
+        """What tells its template from others."""
+        return (self.pip, self.setuptools) if self.setuptools else self.pip
+
+
 def create(
     directory: Path,
     interpreter: Interpreter,
@@ -41,6 +55,8 @@ def create(
     seed_pip: bool,
     prompt: str,
     environ: Mapping[str, str] | None = None,
+    seed_setuptools: bool = False,
+    command: Sequence[str] | None = None,
 ) -> None:
     """Make a bare virtual environment.
 
@@ -51,6 +67,8 @@ def create(
         seed_pip: with pip in it, the one that virtualenv brings; else with no package at all.
         prompt: what a shell shows when it is activated.
         environ: the environment variables to start the interpreter with; None for this process's.
+        seed_setuptools: with setuptools beside pip, where virtualenv brings it (before Python 3.12).
+        command: what makes it, where that isn't left to us.
 
     Raises:
         CreationFailed: virtualenv can't make one; its words are the detail. Nothing is left behind.
@@ -61,12 +79,15 @@ def create(
         # as virtualenv does: an environment is at one path, whatever links lead to it
         path = os.path.join(os.path.realpath(directory.parent), directory.name)
         plain = _PLAIN_PATH.fullmatch(path) and _PLAIN_PROMPT.fullmatch(prompt)
-        if (
+        seeds = _Seeds(seed_pip, seed_setuptools)
+        if command is not None:
+            _make_by(command, Path(path), environ)
+        elif (
             not plain
             or _shebang_too_long(path, seed_pip)
-            or not _lay_out(path, prompt, interpreter, cache_directory, seed_pip, environ)
+            or not _lay_out(path, prompt, interpreter, cache_directory, seeds, environ)
         ):
-            _make(Path(path), interpreter, cache_directory, seed_pip, prompt, environ)
+            _make(Path(path), interpreter, cache_directory, seeds, prompt, environ)
     except BaseException as error:
         from setlist.files import remove_tree
 
@@ -96,7 +117,7 @@ def template(
         StorageError: the cache isn't writable.
     """
     try:
-        return _template(interpreter, cache_directory, seed_pip, environ).environment
+        return _template(interpreter, cache_directory, _Seeds(seed_pip), environ).environment
     except OSError as error:
         raise StorageError(
             f"can't use {cache_directory}: {error.strerror or error}",
@@ -139,7 +160,7 @@ def _lay_out(
     prompt: str,
     interpreter: Interpreter,
     cache_directory: Path,
-    seed_pip: bool,
+    seeds: _Seeds,
     environ: Mapping[str, str] | None,
 ) -> bool:
     """Lay an environment out from its template; False where that can't be done."""
@@ -147,7 +168,7 @@ def _lay_out(
 
     for _ in range(2):
         try:
-            found = _template(interpreter, cache_directory, seed_pip, environ)
+            found = _template(interpreter, cache_directory, seeds, environ)
         except OSError:
             # a cache that can't be written to makes it slower, no more
             return False
@@ -164,7 +185,7 @@ def _lay_out(
 
 
 def _template(
-    interpreter: Interpreter, cache_directory: Path, seed_pip: bool, environ: Mapping[str, str] | None
+    interpreter: Interpreter, cache_directory: Path, seeds: _Seeds, environ: Mapping[str, str] | None
 ) -> Template:
     """The template of an interpreter, made if it isn't there.
 
@@ -175,7 +196,7 @@ def _template(
     from setlist.environment.template import FORMAT, read_template, record_template
     from setlist.files import digest, remove_tree
 
-    made_from = (FORMAT, interpreter.executable, interpreter.signature, _virtualenv_version(), seed_pip)
+    made_from = (FORMAT, interpreter.executable, interpreter.signature, _virtualenv_version(), seeds.key)
     home = cache_directory / "templates"
     place = home / digest(repr(made_from))
     known = read_template(place)
@@ -188,7 +209,7 @@ def _template(
     making = Path(os.path.realpath(home)) / token
     try:
         making.mkdir(parents=True)
-        _make(making / "environment", interpreter, cache_directory, seed_pip, prompt, environ)
+        _make(making / "environment", interpreter, cache_directory, seeds, prompt, environ)
         record_template(making, token, prompt)
         if os.path.lexists(place):
             # what stands there isn't a whole template, or another process was faster
@@ -224,7 +245,7 @@ def _make(
     directory: Path,
     interpreter: Interpreter,
     cache_directory: Path,
-    seed_pip: bool,
+    seeds: _Seeds,
     prompt: str,
     environ: Mapping[str, str] | None,
 ) -> None:
@@ -244,13 +265,22 @@ def _make(
         *("--python", interpreter.executable, "--app-data", str(cache_directory / "virtualenv")),
         *("--no-download", "--no-vcs-ignore", "--prompt", prompt),
     ]
-    seed = ["--no-setuptools"] if seed_pip else ["--no-seed"]
+    seed = ["--no-seed"] if not seeds.pip else [] if seeds.setuptools else ["--no-setuptools"]
     try:
         _run_virtualenv([*arguments, *seed, str(directory)], cleaned, directory)
     except CreationFailed:
         # virtualenv drops pip for old Pythons before it drops them: theirs brings one along
-        if not seed_pip or not _seeded_by_ensurepip(arguments, directory, cleaned):
+        if not seeds.pip or not _seeded_by_ensurepip(arguments, directory, cleaned):
             raise
+
+
+def _make_by(command: Sequence[str], directory: Path, environ: Mapping[str, str] | None) -> None:
+    from setlist.process import run_process
+
+    done = run_process(command, env=os.environ if environ is None else environ, cwd=directory.parent, capture=True)
+    if done.code != 0 or not (directory / "pyvenv.cfg").is_file():
+        words = (done.stdout + done.stderr).decode(errors="replace").strip()
+        raise CreationFailed(f"the environment in {directory} can't be made: {os.path.basename(command[0])} failed", detail=words)
 
 
 def _run_virtualenv(arguments: Sequence[str], environ: dict[str, str], directory: Path) -> None:

@@ -13,7 +13,7 @@ Work = Literal["nothing", "refresh", "sync", "create", "recreate", "repair"]
 """``refresh``: nothing in the environment is wrong, only its record has to learn new file times."""
 
 # These make another environment, not the same one with other packages
-_FOUNDATIONS = ("interpreter", "python", "installer", "place")
+_FOUNDATIONS = ("interpreter", "python", "installer", "place", "made by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def describe(change: InputChange) -> str:
     """An input's change in a few words."""
     kind, _, rest = change.name.partition(" ")
     what = rest if kind in ("file", "variable", "settings") else change.name
-    if change.name in ("interpreter", "place", "resolution", "exclude-newer", "installer", "project", "python"):
+    if change.name in ("interpreter", "place", "resolution", "exclude-newer", "installer", "project", "python", "made by"):
         return f"{change.name} changed: {_plainly(change.old)} → {_plainly(change.new)}"
     if change.old is None:
         return f"{what} is new"

@@ -74,6 +74,8 @@ def evaluate(resources: Resources, session: SessionSpec, directory: Path, state:
     }
     if spec.project is not None:
         inputs["project"] = spec.project
+    if spec.maker:
+        inputs["made by"] = " ".join(spec.maker)
     special = {
         "resolution": spec.resolution if spec.resolution != "highest" else None,
         "exclude-newer": spec.exclude_newer,

@@ -202,7 +202,7 @@ class Uv:
         if self.settings.find_links is not None:
             options += ["--find-links", str(self.settings.find_links), "--no-index"]
         done = run_process(
-            [_uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
+            [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
             env=self.settings.environ,
             cwd=self.settings.cwd,
             capture=True,
@@ -311,7 +311,8 @@ class Pip:
 
 
 @cache
-def _uv_binary() -> str:
+def uv_binary() -> str:
+    """uv's binary, from its wheel."""
     # It asks sysconfig, whose first answers are wrong where several threads ask at once
     with _FINDING_UV:
         from uv import find_uv_bin

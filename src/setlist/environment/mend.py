@@ -4,6 +4,7 @@ harm fails before anything is touched."""
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from setlist.environment.evaluate import Evaluation
 from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.freeze import frozen_text, installed
 from setlist.environment.installers import Installer, InstallerSettings, ResolveRequest, make_installer
+from setlist.environment.maker import command_of, seeds_of
 from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
 from setlist.environment.state import Install, State, forget_state, read_state, spec_data, write_state
@@ -90,19 +92,23 @@ def mend(
     again = () if anew else _reinstalled(resources, directory, evaluation)
     if anew:
         remove_tree(directory)
+        seed_pip, seed_setuptools = seeds_of(spec)
         create(
             directory,
             interpreter,
             cache_directory=resources.cache,
-            seed_pip=spec.installer == "pip",
+            seed_pip=seed_pip,
             prompt=session.name,
             environ=resources.environ,
+            seed_setuptools=seed_setuptools,
+            command=command_of(spec, directory, interpreter, sys.executable),
         )
     else:
         forget_state(directory)
     write_atomically(directory / RESOLVED, wanted)
     try:
-        installer.sync(python_of(directory), directory / RESOLVED, again)
+        if session.nox is None:  # what that one installs is up to its function
+            installer.sync(python_of(directory), directory / RESOLVED, again)
     except SyncFailed:
         # Installers fetch and build everything before they change anything: where nothing changed,
         # the environment is what it was

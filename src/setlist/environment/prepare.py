@@ -16,7 +16,7 @@ from setlist.errors import InterpreterNotFound, PreparationError, SessionError, 
 from setlist.files import stat_signature
 from setlist.model import InputChange, SessionSpec
 from setlist.project import Caller, Project
-from setlist.records import dataclass
+from setlist.records import dataclass, replace
 from setlist.system import python_of
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Environments:
             StorageError: the disk doesn't let us.
         """
         started = time.perf_counter()
+        session = self._as_prepared(session)
         if session.environment.backend == "none":
             yield self._callers_own(session, started)
             return
@@ -120,6 +121,7 @@ class Environments:
         Raises:
             SetlistError: the inputs can't be read.
         """
+        session = self._as_prepared(session)
         if session.environment.backend == "none":
             return Explanation("none", None, (), ("no environment of its own: it runs in the caller's",))
         directory = self._resources.project.environment(session.name)
@@ -133,7 +135,7 @@ class Environments:
             except InterpreterNotFound as error:
                 old = state.interpreter.label if state else None
                 return Explanation("stale" if state else "missing", old, (), (error.message,))
-        decision = _decided(evaluation)
+        decision = _decided(session, evaluation)
         inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
         notes = [reason for reason in decision.reasons if reason not in _told(evaluation)]
         kinds: dict[str, Literal["missing", "unfinished", "current", "stale"]] = {
@@ -163,6 +165,13 @@ class Environments:
                     f"{session.name}: its frozen requirements can't be read: {error.strerror or error}",
                     hint=f"'run -r {session.name}' makes its environment anew",
                 ) from error
+
+    def _as_prepared(self, session: SessionSpec) -> SessionSpec:
+        if session.nox is None:
+            return session
+        from setlist.environment.maker import as_prepared
+
+        return as_prepared(session, self._resources.caller.environ)
 
     def _untouched(self, session: SessionSpec, directory: Path, state: State) -> bool:
         """The warm check: a handful of stat calls, nothing parsed, hashed, imported or asked."""
@@ -196,7 +205,7 @@ class Environments:
         from setlist.environment.mend import refresh
 
         evaluation = evaluate(self._resources, session, directory, state)
-        decision = _decided(evaluation)
+        decision = _decided(session, evaluation)
         return refresh(directory, state, evaluation) if decision.work == "refresh" else None
 
     def _mended(
@@ -208,7 +217,8 @@ class Environments:
         directory = self._resources.project.environment(session.name)
         try:
             evaluation = evaluate(self._resources, session, directory, read_state(directory))
-            decision = _decided(evaluation, recreate=recreate and earlier is None, upgrade=upgrade and earlier is None)
+            asked = earlier is None
+            decision = _decided(session, evaluation, recreate=recreate and asked, upgrade=upgrade and asked)
             if decision.work == "refresh":
                 return earlier  # another run has mended it while we waited
             return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade, lock=lock)
@@ -227,10 +237,12 @@ class Environments:
         )
 
 
-def _decided(evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = False) -> Decision:
+def _decided(
+    session: SessionSpec, evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = False
+) -> Decision:
     from setlist.environment.decide import decide
 
-    return decide(
+    decision = decide(
         present=evaluation.present,
         problem=evaluation.problem,
         changes=evaluation.changes,
@@ -238,6 +250,8 @@ def _decided(evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = 
         recreate=recreate,
         upgrade=upgrade,
     )
+    # what a noxfile's function installs is known only as it happens: there is nothing to sync to
+    return replace(decision, work="recreate") if session.nox and decision.work == "sync" else decision
 
 
 def _nobody(session: str, text: str) -> None:

@@ -51,7 +51,8 @@ class State:
     ``spec`` is the session's EnvironmentSpec as JSON data; ``inputs`` maps an input's name to its
     value; ``watched`` maps each file that was read for them to its stat signature (None: it
     wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
-    ``sources`` is the signature of the project's sources where a build of them is installed.
+    ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what a
+    noxfile's function has done to the environment, see :mod:`setlist.environment.steps`.
     """
 
     directory: str
@@ -64,6 +65,7 @@ class State:
     contents: Contents
     direct: tuple[str, ...]
     installs: tuple[Install, ...] = ()
+    steps: tuple[dict[str, Any], ...] = ()
 
 
 def read_state(directory: Path) -> State | None:
@@ -90,6 +92,7 @@ def read_state(directory: Path) -> State | None:
                 Install(tuple(item["arguments"]), dict(item["inputs"]), dict(item["packages"]))
                 for item in data["installs"]
             ),
+            steps=tuple(map(dict, data.get("steps", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # Truncated, edited, of another format: all the same to us, the environment is made again

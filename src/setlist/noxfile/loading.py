@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
@@ -125,11 +125,10 @@ def load_config(config: NoxConfig) -> Loaded:
         if isinstance(module, int):
             raise LoadFailed("; ".join(errors) or "nox can't load it", file=file, line=_needs_version(file))
         tasks.merge_noxfile_options(module, config)
-    with _telling(file), redirect_stdout(sys.stderr):
-        try:
-            manifest = tasks.discover_manifest(module, config)
-        except Exception as error:
-            raise _session_at_fault(config, error) from error
+    try:
+        manifest = tasks.discover_manifest(module, config)
+    except Exception as error:
+        raise _session_at_fault(config, error) from error
     return Loaded(config, module, manifest)
 
 
@@ -138,7 +137,7 @@ def _telling(file: str) -> Iterator[None]:
     """Turn whatever the user's code raises into one message, with the line of theirs that it came through."""
     try:
         yield
-    except (LoadFailed, KeyboardInterrupt):
+    except LoadFailed:
         raise
     except SystemExit as error:
         where, line = place_of(error.__traceback__, file)
@@ -153,11 +152,11 @@ def _telling(file: str) -> Iterator[None]:
         raise LoadFailed(
             f"this is not Python: {error.msg}", file=error.filename, line=error.lineno, detail=text or None
         ) from error
-    except BaseException as error:
+    except Exception as error:  # a user's file can raise anything, and each of it is told in one message
         raise _raised(error, file) from error
 
 
-def _raised(error: BaseException, file: str) -> LoadFailed:
+def _raised(error: Exception, file: str) -> LoadFailed:
     where, line = place_of(error.__traceback__, file)
     hint = None
     if isinstance(error, ImportError):

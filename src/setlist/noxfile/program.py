@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 _PROGRAM = """\
-import importlib, importlib.util, sys
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+import importlib, importlib.util
 if "setlist" not in sys.modules:
     spec = importlib.util.spec_from_file_location("setlist", {init!r}, submodule_search_locations=[{package!r}])
     sys.modules["setlist"] = importlib.util.module_from_spec(spec)
@@ -18,7 +20,8 @@ def program(module: str) -> str:
     """Text for ``python -c`` that calls ``main()`` of one of setlist's modules.
 
     The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
-    installed beside it could stand in for what the noxfile asked for.
+    installed beside it could stand in for what the noxfile asked for. The directory that it is started in isn't
+    looked through either.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return _PROGRAM.format(init=os.path.join(package, "__init__.py"), package=package, module=module)

@@ -31,7 +31,12 @@ from setlist.model import (
 from setlist.project import Project
 from setlist.records import beside_defaults, dataclass, is_record
 
-FORMAT = 1
+FORMAT = 2
+
+WHOLE = "*"
+"""Stands among the names of environment variables for all of them."""
+
+_PASSING = ("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR", "SETLIST_PROCESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,24 @@ class Compiled:
     """A compiled registry as it was read.
 
     ``sources`` are the files in their order, ``signatures`` those of all files behind them. ``packed`` is
-    what each source declared, see :mod:`setlist.registry.records`.
+    what each source declared, see :mod:`setlist.registry.records`. ``variables`` are the environment variables that
+    were looked at, by :func:`signed_value`; None: not set.
     """
 
     sources: tuple[str, ...]
     signatures: Mapping[str, str]
     registry: Registry
     packed: str
+    variables: Mapping[str, str | None] = {}
+
+
+def signed_value(value: str) -> str:
+    """A variable's value as it is kept: it may be a secret, and whether it is the same is all that matters."""
+    import zlib
+    from hmac import digest
+
+    del zlib
+    return digest(b"setlist", value.encode("utf-8", "surrogateescape"), "sha256").hex()[:16]
 
 
 def key_of(project: Project) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from setlist.model import FunctionReference
+from setlist.model import FunctionReference, SessionSpec
 from setlist.records import dataclass, field
 from setlist.registry.checks import BadValue
 from setlist.registry.keys import Keys
@@ -50,7 +50,9 @@ class Declared:
     """All that one file declares.
 
     ``defaults`` hold for the file's own sessions, with ``for_all`` for those of every source. ``imports``
-    are the project's other files that it was made from: a change of one asks for it to be loaded anew.
+    are the project's other files that it was made from: a change of one asks for it to be loaded anew, and so does
+    a change of one of its ``variables`` (see :func:`setlist.registry.compiled.signed_value`). One that isn't
+    ``lasting`` is loaded anew each time. ``sessions`` are finished ones, to which nothing is added.
     """
 
     file: str
@@ -60,6 +62,9 @@ class Declared:
     for_all: bool = False
     top_level: TopLevel = TopLevel()
     imports: tuple[str, ...] = ()
+    sessions: tuple[SessionSpec, ...] = ()
+    variables: tuple[tuple[str, str | None], ...] = ()
+    lasting: bool = True
 
 
 class Problem(Exception):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from setlist.model import FunctionReference
 from setlist.records import dataclass
-from setlist.registry.compiled import frozen, plain
+from setlist.registry.compiled import frozen, plain, session_of
 from setlist.registry.definition import Declared, Definition, Place, TopLevel
 from setlist.registry.keys import Keys
 
@@ -59,6 +59,9 @@ def _declared(data: Mapping[str, Any]) -> Declared:
         for_all=data.get("for_all", False),
         top_level=TopLevel(**top_level),
         imports=tuple(data.get("imports", ())),
+        sessions=tuple(map(session_of, data.get("sessions", ()))),
+        variables=frozen(data.get("variables", [])),
+        lasting=data.get("lasting", True),
     )
 
 

@@ -8,7 +8,7 @@ closed at the end of a line and taken up again on the session's next one; whatev
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished
@@ -127,12 +127,13 @@ class _Source:
         text = self._terminals["stderr"].plain(text)
         self._write("stderr", text.removesuffix("\n").split("\n"))
 
-    def _write(self, channel: Channel, lines: Sequence[str] | Iterator[str]) -> None:
+    def _write(self, channel: Channel, lines: Sequence[str]) -> None:
         prefix = self._prefixes[channel]
-        bare = prefix.rstrip()
-        text = "".join(f"{prefix if line else bare}{line}\n" for line in lines)
-        if text:
-            self._terminals[channel].pass_on(text)
+        if "" in lines:
+            bare = prefix.rstrip()
+            self._terminals[channel].pass_on("".join(f"{prefix if line else bare}{line}\n" for line in lines))
+        elif lines:
+            self._terminals[channel].pass_on(prefix + f"\n{prefix}".join(lines) + "\n")
 
 
 class _Lines:
@@ -149,31 +150,32 @@ class _Lines:
         self._parts: list[str] = []
         self._length = 0
 
-    def feed(self, text: str) -> Iterator[str]:
+    def feed(self, text: str) -> list[str]:
         """The lines that the next piece of output completes."""
-        *ended, rest = self._filter.feed(text).split("\n")
-        if ended and self._parts:
-            self._hold(ended[0])
-            ended[0] = self._taken()
-        for line in ended:
-            yield self._line(line)
+        text = self._filter.feed(text)
+        if "\n" not in text:
+            ended, rest = [], text
+        else:
+            text = self._taken() + text
+            *ended, rest = text.split("\n")
+            # most output has nothing that a line of it could hand on to the next
+            if self._colours or "\x1b" in text or "\r" in text:
+                ended = [self._line(line) for line in ended]
         self._hold(rest)
         while self._length > LONGEST_LINE:
             text = self._after_redrawing(self._taken())
             if len(text) > LONGEST_LINE:
                 cut = _uncut(text, LONGEST_LINE)
-                yield self._line(text[:cut]) + self._mark
+                ended.append(self._line(text[:cut]) + self._mark)
                 text = text[cut:]
             self._hold(text)
+        return ended
 
-    def end(self) -> Iterator[str]:
+    def end(self) -> list[str]:
         """The last line, where it had no newline."""
         self._hold(self._filter.close())
-        text = self._taken()
-        if text:
-            line = self._line(text)
-            if _COLOR.sub("", line):
-                yield line
+        line = self._line(self._taken())
+        return [line] if _COLOR.sub("", line) else []
 
     def _hold(self, text: str) -> None:
         if text:

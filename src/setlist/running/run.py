@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
 from setlist.events import Emit, Event, Message, RunFinished, RunStarted
+from setlist.guardian import end_orphans
 from setlist.lock.use import project_locks
 from setlist.model import Registry, SessionSpec
 from setlist.plan import Plan
@@ -67,6 +68,8 @@ def run_plan(
     finally:
         if jobserver is not None:
             jobserver.close()
+    if interrupted is not None:
+        end_orphans(setting.grace.terminate)
     code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
     masked(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
     return code
