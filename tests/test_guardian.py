@@ -9,7 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,20 @@ class Driver:
         self.process.wait()
 
 
+@pytest.fixture
+def drive(strays: Strays) -> Iterator[Callable[..., Driver]]:
+    """Starts a driver."""
+    with ExitStack() as started:
+
+        def start(**order: Any) -> Driver:
+            driver = Driver(strays, **order)
+            started.enter_context(driver.process)
+            started.callback(driver.process.kill)
+            return driver
+
+        yield start
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -106,22 +121,24 @@ class Driver:
     ],
     ids=["family", "deaf", "daemon", "forgetful"],
 )
-def test_what_runs_when_we_are_killed_ends(strays: Strays, program: tuple[str, ...]) -> None:
-    driver = Driver(strays, staying=[program])
+def test_what_runs_when_we_are_killed_ends(
+    strays: Strays, drive: Callable[..., Driver], program: tuple[str, ...]
+) -> None:
+    driver = drive(staying=[program])
     until(lambda: "tail" in [process.name() for process in strays.alive()])
     driver.kill()
     until(lambda: not strays.alive(), "all are gone, the guardian too")
 
 
-def test_a_daemon_of_one_that_has_ended_stays_and_others_end(strays: Strays) -> None:
-    driver = Driver(strays, ending=[DAEMON, FORGETFUL], staying=[FAMILY])
+def test_a_daemon_of_one_that_has_ended_stays_and_others_end(strays: Strays, drive: Callable[..., Driver]) -> None:
+    driver = drive(ending=[DAEMON, FORGETFUL], staying=[FAMILY])
     until(lambda: [process.name() for process in strays.alive()].count("tail") == 3)
     driver.kill()
     until(lambda: [process.name() for process in strays.alive()] == ["tail", "tail"])
 
 
-def test_whoever_reads_what_we_print_doesnt_wait_for_the_guardian(strays: Strays) -> None:
-    driver = Driver(strays, staying=[DEAF], grace=PATIENCE)
+def test_whoever_reads_what_we_print_doesnt_wait_for_the_guardian(strays: Strays, drive: Callable[..., Driver]) -> None:
+    driver = drive(staying=[DEAF], grace=PATIENCE)
     driver.kill()
     assert driver.process.stdout is not None
     began = time.monotonic()
@@ -143,15 +160,17 @@ def test_the_guardian_holds_nothing_open_but_its_pipe(strays: Strays, tmp_path: 
             assert os.readlink(f"{held}/1") == os.readlink(f"{held}/2") == os.devnull
 
 
-def test_a_process_that_a_library_forked_doesnt_keep_the_guardian_waiting(strays: Strays) -> None:
-    driver = Driver(strays, staying=[FAMILY], forks=True)
+def test_a_process_that_a_library_forked_doesnt_keep_the_guardian_waiting(
+    strays: Strays, drive: Callable[..., Driver]
+) -> None:
+    driver = drive(staying=[FAMILY], forks=True)
     until(lambda: "tail" in [process.name() for process in strays.alive()])
     driver.kill()
     until(lambda: not [process for process in strays.alive() if process.name() in ("tail", "sh")])
 
 
-def test_signals_leave_the_guardian_cold(strays: Strays) -> None:
-    driver = Driver(strays, staying=[FAMILY])
+def test_signals_leave_the_guardian_cold(strays: Strays, drive: Callable[..., Driver]) -> None:
+    driver = drive(staying=[FAMILY])
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         driver.guardian.send_signal(signum)
     until(lambda: "tail" in [process.name() for process in strays.alive()])

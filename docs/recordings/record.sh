@@ -36,9 +36,10 @@ requires = ["lint", "types"]
 run = ["python3 work.py package 3 0.3 0"]
 TOML
 
-# begin COLUMNS TERM COMMAND: a terminal in which it runs, and whose shell ends when it has
+# begin COLUMNS TERM COMMAND WORD: a terminal in which it runs, once WORD is to be seen there
 begin() {
-    $tmux new-session -d -s recording -x "$1" -y 24 "cd '$project' && TERM=$2 $3; sleep 60"
+    $tmux new-session -d -s recording -x "$1" -y 24 "cd '$project' && TERM=$2 $3; echo; echo THE END; sleep 100"
+    until $tmux capture-pane -p -t recording | grep -q "$4"; do sleep 0.1; done
 }
 
 # moment WHAT: what is on the screen now
@@ -49,8 +50,9 @@ moment() {
 
 # everything: what was shown from the beginning, as it is in the terminal's history
 everything() {
+    until $tmux capture-pane -p -t recording | grep -q 'THE END'; do sleep 0.1; done
     printf '=== %s\n' "$1"
-    $tmux capture-pane -p -S - -t recording | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+    $tmux capture-pane -p -S - -t recording | sed -e '/^THE END$/d' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
     $tmux kill-session -t recording
 }
 
@@ -58,41 +60,41 @@ run='run -j 4 lint types test docs package'
 (cd "$project" && $run >/dev/null 2>&1) || true # so that it knows how long they take
 
 {
-    begin 80 xterm-256color "$run"
-    sleep 1.5 && moment "80 columns, after 1.5 seconds"
-    sleep 1.5 && moment "after 3 seconds"
+    begin 80 xterm-256color "$run" ' running '
+    sleep 1 && moment "80 columns, after a second"
+    sleep 1.5 && moment "after 2.5 seconds"
     $tmux resize-window -t recording -x 120 -y 24
-    sleep 0.5 && moment "made 120 columns wide, after 3.5 seconds"
+    sleep 1 && moment "made 120 columns wide, after 3.5 seconds"
     $tmux resize-window -t recording -x 60 -y 24
-    sleep 0.5 && moment "made 60 columns wide, after 4 seconds"
-    sleep 7 && everything "all of it, when it has ended"
+    sleep 1 && moment "made 60 columns wide, after 4.5 seconds"
+    everything "all of it, when it has ended"
 } >"$here/board-80.txt"
 
 {
-    begin 200 xterm-256color "$run"
-    sleep 1.5 && moment "200 columns, after 1.5 seconds"
-    sleep 2 && moment "after 3.5 seconds"
+    begin 200 xterm-256color "$run" ' running '
+    sleep 1 && moment "200 columns, after a second"
+    sleep 2 && moment "after 3 seconds"
     $tmux resize-window -t recording -x 100 -y 24
-    sleep 0.5 && moment "made 100 columns wide, after 4 seconds"
+    sleep 1 && moment "made 100 columns wide, after 4 seconds"
     $tmux resize-window -t recording -x 200 -y 24
-    sleep 7 && everything "made 200 columns wide again; all of it, when it has ended"
+    everything "made 200 columns wide again; all of it, when it has ended"
 } >"$here/board-200.txt"
 
 {
-    begin 40 xterm-256color "$run"
-    sleep 1.5 && moment "40 columns, after 1.5 seconds"
-    sleep 2 && moment "after 3.5 seconds"
-    sleep 7 && everything "all of it, when it has ended"
+    begin 40 xterm-256color "$run" ' running '
+    sleep 1 && moment "40 columns, after a second"
+    sleep 2 && moment "after 3 seconds"
+    everything "all of it, when it has ended"
 } >"$here/board-40.txt"
 
 {
-    begin 80 dumb "$run"
-    sleep 3 && moment "80 columns, TERM=dumb, after 3 seconds"
-    sleep 8 && everything "all of it, when it has ended"
+    begin 80 dumb "$run" python
+    sleep 2 && moment "80 columns, TERM=dumb, after 2 seconds"
+    everything "all of it, when it has ended"
 } >"$here/dumb.txt"
 
 {
-    begin 80 xterm-256color "$run --output stream"
-    sleep 3 && moment "80 columns, --output stream, after 3 seconds"
-    sleep 8 && everything "all of it, when it has ended"
+    begin 80 xterm-256color "$run --output stream" ' python'
+    sleep 2 && moment "80 columns, --output stream, after 2 seconds"
+    everything "all of it, when it has ended"
 } >"$here/stream-80.txt"

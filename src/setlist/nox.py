@@ -40,6 +40,9 @@ def register(
     Raises:
         SystemExit: the definitions are wrong; what and where is printed before, as ``run`` prints it.
     """
+    if "setlist.noxfile.loading" in sys.modules:
+        return  # it is setlist that loads the noxfile, and knows its own sessions
+
     from setlist.cli.context import Context
     from setlist.errors import SetlistError
     from setlist.project import Caller, find_project
@@ -57,6 +60,8 @@ def register(
         raise SystemExit(error.exit_code) from error
     arguments = ["--only", *run_options] if directory is None else ["--only", "-C", str(start), *run_options]
     for session in registry.sessions.values():
+        if session.nox is not None:
+            continue  # nox has it already
         _register(project, session, session.name in defaults, arguments, options)
 
 

@@ -26,7 +26,8 @@ def select(
         selectors: names, families, globs and ``@tag``. Without any, those that a bare ``run`` runs;
             with a filter but no selector, the filter looks through all sessions.
         keyword: an expression of words, ``and``, ``or``, ``not`` and parentheses. A word matches a part of
-            a session's name, or a whole tag.
+            a session's name, or a whole tag. Where all sessions are a noxfile's, it is a Python expression, and
+            evaluated by nox.
         tags: keep the sessions with any of these.
         pythons: keep the sessions that ask for any of these: ``3.12``, ``312`` or ``py312``.
 
@@ -35,20 +36,35 @@ def select(
         UsageError: a filter that is malformed, unknown, or leaves nothing.
     """
     filters = _filters(registry, keyword, tags, pythons)
+    of_nox = _is_of_nox(registry)
     if selectors:
         selected = _selected(registry, selectors)
-    elif filters:
+    elif filters and not (of_nox and keyword is None and not tags):
         selected = tuple(registry.sessions.values())
     elif registry.settings.default is not None:
-        selected = _selected(registry, registry.settings.default)
+        selected = _selected(registry, registry.settings.default)  # to nox, -p is about these
     else:
-        return tuple(session for session in registry.sessions.values() if session.default)
+        selected = tuple(session for session in registry.sessions.values() if session.default)
+    if not pythons:
+        selected = _on_usual_pythons(registry, selected)
     kept = tuple(session for session in selected if all(matches(session) for _, matches in filters))
     if filters and not kept:
         said = " ".join(text for text, _ in filters)
         among = f" of {' '.join(selectors)}" if selectors else ""
         raise UsageError(f"no session{among} matches {said}", hint="'run --list' shows the sessions")
     return kept
+
+
+def _is_of_nox(registry: Registry) -> bool:
+    return bool(registry.sessions) and all(session.nox is not None for session in registry.sessions.values())
+
+
+def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> tuple[SessionSpec, ...]:
+    """Those on the Pythons that ``nox.options.pythons`` names, unless none of them is."""
+    usual = registry.settings.pythons
+    if not usual:
+        return selected
+    return tuple(session for session in selected if session.environment.python in usual) or selected
 
 
 def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
@@ -93,9 +109,10 @@ def _filters(
 ) -> list[tuple[str, Matches]]:
     filters: list[tuple[str, Matches]] = []
     if keyword is not None:
-        from setlist.keywords import parse_keyword
+        from setlist.keywords import nox_keyword, parse_keyword
 
-        filters.append((f"-k {keyword!r}", parse_keyword(keyword)))
+        parse = nox_keyword if _is_of_nox(registry) else parse_keyword
+        filters.append((f"-k {keyword!r}", parse(keyword)))
     if tags:
         known = _all_tags(registry)
         for tag in tags:

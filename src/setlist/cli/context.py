@@ -7,6 +7,7 @@ found when they are first asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from setlist.reports.terminal import Terminal
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
     from setlist.environment.prepare import Environments
-    from setlist.model import Registry, SessionSpec
+    from setlist.model import EnvironmentSpec, Registry, SessionSpec
 
 
 class Context:
@@ -110,7 +111,15 @@ class Context:
         """All sessions of the project."""
         from setlist.registry.load import load_registry
 
-        return load_registry(self.project)
+        return load_registry(self.project, self.caller.environ, self._script_python)
+
+    def _script_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
+        from setlist.environment.prepare import Environments
+        from setlist.environment.script import script_python
+
+        self.project.prepare()
+        environments = Environments(self.project, self.caller, offline=self._offline, notify=self._notify)
+        return script_python(environments, spec, file)
 
     @cached_property
     def environments(self) -> Environments:
@@ -120,11 +129,12 @@ class Context:
 
         self.project.prepare()
 
-        def notify(session: str, text: str) -> None:
-            self.err.line(f"{session}: {text}")
-
+        notify = self._notify
         locks = project_locks(self.project, self.registry.settings, mode="use", ci=self.caller.ci, warn=notify)
         return Environments(self.project, self.caller, offline=self._offline, notify=notify, locks=locks)
+
+    def _notify(self, session: str, text: str) -> None:
+        self.err.line(f"{session}: {text}")
 
     def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
         """The sessions that selectors name; without any, those of a bare ``run``."""

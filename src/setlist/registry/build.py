@@ -5,27 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from setlist.model import Registry, Settings
+from setlist.model import Registry, SessionSpec, Settings
+from setlist.records import replace
 from setlist.registry.checks import BadValue
-from setlist.registry.definition import Declared, Definition, Problem
+from setlist.registry.definition import Declared, Definition, Place, Problem
 from setlist.registry.inherit import merge_all
 from setlist.registry.naming import check_name
-from setlist.registry.requires import with_requires
+from setlist.registry.requires import circle_of, with_requires
 from setlist.registry.sessions import Variant, variants
 
 
-def build_registry(declared: Sequence[Declared]) -> Registry:
+def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> Registry:
     """Work out defaults, ``extends``, families and ``requires``.
+
+    Args:
+        declared: what each source declares.
+        unused: the files with definitions that aren't among them.
 
     Raises:
         Problem: the first thing that is wrong.
     """
+    settings = replace(_settings(declared), unused=tuple(unused))
+    if settings.sources is not None and "pyproject" not in settings.sources:
+        declared = [replace(source, definitions=()) if source.file == "pyproject.toml" else source for source in declared]
     _check_definitions([definition for source in declared for definition in source.definitions])
     found = [variant for merged in merge_all(declared) for variant in variants(merged)]
     _check_variants(found)
-    settings = _settings(declared)
     _check_resources(found, dict(settings.resources))
-    return Registry(sessions=with_requires(found), settings=settings)
+    sessions = with_requires(found)
+    finished = [session for source in declared for session in source.sessions]
+    _check_finished(finished, sessions)
+    return Registry(sessions={**sessions, **{session.name: session for session in finished}}, settings=settings)
+
+
+def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, SessionSpec]) -> None:
+    """See that what another tool's file defines can stand beside what setlist's own files do."""
+    names = {name.casefold(): session for session in others.values() for name in (session.name, session.family)}
+    for session in finished:
+        other = names.get(session.name.casefold()) or names.get(session.family.casefold())
+        if other is not None:
+            raise Problem(
+                f"two sessions are named {other.name!r}",
+                Place(session.origin.file, line=session.origin.line),
+                other=Place(other.origin.file, line=other.origin.line),
+                hint="rename one of them, or name the files to use: sources in [tool.setlist]",
+            )
+    circle = circle_of({session.name: session for session in finished})
+    if circle is not None:
+        first = next(session for session in finished if session.name == circle[0])
+        raise Problem("", Place(first.origin.file, line=first.origin.line), ("requires",), cycle=circle)
 
 
 def _check_definitions(definitions: Sequence[Definition]) -> None:
@@ -115,9 +143,11 @@ def _settings(declared: Sequence[Declared]) -> Settings:
     """What the files say of the whole project. Several lists of defaults are joined."""
     default: tuple[str, ...] | None = None
     settings: dict[str, Any] = {}
+    own = [source for source in declared if not source.sessions]
+    alone = not any(source.definitions or source.top_level.default is not None for source in own)
     for source in declared:
         said = source.top_level
-        if said.default is not None:
+        if said.default is not None and (alone or not source.sessions):
             default = (*(default or ()), *said.default)
         settings |= said.settings
     return Settings(default=default, **settings)

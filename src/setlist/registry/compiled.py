@@ -29,7 +29,7 @@ from setlist.model import (
     Settings,
 )
 from setlist.project import Project
-from setlist.records import beside_defaults, dataclass, is_record
+from setlist.records import beside_defaults, dataclass, field, is_record
 
 FORMAT = 2
 
@@ -52,16 +52,37 @@ class Compiled:
     signatures: Mapping[str, str]
     registry: Registry
     packed: str
-    variables: Mapping[str, str | None] = {}
+    variables: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def signed_value(value: str) -> str:
     """A variable's value as it is kept: it may be a secret, and whether it is the same is all that matters."""
-    import zlib
-    from hmac import digest
+    # hashlib would do, but it loads OpenSSL, which costs a warm run more than reading its whole registry
+    name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+    try:
+        module = __import__(name)
+    except ImportError:
+        import hashlib as module
+    signed: str = module.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return signed
 
-    del zlib
-    return digest(b"setlist", value.encode("utf-8", "surrogateescape"), "sha256").hex()[:16]
+
+def signed_environ(environ: Mapping[str, str]) -> str:
+    """All variables at once, but for those that each shell and each terminal sets in its own way."""
+    return signed_value("\0".join(f"{name}={environ[name]}" for name in sorted(environ) if name not in _PASSING))
+
+
+def same_variables(signed: Mapping[str, str | None], environ: Mapping[str, str]) -> bool:
+    """Whether variables are what they were when they were looked at."""
+    return all(_signed(name, environ, signature) == signature for name, signature in signed.items())
+
+
+def _signed(name: str, environ: Mapping[str, str], signature: str | None) -> str | None:
+    if name == WHOLE:
+        return signed_environ(environ)
+    value = environ.get(name)
+    # what wasn't set and is set now is another one, whatever its signature
+    return value if value is None or signature is None else signed_value(value)
 
 
 def key_of(project: Project) -> str:
@@ -81,6 +102,7 @@ def read_compiled(project: Project) -> Compiled | None:
             signatures={_text(file): _text(signature) for file, signature in data["signatures"].items()},
             registry=_registry(data["registry"]),
             packed=_text(data["records"]),
+            variables=data.get("variables", {}),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -98,6 +120,8 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
         },
         "records": compiled.packed,
     }
+    if compiled.variables:
+        data["variables"] = compiled.variables
     try:
         project.prepare()
         write_atomically(project.compiled_registry, json.dumps(data, separators=(",", ":")))

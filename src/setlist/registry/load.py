@@ -3,39 +3,52 @@
 Sources are found, each is loaded into what it declares, and all of that becomes the registry. As
 long as no file behind it changed, the compiled registry answers in place of all this, and the only
 work is a ``stat`` per file. Where one changed, only that one is loaded anew.
+
+Definitions of setlist's own and a noxfile: the noxfile isn't used then, unless ``sources`` in ``[tool.setlist]`` names it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from setlist.files import stat_signature
 from setlist.model import Registry
 from setlist.project import Project
 from setlist.records import dataclass
-from setlist.registry.compiled import Compiled, read_compiled, write_compiled
+from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from setlist.registry.definition import Declared
+    from setlist.registry.noxfile import ScriptPython
     from setlist.registry.records import Record
 
 FOLDER = "sessions"
+NOXFILE = "noxfile.py"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a noxfile is loaded in: the caller's environment variables, and what makes the environment it asks for."""
+
+    environ: Mapping[str, str]
+    script_python: ScriptPython | None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file with definitions, relative to the root, and what reads it."""
+    """One file with definitions, relative to the root, what reads it, and the word that ``sources`` has for its kind."""
 
+    kind: str
     file: str
-    load: Callable[[Project, str], Declared]
+    load: Callable[[Project, str, World], Declared]
 
 
 def _pyproject(project: Project) -> Iterator[Source]:
     if (project.root / "pyproject.toml").is_file():
-        yield Source("pyproject.toml", _load_pyproject)
+        yield Source("pyproject", "pyproject.toml", _load_pyproject)
 
 
 def _session_files(project: Project) -> Iterator[Source]:
@@ -47,28 +60,42 @@ def _session_files(project: Project) -> Iterator[Source]:
     except OSError:
         return
     for ending, load in loaders.items():
-        yield from (Source(f"{FOLDER}/{name}", load) for name in names if name.endswith(ending))
+        yield from (Source(FOLDER, f"{FOLDER}/{name}", load) for name in names if name.endswith(ending))
 
 
-# What a project has by itself. A noxfile's or a tox.ini's finder takes its place in this row.
-SOURCES: tuple[Callable[[Project], Iterator[Source]], ...] = (_pyproject, _session_files)
+def _noxfile(project: Project) -> Iterator[Source]:
+    if (project.root / NOXFILE).is_file():
+        yield Source("noxfile", NOXFILE, _load_noxfile)
 
 
-def load_registry(project: Project) -> Registry:
+# What a project has by itself. A tox.ini's finder takes its place in this row.
+SOURCES: tuple[Callable[[Project], Iterator[Source]], ...] = (_pyproject, _session_files, _noxfile)
+
+
+def load_registry(
+    project: Project, environ: Mapping[str, str] | None = None, script_python: ScriptPython | None = None
+) -> Registry:
     """The project's sessions. A project without definitions has an empty registry.
+
+    Args:
+        project: whose sessions.
+        environ: the environment variables that a noxfile sees; this process's where they aren't given.
+        script_python: makes the environment that a noxfile asks to be loaded in.
 
     Raises:
         ConfigurationError: a definition is wrong.
     """
+    world = World(os.environ if environ is None else environ, script_python)
     sources = tuple(_given(project)) if project.file is not None else _found(project)
     compiled = read_compiled(project)
     if (
         compiled is not None
         and compiled.sources == tuple(source.file for source in sources)
-        and all(stat_signature(project.root / file) == signed for file, signed in compiled.signatures.items())
+        and all((stat_signature(project.root / file) or "") == signed for file, signed in compiled.signatures.items())
+        and same_variables(compiled.variables, world.environ)
     ):
         return compiled.registry
-    return _made_anew(project, sources, compiled)
+    return _made_anew(project, sources, compiled, world)
 
 
 def _found(project: Project) -> tuple[Source, ...]:
@@ -80,14 +107,29 @@ def _given(project: Project) -> Iterator[Source]:
     assert project.file is not None
     name = project.file.name
     if name == "pyproject.toml":
-        yield Source(name, _load_pyproject)
+        yield Source("pyproject", name, _load_pyproject)
+    elif name == NOXFILE or project.nox_arguments or (name.endswith(".py") and _is_noxfile(project)):
+        yield Source("noxfile", name, _load_noxfile)
     elif name.endswith(".py"):
-        yield Source(name, _load_functions)
+        yield Source(FOLDER, name, _load_functions)
     else:
-        yield Source(name, _load_given_file)
+        yield Source(FOLDER, name, _load_given_file)
 
 
-def _made_anew(project: Project, sources: tuple[Source, ...], compiled: Compiled | None) -> Registry:
+def _is_noxfile(project: Project) -> bool:
+    """Whether a file given with ``-f`` is a noxfile of another name: it imports nox, and not setlist."""
+    import re
+
+    assert project.file is not None
+    try:
+        text = project.file.read_bytes()
+    except OSError:
+        return False
+    imported = set(re.findall(rb"(?m)^(?:from|import)[ \t]+(nox|setlist)\b", text))
+    return imported == {b"nox"}
+
+
+def _made_anew(project: Project, sources: tuple[Source, ...], compiled: Compiled | None, world: World) -> Registry:
     from setlist.registry.build import build_registry
     from setlist.registry.definition import Problem
     from setlist.registry.location import located
@@ -96,37 +138,80 @@ def _made_anew(project: Project, sources: tuple[Source, ...], compiled: Compiled
     seen = _Seen(project)
     known = unpacked(compiled.packed) if compiled is not None else {}
     records: dict[str, Record] = {}
+    wanted: tuple[str, ...] | None = None
+    unused: list[str] = []
     try:
         for source in sources:
+            if not _is_used(source, wanted, records):
+                if not _hands_over(project, source):
+                    unused.append(source.file)
+                continue
             record = known.get(source.file)
-            if record is None or not all(seen.digest(file) == value for file, value in record.digests.items()):
-                record = _loaded(project, source, seen)
+            if record is None or not _is_current(record, seen, world):
+                record = _loaded(project, source, seen, world)
             records[source.file] = record
+            if source.kind == "pyproject":
+                wanted = _sources_of(record)
         unchanged = compiled is not None and known == records
-        registry = (
-            compiled.registry
-            if compiled is not None and unchanged
-            else build_registry([record.declared for record in records.values()])
-        )
+        if compiled is not None and unchanged and compiled.registry.settings.unused == tuple(unused):
+            registry = compiled.registry
+        else:
+            registry = build_registry([record.declared for record in records.values()], unused)
     except Problem as problem:
         raise located(problem, project.root) from None
-    if registry.sessions:
+    if registry.sessions and all(record.declared.lasting for record in records.values()):
         signatures = {file: seen.signature(file) for record in records.values() for file in record.digests}
+        variables = {name: value for record in records.values() for name, value in record.declared.variables}
         write_compiled(
             project,
             Compiled(
-                tuple(records), signatures, registry, compiled.packed if compiled and unchanged else packed(records)
+                tuple(source.file for source in sources),
+                signatures,
+                registry,
+                compiled.packed if compiled and unchanged else packed(records),
+                variables,
             ),
         )
     return registry
 
 
-def _loaded(project: Project, source: Source, seen: _Seen) -> Record:
+def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, Record]) -> bool:
+    """Whether a file's definitions count: where nothing is said, a noxfile's do if there are no others."""
+    if source.kind == "pyproject":
+        return True  # for its settings; its sessions are left out where they aren't wanted
+    if wanted is not None:
+        return source.kind in wanted
+    return source.kind != "noxfile" or not any(record.declared.definitions for record in before.values())
+
+
+def _hands_over(project: Project, source: Source) -> bool:
+    """Whether a noxfile is there only to show setlist's sessions to nox (:mod:`setlist.nox`)."""
+    try:
+        return b"setlist.nox" in (project.root / source.file).read_bytes()
+    except OSError:
+        return False
+
+
+def _sources_of(record: Record) -> tuple[str, ...] | None:
+    said = record.declared.top_level.settings.get("sources")
+    return said if isinstance(said, tuple) else None
+
+
+def _is_current(record: Record, seen: _Seen, world: World) -> bool:
+    declared = record.declared
+    return (
+        declared.lasting
+        and all(seen.digest(file) == value for file, value in record.digests.items())
+        and same_variables(dict(declared.variables), world.environ)
+    )
+
+
+def _loaded(project: Project, source: Source, seen: _Seen, world: World) -> Record:
     from setlist.registry.records import Record
 
     # Looked at before it is read: a change that falls in between is then noticed by the next run.
     digests = {source.file: seen.digest(source.file)}
-    declared = source.load(project, source.file)
+    declared = source.load(project, source.file, world)
     digests |= {file: seen.digest(file) for file in declared.imports}
     return Record(digests, declared)
 
@@ -146,13 +231,16 @@ class _Seen:
         return self._signatures[file]
 
     def digest(self, file: str) -> str:
-        """The content's digest; empty where the file can't be read."""
+        """The content's digest, for a directory that of its names; empty where it can't be read."""
         from setlist.files import digest
 
         if file not in self._digests:
             self.signature(file)
+            path = self._root / file
             try:
-                self._digests[file] = digest((self._root / file).read_bytes())
+                # what hides, or is left behind by Python, isn't what anybody looks for
+                content = "\0".join(sorted(os.listdir(path))) if path.is_dir() else path.read_bytes()
+                self._digests[file] = digest(content)
             except OSError:
                 self._digests[file] = ""
         return self._digests[file]
@@ -161,25 +249,31 @@ class _Seen:
 # Each loader is imported when a file of its kind is to be read, which a warm run never does.
 
 
-def _load_pyproject(project: Project, file: str) -> Declared:
+def _load_pyproject(project: Project, file: str, world: World) -> Declared:
     from setlist.registry.toml import load_pyproject
 
     return load_pyproject(project, file)
 
 
-def _load_sessions_file(project: Project, file: str) -> Declared:
+def _load_sessions_file(project: Project, file: str, world: World) -> Declared:
     from setlist.registry.toml import load_sessions_file
 
     return load_sessions_file(project, file)
 
 
-def _load_given_file(project: Project, file: str) -> Declared:
+def _load_given_file(project: Project, file: str, world: World) -> Declared:
     from setlist.registry.toml import load_given_file
 
     return load_given_file(project, file)
 
 
-def _load_functions(project: Project, file: str) -> Declared:
+def _load_functions(project: Project, file: str, world: World) -> Declared:
     from setlist.registry.functions import load_functions
 
     return load_functions(project, file)
+
+
+def _load_noxfile(project: Project, file: str, world: World) -> Declared:
+    from setlist.registry.noxfile import load_noxfile
+
+    return load_noxfile(project, file, world.environ, world.script_python)

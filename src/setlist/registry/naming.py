@@ -107,7 +107,13 @@ def _slug(value: str) -> str:
 
 
 def matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
-    """The names of the sessions that a name, a family or a glob stands for, in their order."""
+    """The names of the sessions that a name, a family or a glob stands for, in their order.
+
+    A noxfile's sessions answer to nox's names as well, and to these first.
+    """
+    ofnox = nox_matching(pattern, sessions)
+    if ofnox:
+        return ofnox
     if pattern in sessions:
         return (pattern,)
     family = tuple(name for name, session in sessions.items() if session.family == pattern)
@@ -115,7 +121,36 @@ def matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ..
         return family
     from fnmatch import fnmatchcase
 
-    return tuple(name for name in sessions if fnmatchcase(name, pattern))
+    return tuple(
+        name
+        for name, session in sessions.items()
+        if fnmatchcase(name, pattern) or (session.nox is not None and fnmatchcase(session.nox.name, pattern))
+    )
+
+
+def nox_matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
+    """The sessions that nox means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
+
+    As in nox, ``tests(django="4.0")`` with any quotes and spaces is the same name.
+    """
+    found = tuple(name for name, session in sessions.items() if session.nox and pattern in session.nox.names)
+    if found or "(" not in pattern:
+        return found
+    wanted = _parsed(pattern)
+    return tuple(
+        name
+        for name, session in sessions.items()
+        if session.nox and any("(" in other and _parsed(other) == wanted for other in session.nox.names)
+    )
+
+
+def _parsed(name: str) -> str:
+    import ast
+
+    try:
+        return ast.dump(ast.parse(name))
+    except (SyntaxError, ValueError):
+        return name
 
 
 def is_glob(pattern: str) -> bool:
@@ -123,5 +158,11 @@ def is_glob(pattern: str) -> bool:
 
 
 def known_names(sessions: Iterable[SessionSpec]) -> tuple[str, ...]:
-    """All that a session can be called by: names and families."""
-    return tuple(dict.fromkeys(word for session in sessions for word in (session.name, session.family)))
+    """All that a session can be called by: names and families, nox's own included."""
+    return tuple(
+        dict.fromkeys(
+            word
+            for session in sessions
+            for word in (session.name, session.family, *(session.nox.names if session.nox is not None else ()))
+        )
+    )

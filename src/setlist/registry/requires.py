@@ -27,7 +27,7 @@ def with_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
         else variant.session
         for variant in variants
     }
-    circle = _circle(resolved)
+    circle = circle_of(resolved)
     if circle is not None:
         first = next(variant for variant in variants if variant.session.name == circle[0])
         raise Problem("", _place(first), ("requires",), cycle=circle)
@@ -55,7 +55,7 @@ def _required(variant: Variant, sessions: Mapping[str, SessionSpec]) -> tuple[st
     return tuple(names)
 
 
-def _circle(sessions: Mapping[str, SessionSpec]) -> tuple[str, ...] | None:
+def circle_of(sessions: Mapping[str, SessionSpec]) -> tuple[str, ...] | None:
     """Sessions that require each other, the first named again at the end; None where there are none."""
     done: set[str] = set()
     for start in sessions:

@@ -28,6 +28,7 @@ TOP_LEVEL: dict[str, str] = {
     "require-hashes": "Whether to refuse requirements that can carry no hash",
     "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
     "resources": "How many there are of what sessions take, as in { database = 2 }; one of what isn't named",
+    "sources": "Which definitions to use, of 'pyproject', 'sessions', 'noxfile'; setlist's own where there are any",
     "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
 }
 """The keys beside the sessions, and what they mean."""
@@ -41,6 +42,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "require-hashes": checks.boolean,
     "lock-consistent": checks.boolean,
     "resources": checks.capacities,
+    "sources": checks.some_of("pyproject", "sessions", "noxfile"),
 }
 """The settings of the whole project, and how each is checked."""
 

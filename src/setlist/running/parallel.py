@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 from signal import SIGINT
 
-from setlist.events import SessionRunning
+from setlist.events import Message, SessionRunning
 from setlist.model import SessionSpec, Settings
 from setlist.plan import Plan
 from setlist.process import Interrupted, handling_signals
@@ -104,8 +104,14 @@ class _Run:
                 thread.join()
 
     def _look_for_signals(self) -> None:
-        if self._signals is not None and self._signals.first is not None:
+        if self._reason is None and self._signals is not None and self._signals.first is not None:
+            if self._threads:
+                running = ", ".join(self._threads)
+                self._say(f"stopping {running}; once more stops them at once")
             self._stop(why_not(Interrupted(self._signals.first)))
+
+    def _say(self, text: str) -> None:
+        self._setting.emit(Message(time=time.time(), session=None, level="info", text=text))
 
     def _begin_what_may(self) -> None:
         while (session := self._schedule.to_prepare()) is not None:
