@@ -422,7 +422,8 @@ class Board:
         else:
             self._screen.clear()
             self._show(session, event)
-        self._draw()
+        if len(self._progress.ended) < len(self._progress.sessions):
+            self._draw()
 
     def _show_pending(self) -> None:
         while self._pending:
