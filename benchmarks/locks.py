@@ -8,9 +8,10 @@ resolving
     still what is in the cache, and takes 20 ms to say so, as from the next day on; once right after, when
     nothing is asked and all of it is computing.
 making
-    ``run -r --offline --locked`` of a session whose lock holds eighteen packages, a command that does nothing
-    included, against ``uv venv`` and ``uv pip sync --offline``; what the round before made is deleted first. With
-    packages of one module, where all that is seen is what it costs to start, and of as many as real ones have.
+    ``run -r --offline --locked`` of a session whose lock holds eighteen packages against ``uv venv`` and
+    ``uv pip sync --offline``; what the round before made is deleted first. With packages of one module, where all
+    that is seen is what it costs to start, and of as many as real ones have. The session has no command, as nothing
+    is run on the other side either; once more with one that does nothing, for what a run as a whole costs.
 
 No network: the packages are made on the fly and served on loopback. What is printed is a table in Markdown;
 benchmarks/README.md tells how to start it and how to read it.
@@ -105,7 +106,7 @@ def main() -> None:
     with _world() as world:
         found = [
             *resolving(world, options.rounds),
-            *(making(world, options.rounds, kind, modules) for kind, modules in MODULES.items()),
+            *(row for kind, modules in MODULES.items() for row in making(world, options.rounds, kind, modules)),
         ]
     text = _table(found, options.rounds, seconds=not options.ratios)
     sys.stdout.write(text)
@@ -162,13 +163,15 @@ def resolving(world: World, rounds: int) -> Iterator[Comparison]:
         yield Comparison(f"forty locks of {len(packages)} packages each; {what}", *took, goal)
 
 
-def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Comparison:
-    """An environment from a lock, from nothing, without a network."""
+def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Iterator[Comparison]:
+    """An environment from a lock, from nothing, without a network: by itself, and with a command run in it."""
     _offer_packages(world, kind, files)
     project = world.directory / kind
     project.mkdir()
     (project / "pyproject.toml").write_text(
-        f'[tool.setlist.session.{kind}]\ndeps = ["{kind}-0"]\nrun = ["python -c pass"]\n', encoding="utf-8"
+        f'[tool.setlist.session.{kind}]\ndeps = ["{kind}-0"]\n'
+        f'[tool.setlist.session.{kind}-run]\nextends = "{kind}"\nrun = ["python -c pass"]\n',
+        encoding="utf-8",
     )
     world.start(PROGRAMS / "setlist", "lock", cwd=project)
     lock = project / "sessions" / "locks" / f"{kind}.txt"
@@ -176,8 +179,8 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Compar
     assert len(packages) == len(files), packages
     plain = world.directory / f"{kind}-plain"
 
-    def ours() -> None:
-        world.start(PROGRAMS / "run", "-r", "--offline", "--locked", kind, cwd=project)
+    def ours(session: str) -> None:
+        world.start(PROGRAMS / "run", "-r", "--offline", "--locked", session, cwd=project)
 
     def theirs() -> None:
         uv = PROGRAMS / "uv"
@@ -189,8 +192,10 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Compar
         rmtree(plain, ignore_errors=True)
 
     world.start(PROGRAMS / "run", kind, cwd=project)  # what is installed is in the cache from now on
-    took = in_turn(rounds, ours, theirs, before=forget)
-    return Comparison(f"an environment of {len(files)} packages with {sum(files)} modules", *took, 1.3)
+    alone, whole, uv = in_turn(rounds, lambda: ours(kind), lambda: ours(f"{kind}-run"), theirs, before=forget)
+    what = f"an environment of {len(files)} packages with {sum(files)} modules"
+    yield Comparison(what, alone, uv, 1.3)
+    yield Comparison(f"{what}, and a command", whole, uv, None)
 
 
 def _offer_families(world: World) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from setlist import guardian, system
+from setlist import guardian, sentinel
 from setlist.guardian import end_orphans, guarding, note_ended, note_started, starting
 from setlist.process_tree import MARK, ProcessTree, end_all
 from support.strays import PATIENCE, Strays, until
@@ -204,7 +204,7 @@ def test_a_guardian_that_was_killed_or_stopped_hinders_nobody() -> None:
 
 
 def test_without_a_shell_there_is_no_guardian(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guardian, "SHELL", "/no/such/shell")
+    monkeypatch.setattr(sentinel, "SHELL", "/no/such/shell")
     with guarding(60):
         assert guardian._HOLDER.guardian is None
         with starting("0123456789abcdef"):
@@ -218,7 +218,7 @@ def listened(*lines: str, tmp_path: Path) -> list[str]:
     show = tmp_path / "show"
     show.write_text('#!/bin/sh\nshift 4\nprintf "%s\\n" "$@"\n')
     show.chmod(0o755)
-    argv = [guardian.SHELL, "-c", guardian.LISTEN, "name", str(show), "program", "1.0", "0"]
+    argv = [sentinel.SHELL, "-c", sentinel.LISTEN, "name", str(show), "program", "1.0", "0"]
     done = subprocess.run(argv, input="".join(line + "\n" for line in lines), stdout=subprocess.PIPE, text=True)
     return done.stdout.split("\n")[:-1]
 
@@ -229,6 +229,7 @@ def test_it_remembers_what_runs_and_nothing_else(tmp_path: Path) -> None:
         "c ",
     ]
     assert listened("+ a", "= a 1 1 0 5.0", "- a", tmp_path=tmp_path) == [""]
+    assert listened(tmp_path=tmp_path) == []
 
 
 def test_what_was_being_started_is_found_by_its_mark(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +242,7 @@ def test_what_was_being_started_is_found_by_its_mark(strays: Strays, monkeypatch
 
 def test_a_number_that_was_given_away_is_nobody_of_ours(strays: Strays) -> None:
     child = subprocess.Popen(["tail", "-f", strays.file], start_new_session=True)
-    birth = system.birth_of(child.pid)
+    birth = sentinel.birth_of(child.pid)
     assert birth > 0
     # on Linux births are told apart, elsewhere one that came later is another one
     earlier = birth - 1 if sys.platform == "linux" else birth - 3600
@@ -249,7 +250,7 @@ def test_a_number_that_was_given_away_is_nobody_of_ours(strays: Strays) -> None:
     assert child.poll() is None
     end_all([ProcessTree(child.pid, "", own_group=True, birth=birth)], terminate=PATIENCE)
     assert child.wait(PATIENCE) == -signal.SIGTERM
-    assert system.birth_of(child.pid) == 0 or sys.platform != "linux"
+    assert sentinel.birth_of(child.pid) == 0 or sys.platform != "linux"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="found by their ink")

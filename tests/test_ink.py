@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from setlist import system
-from setlist.ink import _below, covers, inked, inking, new_run
+from setlist import sentinel
+from setlist.ink import covers, inked, inking
 from setlist.process_tree import ProcessTree
+from setlist.sentinel import below, new_run
 from support.strays import Strays, until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="there is ink only on Linux")
@@ -21,8 +22,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="there is ink only on
 
 def test_ink_tells_runs_commands_and_their_parts() -> None:
     run, other = new_run(), new_run()
-    first, second = _below(run, 1), _below(run, 2)
-    part = _below(first, 5)
+    first, second = below(run, 1), below(run, 2)
+    part = below(first, 5)
     assert len({run, other, first, second, part}) == 5
     assert covers(first, first)
     assert covers(first, part)
@@ -38,28 +39,28 @@ def test_one_without_ink_belongs_to_nobody() -> None:
     unlimited = -1
     assert not covers(new_run(), unlimited)
     assert not covers(0, 0)
-    assert _below(unlimited, 1) == 0
-    assert _below(100, 1) == 0, "a limit that somebody has set"
-    part = _below(_below(new_run(), 1), 1)
-    assert _below(part, 1) == 0, "there are no parts of parts"
+    assert below(unlimited, 1) == 0
+    assert below(100, 1) == 0, "a limit that somebody has set"
+    part = below(below(new_run(), 1), 1)
+    assert below(part, 1) == 0, "there are no parts of parts"
 
 
 def test_a_number_that_is_as_large_as_may_be_spills_nowhere() -> None:
     run = new_run()
-    assert run >> 32 == _below(run, 0xFFFF) >> 32
-    assert _below(run, 0xFFFF) >> 16 == _below(_below(run, 0xFFFF), 0xFFFF) >> 16
+    assert run >> 32 == below(run, 0xFFFF) >> 32
+    assert below(run, 0xFFFF) >> 16 == below(below(run, 0xFFFF), 0xFFFF) >> 16
     assert run < 2**63, "it is a limit that is huge, and no negative number"
 
 
 @linux
 def test_ours_is_washed_off_and_children_have_each_their_own() -> None:
-    before = system.ink_of(os.getpid())
+    before = sentinel.ink_of(os.getpid())
     found: list[tuple[int, int]] = []
 
     def start() -> None:
         with inking() as ink:
             child = subprocess.Popen(["sleep", "60"])
-        found.append((ink, system.ink_of(child.pid)))
+        found.append((ink, sentinel.ink_of(child.pid)))
         child.kill()
         child.wait()
 
@@ -70,8 +71,8 @@ def test_ours_is_washed_off_and_children_have_each_their_own() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert system.ink_of(os.getpid()) == run
-    assert system.ink_of(os.getpid()) == before
+        assert sentinel.ink_of(os.getpid()) == run
+    assert sentinel.ink_of(os.getpid()) == before
     assert all(ink == theirs for ink, theirs in found)
     assert len(set(found)) == 8
 

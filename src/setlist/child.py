@@ -260,6 +260,8 @@ class Child:
         return read
 
     def _read(self, stream: IO[bytes], name: Stream) -> bool:
+        if stream.closed:  # by what was dealt with a moment before, when both had become readable
+            return False
         try:
             data = os.read(stream.fileno(), READ_AT_ONCE)
         except BlockingIOError:

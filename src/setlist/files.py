@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
@@ -24,8 +31,7 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None
         # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with open(descriptor, "wb") as stream:
-            for piece in pieces:
-                stream.write(piece)
+            stream.writelines(pieces)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -47,9 +53,21 @@ def stat_signature(path: str | os.PathLike[str]) -> str | None:
 
 def digest(data: bytes | str) -> str:
     """A short, stable name for some content: 32 hex digits of SHA-256."""
-    import hashlib
+    whole: str = _sha256()(data.encode() if isinstance(data, str) else data).hexdigest()
+    return whole[:32]
 
-    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:32]
+
+@cache
+def _sha256() -> Any:
+    """SHA-256 for small contents: hashlib loads all of OpenSSL, which takes longer than a run's hashing."""
+    try:
+        if sys.version_info >= (3, 12):
+            from _sha2 import sha256  # type: ignore[import-not-found]
+        else:
+            from _sha256 import sha256  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha256
+    return sha256
 
 
 def remove_tree(path: Path) -> None:
@@ -61,20 +79,46 @@ def remove_tree(path: Path) -> None:
     Raises:
         OSError: something can't be removed.
     """
+    doomed = put_away(path)
+    if doomed is not None:
+        remove_put_away(doomed)
+
+
+def put_away(path: Path) -> Path | None:
+    """Rename what is to be removed, and say how; None where there is nothing. :func:`remove_put_away` is to follow.
+
+    Raises:
+        OSError: it can't be renamed.
+    """
+    doomed = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.removed")
+    try:
+        os.replace(path, doomed)
+    except FileNotFoundError:
+        return None
+    return doomed
+
+
+def remove_put_away(doomed: Path) -> None:
+    """Remove what :func:`put_away` renamed.
+
+    Raises:
+        OSError: something can't be removed.
+    """
     import shutil
     import stat
-    import sys
     from collections.abc import Callable
+    from contextlib import suppress
 
-    if not os.path.lexists(path):
-        return
-    doomed = path.with_name(f".{path.name}.{os.getpid()}.removed")
-    os.replace(path, doomed)
     if doomed.is_symlink() or not doomed.is_dir():
-        doomed.unlink()
+        doomed.unlink(missing_ok=True)
         return
 
     def make_writable(function: Callable[[str], object], entry: str, _: object) -> None:
+        with suppress(PermissionError):  # what lies in a directory that can't be searched isn't seen
+            try:
+                os.lstat(entry)
+            except FileNotFoundError:
+                return  # 'setlist clean' removes it as well
         # git's objects and some wheels' files are read-only, which stops Windows from deleting them,
         # and a read-only directory stops everybody
         os.chmod(os.path.dirname(entry), stat.S_IRWXU)

@@ -17,34 +17,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from setlist import system
-from setlist.ink import inked, inking, new_run
+from setlist import sentinel, system
+from setlist.ink import inked, inking
 from setlist.process_tree import ProcessTree, end_all
 
-SHELL = "/bin/sh"
 
-# It keeps, as its arguments, what is running; a line is about a process that has a certain mark:
-# '+' it is about to start, '=' it was started, and this is what is known of it, '-' it is gone.
-LISTEN = """
-trap '' INT TERM HUP QUIT
-python=$1 program=$2 grace=$3 ink=$4
-set --
-while read -r what mark rest; do
-    for one do
-        shift
-        case $one in "$mark"*) ;; *) set -- "$@" "$one" ;; esac
-    done
-    [ "$what" = - ] || set -- "$@" "$mark $rest"
-done
-exec "$python" -c "$program" "$grace" "$ink" "$@"
-"""
-
-# not to import what lies in the directory that the run was started in
-TAKE_OVER = "import sys; sys.path[:] = filter(None, sys.path); from setlist.guardian import take_over; take_over()"
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While inside, no signal interrupts us: what is begun here is also finished."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Guardian:
-    """Our end of the pipe. Lines are shorter than what a pipe takes at once, so any thread may write.
+    """Our end of the pipe.
 
     Args:
         pid: the guardian's.
@@ -54,22 +46,15 @@ class _Guardian:
     def __init__(self, pid: int, writer: int) -> None:
         self.pid = pid
         self.writer = writer
-        # a guardian that somebody has stopped must not stop us
-        os.set_blocking(writer, False)
 
     def tell(self, line: str) -> None:
-        """Send a line. That the guardian is gone is no reason for us to end."""
-        with suppress(OSError):
-            os.write(self.writer, line.encode() + b"\n")
+        """Send a line."""
+        sentinel.tell(self.writer, (line,))
 
     def dismiss(self) -> None:
-        """End it. The system does that more quickly than it could itself."""
-        with suppress(OSError):
-            # one that has ended already may have been reaped by somebody, and its number given away
-            if os.waitpid(self.pid, os.WNOHANG) == (0, 0):
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-        os.close(self.writer)
+        """End it."""
+        with _undisturbed():
+            sentinel.dismiss(self.pid, self.writer)
 
 
 class _Holder:
@@ -106,14 +91,15 @@ def guarding(grace_seconds: float) -> Iterator[None]:
             if spare is not None:
                 spare()
         return
-    run = new_run()
-    guardian = _start(grace_seconds, run)
-    _HOLDER.active, _HOLDER.guardian, _HOLDER.run = True, guardian, run
+    run = sentinel.new_run()
     try:
+        with _undisturbed():
+            _HOLDER.active, _HOLDER.guardian, _HOLDER.run = True, _start(grace_seconds, run), run
         # after the guardian was made: it isn't one of those that it is to end
         with inked(run):
             yield
     finally:
+        guardian = _HOLDER.guardian
         _HOLDER.active, _HOLDER.guardian, _HOLDER.run = False, None, 0
         if guardian is not None:
             guardian.dismiss()
@@ -144,8 +130,7 @@ def note_started(tree: ProcessTree) -> None:
     """A process was started: when we are gone, it is to end."""
     guardian = _HOLDER.guardian
     if guardian is not None and tree.pid is not None:
-        birth = system.birth_of(tree.pid)
-        guardian.tell(f"= {tree.mark} {tree.pid} {int(tree.own_group)} {tree.ink} {birth!r}")
+        guardian.tell(sentinel.line_of(tree.mark, tree.pid, own_group=tree.own_group, ink=tree.ink))
 
 
 def note_ended(mark: str) -> None:
@@ -182,39 +167,8 @@ def _tree_of(mark: str, pid: str = "", own_group: str = "0", ink: str = "0", bir
 
 
 def _start(grace_seconds: float, run: int) -> _Guardian | None:
-    if sys.platform == "win32":
-        return None
-    reader, writer = os.pipe()
-    argv = [SHELL, "-c", LISTEN, "setlist-guardian", sys.executable, TAKE_OVER, str(grace_seconds), str(run)]
-    actions = [
-        (os.POSIX_SPAWN_DUP2, reader, 0),
-        # what it held open would be waited for, by whoever reads what we print
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-        *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
-    ]
-    stubborn = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    try:
-        # it goes on in our name, so it sees what we see: this isn't the world of the caller's commands
-        pid = os.posix_spawn(SHELL, argv, os.environ, file_actions=actions, setsid=True, setsigmask=stubborn)
-    except (OSError, NotImplementedError):
-        # no shell, no more processes to be had, a system without: then there is nobody
-        os.close(writer)
-        return None
-    finally:
-        os.close(reader)
-    return _Guardian(pid, writer)
-
-
-def _inheritable() -> list[int]:
-    """The descriptors, besides the standard ones, that whoever started us has handed down."""
-    found = []
-    with suppress(OSError, ValueError):
-        for descriptor in map(int, os.listdir("/dev/fd")):
-            with suppress(OSError):
-                if descriptor > 2 and os.get_inheritable(descriptor):
-                    found.append(descriptor)
-    return found
+    listening = sentinel.listen(grace_seconds, run)
+    return None if listening is None else _Guardian(*listening)
 
 
 def _forget() -> None:

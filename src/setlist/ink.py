@@ -18,10 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from setlist import system
-
-_OURS = 1 << 61
-_RUN, _COMMAND, _MOST = 32, 16, 0xFFFF
+from setlist import sentinel
 
 _NUMBERS = count(1)
 
@@ -39,21 +36,16 @@ if sys.platform != "win32":
     os.register_at_fork(after_in_child=_TURN.__init__)  # type: ignore[misc]
 
 
-def new_run() -> int:
-    """Ink for all that a run starts."""
-    return _OURS | (int.from_bytes(os.urandom(4), "big") >> 3) << _RUN
-
-
 @contextmanager
 def inked(run: int) -> Iterator[None]:
     """While inside, what we start carries a run's ink."""
     own = os.getpid()
-    before = system.ink_of(own)
-    system.set_ink(own, run)
+    before = sentinel.ink_of(own)
+    sentinel.set_ink(own, run)
     try:
         yield
     finally:
-        system.set_ink(own, before)
+        sentinel.set_ink(own, before)
 
 
 @contextmanager
@@ -64,31 +56,20 @@ def inking() -> Iterator[int]:
     """
     with _TURN.lock:
         own = os.getpid()
-        ours = system.ink_of(own)
-        ink = _below(ours, next(_NUMBERS) % _MOST + 1)
+        ours = sentinel.ink_of(own)
+        ink = sentinel.below(ours, next(_NUMBERS) % sentinel.MOST + 1)
         if not ink:
             yield 0
             return
-        system.set_ink(own, ink)
+        sentinel.set_ink(own, ink)
         try:
             yield ink
         finally:
-            system.set_ink(own, ours)
-
-
-def _below(ink: int, number: int) -> int:
-    """Ink for the next of those that an inked process starts."""
-    if ink <= 0 or not ink & _OURS:
-        return 0
-    if not ink >> _COMMAND & _MOST:
-        return ink | number << _COMMAND
-    if not ink & _MOST:
-        return ink | number
-    return 0
+            sentinel.set_ink(own, ours)
 
 
 def covers(ink: int, found: int) -> bool:
     """Whether a process with the ink ``found`` was started under ``ink``: the same command, and any part of it."""
     if not ink or found <= 0:
         return False
-    return found == ink if ink & _MOST else found >> _COMMAND == ink >> _COMMAND
+    return found == ink if ink & sentinel.MOST else found >> sentinel.COMMAND == ink >> sentinel.COMMAND

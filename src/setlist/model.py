@@ -64,10 +64,10 @@ class NoxSession:
     """A session of a noxfile, as nox itself has it.
 
     ``file`` is relative to the project's root; ``name`` is how nox spells it (``tests-3.12(django='4.0')``), by which
-    it is found in nox's manifest, ``names`` are all that it answers to there. ``backend`` is its ``venv_backend``
-    with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params`` are what it is made
-    with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where setlist's own
-    Python has it.
+    it is found in nox's manifest, ``names`` are all that it answers to there, that of its family last. ``backend`` is
+    its ``venv_backend`` with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params``
+    are what it is made with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where
+    setlist's own Python has it. ``problem``: why it can't be run, where nox would say so only then.
     """
 
     file: str
@@ -76,6 +76,7 @@ class NoxSession:
     backend: str | None = None
     venv_params: tuple[str, ...] = ()
     runs_in: EnvironmentSpec | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

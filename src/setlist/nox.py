@@ -53,7 +53,7 @@ def register(
     try:
         start = Caller.current().cwd if directory is None else Path(os.path.abspath(directory))
         project = find_project(start)
-        registry = load_registry(project)
+        registry = load_registry(project, context.caller.environ, context.script_python)
         defaults = {session.name for session in select(registry, ())} if registry.sessions else set()
     except SetlistError as error:
         context.tell(error)

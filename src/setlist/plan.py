@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from setlist.errors import ConfigurationError
 from setlist.model import Registry, SessionSpec
 from setlist.records import dataclass
 
@@ -12,12 +13,14 @@ from setlist.records import dataclass
 class Step:
     """One session of a plan. ``requested`` is False for one that only others require.
 
-    ``after`` are sessions of the plan that it requires by way of others that aren't part of it.
+    ``after`` are sessions of the plan that it requires by way of others that aren't part of it. ``posargs`` are
+    words for it alone, None where it gets those of the command line.
     """
 
     session: SessionSpec
     requested: bool
     after: tuple[str, ...] = ()
+    posargs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,20 @@ def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_req
         selected: what was asked for.
         follow_requires: add what they require. Otherwise only the selected ones are kept, still
             ordered by what they require, also by way of sessions that are left out.
+
+    Raises:
+        ConfigurationError: nox can't tell what one of its sessions requires.
     """
     requested = {session.name for session in selected}
     ordered = _ordered(registry, [session.name for session in selected])
+    for name in ordered:
+        session = registry.sessions[name]
+        if session.nox is not None and session.nox.problem:
+            raise ConfigurationError(
+                f"{session.nox.name!r} can't be run: {session.nox.problem}",
+                file=session.origin.file,
+                line=session.origin.line,
+            )
     if follow_requires:
         return Plan(tuple(Step(registry.sessions[name], requested=name in requested) for name in ordered))
     after = _after(registry, ordered, requested)

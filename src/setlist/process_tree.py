@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from setlist import system
+from setlist import sentinel, system
 from setlist.ink import covers
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ProcessTree:
         own_group: whether it leads a process group of its own, rather than being in ours.
         ink: what it was inked with; 0 where it wasn't.
         birth: for one that isn't our child, so that its number may be another's by now: its
-            :func:`~setlist.system.birth_of`.
+            :func:`~setlist.sentinel.birth_of`.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class ProcessTree:
             pid = parents.get(pid, 0)
         if root is not None and (_has_session(process.pid, root) or (self.own_group and _has_group(process.pid, root))):
             return True
-        return covers(self.ink, system.ink_of(process.pid)) or self._is_marked(process)
+        return covers(self.ink, sentinel.ink_of(process.pid)) or self._is_marked(process)
 
     def _is_marked(self, process: psutil.Process) -> bool:
         import psutil

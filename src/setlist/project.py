@@ -96,6 +96,11 @@ class Project:
         return self.state / "logs" / f"{session}.log"
 
     @property
+    def parsed_pyproject(self) -> Path:
+        """What pyproject.toml was last read as."""
+        return self.state / "pyproject.json"
+
+    @property
     def compiled_registry(self) -> Path:
         if not self.nox_arguments:
             return self.state / "registry.json"
@@ -137,9 +142,9 @@ class Project:
 def find_project(start: Path, file: Path | None = None) -> Project:
     """The project that ``start`` lies in: the nearest directory, upwards, with session definitions.
 
-    A directory has definitions when its pyproject.toml has a ``tool.setlist`` table or it has a
-    ``sessions/`` folder with .toml or .py files. Failing that, the nearest one with a
-    pyproject.toml or a noxfile.py.
+    A directory has definitions when its pyproject.toml has a ``tool.setlist`` table, it has a
+    ``sessions/`` folder with .toml or .py files, or it has a noxfile.py. Failing that, the nearest one with a
+    pyproject.toml.
 
     Args:
         start: where to begin, absolute.
@@ -157,7 +162,7 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     for directory in (start, *start.parents):
         if _has_definitions(directory):
             return Project(directory)
-        if fallback is None and ((directory / "pyproject.toml").is_file() or (directory / "noxfile.py").is_file()):
+        if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory
     if fallback is None:
         raise ProjectNotFound(str(start))
@@ -174,6 +179,8 @@ def _has_definitions(directory: Path) -> bool:
         pass
     sessions = directory / "sessions"
     try:
-        return any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions))
+        if any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions)):
+            return True
     except OSError:
-        return False
+        pass
+    return (directory / "noxfile.py").is_file()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from threading import Thread
 from typing import TypeVar
 
-from setlist.signals import Interrupted, following, signals_here
+from setlist.signals import following, signals_here
 
 Result = TypeVar("Result")
 
@@ -24,31 +26,35 @@ def side_by_side(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> list
     Raises:
         Interrupted: a signal came; every task has ended.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     signals = signals_here()
+    waiting = deque(enumerate(tasks))
+    outcomes: dict[int, Result | Exception] = {}
+    ended: list[BaseException] = []
 
-    def heard(task: Callable[[], Result]) -> Result:
+    def work() -> None:
         with following():
-            return task()
+            while waiting and not ended:
+                try:
+                    number, task = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    outcomes[number] = task()
+                except Exception as error:
+                    outcomes[number] = error
+                except BaseException as error:
+                    ended.append(error)
 
+    # Threads by hand: what concurrent.futures imports takes longer than a lock or two
+    threads = [Thread(target=work, daemon=True) for _ in range(min(len(tasks), max(1, at_once)))]
     # guarded: the handler only tells the threads, and each ends what it has started
     with signals.guarded() if signals is not None else nullcontext():
-        with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
-            futures = [pool.submit(heard, task) for task in tasks]
-            outcomes: list[Result | Exception] = []
-            interrupted: Interrupted | None = None
-            for future in futures:
-                try:
-                    if interrupted is not None and future.cancel():
-                        continue
-                    outcomes.append(future.result())
-                except Interrupted as error:
-                    interrupted = error
-                except Exception as error:
-                    outcomes.append(error)
-        if interrupted is not None:
-            raise interrupted
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if ended:
+            raise ended[0]
     if signals is not None:
         signals.check()
-    return outcomes
+    return [outcomes[number] for number in range(len(tasks))]

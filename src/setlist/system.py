@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from setlist import sentinel
 
 WINDOWS = sys.platform == "win32"
 
@@ -73,6 +74,12 @@ def user_cache(environ: Mapping[str, str]) -> Path:
     named = environ.get("SETLIST_CACHE_DIR")
     if named:
         return Path(named).absolute()
+    if sys.platform == "linux" and "ANDROID_DATA" not in environ:
+        # platformdirs says the same, and takes longer to be imported than an environment takes to be looked through
+        base = environ.get("XDG_CACHE_HOME", "")
+        home = environ.get("HOME", "")
+        if os.path.isabs(base) or os.path.isabs(home):
+            return Path(base if os.path.isabs(base) else os.path.join(home, ".cache"), "setlist")
     from platformdirs import user_cache_path
 
     path = user_cache_path("setlist", appauthor=False)
@@ -287,60 +294,13 @@ def ways_to_stop(signum: int, interrupt: float, terminate: float) -> tuple[tuple
     return ((signal.SIGTERM, terminate),)
 
 
-def birth_of(pid: int) -> float:
-    """What tells a process from a later one that got its number; 0 where it is gone.
-
-    On Linux when it was started, by the clock that nobody sets. Elsewhere, where asking costs more: now.
-    """
-    if sys.platform != "linux":
-        import time
-
-        return time.time()
-    try:
-        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
-        return 0.0
-    try:
-        # the name before it, in parentheses, may hold anything
-        return float(os.read(descriptor, 4096).rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0.0
-    finally:
-        os.close(descriptor)
-
-
 def is_another(pid: int, birth: float) -> bool:
-    """Whether a number is by now another process's than the one whose :func:`birth_of` was asked for."""
+    """Whether a number is by now another process's than the one of this :func:`~setlist.sentinel.birth_of`."""
     if sys.platform == "linux":
-        return birth_of(pid) not in (0.0, birth)
+        return sentinel.birth_of(pid) not in (0.0, birth)
     import psutil
 
     try:
         return psutil.Process(pid).create_time() > birth + 2
     except psutil.Error:
         return False
-
-
-_RLIMIT_LOCKS = 10
-
-
-def ink_of(pid: int) -> int:
-    """A process's soft RLIMIT_LOCKS (see :mod:`setlist.ink`); 0 where it can't be asked for."""
-    if sys.platform != "linux":
-        return 0
-    import resource
-
-    try:
-        return resource.prlimit(pid, _RLIMIT_LOCKS)[0]
-    except (OSError, ValueError, AttributeError):
-        return 0
-
-
-def set_ink(pid: int, value: int) -> None:
-    """Set a process's soft RLIMIT_LOCKS, where that is possible."""
-    if sys.platform != "linux":
-        return
-    import resource
-
-    with suppress(OSError, ValueError, AttributeError):
-        resource.prlimit(pid, _RLIMIT_LOCKS, (value, resource.prlimit(pid, _RLIMIT_LOCKS)[1]))

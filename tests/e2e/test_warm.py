@@ -18,8 +18,10 @@ import json, sys
 seen = {"processes": [], "connections": 0, "opened": []}
 
 def hook(event, arguments):
-    if event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"):
-        seen["processes"].append([str(word) for word in arguments[1]] if event == "subprocess.Popen" else [event])
+    if event in ("subprocess.Popen", "os.posix_spawn"):
+        seen["processes"].append([str(word) for word in arguments[1]])
+    elif event in ("os.fork", "os.exec"):
+        seen["processes"].append([event])
     elif event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
         seen["connections"] += 1
 
@@ -70,13 +72,15 @@ def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
     return project
 
 
-def test_the_second_run_starts_the_commands_and_nothing_else(lint: ProjectFolder) -> None:
+def test_the_second_run_starts_the_commands_and_who_ends_them_should_it_be_killed(lint: ProjectFolder) -> None:
     first = watched(lint, "lint")
     assert any("sync" in words for words in first["processes"])  # the count can tell
     second = watched(lint, "lint")
     assert second["code"] == 0
     tool = str(lint.environment("lint") / "bin" / "tool")
-    assert second["processes"] == [[tool, "one"], [tool, "two"]]
+    guardian, *commands = second["processes"]
+    assert guardian[:2] == ["/bin/sh", "-c"]  # which waits, and starts nothing unless it has to
+    assert commands == [[tool, "one"], [tool, "two"]]
     assert second["connections"] == 0
 
 
@@ -103,3 +107,12 @@ def test_no_index_is_asked_once_everything_is_there(
     assert len(index.requests) == asked
     project.run("--upgrade", "lint", check=True)
     assert len(index.requests) > asked
+
+
+def test_the_sessions_of_a_noxfile_are_listed_without_loading_it(project: ProjectFolder) -> None:
+    project.write("noxfile.py", "import nox\n\n@nox.session(python=['3.11'])\ndef tests(session): ...\n")
+    first = watched(project, "--list")
+    assert len(first["processes"]) == 1  # the count can tell
+    second = watched(project, "--list", "tests-3.11")
+    assert (second["code"], second["processes"]) == (0, [])
+    assert not HEAVY & {name.partition(".")[0] for name in second["modules"]}

@@ -330,8 +330,12 @@ def test_a_full_disk_leaves_nothing_behind(
 ) -> None:
     bare(tmp_path / "first", ours, shared)
 
-    def full(*_: object, **__: object) -> int:
-        raise OSError(28, "No space left on device", "x")
+    opened = os.open
+
+    def full(path: str, flags: int, mode: int = 0o777, **rest: int | None) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(28, "No space left on device", "x")
+        return opened(path, flags, mode, **rest)
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(CreationFailed, match="No space left"):

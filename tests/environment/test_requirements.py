@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,19 @@ def test_scan_reads_a_file_and_its_includes(project: ProjectFolder) -> None:
 )
 def test_local_requirements_are_told_from_others(line: str, path: Path | None) -> None:
     assert local_path(line) == path
+
+
+@pytest.mark.parametrize(
+    "line",
+    """
+    alpha|alpha==1.0|alpha[x]>=1 ; python_version < "3.12"|./a|../a|.|..|/a|~/a|C:\\a|c:/a|file:a|file:///a|file
+    -e .|-e ./a|--editable=../a|-e alpha|alpha @ ./a|alpha@/a|alpha @ file:///a|alpha @ https://example.invalid/a.whl
+    alpha[x] @ ../a|a:b|.hidden|..a|1alpha|a/b|a.b/c|-r other.txt||# comment|https://example.invalid/a.whl
+    """.replace("\n", "|").split("|"),
+)
+def test_a_local_requirement_is_told_alike_with_and_without_its_pattern(line: str) -> None:
+    from setlist.environment import requirements
+
+    line = line.strip()
+    told = requirements._local(line)
+    assert (told is not None) == (re.match(requirements._LOCAL, line) is not None)

@@ -12,7 +12,7 @@ import pytest
 
 from setlist.environment.pyproject import read_pyproject
 from setlist.errors import SetlistError
-from setlist.lock.inputs import LockInputs, lock_inputs
+from setlist.lock.inputs import LockInputs, _lower_bound, lock_inputs
 from setlist.project import Project
 from setlist.registry.load import load_registry
 from support.project import ProjectFolder
@@ -250,3 +250,21 @@ def test_an_input_that_cant_be_read_is_told(sample: ProjectFolder) -> None:
     (sample.path / "reqs/deep/c.txt").unlink()
     with pytest.raises(SetlistError, match="no such file"):
         digests(sample)
+
+
+@pytest.mark.parametrize(
+    "specifier",
+    """
+    >=3.10|>=3.9.2|>= 3.12 |>=3.8,<4|>=3.8, <4.0|>=3.0|>=3.49|>=3.50|>=3.09|>=3.10.100|>=3|>3.9|>=3.10,<3.12|>=2.7
+    ==3.11.*|~=3.10|>=3.10,!=3.10.1|<4|>=3.8,<4.1|>=3.10rc1|>=3.8,<3|nonsense|>=3.10;|>=3.10,<40
+    """.replace("\n", "|").split("|"),
+)
+def test_the_oldest_python_is_told_alike_with_and_without_packaging(specifier: str) -> None:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        specifiers = SpecifierSet(specifier)
+        expected = next((f"3.{minor}" for minor in range(50) if specifiers.contains(f"3.{minor}.99")), None)
+    except InvalidSpecifier:
+        expected = None
+    assert _lower_bound(specifier) == expected

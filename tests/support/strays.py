@@ -56,8 +56,18 @@ class Strays:
             return process.environ().get("STRAY_OF_TEST") == self.mark
         return False
 
-    def end(self) -> None:
-        """End them all."""
+    def shown(self) -> list[str]:
+        """Those that are there now, as a person wants to see them."""
+        found = []
         for process in self.alive():
             with suppress(psutil.Error):
-                process.kill()
+                found.append(f"{process.pid} (of {process.ppid()}): {' '.join(process.cmdline())}")
+        return found
+
+    def end(self) -> None:
+        """End them all, those included that they start meanwhile."""
+        while found := self.alive():
+            for process in found:
+                with suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(found, timeout=1.0)

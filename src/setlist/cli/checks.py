@@ -75,10 +75,15 @@ def _setlist(context: Context) -> Iterator[Check]:
 
 def _definitions(context: Context) -> Iterator[Check]:
     try:
-        sessions = context.registry.sessions
+        sessions, unused = context.registry.sessions, context.registry.settings.unused
     except SetlistError as error:
         yield _failed("definitions", error)
         return
+    if unused:
+        from setlist.cli.listing import UNUSED_HINT
+
+        text = f"{', '.join(unused)} isn't used: there are definitions of setlist's own"
+        yield Check("sources", "ok", text, UNUSED_HINT)
     if sessions:
         yield Check("definitions", "ok", f"{len(sessions)} session{'s' if len(sessions) != 1 else ''}")
     else:

@@ -111,9 +111,16 @@ class Context:
         """All sessions of the project."""
         from setlist.registry.load import load_registry
 
-        return load_registry(self.project, self.caller.environ, self._script_python)
+        return load_registry(self.project, self.caller.environ, self.script_python)
 
-    def _script_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
+    def about(self, project: Project) -> None:
+        """Be about this project, and not about the one that the caller stands in."""
+        for known in ("registry", "environments"):
+            self.__dict__.pop(known, None)
+        self.__dict__["project"] = project
+
+    def script_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
+        """The environment that a noxfile asks to be loaded in (PEP 723): its Python, while it is held."""
         from setlist.environment.prepare import Environments
         from setlist.environment.script import script_python
 

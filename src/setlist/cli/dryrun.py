@@ -33,6 +33,8 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         out.line(f"{name}  {interpreter} · {would}{why}")
         if session.function is not None:
             out.line(f"  {session.function.name}() in {session.function.file}")
+        if session.nox is not None:
+            out.line(f"  {session.nox.name} in {session.nox.file}")
         for command in session.commands:
             out.line(f"  {out.styled('$', 'dim')} {_template_text(command)}")
     if posargs:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import Command, SessionSpec
+    from setlist.model import Command, NoxSession, SessionSpec
 
 FORMAT = 1
+
+UNUSED_HINT = 'sources = ["pyproject", "sessions", "noxfile"] in [tool.setlist] uses both'
 
 
 def default_names(context: Context) -> frozenset[str]:
@@ -37,11 +39,12 @@ def print_table(context: Context, sessions: Sequence[SessionSpec]) -> None:
         context.err.line("no sessions")
         return
     defaults = default_names(context)
-    head = ("", "session", "python", "environment", "tags", "description")
+    head = ("", "session", "nox", "python", "environment", "tags", "description")
     rows = [
         (
             "*" if session.name in defaults else "",
             session.name,
+            _name_in_nox(session),
             session.environment.python or "",
             _environment_word(context, session),
             " ".join(session.tags),
@@ -52,6 +55,14 @@ def print_table(context: Context, sessions: Sequence[SessionSpec]) -> None:
     print_columns(context, head, rows)
     if any(row[0] for row in rows) and context.out.interactive:
         context.out.line(context.out.styled("* run by default", "dim"))
+    unused = context.registry.settings.unused
+    if unused:
+        context.err.line(f"{', '.join(unused)}: not used, since there are definitions of setlist's own; {UNUSED_HINT}")
+
+
+def _name_in_nox(session: SessionSpec) -> str:
+    """How nox spells it, where that is another name."""
+    return session.nox.name if session.nox is not None and session.nox.name != session.name else ""
 
 
 def _environment_word(context: Context, session: SessionSpec) -> str:
@@ -138,6 +149,7 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool) -> dict[st
         "project": environment.project,
         "run": [_command_json(command) for command in session.commands],
         "function": None if session.function is None else f"{session.function.file}:{session.function.name}",
+        "nox": None if session.nox is None else _nox_json(session.nox),
         "env": dict(session.env),
         "inherit-env": session.inherit_env if isinstance(session.inherit_env, bool) else list(session.inherit_env),
         "cwd": session.cwd,
@@ -162,6 +174,16 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool) -> dict[st
         "inputs": list(session.inputs),
         "outputs": list(session.outputs),
         "ready": ready,
+    }
+
+
+def _nox_json(nox: NoxSession) -> dict[str, Any]:
+    return {
+        "file": nox.file,
+        "name": nox.name,
+        "names": list(nox.names),
+        "venv-backend": nox.backend,
+        "venv-params": list(nox.venv_params),
     }
 
 

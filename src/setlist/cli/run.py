@@ -111,7 +111,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     shown = showing(arguments, context, plan, at_once=at_once, durations=known)
     options = RunOptions(
         posargs=arguments.rest or (),
-        fail_fast=arguments.flag("fail-fast"),
+        fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
         recreate=arguments.flag("recreate"),
         upgrade=arguments.flag("upgrade"),
         offline=arguments.flag("offline"),
@@ -153,13 +153,13 @@ class _Durations:
 
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     """How many processors there are, where that matters, and how many sessions may run at once."""
-    said = arguments.value("jobs")
+    said = arguments.value("jobs") or context.registry.settings.jobs
     if said is None and not any(session.jobserver for session in context.registry.sessions.values()):
         return 1, 1
     from setlist.running.cpus import available_cpus, jobs_from
 
     cpus = available_cpus(context.caller.environ)
-    return cpus, 1 if said is None else jobs_from(said, cpus)
+    return cpus, 1 if said is None else jobs_from(str(said), cpus)
 
 
 def _lock_mode(arguments: Arguments) -> LockMode:

@@ -230,9 +230,9 @@ def _template(
 
 def _virtualenv_version() -> str:
     """virtualenv's version, without importing it: that alone takes longer than laying a template out."""
-    from importlib.util import find_spec
+    from importlib.machinery import PathFinder
 
-    spec = find_spec("virtualenv")
+    spec = PathFinder.find_spec("virtualenv")
     for location in (spec.submodule_search_locations or ()) if spec is not None else ():
         with suppress(OSError), open(os.path.join(location, "version.py"), encoding="utf-8") as stream:
             return stream.read()
@@ -280,7 +280,9 @@ def _make_by(command: Sequence[str], directory: Path, environ: Mapping[str, str]
     done = run_process(command, env=os.environ if environ is None else environ, cwd=directory.parent, capture=True)
     if done.code != 0 or not (directory / "pyvenv.cfg").is_file():
         words = (done.stdout + done.stderr).decode(errors="replace").strip()
-        raise CreationFailed(f"the environment in {directory} can't be made: {os.path.basename(command[0])} failed", detail=words)
+        raise CreationFailed(
+            f"the environment in {directory} can't be made: {os.path.basename(command[0])} failed", detail=words
+        )
 
 
 def _run_virtualenv(arguments: Sequence[str], environ: dict[str, str], directory: Path) -> None:

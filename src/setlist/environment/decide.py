@@ -80,7 +80,7 @@ def describe(change: InputChange) -> str:
     """An input's change in a few words."""
     kind, _, rest = change.name.partition(" ")
     what = rest if kind in ("file", "variable", "settings") else change.name
-    if change.name in ("interpreter", "place", "resolution", "exclude-newer", "installer", "project", "python", "made by"):
+    if change.name in (*_FOUNDATIONS, "resolution", "exclude-newer", "project"):
         return f"{change.name} changed: {_plainly(change.old)} → {_plainly(change.new)}"
     if change.old is None:
         return f"{what} is new"

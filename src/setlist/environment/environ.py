@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +118,8 @@ def clean(environ: Mapping[str, str], *, windows: bool = system.WINDOWS) -> dict
     it by accident of the caller's activation. Those of a conda environment stay: it is as often where
     compilers and git come from as where Python does.
     """
-    cleaned = {name: value for name, value in environ.items() if not _matches(name, LEAKS, windows)}
+    leaks = _matching(LEAKS, windows)
+    cleaned = {name: value for name, value in environ.items() if not leaks(name)}
     active = environ.get("VIRTUAL_ENV")
     path = _find(cleaned, "PATH", windows)
     if active and path is not None:
@@ -147,8 +148,8 @@ def session_environ(
     """
     found = dict(environ) if directory is None else clean(environ, windows=windows)
     if session.inherit_env is not True:
-        wanted = ESSENTIAL + (session.inherit_env or ())
-        found = {name: value for name, value in found.items() if _matches(name, wanted, windows)}
+        wanted = _matching(ESSENTIAL + (session.inherit_env or ()), windows)
+        found = {name: value for name, value in found.items() if wanted(name)}
     found["SETLIST_SESSION"] = session.name
     if directory is None:
         return found
@@ -161,12 +162,24 @@ def session_environ(
     return found
 
 
-def _matches(name: str, patterns: tuple[str, ...], windows: bool) -> bool:
-    # names of variables ignore case on Windows
-    if windows:
-        name = name.upper()
-        return any(fnmatchcase(name, pattern.upper()) for pattern in patterns)
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _matching(patterns: tuple[str, ...], windows: bool) -> Callable[[str], bool]:
+    """What tells whether a variable's name is among these globs."""
+    if windows:  # where names of variables ignore case
+        patterns = tuple(pattern.upper() for pattern in patterns)
+    # fnmatch makes a regular expression of each, which takes longer than all else that is done with variables
+    names = frozenset(filter(_is_plain, patterns))
+    beginnings = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*") and _is_plain(pattern[:-1]))
+    globs = tuple(pattern for pattern in patterns if not _is_plain(pattern) and pattern[:-1] not in beginnings)
+
+    def matches(name: str) -> bool:
+        name = name.upper() if windows else name
+        return name in names or name.startswith(beginnings) or any(fnmatchcase(name, pattern) for pattern in globs)
+
+    return matches
+
+
+def _is_plain(pattern: str) -> bool:
+    return not any(letter in pattern for letter in "*?[")
 
 
 def _find(environ: Mapping[str, str], name: str, windows: bool) -> str | None:

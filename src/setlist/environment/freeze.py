@@ -44,7 +44,7 @@ def installed(site_packages: Sequence[Path]) -> tuple[Installed, ...]:
     """What is installed, by the metadata of the distributions themselves, in the order of their names."""
     found: dict[str, Installed] = {}
     for folder in site_packages:
-        for info in folder.glob("*.dist-info"):
+        for info in _metadata_in(folder):
             item = _read(info)
             # None: a directory that only looks like one, left by an uninstall cut off
             if item is not None:
@@ -52,11 +52,18 @@ def installed(site_packages: Sequence[Path]) -> tuple[Installed, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _read(info: Path) -> Installed | None:
+def _metadata_in(folder: Path) -> list[str]:
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".dist-info")]
+    except OSError:
+        return []
+
+
+def _read(info: str) -> Installed | None:
     # importlib.metadata would do, by a parser for mail that takes longer to import than all of this takes
     fields: dict[str, str] = {}
     try:
-        with (info / "METADATA").open(encoding="utf-8", errors="replace") as lines:
+        with open(os.path.join(info, "METADATA"), encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 name, _, value = line.partition(":")
                 if not line.strip() or {"name", "version"} <= fields.keys():
@@ -68,7 +75,8 @@ def _read(info: Path) -> Installed | None:
     if not fields.get("name") or not fields.get("version"):
         return None
     try:
-        origin = (info / "direct_url.json").read_text(encoding="utf-8")
+        with open(os.path.join(info, "direct_url.json"), encoding="utf-8") as stream:
+            origin = stream.read()
     except (OSError, UnicodeDecodeError):
         origin = None
     return _with_origin(Installed(fields["name"], fields["version"]), origin)

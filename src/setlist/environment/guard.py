@@ -48,6 +48,18 @@ def exclusive(project: Project, name: str, waiting: Callable[[], None] | None = 
         yield descriptor
 
 
+def is_free(project: Project, name: str) -> bool:
+    """Whether nobody uses the named thing just now."""
+    try:
+        descriptor = _open(project.guard(name))
+    except OSError:
+        return True
+    try:
+        return lock_exclusive(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def _held(path: Path, acquire: Callable[[int], bool], waiting: Callable[[], None] | None) -> Iterator[int]:
     try:

@@ -7,10 +7,11 @@ what becomes of a failure is up to the caller.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -22,8 +23,11 @@ from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
 from setlist.records import dataclass
+from setlist.system import WINDOWS, bin_directory
 
 _FINDING_UV = threading.Lock()
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,14 @@ class Installer(Protocol):
 
     def install(self, python: Path, arguments: Sequence[str]) -> None:
         """Install what the arguments say, as the tool's own ``install`` command would, removing nothing.
+
+        Raises:
+            SyncFailed: it can't be done.
+        """
+        ...
+
+    def uninstall(self, python: Path, names: Sequence[str]) -> None:
+        """Remove packages from the environment of ``python``, and nothing that requires them.
 
         Raises:
             SyncFailed: it can't be done.
@@ -166,8 +178,11 @@ class Uv:
         arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
         for name in reinstall:
             arguments += ["--reinstall-package", name]
-        if not self.settings.offline and self._succeeds([*arguments, "--offline"]):
-            # Everything was in uv's cache: nobody was asked, and it took a fraction of the time
+        offline = not self.settings.offline
+        certificates = {name for name in _CERTIFICATES if name in self.settings.environ}
+        if (offline or certificates) and self._succeeds([*arguments, "--offline"], without=certificates):
+            # Everything was in uv's cache: nobody was asked, and it took a fraction of the time. Reading certificates,
+            # which uv does whether or not it will need them, takes as long as a quarter of all it does then.
             return
         self._run(
             arguments, lambda words: SyncFailed("the packages can't be installed", detail=words, hint=_hint(words))
@@ -179,21 +194,27 @@ class Uv:
             lambda words: SyncFailed("s.install failed", detail=words, hint=_hint(words)),
         )
 
+    def uninstall(self, python: Path, names: Sequence[str]) -> None:
+        code, words = self._start(["pip", "uninstall", "--quiet", "--python", str(python), *names])
+        if code != 0:
+            raise SyncFailed("packages can't be removed", detail=words)
+
     def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
         self._run(
             ["build", f"--{kind}", "--python", str(python), "--out-dir", str(output), str(source)],
             lambda words: SyncFailed(f"the {kind} can't be built", detail=words),
         )
 
-    def _succeeds(self, arguments: Sequence[str]) -> bool:
-        return self._start(arguments)[0] == 0
+    def _succeeds(self, arguments: Sequence[str], *, without: Collection[str]) -> bool:
+        return self._start(arguments, without)[0] == 0
 
     def _run(self, arguments: Sequence[str], failure: Callable[[str], PreparationError]) -> None:
         code, words = self._start([*arguments, *(["--offline"] if self.settings.offline else [])])
         if code != 0:
             raise failure(words)
 
-    def _start(self, arguments: Sequence[str]) -> tuple[int, str]:
+    def _start(self, arguments: Sequence[str], without: Collection[str] = ()) -> tuple[int, str]:
+        """Run uv, with what belongs to all its commands, and ``without`` some variables."""
         options: list[str] = []
         if arguments[0] == "pip" and self.settings.index_url:
             options += ["--default-index", self.settings.index_url]
@@ -203,7 +224,7 @@ class Uv:
             options += ["--find-links", str(self.settings.find_links), "--no-index"]
         done = run_process(
             [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
-            env=self.settings.environ,
+            env={name: value for name, value in self.settings.environ.items() if name not in without},
             cwd=self.settings.cwd,
             capture=True,
             keep_open=self.settings.locks,
@@ -285,6 +306,11 @@ class Pip:
             lambda words: SyncFailed("s.install failed", detail=words, hint=_hint(words)),
         )
 
+    def uninstall(self, python: Path, names: Sequence[str]) -> None:
+        self._check(
+            python, ["uninstall", "--yes", *names], lambda words: SyncFailed("packages can't be removed", detail=words)
+        )
+
     def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
         # pip itself makes no sdists; uv builds both, by the project's own backend
         Uv(self.settings).build(kind, source, output, python)
@@ -315,9 +341,24 @@ def uv_binary() -> str:
     """uv's binary, from its wheel."""
     # It asks sysconfig, whose first answers are wrong where several threads ask at once
     with _FINDING_UV:
+        beside = _beside_its_package()
+        if beside is not None:
+            return beside
         from uv import find_uv_bin
 
         return str(find_uv_bin())
+
+
+def _beside_its_package() -> str | None:
+    """uv's binary in the virtual environment that its package is installed in; None where it isn't that simple."""
+    from importlib.machinery import PathFinder
+
+    if sys.prefix == sys.base_prefix:
+        return None
+    spec = PathFinder.find_spec("uv")
+    binary = bin_directory(Path(sys.prefix)) / ("uv.exe" if WINDOWS else "uv")
+    installed = spec is not None and spec.origin is not None and spec.origin.startswith(sys.prefix + os.sep)
+    return str(binary) if installed and os.access(binary, os.X_OK) else None
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:
@@ -349,16 +390,15 @@ def _words(*streams: bytes) -> str:
     return "\n".join(text for text in (stream.decode(encoding, "replace").strip() for stream in streams) if text)
 
 
-_NETWORK = re.compile(
-    r"failed to fetch|error sending request|dns error|connection (?:refused|reset)|timed out|network is unreachable|"
-    r"name resolution|connection error|newconnectionerror|connectivity is disabled",
-    re.IGNORECASE,
+_NETWORK = (
+    r"(?i)failed to fetch|error sending request|dns error|connection (?:refused|reset)|timed out|"
+    r"network is unreachable|name resolution|connection error|newconnectionerror|connectivity is disabled"
 )
 
 
 def _hint(words: str) -> str | None:
     if "connectivity is disabled" in words:
         return "without --offline the missing package would be fetched"
-    if _NETWORK.search(words):
+    if re.search(_NETWORK, words):
         return "no network? with --offline what is in the cache is used"
     return None

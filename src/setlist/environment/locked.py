@@ -41,3 +41,11 @@ class Locks(Protocol):
             LockOutOfDate: it is missing or stale where it must not be.
         """
         ...
+
+    def out_of_date(self, session: SessionSpec, what: str) -> None:
+        """A noxfile's session asks for something that its lock doesn't hold.
+
+        Raises:
+            LockOutOfDate: that isn't allowed in this run.
+        """
+        ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from setlist.model import EnvironmentSpec, Interpreter, NoxSession, SessionSpec
+from setlist.model import EnvironmentSpec, InstallerName, Interpreter, NoxSession, SessionSpec
 from setlist.records import replace
 
 CONDA = ("conda", "mamba", "micromamba", "rattler")
@@ -30,7 +30,7 @@ def as_prepared(session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec
     if backend in (*CONDA, "none"):
         return replace(session, environment=replace(spec, backend="none", python=None))
     maker = (backend, *session.nox.venv_params)
-    installer = "uv" if backend == "uv" else "pip"
+    installer: InstallerName = "uv" if backend == "uv" else "pip"
     return replace(session, environment=replace(spec, maker=maker, installer=installer))
 
 

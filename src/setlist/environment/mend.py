@@ -5,22 +5,23 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from setlist.environment.contents import compare, keep_caches_apart, look
 from setlist.environment.creation import create, site_packages, template
 from setlist.environment.decide import Decision
 from setlist.environment.evaluate import Evaluation
-from setlist.environment.freeze import NAME as FROZEN
-from setlist.environment.freeze import frozen_text, installed
 from setlist.environment.installers import Installer, InstallerSettings, ResolveRequest, make_installer
 from setlist.environment.maker import command_of, seeds_of
+from setlist.environment.meanwhile import meanwhile
 from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
-from setlist.environment.state import Install, State, forget_state, read_state, spec_data, write_state
+from setlist.environment.state import Install, State, forget_state, spec_data, write_state
 from setlist.errors import LockOutOfDate, SyncFailed
-from setlist.files import digest, remove_tree, write_atomically
+from setlist.files import digest, put_away, remove_put_away, remove_tree, write_atomically
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.records import dataclass, replace
 from setlist.system import python_of
@@ -67,13 +68,24 @@ def mend(
     resources: Resources,
     session: SessionSpec,
     directory: Path,
+    old: State | None,
     evaluation: Evaluation,
     decision: Decision,
     *,
     upgrade: bool,
     lock: int,
 ) -> Outcome:
-    """Make the environment what its inputs say. ``lock`` is the descriptor of its exclusive lock.
+    """Make the environment what its inputs say.
+
+    Args:
+        resources: the run's.
+        session: whose environment.
+        directory: the environment's.
+        old: its record, None where it has none.
+        evaluation: what it is and what it should be.
+        decision: what to do about it.
+        upgrade: resolve anew in any case.
+        lock: the descriptor of its exclusive lock.
 
     Raises:
         PreparationError: it can't be done; where only the resolution failed nothing was touched.
@@ -85,30 +97,22 @@ def mend(
     resolution = _resolve(resources, session, evaluation, installer, upgrade=upgrade)
     wanted = resolution + _project_lines(resources, session, evaluation, installer)
 
-    old = read_state(directory)
     anew = decision.work in ("create", "recreate", "repair")
     # What is there, and not what was recorded: what somebody added by hand is told when it goes
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
     again = () if anew else _reinstalled(resources, directory, evaluation)
+    doomed = put_away(directory) if anew else None
     if anew:
-        remove_tree(directory)
-        seed_pip, seed_setuptools = seeds_of(spec)
-        create(
-            directory,
-            interpreter,
-            cache_directory=resources.cache,
-            seed_pip=seed_pip,
-            prompt=session.name,
-            environ=resources.environ,
-            seed_setuptools=seed_setuptools,
-            command=command_of(spec, directory, interpreter, sys.executable),
-        )
+        make_bare(resources, session, directory, interpreter)
     else:
         forget_state(directory)
     write_atomically(directory / RESOLVED, wanted)
+    # what lay there before goes while the installer works, which may take as long
+    beside = meanwhile(partial(remove_put_away, doomed)) if doomed is not None else nullcontext()
     try:
-        if session.nox is None:  # what that one installs is up to its function
-            installer.sync(python_of(directory), directory / RESOLVED, again)
+        with beside:
+            if session.nox is None:  # what that one installs is up to its function
+                installer.sync(python_of(directory), directory / RESOLVED, again)
     except SyncFailed:
         # Installers fetch and build everything before they change anything: where nothing changed,
         # the environment is what it was
@@ -127,10 +131,29 @@ def mend(
     return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), again))
 
 
+def make_bare(resources: Resources, session: SessionSpec, directory: Path, interpreter: Interpreter) -> None:
+    """Make an environment with nothing in it but what it is made with, in place of what lies there."""
+    spec = session.environment
+    remove_tree(directory)
+    seed_pip, seed_setuptools = seeds_of(spec)
+    create(
+        directory,
+        interpreter,
+        cache_directory=resources.cache,
+        seed_pip=seed_pip,
+        prompt=session.name,
+        environ=resources.environ,
+        seed_setuptools=seed_setuptools,
+        command=command_of(spec, directory, interpreter, sys.executable),
+    )
+    keep_caches_apart(site_packages(directory))
+
+
 def _check_against_the_lock(
     resources: Resources, session: SessionSpec, directory: Path, evaluation: Evaluation
 ) -> None:
     """See that the lock holds what the project requires: a backend may say what none of our inputs showed."""
+    from setlist.environment.freeze import installed
     from setlist.environment.pyproject import read_pyproject
     from setlist.environment.satisfied import unmet
 
@@ -244,6 +267,8 @@ def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation) 
         names |= set(evaluation.requirements.project_names)
     local = {name.partition(" ")[2] for name in changed if name.startswith("local ")}
     if local:
+        from setlist.environment.freeze import installed
+
         names |= {
             normalised(item.name)
             for item in installed(site_packages(directory))
@@ -267,6 +292,16 @@ def record(
         packages = {name: version for name, (version, _) in contents.packages.items()}
         kept = (*kept, Install(arguments, inputs, packages))
     renewed = replace(state, contents=contents, installs=kept)
+    _record_frozen(resources, session, directory, renewed)
+    write_state(directory, renewed)
+    return renewed
+
+
+def record_steps(
+    resources: Resources, session: SessionSpec, directory: Path, state: State, steps: tuple[dict[str, Any], ...]
+) -> State:
+    """Record an environment after a noxfile's function has done something to it."""
+    renewed = replace(state, contents=look(directory, site_packages(directory)), steps=steps)
     _record_frozen(resources, session, directory, renewed)
     write_state(directory, renewed)
     return renewed
@@ -306,6 +341,8 @@ def _finish(resources: Resources, session: SessionSpec, directory: Path, evaluat
 
 
 def _record_frozen(resources: Resources, session: SessionSpec, directory: Path, state: State) -> None:
+    from setlist.environment.freeze import NAME, frozen_text, installed
+
     items = installed(site_packages(directory))
     text = frozen_text(session, state.interpreter, items, state.direct, resources.project)
-    write_atomically(directory / FROZEN, text)
+    write_atomically(directory / NAME, text)

@@ -216,12 +216,13 @@ class Environments:
 
         directory = self._resources.project.environment(session.name)
         try:
-            evaluation = evaluate(self._resources, session, directory, read_state(directory))
+            state = read_state(directory)
+            evaluation = evaluate(self._resources, session, directory, state)
             asked = earlier is None
             decision = _decided(session, evaluation, recreate=recreate and asked, upgrade=upgrade and asked)
             if decision.work == "refresh":
                 return earlier  # another run has mended it while we waited
-            return mend(self._resources, session, directory, evaluation, decision, upgrade=upgrade, lock=lock)
+            return mend(self._resources, session, directory, state, evaluation, decision, upgrade=upgrade, lock=lock)
         except OSError as error:
             place = getattr(error, "filename", None) or directory
             raise StorageError(

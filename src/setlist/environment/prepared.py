@@ -16,6 +16,7 @@ from setlist.system import bin_directory, python_of
 
 if TYPE_CHECKING:
     from setlist.environment.mend import Outcome
+    from setlist.environment.recorder import Recorder
 
 
 class PreparedEnvironment:
@@ -62,6 +63,13 @@ class PreparedEnvironment:
             self.python = python_of(directory)
             self.bin = (bin_directory(directory),)
             self.frozen = directory / "requirements.txt"
+
+    def recorder(self) -> Recorder:
+        """What records a noxfile's installs, and compares them with the recorded ones."""
+        from setlist.environment.recorder import Recorder
+
+        assert self.directory is not None
+        return Recorder(self._resources, self._session, self.directory, self._hold)
 
     def install(self, *arguments: str) -> tuple[Change, ...]:
         """Install more, as ``pip install`` takes its arguments. Nothing is done if the session's last run made

@@ -1,15 +1,27 @@
-"""The project's pyproject.toml, as far as environments read it."""
+"""The project's pyproject.toml, as far as environments read it.
+
+Its content is kept as JSON, under its stat signature: the parser for TOML takes longer to import than all
+that is done with an environment whose lock is there.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from setlist.errors import ConfigurationError
+from setlist.files import stat_signature, write_atomically
 from setlist.project import Project
 from setlist.records import dataclass
-from setlist.toml import parse_toml
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +53,32 @@ def read_pyproject(project: Project) -> Pyproject:
         ConfigurationError: it can't be read, or isn't TOML.
     """
     path = project.root / "pyproject.toml"
+    kept = project.parsed_pyproject
+    signature = stat_signature(path)
+    known = _known(kept, signature)
+    if known is not None:
+        return Pyproject(path, known)
+    from setlist.toml import parse_toml
+
     try:
-        return Pyproject(path, parse_toml(path.read_text(encoding="utf-8")))
+        data = parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Pyproject(path, {})
     except (OSError, ValueError) as error:
         raise ConfigurationError(str(error), file=project.relative(path)) from error
+    if signature == stat_signature(path) and project.state.is_dir():
+        # a date is no JSON: then it is parsed each time; and what can't be kept is no problem of this run's
+        with suppress(TypeError, OSError):
+            write_atomically(kept, json.dumps({"format": FORMAT, "signature": signature, "data": data}))
+    return Pyproject(path, data)
+
+
+def _known(kept: Path, signature: str | None) -> dict[str, Any] | None:
+    """What the file with this signature was read as; None where that isn't known."""
+    try:
+        read = json.loads(kept.read_bytes())
+        data: dict[str, Any] = read["data"]
+        fits = signature is not None and read["format"] == FORMAT and read["signature"] == signature
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return data if fits and isinstance(data, dict) else None

@@ -23,15 +23,14 @@ _IMPLEMENTATIONS = {"": "cpython", "py": "cpython", "python": "cpython"}
 _MACHINES = {"amd64": "x86_64", "aarch64": "arm64", "i386": "x86", "i686": "x86"}
 _32_BIT = ("x86", "arm", "armv6l", "armv7l", "ppc", "wasm32")
 
-_VERSION = re.compile(
-    r"(?:(?P<implementation>cpython|python|pypy|graalpy|py)[-@]?)?"
+# Compiled when they are first needed
+_VERSION = (
+    r"(?i)(?:(?P<implementation>cpython|python|pypy|graalpy|py)[-@]?)?"
     r"(?:(?P<release>\d+(?:\.\d+){0,2})(?P<threaded>t)?)?"
-    r"(?:-(?P<machine>32|64|x86|x86_64|amd64|i[36]86|arm64|aarch64))?",
-    re.IGNORECASE,
+    r"(?:-(?P<machine>32|64|x86|x86_64|amd64|i[36]86|arm64|aarch64))?"
 )
-_RANGE = re.compile(
-    r"(?P<implementation>cpython|python|pypy|graalpy|py)?\s*(?P<specifier>(?:[<>~!=]=?|===).*?)(?P<threaded>t)?",
-    re.IGNORECASE,
+_RANGE = (
+    r"(?i)(?P<implementation>cpython|python|pypy|graalpy|py)?\s*(?P<specifier>(?:[<>~!=]=?|===).*?)(?P<threaded>t)?"
 )
 
 
@@ -85,7 +84,7 @@ def parse_request(text: str) -> Request:
     stripped = text.strip()
     if "/" in stripped or "\\" in stripped or stripped in (".", ".."):
         return Request(text, path=stripped)
-    match = _VERSION.fullmatch(stripped)
+    match = re.fullmatch(_VERSION, stripped)
     if match is not None and (match["implementation"] or match["release"]):
         machine = (match["machine"] or "").lower()
         return Request(
@@ -95,7 +94,7 @@ def parse_request(text: str) -> Request:
             free_threaded=bool(match["threaded"]),
             machine=_MACHINES.get(machine, machine) or None,
         )
-    match = _RANGE.fullmatch(stripped)
+    match = re.fullmatch(_RANGE, stripped)
     if match is not None:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 

@@ -24,15 +24,14 @@ from setlist.registry.mistakes import mistaken
 if TYPE_CHECKING:
     from setlist.model import SessionSpec
 
-_INCLUDE = re.compile(
-    r"^\s*(?:-r|-c|--requirements?|--constraints?)(?:\s+|=|(?=[^\s=-]))[\"']?([^\"'#]+?)[\"']?\s*(?:\s#.*)?$"
-)
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_OPTION = re.compile(r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--index|--default-index)\b")
-_NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@#\s\\])")
-_REPOSITORY = re.compile(r"@\s*(?:git|hg|svn|bzr)\+")
-_FIND_LINKS = re.compile(r"^(-f\s*|--find-links(?:\s+|\s*=\s*))(\S.*)$")
-_LOCAL = re.compile(
+# As text: each is compiled when it is first needed, and a session with plain requirements needs one of them
+_INCLUDE = r"^\s*(?:-r|-c|--requirements?|--constraints?)(?:\s+|=|(?=[^\s=-]))[\"']?([^\"'#]+?)[\"']?\s*(?:\s#.*)?$"
+_VARIABLE = r"\$\{([A-Z0-9_]+)\}"
+_OPTION = r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--index|--default-index)\b"
+_NAME = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@#\s\\])"
+_REPOSITORY = r"@\s*(?:git|hg|svn|bzr)\+"
+_FIND_LINKS = r"^(-f\s*|--find-links(?:\s+|\s*=\s*))(\S.*)$"
+_LOCAL = (
     r"^(?:-e\s+|--editable[\s=]+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])"
 )
 
@@ -173,7 +172,7 @@ def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
         if current in found:
             continue
         text = current.read_text(encoding="utf-8", errors="replace")
-        found[current] = digest(text + "".join(f"\0{name}={environ.get(name)}" for name in _VARIABLE.findall(text)))
+        found[current] = digest(text + "".join(f"\0{name}={environ.get(name)}" for name in re.findall(_VARIABLE, text)))
         waiting += _includes(text, current)
     return found
 
@@ -199,15 +198,15 @@ def _read_file(
         reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
         raise blame(f"{project.relative(path)}: {reason}") from error
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
-    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(_VARIABLE.findall(text))))
+    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(_VARIABLE, text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
     found.hashed = found.hashed or "--hash=" in text
     for number, line in enumerate(text.splitlines(), start=1):
-        if _OPTION.match(line):
+        if re.match(_OPTION, line):
             found.options = True
             found.option_lines.append(_with_absolute_wheels(line.split(" #")[0].strip(), path.parent))
             continue
-        if match := _INCLUDE.match(line):
+        if match := re.match(_INCLUDE, line):
             target = match.group(1).strip()
             if "://" not in target and "$" not in target:
 
@@ -220,12 +219,12 @@ def _read_file(
             continue
         if asked_for and not line.lstrip().startswith(("#", "-")):
             _note_name(found, line)
-        if _LOCAL.match(line.strip()):
+        if _local(line.strip()):
             _watch_local(found, _absolute(line.split(" #")[0].strip(), path.parent), project)
 
 
 def _with_absolute_wheels(line: str, base: Path) -> str:
-    match = _FIND_LINKS.match(line)
+    match = re.match(_FIND_LINKS, line)
     if match is None or "://" in match.group(2) or "$" in match.group(2):
         return line
     return f"{match.group(1)}{_beside(base / 'file', match.group(2).strip())}"
@@ -237,16 +236,24 @@ def _beside(path: Path, target: str) -> Path:
 
 
 def _note_name(found: Requirements, line: str) -> None:
-    if match := _NAME.match(line):
+    if match := re.match(_NAME, line):
         name = normalised(match.group(1))
         found.direct.add(name)
-        if _REPOSITORY.search(line):
+        if "@" in line and re.search(_REPOSITORY, line):
             found.repositories.setdefault(name, set()).add(line.split(" #")[0].strip())
 
 
 def _includes(text: str, path: Path) -> list[Path]:
-    targets = (match.group(1).strip() for match in map(_INCLUDE.match, text.splitlines()) if match)
+    targets = (match.group(1).strip() for match in (re.match(_INCLUDE, line) for line in text.splitlines()) if match)
     return [_beside(path, target) for target in targets if "://" not in target and "$" not in target]
+
+
+def _local(line: str) -> re.Match[str] | None:
+    """How a local requirement is written; None for any other."""
+    # what most lines are is told without the pattern: a name, and nothing that a path could follow
+    if line[:1].isalnum() and "@" not in line and ":" not in line:
+        return None
+    return re.match(_LOCAL, line)
 
 
 def _absolute(line: str, base: Path) -> str:
@@ -254,7 +261,7 @@ def _absolute(line: str, base: Path) -> str:
 
     Relative paths in a definition mean the project's root, whatever file the resolver reads them from.
     """
-    match = _LOCAL.match(line)
+    match = _local(line)
     if match is None or match.group(1) == "file:" or "://" in line:
         return line
     start = match.start(1)
@@ -287,7 +294,7 @@ def _watch_local(found: Requirements, line: str, project: Project) -> None:
 
 def local_path(line: str) -> Path | None:
     """The file or directory that a local requirement points at, None for any other requirement."""
-    match = _LOCAL.match(line)
+    match = _local(line)
     if match is None:
         return None
     target = line[match.start(1) :].partition("[")[0].partition(" ;")[0].partition("#")[0].strip()

@@ -1,4 +1,4 @@
-"""The environment that a noxfile itself is loaded in, where it asks for one (PEP 723): made, kept and checked like any."""
+"""The environment that a noxfile itself is loaded in, where it asks for one (PEP 723), kept and checked like any."""
 
 from __future__ import annotations
 

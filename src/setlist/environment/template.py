@@ -129,9 +129,10 @@ def lay_out(template: Template, path: str, prompt: str) -> None:
     """
     contents: list[tuple[str, bytes]] = []
     rewritten = frozenset(template.rewritten)
+    source = str(template.environment)
     try:
         for name in template.files:
-            content = (template.environment / name).read_bytes()
+            content = _content(os.path.join(source, name))
             if name in rewritten:
                 content = rewrite(content, template.path, path, template.prompt, prompt)
                 if template.token.encode() in content:
@@ -146,10 +147,25 @@ def lay_out(template: Template, path: str, prompt: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     for name, content in contents:
         descriptor = os.open(os.path.join(path, name), flags, 0o777 if name in programs else 0o666)
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+        finally:
+            os.close(descriptor)
     for name, target in template.links:
         os.symlink(target, os.path.join(path, name))
+
+
+def _content(path: str) -> bytes:
+    # a dozen files, each of a few kilobytes: what open() does besides reading takes longer
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        found = b""
+        while block := os.read(descriptor, 1 << 20):
+            found += block
+        return found
+    finally:
+        os.close(descriptor)
 
 
 def rewrite(content: bytes, old_path: str, new_path: str, old_prompt: str, new_prompt: str) -> bytes:

@@ -7,6 +7,7 @@ comments. The header names the inputs one by one, so that a stale lock can say w
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from setlist.environment.names import normalised
@@ -17,8 +18,10 @@ from setlist.records import dataclass
 FORMAT = 1
 
 _FIRST = "# setlist lock, format "
-_PIN = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?")
-_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)", re.MULTILINE)
+# As text: compiled when they are first needed
+_PIN = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?"
+_CONFLICT = r"(?m)^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)"
+_MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
 class LockDamaged(LockOutOfDate):
@@ -113,7 +116,9 @@ def parse(text: str, path: Path, session: str) -> LockDocument:
 
 def conflict_line(text: str) -> int | None:
     """The line, counted from 1, on which a merge left a conflict marker."""
-    conflict = _CONFLICT.search(text)
+    if not any(marker in text for marker in _MARKERS):
+        return None
+    conflict = re.search(_CONFLICT, text)
     return None if conflict is None else text.count("\n", 0, conflict.start()) + 1
 
 
@@ -157,6 +162,7 @@ class Pin:
     hashes: tuple[str, ...]
 
 
+@lru_cache(maxsize=16)
 def pins_of(body: str) -> tuple[Pin, ...]:
     """The requirements of a lock's body, one each; a package that forks by marker has several."""
     found: list[Pin] = []
@@ -167,7 +173,7 @@ def pins_of(body: str) -> tuple[Pin, ...]:
             continue
         hashes = tuple(re.findall(r"--hash=(\S+)", bare))
         text = re.sub(r"\s*--hash=\S+", "", bare).strip()
-        match = _PIN.fullmatch(text)
+        match = re.fullmatch(_PIN, text)
         if match is not None:
             name, version, url, marker = match.groups()
             found.append(Pin(normalised(name), version, url, (marker or "").strip(), hashes))

@@ -18,13 +18,13 @@ from setlist.environment.names import normalised
 from setlist.environment.prepare import Environments
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.state import read_state
-from setlist.errors import ResolutionFailed, SessionError
+from setlist.errors import ResolutionFailed, SessionError, SetlistError
 from setlist.files import write_atomically
 from setlist.lock.document import pins_of
 from setlist.lock.files import standing_of
 from setlist.lock.inputs import lock_inputs
 from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
-from setlist.lock.settle import Job, LockResult, settled
+from setlist.lock.settle import Job, LockResult, judged, written
 from setlist.lock.targets import Target, here
 from setlist.lock.update import GUARD, Progress
 from setlist.model import SessionSpec, Settings
@@ -167,9 +167,11 @@ def _resolved(project: Project, settings: Settings, one: _Frozen, installer: Ins
 
 
 def _settled(project: Project, settings: Settings, one: _Frozen, answer: tuple[Answer, bool] | Exception) -> FrozenLock:
+    if isinstance(answer, SetlistError):
+        return FrozenLock(judged(settings, one.job, answer).result)
     if isinstance(answer, Exception):
-        return FrozenLock(settled(project, settings, one.job, answer, check=False))
-    result = settled(project, settings, one.job, answer[0], check=False)
+        raise answer
+    result = written(project, judged(settings, one.job, answer[0]))
     left = [] if answer[1] else [f"other platforms and Pythons than {one.target.label} get other versions"]
     return FrozenLock(result, (*left, *_not_locked(one, answer[0].body)))
 

@@ -19,7 +19,8 @@ from setlist.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.project import Project
 from setlist.records import dataclass, field
 
-REPOSITORY = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+")
+REPOSITORY = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+"
+"""A pattern for requirements from version control; it is compiled when it is first needed."""
 
 OLDEST = (3, 8)
 """What is assumed where neither the session nor the project says which Python is the oldest."""
@@ -94,7 +95,7 @@ def lock_inputs(
         if required is not None:
             values["project metadata"] = _canonical(required)
             for line in (str(line) for lines in required["requires"].values() for line in lines):
-                if match := REPOSITORY.match(line):
+                if "@" in line and (match := re.match(REPOSITORY, line)):
                     repositories.setdefault(normalised(match[1]), set()).add(line)
     special = {
         "resolution": spec.resolution if spec.resolution != "highest" else None,
@@ -175,16 +176,15 @@ def _project_requirements(pyproject: Pyproject, extras: Iterable[str]) -> dict[s
 
 def _own_extras(lines: Iterable[str], own: str) -> list[str]:
     """The extras of the project's own that these requirements ask for: ``all = ["demo[fast]"]``."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
     found: list[str] = []
-    for line in lines:
-        try:
-            requirement = Requirement(str(line))
-        except InvalidRequirement:
-            continue  # the resolver will tell
-        if normalised(requirement.name) == own:
-            found += map(normalised, requirement.extras)
+    for line in map(str, lines):
+        name = re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*\[", line)
+        if name is None or normalised(name[1]) != own:
+            continue
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        with suppress(InvalidRequirement):  # the resolver will tell
+            found += map(normalised, Requirement(line).extras)
     return found
 
 
@@ -222,6 +222,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _lower_bound(specifier: str) -> str | None:
+    # as nearly everybody writes it: told without packaging, which takes longer to import than all the rest of this
+    usual = re.fullmatch(r"\s*>=\s*3\.([1-4]?\d)(?:\.\d{1,2})?\s*(?:,\s*<\s*4(?:\.0)?\s*)?", specifier, re.ASCII)
+    if usual is not None:
+        return f"3.{usual[1]}"
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

@@ -62,22 +62,28 @@ def _refused(result: LockResult, unhashed: tuple[str, ...]) -> LockResult:
     return replace(result, outcome="failed", error=refusal)
 
 
-def settled(project: Project, settings: Settings, job: Job, answer: Answer | Exception, *, check: bool) -> LockResult:
-    """Write what was found, unless it is what is there already, or nothing is to be written."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to become of a session's lock: what would be told of it, and the ``text`` to write, if any."""
+
+    result: LockResult
+    text: str | None = None
+
+
+def judged(settings: Settings, job: Job, answer: Answer | SetlistError) -> Judged:
+    """What was found beside what is there. Writes nothing."""
     name, path = job.session.name, job.status.path
     result = LockResult(session=name, path=path, outcome="failed", reasons=job.status.reasons)
     if isinstance(answer, SetlistError):
         answer.hint = answer.hint or _hint(job, answer.detail or "")
-        return replace(result, error=answer)
-    if isinstance(answer, Exception):
-        raise answer
+        return Judged(replace(result, error=answer))
     try:
         document, text = _rendered(job, answer)
     except SetlistError as error:
-        return replace(result, error=error)
+        return Judged(replace(result, error=error))
     unhashed = unhashed_names(document.body)
     if unhashed and settings.require_hashes:
-        return _refused(result, unhashed)
+        return Judged(_refused(result, unhashed))
     moves = moves_between(name, job.status.known, document.body)
     result = replace(result, moves=moves, unhashed=unhashed, body=document.body)
     try:
@@ -85,13 +91,19 @@ def settled(project: Project, settings: Settings, job: Job, answer: Answer | Exc
     except (OSError, UnicodeDecodeError):
         there = None
     if there == text:
-        return replace(result, outcome="current", reasons=())
-    if check:
-        return replace(result, outcome="outdated")
+        return Judged(replace(result, outcome="current", reasons=()))
+    return Judged(replace(result, outcome="outdated"), text)
+
+
+def written(project: Project, found: Judged) -> LockResult:
+    """Write what is to be written."""
+    result = found.result
+    if found.text is None:
+        return result
     try:
-        write_atomically(path, text)
+        write_atomically(result.path, found.text)
     except OSError as error:
-        return replace(result, error=unwritable(project, path, error))
+        return replace(result, outcome="failed", error=unwritable(project, result.path, error))
     return replace(result, outcome="written")
 
 

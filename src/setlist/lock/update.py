@@ -10,13 +10,13 @@ from setlist.environment import guard
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import read_pyproject
-from setlist.errors import ConfigurationError
+from setlist.errors import ConfigurationError, SetlistError
 from setlist.lock.consistent import common_versions
 from setlist.lock.document import preferences, versions_of
 from setlist.lock.files import LockStatus, lock_directory, lock_path, standing_of
 from setlist.lock.inputs import Gathered, LockInputs, lock_inputs
 from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
-from setlist.lock.settle import Job, LockResult, left_alone, settled, unwritable
+from setlist.lock.settle import Job, Judged, LockResult, judged, left_alone, unwritable, written
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
 from setlist.records import dataclass, replace
@@ -113,7 +113,8 @@ def _update(
             path = lock_path(project, settings, session)
             results.append(LockResult(session=session.name, path=path, outcome="none"))
         elif session.name in jobs:
-            results.append(settled(project, settings, job, answers[session.name], check=wish.check))
+            found = answers[session.name]
+            results.append(found.result if wish.check else written(project, found))
         else:
             results.append(left_alone(settings, job))
     return tuple(results)
@@ -145,7 +146,7 @@ def _resolved(
     installer: InstallerSettings,
     wish: LockWish,
     progress: Progress,
-) -> dict[str, Answer | Exception]:
+) -> dict[str, Judged]:
     """Resolve for each job; those with equal inputs share one resolution."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
@@ -160,10 +161,10 @@ def _resolved(
         common = common_versions(project, members, installer, Wish(previous=previous, packages=wish.packages))
     done = count(1)
 
-    def task(digest: str, group: Sequence[Job]) -> Callable[[], Answer]:
+    def task(digest: str, group: Sequence[Job]) -> Callable[[], list[Judged]]:
         session, inputs = group[0].session, group[0].inputs
 
-        def work() -> Answer:
+        def work() -> list[Judged]:
             previous: str | None = None
             commits: tuple[str, ...] = ()
             if not wish.upgrade:
@@ -177,16 +178,22 @@ def _resolved(
                 exclude_newer=session.environment.exclude_newer,
             )
             wished = Wish(previous=common.get(session.name, previous), packages=wish.packages, commits=commits)
-            answer = resolve(
-                project,
-                inputs,
-                configured,
-                wished,
-                resolution=session.environment.resolution,
-                standard=settings.lock_format == "pylock",
-            )
+            answer: Answer | SetlistError
+            try:
+                answer = resolve(
+                    project,
+                    inputs,
+                    configured,
+                    wished,
+                    resolution=session.environment.resolution,
+                    standard=settings.lock_format == "pylock",
+                )
+            except SetlistError as error:
+                answer = error
+            # here and not when all are resolved: other resolvers work meanwhile
+            found = [judged(settings, job, answer) for job in group]
             progress(next(done), len(groups))
-            return answer
+            return found
 
         return work
 
@@ -195,9 +202,12 @@ def _resolved(
     # A resolver mostly waits: for the index, or for its cache. More than this many gain nothing.
     at_once = min(len(groups), max(4, 2 * (os.cpu_count() or 1)))
     outcomes = side_by_side([task(digest, group) for digest, group in groups.items()], at_once=at_once)
-    return {
-        job.session.name: outcome for group, outcome in zip(groups.values(), outcomes, strict=True) for job in group
-    }
+    found: dict[str, Judged] = {}
+    for group, outcome in zip(groups.values(), outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+        found |= {job.session.name: each for job, each in zip(group, outcome, strict=True)}
+    return found
 
 
 def _digest(status: LockStatus) -> str:

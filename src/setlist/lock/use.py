@@ -92,6 +92,8 @@ class ProjectLocks:
         from setlist.lock.inputs import lock_inputs
         from setlist.lock.local import absolute
 
+        if session.nox is not None:
+            return self._of_noxfile(session)
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject)
         status = standing_of(self._project, self._settings, session, inputs)
         shown = self._project.relative(status.path)
@@ -114,8 +116,8 @@ class ProjectLocks:
             return Locked(None, f"stale {digest(known)[:16]}", known)
         assert status.document is not None
         body = status.document.body
-        unhashed = unhashed_names(body)
-        if unhashed and self._settings.require_hashes:
+        unhashed = unhashed_names(body) if self._settings.require_hashes else ()
+        if unhashed:
             raise LockOutOfDate(
                 f"{shown}: no hash for {', '.join(unhashed)}, and require-hashes is set",
                 hint="require a released version instead, or drop require-hashes",
@@ -123,3 +125,37 @@ class ProjectLocks:
         # A lock names no index. What the requirement files name is named where it is installed from
         options = "".join(f"{line}\n" for line in dict.fromkeys(inputs.requirements.option_lines))
         return Locked(options + absolute(body, self._project.root), status.document.content, None)
+
+    def _of_noxfile(self, session: SessionSpec) -> Locked | None:
+        """The lock of a noxfile's session. Whether it holds what is asked for is seen when that is asked for."""
+        from setlist.environment.locked import Locked
+        from setlist.lock.document import unhashed_names
+        from setlist.lock.files import read_lock
+        from setlist.lock.local import absolute
+
+        document = read_lock(self._project, self._settings, session)
+        if document is None:
+            if self._required:
+                raise LockOutOfDate(f"{session.name} has no lock", hint=f"'setlist lock {session.name}' makes it")
+            return None
+        unhashed = unhashed_names(document.body) if self._settings.require_hashes else ()
+        if unhashed:
+            raise LockOutOfDate(
+                f"{session.name}: no hash for {', '.join(unhashed)}, and require-hashes is set",
+                hint="require a released version instead, or drop require-hashes",
+            )
+        return Locked(absolute(document.body, self._project.root), document.content, None)
+
+    def out_of_date(self, session: SessionSpec, what: str) -> None:
+        """A noxfile's session asks for something that its lock doesn't hold.
+
+        Raises:
+            LockOutOfDate: that isn't allowed in this run.
+        """
+        told = f"the lock of {session.name} is out of date: it doesn't hold {what}"
+        mends = f"'setlist lock {session.name}' renews it"
+        if self._strict:
+            raise LockOutOfDate(told, hint=mends)
+        if session.name not in self._warned:
+            self._warned.add(session.name)
+            self._warn(session.name, f"{told}; installed all the same ({mends})")

@@ -124,7 +124,7 @@ def _described(runner: SessionRunner, config: NoxConfig) -> dict[str, Any]:
     said_of_parallel = func.allow_parallel is not None or _is_said(config, "allow_parallel")
     return {
         "name": runner.friendly_name,
-        "names": [*dict.fromkeys((*runner.signatures, runner.name))],
+        "names": [*(name for name in runner.signatures if name != runner.name), runner.name],
         "base": runner.name,
         "parameters": parameters,
         "signature": _signature(runner),

@@ -44,7 +44,7 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded noxfile: nox's configuration with the noxfile's own options in it, and the manifest, nothing chosen yet."""
+    """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet."""
 
     config: NoxConfig
     module: ModuleType
@@ -70,11 +70,11 @@ def parse(arguments: Sequence[str]) -> NoxConfig:
     """
     from nox import _options
 
-    def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    def refuse(_: argparse.ArgumentParser, message: str) -> NoReturn:
         raise LoadFailed(message)
 
     original = argparse.ArgumentParser.error
-    argparse.ArgumentParser.error = refuse  # type: ignore[method-assign]
+    argparse.ArgumentParser.error = refuse  # type: ignore[assignment, method-assign]
     try:
         return _options.options.parse_args(list(arguments))
     except (ValueError, argparse.ArgumentTypeError) as error:
@@ -142,9 +142,9 @@ def _telling(file: str) -> Iterator[None]:
     except SystemExit as error:
         where, line = place_of(error.__traceback__, file)
         said = "" if error.code is None else repr(error.code)
-        raise LoadFailed(f"the noxfile ends the program when it is loaded: sys.exit({said})", file=where, line=line) from (
-            error
-        )
+        raise LoadFailed(
+            f"the noxfile ends the program when it is loaded: sys.exit({said})", file=where, line=line
+        ) from (error)
     except SyntaxError as error:
         if not error.filename or not os.path.isfile(error.filename):
             raise _raised(error, file) from error
@@ -222,7 +222,7 @@ def _session_at_fault(config: NoxConfig, error: Exception) -> LoadFailed:
     for name, func in registry.get().items():
         try:
             Manifest({name: func}, config)
-        except Exception:
+        except Exception:  # noqa: PERF203 - which of them it is, is what is asked
             code = getattr(func.func, "__code__", None)
             return LoadFailed(
                 f"nox can't make the session {name!r}",
@@ -257,7 +257,7 @@ def _errors_of_nox() -> Iterator[list[str]]:
             if record.levelno >= logging.ERROR:
                 told.append(record.getMessage())
             elif record.levelno >= logging.WARNING and len(logger.handlers) == 1 and not logging.getLogger().handlers:
-                print(f"nox: {record.getMessage()}", file=sys.stderr)
+                sys.stderr.write(f"nox: {record.getMessage()}\n")
 
     handler = Collect()
     logger.addHandler(handler)

@@ -36,7 +36,7 @@ class Watch:
         self._on = True
         self._stat = os.stat
         self._watch_variables()
-        os.stat = self._watched_stat  # type: ignore[assignment]
+        os.stat = self._watched_stat
         sys.addaudithook(self._heard)
 
     def stop(self) -> None:
@@ -49,7 +49,10 @@ class Watch:
         self.variables = {name: value for name, value in self.variables.items() if name.startswith(prefix)}
 
     def files(self) -> tuple[str, ...]:
-        """The project's files and directories, relative to its root, those included that weren't there."""
+        """The project's files and directories, relative to its root, those included that weren't there.
+
+        A directory ends in ``/`` where only Python has looked into it, for modules.
+        """
         found = dict.fromkeys((*self._paths, *self._modules()))
         return tuple(sorted(path for path in (self._relative(path) for path in found) if path is not None))
 
@@ -61,6 +64,8 @@ class Watch:
                 yield file
 
     def _relative(self, path: str) -> str | None:
+        if path in self._roots:
+            return "./"
         root = next((root for root in self._roots if path.startswith(root)), None)
         if root is None:
             return "." if os.path.join(path, "") in self._roots else None
@@ -70,7 +75,7 @@ class Watch:
         prefix = os.path.join(sys.prefix, "")
         if path.startswith(prefix) and prefix.startswith(self._roots):
             return None  # a virtual environment in the project
-        return relative.as_posix()
+        return relative.as_posix() + ("/" if path.endswith("/") else "")
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._on:
@@ -78,7 +83,9 @@ class Watch:
         if event == "open":
             self._saw(arguments[0])
         elif event in ("os.listdir", "os.scandir"):
-            self._saw("." if arguments[0] is None else arguments[0])
+            # Python itself looks for modules, and nothing else
+            importing = sys._getframe(1).f_code.co_filename.startswith("<frozen importlib")  # noqa: SLF001
+            self._saw("." if arguments[0] is None else arguments[0], "/" if importing else "")
         elif event in _STARTS:
             self.unknowable = True
 
@@ -93,9 +100,9 @@ class Watch:
             self._saw(path)
         return result
 
-    def _saw(self, path: object) -> None:
+    def _saw(self, path: object, ending: str = "") -> None:
         if self._on and isinstance(path, (str, bytes, os.PathLike)):
-            self._paths.setdefault(os.path.abspath(os.fsdecode(path)))
+            self._paths.setdefault(os.path.abspath(os.fsdecode(path)) + ending)
 
     def _watch_variables(self) -> None:
         watch = self

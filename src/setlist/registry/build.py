@@ -27,7 +27,9 @@ def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> 
     """
     settings = replace(_settings(declared), unused=tuple(unused))
     if settings.sources is not None and "pyproject" not in settings.sources:
-        declared = [replace(source, definitions=()) if source.file == "pyproject.toml" else source for source in declared]
+        declared = [
+            replace(source, definitions=()) if source.file == "pyproject.toml" else source for source in declared
+        ]
     _check_definitions([definition for source in declared for definition in source.definitions])
     found = [variant for merged in merge_all(declared) for variant in variants(merged)]
     _check_variants(found)

@@ -4,7 +4,7 @@ Sources are found, each is loaded into what it declares, and all of that becomes
 long as no file behind it changed, the compiled registry answers in place of all this, and the only
 work is a ``stat`` per file. Where one changed, only that one is loaded anew.
 
-Definitions of setlist's own and a noxfile: the noxfile isn't used then, unless ``sources`` in ``[tool.setlist]`` names it.
+Where there are definitions of setlist's own, a noxfile isn't used, unless ``sources`` in ``[tool.setlist]`` names it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from setlist.registry.compiled import Compiled, read_compiled, same_variables, w
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from setlist.registry.definition import Declared
     from setlist.registry.noxfile import ScriptPython
     from setlist.registry.records import Record
@@ -39,7 +41,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file with definitions, relative to the root, what reads it, and the word that ``sources`` has for its kind."""
+    """One file with definitions, relative to the root, what reads it, and what ``sources`` calls its kind."""
 
     kind: str
     file: str
@@ -238,36 +240,51 @@ class _Seen:
             self.signature(file)
             path = self._root / file
             try:
-                # what hides, or is left behind by Python, isn't what anybody looks for
-                content = "\0".join(sorted(os.listdir(path))) if path.is_dir() else path.read_bytes()
-                self._digests[file] = digest(content)
+                modules = file.endswith("/")
+                self._digests[file] = digest(_names_in(path, modules) if path.is_dir() else path.read_bytes())
             except OSError:
                 self._digests[file] = ""
         return self._digests[file]
 
 
+def _names_in(folder: Path, modules: bool) -> str:
+    """What a noxfile sees that lists a directory, or only what it can import, without what comes and goes by itself."""
+    with os.scandir(folder) as entries:
+        found = sorted(
+            entry.name
+            for entry in entries
+            if not entry.name.startswith((".", "__pycache__"))
+            and (
+                not modules
+                or entry.name.endswith((".py", ".so", ".pyd"))
+                or (entry.name.isidentifier() and entry.is_dir())
+            )
+        )
+    return "\0".join(found)
+
+
 # Each loader is imported when a file of its kind is to be read, which a warm run never does.
 
 
-def _load_pyproject(project: Project, file: str, world: World) -> Declared:
+def _load_pyproject(project: Project, file: str, _: World) -> Declared:
     from setlist.registry.toml import load_pyproject
 
     return load_pyproject(project, file)
 
 
-def _load_sessions_file(project: Project, file: str, world: World) -> Declared:
+def _load_sessions_file(project: Project, file: str, _: World) -> Declared:
     from setlist.registry.toml import load_sessions_file
 
     return load_sessions_file(project, file)
 
 
-def _load_given_file(project: Project, file: str, world: World) -> Declared:
+def _load_given_file(project: Project, file: str, _: World) -> Declared:
     from setlist.registry.toml import load_given_file
 
     return load_given_file(project, file)
 
 
-def _load_functions(project: Project, file: str, world: World) -> Declared:
+def _load_functions(project: Project, file: str, _: World) -> Declared:
     from setlist.registry.functions import load_functions
 
     return load_functions(project, file)

@@ -120,10 +120,8 @@ def script_spec(script: Mapping[str, Any]) -> EnvironmentSpec:
 
 def _relative(project: Project, path: str) -> str:
     for root in (project.root, Path(os.path.realpath(project.root))):
-        try:
+        if Path(path).is_relative_to(root):
             return Path(path).relative_to(root).as_posix()
-        except ValueError:
-            continue
     return path
 
 
@@ -172,12 +170,6 @@ def _specs(
         origin = Origin(_relative(project, item["file"]), item["line"]) if item["file"] else Origin(file)
         if os.path.isabs(origin.file):
             origin = Origin(file)  # a function of nox's own, or of a package
-        if item["unresolved"] is not None:
-            raise ConfigurationError(
-                f"{item['name']!r} requires a session that nox doesn't find: {item['unresolved']}",
-                file=origin.file,
-                line=origin.line,
-            )
         python = item["python"] if isinstance(item["python"], str) else None
         backend = item["backend"]
         bare = item["python"] is False or backend.split("|")[0] == "none"
@@ -199,6 +191,7 @@ def _specs(
                     backend=backend,
                     venv_params=tuple(item["venv_params"]),
                     runs_in=runs_in,
+                    problem=f"its requires: {item['unresolved']}" if item["unresolved"] is not None else "",
                 ),
                 requires=tuple(dict.fromkeys(ours[other] for other in item["requires"])),
                 tags=tuple(item["tags"]),
@@ -223,16 +216,21 @@ def _says_python(item: Mapping[str, Any]) -> bool:
 
 
 def _names(data: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Our spelling of each: nox's with its Python and its parameters in ours, numbered where two come out the same."""
-    taken: set[str] = set()
+    """Our spelling of each: nox's, with its Python and its parameters in ours.
+
+    One that would come out as another session is called, by us or by nox, gets a number.
+    """
+    owners: dict[str, Mapping[str, Any]] = {}
+    for item in data:
+        for name in item["names"]:
+            owners.setdefault(name.casefold(), item)
     names = []
     for item in data:
         name = spelled = _spelling(item)
         number = 1
-        while name.casefold() in taken:
+        while owners.setdefault(name.casefold(), item) is not item or name in names:
             number += 1
             name = f"{spelled}-{number}"
-        taken.add(name.casefold())
         names.append(name)
     return names
 

@@ -47,10 +47,7 @@ def _declared(data: Mapping[str, Any]) -> Declared:
     top_level = dict(data.get("top_level", {}))
     if "default" in top_level:
         top_level["default"] = tuple(top_level["default"])
-    top_level["settings"] = {
-        name: frozen(value)
-        for name, value in top_level.get("settings", {}).items()
-    }
+    top_level["settings"] = {name: frozen(value) for name, value in top_level.get("settings", {}).items()}
     return Declared(
         file=data["file"],
         definitions=tuple(map(_definition, data.get("definitions", ()))),

@@ -69,7 +69,7 @@ def run_in_worker(
         "ci": caller.ci,
         "keep_open": scope.keep_open,
     }
-    link = _Link(job, scope.emit, prepared.install)
+    link = Link(job, scope.emit, prepared.install)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
@@ -87,7 +87,7 @@ def run_in_worker(
         if scope.output is not None:
             scope.output.flush()
         link.close()
-    return link.result or {"status": "gone", "reason": _how_it_went(completed)}
+    return link.result or {"status": "gone", "reason": how_it_went(completed)}
 
 
 def _environ(scope: Scope, caller: Caller) -> dict[str, str]:
@@ -99,11 +99,12 @@ def _environ(scope: Scope, caller: Caller) -> dict[str, str]:
     return environ
 
 
-def _how_it_went(completed: Completed) -> str:
+def how_it_went(completed: Completed) -> str:
+    """How a worker ended that left no result."""
     return how_it_failed(("its process",), completed) + ", before its function had ended"
 
 
-class _Link:
+class Link:
     """Two pipes to a worker, and the answers to what comes over them."""
 
     def __init__(self, job: Mapping[str, Any], emit: Emit, install: Callable[..., Any]) -> None:
@@ -124,7 +125,7 @@ class _Link:
             os.close(descriptor)
         self.inherited = ()
         if self._job is not None:
-            self._say(self._job)
+            self.say(self._job)
             self._job = None
 
     def ready(self) -> bool:
@@ -140,7 +141,7 @@ class _Link:
             return False
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
-            self._say(self._answer(json.loads(line)))
+            self.say(self.answer(json.loads(line)))
         return True
 
     def close(self) -> None:
@@ -150,7 +151,8 @@ class _Link:
                 os.close(descriptor)
         self.inherited = ()
 
-    def _answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is answered to a line of the worker."""
         if "event" in message:
             self._emit(from_json(dict(message)))
         elif "result" in message:
@@ -169,7 +171,8 @@ class _Link:
             # who waits for the worker sees the signal too, and ends it
             return {"error": {"message": "interrupted"}}
 
-    def _say(self, message: Mapping[str, Any]) -> None:
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Send a line to the worker."""
         data = json.dumps(message).encode() + b"\n"
         try:
             while data:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.lock.use import LockMode
-from setlist.model import SessionSpec
+from setlist.model import Registry, SessionSpec
 from setlist.plan import Step
 from setlist.process import Interrupted
 from setlist.records import dataclass, field
@@ -52,8 +52,22 @@ class RunOptions:
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
-    """The words after ``--``, for a session that was asked for."""
-    return options.posargs if step.requested else ()
+    """The words after ``--``: for a session that was asked for, and, as nox does it, for every one of a noxfile."""
+    if step.posargs is not None:
+        return step.posargs
+    return options.posargs if step.requested or step.session.nox is not None else ()
+
+
+def notified_steps(registry: Registry, endings: Mapping[str, Ending]) -> tuple[Step, ...]:
+    """What the sessions that have run want to have run after them, each once, and not what has run already."""
+    by_name = {session.nox.name: session for session in registry.sessions.values() if session.nox is not None}
+    steps: dict[str, Step] = {}
+    for ending in endings.values():
+        for name, posargs in ending.notified:
+            session = by_name.get(name)
+            if session is not None and session.name not in endings:
+                steps.setdefault(session.name, Step(session, requested=True, posargs=posargs))
+    return tuple(steps.values())
 
 
 def why_not(interrupted: Interrupted | None) -> str:

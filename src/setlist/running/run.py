@@ -9,18 +9,19 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
 from setlist.events import Emit, Event, Message, RunFinished, RunStarted
 from setlist.guardian import end_orphans
 from setlist.lock.use import project_locks
-from setlist.model import Registry, SessionSpec
+from setlist.model import NoxSession, Registry, SessionSpec
 from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
 from setlist.project import Caller, Project
 from setlist.records import replace
-from setlist.running.rules import RunOptions, blocked_by, exit_code_of, posargs_of, why_not
+from setlist.running.rules import RunOptions, blocked_by, exit_code_of, notified_steps, posargs_of, why_not
 from setlist.running.session import Ending, Equipment, Setting, finish, run_session
 
 if TYPE_CHECKING:
@@ -59,12 +60,19 @@ def run_plan(
     if at_once > 1 or options.capturing != "no" or jobserver is not None:
         setting = replace(setting, equip=_Equipping(caller, options, at_once, emit, masker, jobserver))
     try:
-        if at_once > 1:
-            from setlist.running.parallel import run_side_by_side
+        endings: dict[str, Ending] = {}
+        interrupted: Interrupted | None = None
+        while plan.steps:
+            if at_once > 1:
+                from setlist.running.parallel import run_side_by_side
 
-            endings, interrupted = run_side_by_side(setting, plan, options, registry.settings)
-        else:
-            endings, interrupted = _one_after_another(setting, plan, options)
+                ended, interrupted = run_side_by_side(setting, plan, options, registry.settings)
+            else:
+                ended, interrupted = _one_after_another(setting, plan, options)
+            endings |= ended
+            stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
+            # what the sessions themselves want to have run after them
+            plan = Plan(() if stopped else notified_steps(registry, endings))
     finally:
         if jobserver is not None:
             jobserver.close()
@@ -118,15 +126,31 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
     def prepare(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
         return environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade)
 
+    def prepare_anew(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
+        return environments.prepared(session, recreate=True)
+
+    def python(nox: NoxSession) -> AbstractContextManager[Path]:
+        from setlist.environment.script import noxfile_python
+
+        return noxfile_python(environments, nox)
+
     settings = registry.settings
     return Setting(
         project=project,
         caller=caller,
         prepare=prepare,
+        prepare_anew=prepare_anew,
         emit=emit,
         grace=Grace(settings.interrupt_grace, settings.terminate_grace),
         recreate=options.recreate,
+        noxfile_python=python,
+        error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
     )
+
+
+def plain_setting(project: Project, registry: Registry, caller: Caller) -> Setting:
+    """What sessions share where none of them is run, and nobody is told."""
+    return _setting(project, registry, caller, RunOptions(locks="ignore"), lambda _: None)
 
 
 def _one_at_a_time(emit: Emit) -> Emit:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.environment.environ import session_environ
@@ -21,7 +23,7 @@ from setlist.events import (
     SessionRetried,
     SessionStarted,
 )
-from setlist.model import SessionSpec, SessionStatus
+from setlist.model import NoxSession, SessionSpec, SessionStatus
 from setlist.process import Grace, Interrupted
 from setlist.project import Caller, Project
 from setlist.records import as_mapping, dataclass, field, replace
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from setlist.running.uptodate import Record
 
 Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
+
+Notified = tuple[str, tuple[str, ...]]
+"""A session that is to run after another one that said so: as nox calls it, and its posargs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,25 +67,34 @@ def _nothing(*_: SessionSpec) -> None:
     """Nothing else runs."""
 
 
+def _own_python(_: NoxSession) -> AbstractContextManager[Path]:
+    return nullcontext(Path(sys.executable))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What all sessions of a run share.
 
     ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the
-    last run is to be taken over. ``turn`` waits until a session whose environment is right may run, and says why
+    last run is to be taken over. ``error_on_missing``: whether a session fails for want of its interpreter, or
+    is skipped. ``turn`` waits until a session whose environment is right may run, and says why
     it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
-    running, or None where it doesn't.
+    running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
+    Python that a noxfile's functions run in.
     """
 
     project: Project
     caller: Caller
     prepare: Prepare
+    prepare_anew: Prepare
     emit: Emit
     grace: Grace = field(default_factory=Grace)
     recreate: bool = False
+    error_on_missing: bool = False
     turn: Callable[[SessionSpec], str | None] = _nothing
     stopped: Callable[[], str | None] = _nothing
     equip: Callable[[SessionSpec], Equipment] = _bare
+    noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,7 @@ class Ending:
 
     ``blocked``: it was skipped because of one that it requires, and so are those that require it.
     ``attempts``: how often it was tried. ``waited``: the seconds in which it could have run, and others did.
+    ``notified`` are the sessions that it wants to have run after it.
     """
 
     status: SessionStatus
@@ -98,6 +113,7 @@ class Ending:
     blocked: bool = False
     attempts: int = 1
     waited: float = 0.0
+    notified: tuple[Notified, ...] = ()
 
 
 def run_session(setting: Setting, session: SessionSpec, posargs: tuple[str, ...]) -> Ending:
@@ -148,10 +164,11 @@ def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], e
     try:
         return _prepared(setting, session, posargs, equipment)
     except InterpreterNotFound as error:
-        if not setting.caller.ci:
+        if not setting.error_on_missing:
             return Ending("skipped", error.message)
         _tell(setting, session, message_of(error))
-        return Ending("failed", error.message, 0 if session.allow_failure else error.exit_code)
+        # nox has no code of its own for that
+        return _failed(session, error.message, error.exit_code if session.nox is None else 1)
     except SetlistError as error:
         _tell(setting, session, message_of(error))
         return _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
@@ -178,6 +195,8 @@ def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> Ending:
 def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
     if _only_gathers(session):
         return Ending("ok")
+    if session.nox is not None:
+        return _noxfile(setting, session, posargs, equipment)
     with setting.prepare(session) as prepared:
         setting.emit(
             EnvironmentReady(
@@ -236,7 +255,7 @@ def _only_gathers(session: SessionSpec) -> bool:
     """Whether it is nothing but a name for what it requires, and needs no environment."""
     spec = session.environment
     installs = spec.deps or spec.groups or spec.extras or spec.requirements or spec.project
-    return bool(session.requires) and not (session.commands or session.function or installs)
+    return bool(session.requires) and not (session.commands or session.function or session.nox or installs)
 
 
 def _tries(
@@ -382,6 +401,17 @@ def _function(
         text = "no longer installed by its function: " + ", ".join(map(str, changes))
         setting.emit(Message(time=time.time(), session=session.name, level="info", text=text))
     return Ending("ok"), False
+
+
+def _noxfile(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
+    from setlist.running.noxfile import run_noxfile_session
+
+    ending, result = run_noxfile_session(setting, session, posargs, equipment)
+    if result.get("status") == "refused":
+        _tell(setting, session, result["told"])
+    elif result.get("status") == "raised":
+        _tell_traceback(setting, session, result["reason"], result["traceback"])
+    return ending
 
 
 def _what_runs(

@@ -30,6 +30,8 @@ VERBS: dict[str, str] = {
     "history": "the past runs: when, how long, what failed, what is flaky",
     "clean": "remove environments",
     "doctor": "what is wrong with this set-up, and what to do",
+    "nox": "run a noxfile's sessions by nox's own command line",
+    "import": "write what a noxfile defines as [tool.setlist]",
     "init": "write a first [tool.setlist] for this project",
 }
 """Every verb with its line of help, in the order in which they are shown."""
@@ -49,7 +51,9 @@ def load_verb(name: str) -> Verb:
     """The module of a verb, imported."""
     from importlib import import_module
 
-    return cast("Verb", import_module(f"setlist.cli.verbs.{name}"))
+    # a keyword can't name a module
+    module = f"{name}_" if name == "import" else name
+    return cast("Verb", import_module(f"setlist.cli.verbs.{module}"))
 
 
 def run_verb(name: str, argv: Sequence[str], context: Context) -> int:

@@ -87,6 +87,10 @@ def _of_environment(project: Project, name: str) -> Iterator[Doomed]:
 def _unused(context: Context) -> Iterator[Doomed]:
     project = context.project
     known = set(context.registry.sessions)
+    if any(session.nox is not None and session.nox.runs_in for session in context.registry.sessions.values()):
+        from setlist.environment.script import NAME
+
+        known.add(NAME)  # what the noxfile itself is loaded in
     seen: set[str] = set()
     for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):
         for entry in _entries(directory):

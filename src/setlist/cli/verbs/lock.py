@@ -15,6 +15,7 @@ from setlist.errors import LockOutOfDate, UsageError, nearest
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.lock.settle import LockResult
+    from setlist.model import SessionSpec
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
@@ -56,6 +57,8 @@ def run(arguments: Arguments, context: Context) -> int:
     installer = InstallerSettings(environ=clean(context.caller.environ), cwd=context.project.root, offline=wish.offline)
     quiet = arguments.flag("json") or context.verbosity < 0
 
+    sessions = _collected(context, sessions, quiet=quiet)
+
     def waiting() -> None:
         context.err.line("waiting for another 'setlist lock' in this project")
 
@@ -94,6 +97,35 @@ def run(arguments: Arguments, context: Context) -> int:
             context.tell(told)
         return told.exit_code
     return 0
+
+
+def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool) -> tuple[SessionSpec, ...]:
+    """The sessions, those of a noxfile with an environment that declares what their functions install."""
+    if not any(session.nox for session in sessions):
+        return tuple(sessions)
+    from setlist.lock.collected import Uncollectable, declared, from_environment
+    from setlist.process import handling_signals
+    from setlist.running.noxfile import collect_installs
+    from setlist.running.run import plain_setting
+
+    context.project.prepare()
+    setting = plain_setting(context.project, context.registry, context.caller)
+    found = []
+    for session in sessions:
+        if session.nox is None or session.environment.backend == "none":
+            found.append(session)
+            continue
+        with handling_signals():
+            installs, reason = collect_installs(setting, session)
+        try:
+            if reason is not None:
+                raise Uncollectable(reason)
+            found.append(declared(context.project, session, installs, context.caller.environ))
+        except Uncollectable as uncollectable:
+            found.append(from_environment(context.project, session))
+            if not quiet:
+                context.err.line(f"{session.name}: locked from its environment, as it is: {uncollectable}")
+    return tuple(found)
 
 
 def shortened(context: Context, names: Sequence[str], *, many: int) -> list[str]:

@@ -1,0 +1,151 @@
+"""Run a noxfile's sessions by nox's own command line: what follows '--' is what would follow 'nox'.
+
+nox itself reads it, selects, lists, and says how to end; the sessions run in setlist's environments. See
+docs/nox.md for what is different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist.cli.options import DIRECTORY, HELP, OFFLINE, QUIET, VERBOSE, Arguments
+from setlist.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.model import EnvironmentSpec, SessionSpec
+
+USAGE = "nox -- [NOX'S OPTIONS…]"
+OPTIONS = (OFFLINE, QUIET, VERBOSE, DIRECTORY, HELP)
+
+FAILED = 1
+
+
+def run(arguments: Arguments, context: Context) -> int:
+    """Do what nox would do, and return the exit code that nox would have."""
+    if arguments.words:
+        raise UsageError(
+            f"'setlist nox' takes nothing before '--', and there is {arguments.words[0]!r}",
+            hint=f"write: setlist nox -- -s {arguments.words[0]}",
+        )
+    answer = _answer(context, arguments.rest or ())
+    if "usage" in answer:
+        raise UsageError(answer["usage"], hint="'setlist nox -- --help' shows nox's own help")
+    if "exit" in answer:
+        code: int = answer["exit"]
+        return code
+    _stand_in_project(context, answer)
+    specs = _specs(context, answer)
+    if not specs:
+        return 0
+
+    from setlist.cli.run import run as run_sessions
+
+    code = run_sessions(_words(arguments, answer, specs), context)
+    if answer["report"] is not None:
+        _write_report(context, answer, specs)
+    # a lock that is out of date, an interpreter that isn't there: to nox each is a session that failed
+    return FAILED if code in (3, 4) else code
+
+
+def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
+    import sys
+
+    from setlist.errors import ConfigurationError
+    from setlist.project import Project
+    from setlist.registry.noxfile import call, failed, script_spec
+
+    caller = context.caller
+    job = {"argv": list(argv), "cwd": str(caller.cwd)}
+
+    def ask(python: Path, *, in_environment: bool) -> Mapping[str, Any]:
+        given = {**job, "in_environment": in_environment}
+        return call("setlist.noxfile.command", given, python, caller.environ, caller.cwd)[1]
+
+    answer = ask(Path(sys.executable), in_environment=False)
+    if "script" in answer:
+        spec: EnvironmentSpec = script_spec(answer["script"])
+        context.about(Project(Path(answer["root"])))
+        with context.script_python(spec, answer["file"]) as python:
+            answer = ask(python, in_environment=True)
+    if "error" in answer:
+        error: ConfigurationError = failed(Project(Path(answer["root"])), answer["file"], answer["error"])
+        raise error
+    return answer
+
+
+def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
+    """The command is about the noxfile's project, and about the noxfile alone."""
+    from setlist.project import Project
+    from setlist.registry.load import NOXFILE
+
+    root = Path(answer["root"])
+    arguments = tuple(answer["arguments"])
+    envdir = None if answer["envdir"] is None else Path(answer["envdir"])
+    if answer["file"] == NOXFILE:
+        # where 'run' would use it too, they share what is kept of it
+        context.about(Project(root, None, arguments, envdir))
+        sessions = context.registry.sessions.values()
+        if sessions and all(session.nox is not None for session in sessions):
+            return
+    context.about(Project(root, root / answer["file"], arguments, envdir))
+
+
+def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
+    by_name = {session.nox.name: session for session in context.registry.sessions.values() if session.nox is not None}
+    return [by_name[session["friendly"]] for session in answer["sessions"]]
+
+
+def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> list[str]:
+    """The command line of ``run`` that does the same. What nox selected holds what is required already."""
+    words = ["--only", *["-v"] * arguments.count("verbose"), *["-q"] * arguments.count("quiet")]
+    if arguments.flag("offline"):
+        words.append("--offline")
+    if answer["recreate"]:
+        words.append("--recreate")
+    if answer["jobs"] is not None:
+        words.append(f"--jobs={answer['jobs']}")
+    return [*words, *(spec.name for spec in specs), *(["--", *answer["posargs"]] if answer["posargs"] else [])]
+
+
+def _write_report(context: Context, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> None:
+    """What nox's ``--report`` writes, of the run that was just made."""
+    import json
+
+    from setlist.events import SessionFinished
+    from setlist.files import write_atomically
+    from setlist.reports.history import past_runs
+
+    described = {spec.name: session for spec, session in zip(specs, answer["sessions"], strict=True)}
+    results = {
+        event.session: _result(event, described.get(event.session))
+        for event in next(past_runs(context.project), ())
+        if isinstance(event, SessionFinished) and event.status != "not-run"
+    }
+    good = all(result["result_code"] > 0 for result in results.values())
+    path = context.project.root / answer["report"]
+    try:
+        write_atomically(path, json.dumps({"result": int(good), "sessions": list(results.values())}, indent=2))
+    except OSError as error:
+        raise StorageError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def _result(event: Any, described: Mapping[str, Any] | None) -> dict[str, Any]:
+    result, code = "failed", 0
+    if event.status in ("ok", "flaky"):
+        result, code = "success", 1
+    elif event.status == "skipped" and not (event.reason or "").startswith("requires "):
+        result, code = "skipped", 2
+    elif event.status == "skipped":
+        result, code = "aborted", -1
+    return {
+        "args": described["args"] if described else {},
+        "name": described["name"] if described else event.session,
+        "result": result,
+        "result_code": code,
+        "reason": event.reason,
+        "signatures": described["signatures"] if described else [event.session],
+        "duration": event.duration,
+    }

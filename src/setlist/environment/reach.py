@@ -1,0 +1,131 @@
+"""What of an environment hangs by what was asked for: everything else is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.environment.asked import Root
+from setlist.environment.freeze import Installed, installed
+from setlist.environment.names import normalised
+from setlist.model import Interpreter
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+
+def left_over(
+    site_packages: Sequence[Path], roots: Iterable[Root], kept: Collection[str], interpreter: Interpreter
+) -> tuple[str, ...]:
+    """The normalised names of the distributions that nothing asks for.
+
+    Args:
+        site_packages: the environment's.
+        roots: what was asked for.
+        kept: names that stay, with what they require.
+        interpreter: the environment's, which markers speak of.
+    """
+    there = {normalised(item.name) for item in installed(site_packages)}
+    return tuple(sorted(there - reached(site_packages, roots, kept, interpreter)))
+
+
+def reached(
+    site_packages: Sequence[Path], roots: Iterable[Root], kept: Collection[str], interpreter: Interpreter
+) -> set[str]:
+    """The normalised names of the distributions that are asked for, and of what they require. Arguments as above."""
+    items = {normalised(item.name): item for item in installed(site_packages)}
+    required = _Required(site_packages, interpreter)
+    waiting: list[tuple[str, tuple[str, ...], bool]] = [(name, (), True) for name in kept]
+    for root in roots:
+        waiting += [(name, root.extras, root.deps) for name in names_of(root, items.values())]
+    passed: set[tuple[str, str]] = set()
+    while waiting:
+        name, extras, deps = waiting.pop()
+        for extra in ("", *extras):
+            if name not in items or (name, extra) in passed or (extra and not deps):
+                continue
+            if not deps:
+                passed.add((name, "without what it requires"))
+                continue
+            passed.add((name, extra))
+            for requirement in required.by(name, extra):
+                wanted = tuple(map(normalised, requirement.extras))
+                waiting.append((normalised(requirement.name), wanted, True))
+    return {name for name, _ in passed}
+
+
+def lacking(site_packages: Sequence[Path], roots: Iterable[Root], interpreter: Interpreter) -> tuple[str, ...]:
+    """What is asked for and isn't there, or in another version; in words. Arguments as above."""
+    from packaging.specifiers import SpecifierSet
+
+    items = {normalised(item.name): item for item in installed(site_packages)}
+    found = [
+        f"{root.name}{root.specifier}"
+        for root in roots
+        if root.name is not None
+        and root.specifier
+        and (
+            root.name not in items
+            or not SpecifierSet(root.specifier).contains(items[root.name].version, prereleases=True)
+        )
+    ]
+    found += [root.name for root in roots if root.name is not None and not root.specifier and root.name not in items]
+    required = _Required(site_packages, interpreter)
+    for name in reached(site_packages, roots, (), interpreter):
+        for requirement in required.by(name, ""):
+            wanted = normalised(requirement.name)
+            if wanted not in items or not requirement.specifier.contains(items[wanted].version, prereleases=True):
+                found.append(f"{requirement.name}{requirement.specifier}")
+    return tuple(dict.fromkeys(found))
+
+
+def names_of(root: Root, items: Iterable[Installed]) -> tuple[str, ...]:
+    """The distributions that a root is, by name: one that came from a directory is known by that."""
+    if root.name is not None:
+        return (root.name,)
+    if root.path is not None:
+        wanted = Path(root.path).resolve()
+        return tuple(normalised(item.name) for item in items if item.path is not None and item.path.resolve() == wanted)
+    assert root.url is not None
+    return tuple(normalised(item.name) for item in items if item.url is not None and item.url.rstrip("/") == root.url)
+
+
+class _Required:
+    """What distributions require, read when it is asked for."""
+
+    def __init__(self, site_packages: Sequence[Path], interpreter: Interpreter) -> None:
+        from importlib.metadata import distributions
+
+        from packaging.markers import default_environment
+
+        self._lines = {
+            normalised(found.metadata["Name"] or ""): found.requires or ()
+            for found in distributions(path=[str(path) for path in site_packages])
+        }
+        self._parsed: dict[str, list[Requirement]] = {}
+        # the same machine and system as ours, another Python
+        self._environment = {
+            **{name: str(value) for name, value in default_environment().items()},
+            "implementation_name": interpreter.implementation,
+            "platform_python_implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(
+                interpreter.implementation, ""
+            ),
+            "python_version": ".".join(interpreter.version.split(".")[:2]),
+            "python_full_version": interpreter.version,
+            "implementation_version": interpreter.version,
+        }
+
+    def by(self, name: str, extra: str) -> Iterable[Requirement]:
+        """What one requires, for an extra of it or (empty) in any case."""
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        if name not in self._parsed:
+            self._parsed[name] = []
+            for line in self._lines.get(name, ()):
+                with suppress(InvalidRequirement):
+                    self._parsed[name].append(Requirement(line))
+        for requirement in self._parsed[name]:
+            if requirement.marker is None or requirement.marker.evaluate({**self._environment, "extra": extra}):
+                yield requirement

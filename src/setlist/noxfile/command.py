@@ -1,0 +1,167 @@
+"""The process that reads nox's own command line: ``python -c "… setlist.noxfile.command.main()"``.
+
+Its first argument is a job as JSON: ``argv`` (the words after ``setlist nox --``), ``cwd``, ``in_environment`` and
+``result`` as in :mod:`setlist.noxfile.collect`. What nox answers by itself (``--list``, ``--usage``, ``--help``, a
+selection that matches nothing) it prints here, and ``exit`` says how it would have ended; what is to be run is
+the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from setlist.noxfile.collect import error_data, write_answer
+from setlist.noxfile.loading import LoadFailed, load_config, parse
+from setlist.noxfile.script import wanted_environment
+
+if TYPE_CHECKING:
+    from nox._options import NoxConfig
+    from nox.sessions import SessionRunner
+
+BROKEN_PIPE = 141
+"""What a shell shows for a program that SIGPIPE ended."""
+
+HANDED_ON = (
+    "allow_parallel",
+    "default_venv_backend",
+    "download_python",
+    "error_on_external_run",
+    "error_on_missing_interpreters",
+    "force_venv_backend",
+    "stop_on_first_error",
+    "verbose",
+    "extra_pythons",
+    "force_pythons",
+    "no_dependencies",
+    "install_only",
+    "no_install",
+    "non_interactive",
+    "add_timestamp",
+    "nocolor",
+    "forcecolor",
+)
+"""The options that change what the sessions are, or what their functions do."""
+
+
+def main() -> None:
+    """Do the job of the first argument."""
+    job = json.loads(sys.argv[1])
+    try:
+        said = answer(job)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        said = {"exit": BROKEN_PIPE}
+    write_answer(job["result"], said)
+
+
+def answer(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What nox's command line comes to."""
+    from nox import _options, tasks
+    from nox._version import get_nox_version
+    from nox.logger import setup_logging
+
+    os.chdir(job["cwd"])
+    try:
+        config = parse(job["argv"])
+    except LoadFailed as failed:
+        return {"usage": failed.message}
+    if config.help:
+        _options.options.print_help()
+        return {"exit": 0}
+    if config.version:
+        sys.stderr.write(f"{get_nox_version()}\n")
+        return {"exit": 0}
+    setup_logging(color=config.color, verbose=config.verbose, add_timestamp=config.add_timestamp)
+    file = os.path.abspath(os.path.expandvars(config.noxfile))
+    noxfile = {"root": os.path.dirname(file), "file": os.path.basename(file)}
+    refused = _refused(config)
+    if refused is not None:
+        return {"usage": refused}
+    try:
+        wanted = None if job["in_environment"] else wanted_environment(config)
+        if wanted is not None:
+            return {"script": wanted, **noxfile}
+        loaded = load_config(config)
+    except LoadFailed as failed:
+        return {"error": error_data(failed), **noxfile}
+    steps: Any = (tasks.filter_manifest, tasks.honor_list_request, tasks.honor_usage_request)
+    manifest: Any = loaded.manifest
+    for step in steps:
+        manifest = step(manifest, config)
+        if isinstance(manifest, int):
+            return {"exit": manifest}
+    return {**noxfile, "sessions": [_session(runner) for runner in manifest], **_run(config)}
+
+
+def _session(runner: SessionRunner) -> dict[str, Any]:
+    """What nox's report says of a session before it runs."""
+    args = {name: _data(value) for name, value in getattr(runner.func, "call_spec", {}).items()}
+    return {
+        "friendly": runner.friendly_name,
+        "name": runner.name,
+        "signatures": list(runner.signatures),
+        "args": args,
+    }
+
+
+def _data(value: object) -> object:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _run(config: NoxConfig) -> dict[str, Any]:
+    from nox._option_set import Source
+
+    explicit = config.provenance("reuse_venv") is Source.COMMAND_LINE
+    moved = config.provenance("envdir") is Source.COMMAND_LINE
+    return {
+        "arguments": handed_on(config),
+        "posargs": list(config.posargs),
+        "recreate": explicit and config.reuse_venv in ("no", "never"),
+        "envdir": os.path.abspath(os.path.join(os.path.dirname(config.noxfile), config.envdir)) if moved else None,
+        "jobs": config.parallel,
+        "report": config.report,
+    }
+
+
+def handed_on(config: NoxConfig) -> list[str]:
+    """The words for those options that were given on the command line. Environment variables speak for themselves."""
+    import attrs
+    from nox._option_set import Source, _get_opt
+
+    words: list[str] = []
+    for field in attrs.fields(type(config)):
+        option = _get_opt(field)
+        if option is None or field.name not in HANDED_ON or config.provenance(field.name) is not Source.COMMAND_LINE:
+            continue
+        value = getattr(config, field.name)
+        if isinstance(value, bool):
+            if value or option.negative_flags:
+                words.append(option.flags[-1] if value else option.negative_flags[-1])
+        elif isinstance(value, (list, tuple)):
+            words += [option.flags[-1], *map(str, value)]
+        elif value is not None:
+            words += [option.flags[-1], str(value)]
+    return words
+
+
+def _refused(config: NoxConfig) -> str | None:
+    """What of nox's command line setlist can't do, in words."""
+    from nox._option_set import Source
+
+    def given(option: str) -> bool:
+        return config.provenance(option) in (Source.COMMAND_LINE, Source.ENVIRONMENT)
+
+    if given("download_python") and config.download_python == "always":
+        return "--download-python always: setlist uses the Pythons that are there, and installs none"
+    if given("script_mode") and config.script_mode == "fresh":
+        return "--script-mode fresh: the noxfile's own environment is kept and checked like any other"
+    if given("script_venv_backend"):
+        return "--script-venv-backend: the noxfile's own environment is made as all environments are"
+    if config.parallel_worker:
+        return "--parallel-worker is for nox itself"
+    return None

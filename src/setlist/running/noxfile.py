@@ -1,0 +1,331 @@
+"""Run a session of a noxfile: by nox itself, in a worker process, in an environment of ours.
+
+The host's side of what :mod:`setlist.running.nox_worker` describes. The worker is started first: while it imports nox
+and loads the noxfile, the environment is made right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist.environment.maker import CONDA, backend_of
+from setlist.errors import SetlistError
+from setlist.events import EnvironmentReady, Message
+from setlist.model import Change, SessionSpec
+from setlist.noxfile.program import program
+from setlist.process import Interrupted, run_process
+from setlist.records import replace
+from setlist.running.function import Link, how_it_went
+from setlist.running.session import Ending, Equipment, Notified, Setting
+
+if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
+    from setlist.environment.recorder import Recorder
+
+MODULE = "setlist.running.nox_worker"
+
+
+class _NotRun(Exception):
+    """The session isn't to run any more."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+def run_noxfile_session(
+    setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+) -> tuple[Ending, Mapping[str, Any]]:
+    """Run the session to its end.
+
+    Args:
+        setting: the run's.
+        session: the session.
+        posargs: the words after ``--``.
+        equipment: what it is given to run with.
+
+    Returns:
+        how it ended, and the worker's own result.
+
+    Raises:
+        SetlistError: its environment can't be made right.
+        Interrupted: a signal reached us, and all of it is gone.
+    """
+    assert session.nox is not None
+    with ExitStack() as held:
+        visit = _Visit(setting, session, posargs, equipment, held)
+        python = held.enter_context(setting.noxfile_python(session.nox))
+        link = _NoxLink(visit)
+        try:
+            completed = run_process(
+                [str(python), "-c", program(MODULE), *link.named],
+                env={**setting.caller.environ, **equipment.environ},
+                # a place without modules that could shadow any
+                cwd=setting.project.state,
+                capture=equipment.output.capture if equipment.output is not None else False,
+                grace=setting.grace,
+                keep_open=(*link.inherited, *equipment.keep_open),
+                service=link,
+            )
+        except _NotRun as not_run:
+            return not_run.ending, {}
+        finally:
+            if equipment.output is not None:
+                equipment.output.flush()
+            link.close()
+            visit.leave(link.result)
+        result = link.result or {"status": "gone", "reason": how_it_went(completed)}
+        return _ending(session, visit, result), result
+
+
+def collect_installs(setting: Setting, session: SessionSpec) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+    """What the session's function would install, without running any of its commands.
+
+    Returns:
+        the installs, and why that isn't all that can be said of it, or None.
+    """
+    assert session.nox is not None
+    with ExitStack() as held:
+        visit = _Collecting(setting, session, (), Equipment(), held)
+        python = held.enter_context(setting.noxfile_python(session.nox))
+        link = _NoxLink(visit)
+        try:
+            completed = run_process(
+                [str(python), "-c", program(MODULE), *link.named],
+                env=dict(setting.caller.environ),
+                cwd=setting.project.state,
+                capture=True,
+                grace=setting.grace,
+                keep_open=link.inherited,
+                service=link,
+            )
+        finally:
+            link.close()
+        result = link.result or {"status": "gone", "reason": how_it_went(completed)}
+        return visit.installs, None if result["status"] == "ok" else result.get("reason") or result["status"]
+
+
+def _ending(session: SessionSpec, visit: _Visit, result: Mapping[str, Any]) -> Ending:
+    status, reason = result["status"], result.get("reason") or None
+    ending = Ending("ok", None, 0, visit.frozen, waited=visit.waited, notified=visit.notified(result))
+    if status == "ok":
+        return ending
+    if status == "skipped":
+        return replace(ending, status="skipped", reason=reason)
+    code = result["exit_code"] if status == "refused" and result["exit_code"] > 2 else 1
+    return replace(ending, status="failed", reason=reason, exit_code=0 if session.allow_failure else code)
+
+
+class _Visit:
+    """One run of a noxfile's session, as its host sees it."""
+
+    collecting = False
+
+    def __init__(
+        self,
+        setting: Setting,
+        session: SessionSpec,
+        posargs: tuple[str, ...],
+        equipment: Equipment,
+        held: ExitStack,
+    ) -> None:
+        assert session.nox is not None
+        self.setting = setting
+        self.session = session
+        self.frozen: str | None = None
+        self.waited = 0.0
+        self._nox = session.nox
+        self._posargs = posargs
+        self._equipment = equipment
+        self._held = held
+        self._recorder: Recorder | None = None
+        self._finished = False
+
+    def given(self) -> Mapping[str, Any]:
+        """What the worker is told at once."""
+        project = self.setting.project
+        return {
+            "root": str(project.root),
+            "file": self._nox.file,
+            "name": self._nox.name,
+            "session": self.session.name,
+            "arguments": project.nox_arguments,
+            "posargs": self._posargs,
+            "invoked_from": str(self.setting.caller.cwd),
+            "collecting": self.collecting,
+        }
+
+    def job(self) -> Mapping[str, Any]:
+        """Make the environment right, wait for the session's turn, and say what the worker needs to know of it.
+
+        Raises:
+            SetlistError: it can't be made right.
+            _NotRun: its turn doesn't come.
+        """
+        setting, session = self.setting, self.session
+        backend = backend_of(self._nox, setting.caller.environ)
+        if session.environment.backend == "none":
+            backend = "none"
+        prepared = self._held.enter_context(self._prepare(backend))
+        setting.emit(
+            EnvironmentReady(
+                time=time.time(),
+                session=session.name,
+                interpreter=prepared.interpreter.label,
+                action=prepared.action,
+                reasons=tuple(prepared.reasons),
+                changes=tuple(prepared.changes),
+                duration=prepared.duration,
+            )
+        )
+        self.frozen = setting.project.relative(prepared.frozen) if prepared.frozen is not None else None
+        asked = time.perf_counter()
+        reason = setting.turn(session)
+        self.waited = time.perf_counter() - asked
+        if reason is not None:
+            raise _NotRun(Ending("not-run", reason, 0, self.frozen, waited=self.waited))
+        if self._equipment.jobserver is not None:
+            self._equipment.jobserver.started(session)
+            self._held.callback(self._equipment.jobserver.ended, session)
+        if prepared.directory is not None:
+            self._clear_temporary(prepared.directory)
+            self._recorder = prepared.recorder()
+        return self._told(backend, prepared)
+
+    def _told(self, backend: str, prepared: PreparedEnvironment | None) -> Mapping[str, Any]:
+        setting = self.setting
+        return {
+            "backend": backend,
+            "envdir": str(setting.project.environment(self.session.name)),
+            "interpreter": prepared.interpreter.executable if prepared is not None else None,
+            "reused": prepared is not None and prepared.action == "reused",
+            "grace": [setting.grace.interrupt, setting.grace.terminate],
+            "keep_open": self._equipment.keep_open,
+        }
+
+    def _prepare(self, backend: str) -> Any:
+        from setlist.environment import guard
+        from setlist.environment.recorder import stale_by_commands
+        from setlist.environment.state import read_state
+
+        project, session = self.setting.project, self.session
+        if backend in CONDA:
+            # nox makes it anew, in its own way: nobody else may use it meanwhile
+            self._held.enter_context(guard.exclusive(project, session.name))
+        elif backend != "none" and not self.setting.recreate:
+            state = read_state(project.environment(session.name))
+            command = stale_by_commands(state, project.root) if state is not None and state.steps else None
+            if command is not None:
+                self.tell("info", f"made anew: files have changed, and {command!r} installs what only it knows")
+                return self.setting.prepare_anew(session)
+        return self.setting.prepare(session)
+
+    def _clear_temporary(self, directory: Path) -> None:
+        """``create_tmp`` is to find what it would in a new environment: nothing. But not what a run beside us uses."""
+        from setlist.environment import guard
+        from setlist.files import remove_tree
+
+        name = f".tmp-{self.session.name}"
+        if (directory / "tmp").exists() and guard.is_free(self.setting.project, name):
+            with guard.exclusive(self.setting.project, name):
+                remove_tree(directory / "tmp")
+        self._held.enter_context(guard.shared(self.setting.project, name))
+
+    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is answered to what only we can do."""
+        asked = message.get("ask")
+        if asked == "uv":
+            return _uv()
+        recorder = self._recorder
+        if recorder is None:
+            return {"do": "run"}
+        try:
+            if asked == "install":
+                return recorder.install(message["words"], message["env"], Path(message["cwd"]))
+            if asked == "installed":
+                self.tell_changes("installed", recorder.installed(ok=message["ok"]))
+            elif asked == "settle":
+                self.tell_changes("no longer asked for", recorder.settle())
+            elif ran := message.get("ran"):
+                recorder.ran(ran["words"], ran["env"], Path(ran["cwd"]))
+        except SetlistError as error:
+            told = {"message": error.message, "where": error.where, "hint": error.hint, "detail": error.detail}
+            return {"error": {**told, "exit_code": error.exit_code}}
+        except Interrupted:
+            return {"error": {"message": "interrupted"}}
+        return {}
+
+    def leave(self, result: Mapping[str, Any] | None) -> None:
+        """The worker has ended."""
+        if self._recorder is None or self._finished:
+            return
+        self._finished = True
+        ok = result is not None and result["status"] == "ok"
+        self.tell_changes("no longer asked for", self._recorder.finish(ok=ok))
+
+    def notified(self, result: Mapping[str, Any]) -> tuple[Notified, ...]:
+        """The sessions that it wants to have run after it."""
+        return tuple((name, tuple(posargs)) for name, posargs in result.get("notified", ()))
+
+    def tell_changes(self, what: str, changes: Sequence[Change]) -> None:
+        """Say which packages moved."""
+        if changes:
+            self.tell("info", f"{what}: {', '.join(map(str, changes))}")
+
+    def tell(self, level: Any, text: str) -> None:
+        """Say something of this session."""
+        self.setting.emit(Message(time=time.time(), session=self.session.name, level=level, text=text))
+
+
+class _Collecting(_Visit):
+    """A run of the function in which nothing is done, and what it would install is written down."""
+
+    collecting = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.installs: list[Mapping[str, Any]] = []
+
+    def job(self) -> Mapping[str, Any]:
+        backend = backend_of(self._nox, self.setting.caller.environ)
+        return self._told("none" if self.session.environment.backend == "none" else backend, None)
+
+    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        if message.get("ask") == "install":
+            self.installs.append({name: message[name] for name in ("words", "env", "cwd")})
+            return {"do": "skip"}
+        return _uv() if message.get("ask") == "uv" else {}
+
+    def leave(self, result: Mapping[str, Any] | None) -> None:
+        """Nothing was done."""
+
+
+class _NoxLink(Link):
+    """Two pipes to a worker that runs a noxfile's session."""
+
+    def __init__(self, visit: _Visit) -> None:
+        emit: Callable[..., None] = (lambda _: None) if visit.collecting else visit.setting.emit
+        super().__init__({}, emit, lambda *_: ())
+        self._visit = visit
+
+    def started(self) -> None:
+        self._job = self._visit.given()
+        super().started()
+        self.say(self._visit.job())
+
+    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        answered = super().answer(message) if message.get("ask") is None else {}
+        return self._visit.answer(message) or answered
+
+
+def _uv() -> Mapping[str, Any]:
+    """uv's binary and its version, as nox wants to know it, without starting it."""
+    from importlib.metadata import version
+
+    from setlist.environment.installers import uv_binary
+
+    return {"path": uv_binary(), "version": version("uv")}

@@ -1,0 +1,4 @@
+# /// script
+# dependencies = ["delta"]
+# ///
+print("a script")

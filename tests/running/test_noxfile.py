@@ -1,0 +1,460 @@
+"""Sessions of noxfiles: what they install is compared with what they installed last time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from support.project import ProjectFolder, Result
+from support.wheels import make_wheel
+
+HEAD = """
+import nox
+
+nox.options.default_venv_backend = "uv"
+
+"""
+
+
+def noxfile(project: ProjectFolder, body: str, *, head: str = HEAD) -> None:
+    """A noxfile of one session, ``lint``."""
+    lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+    (project.path / "noxfile.py").write_text(f"{head}@nox.session\ndef lint(session):\n{lines}", encoding="utf-8")
+
+
+def commands(project: ProjectFolder) -> list[list[str]]:
+    """The commands of the latest run."""
+    return [event["command"] for event in project.history() if event["event"] == "command-started"]
+
+
+def installs(project: ProjectFolder) -> list[list[str]]:
+    """What the latest run called an installer for."""
+    return [words[words.index("install") + 1 :] for words in commands(project) if "install" in words]
+
+
+def lint(project: ProjectFolder, *options: str) -> Result:
+    return project.run_inside("lint", *options, check=True)
+
+
+FIVE = """
+session.install("alpha==1.0")
+session.install("-r", "requirements.txt")
+session.install("-c", "constraints.txt", "delta")
+session.install("tool")
+session.install("-e", ".")
+session.run("tool", "works")
+"""
+
+
+@pytest.fixture
+def five(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+    """A project whose session has five installs, and has run."""
+    project.make_package()
+    project.write("requirements.txt", "gamma\n")
+    project.write("constraints.txt", "delta<2\n")
+    noxfile(project, FIVE)
+    lint(project)
+    assert len(installs(project)) == 5
+    return project
+
+
+def test_second_run_starts_no_installer(five: ProjectFolder) -> None:
+    held = five.installed("lint")
+
+    result = lint(five)
+
+    assert commands(five) == [["tool", "works"]]
+    assert "reused" in result.err
+    assert five.installed("lint") == held
+    assert {"alpha", "beta", "delta", "gamma", "tool", "demo"} <= held.keys()
+
+
+def test_changed_requirement_file_installs_what_changed(five: ProjectFolder) -> None:
+    five.write("requirements.txt", "gamma\nmarked\n")
+
+    result = lint(five)
+
+    assert installs(five)[0] == ["-r", "requirements.txt"]
+    assert result.err.count("installed: ") == 1
+    assert "marked" in five.installed("lint")
+
+
+def test_what_a_requirement_file_no_longer_names_is_gone_before_the_next_command(five: ProjectFolder) -> None:
+    five.write("requirements.txt", "\n")
+    noxfile(
+        five,
+        FIVE + 'session.run("python", "-c", "import sys, importlib.util as u; sys.exit(bool(u.find_spec(\'gamma\')))")',
+    )
+
+    lint(five)
+
+    assert "gamma" not in five.installed("lint")
+    assert "alpha" in five.installed("lint")
+
+
+@pytest.mark.parametrize("line", [1, 3], ids=["first", "in the middle"])
+def test_removed_install_is_undone(five: ProjectFolder, line: int) -> None:
+    kept = [text for number, text in enumerate(FIVE.strip().splitlines(), 1) if number != line]
+    noxfile(five, "\n".join(kept))
+
+    lint(five)
+
+    gone = {1: "alpha", 3: "delta"}[line]
+    assert gone not in five.installed("lint")
+    assert "tool" in five.installed("lint")
+    lint(five)
+    assert commands(five) == [["tool", "works"]]
+
+
+def test_requirements_of_a_removed_install_go_with_it(five: ProjectFolder) -> None:
+    noxfile(five, FIVE.replace('session.install("alpha==1.0")', ""))
+
+    lint(five)
+
+    assert "beta" not in five.installed("lint")
+
+
+def test_changed_metadata_of_an_editable_project_install_it_again(five: ProjectFolder) -> None:
+    five.make_package(version="2.0")
+
+    lint(five)
+
+    assert installs(five) == [["-e", "."]]
+    assert five.installed("lint")["demo"] == "2.0"
+
+
+def test_changed_sources_of_an_editable_project_install_nothing(five: ProjectFolder) -> None:
+    five.write("src/demo/__init__.py", "changed = True\n")
+
+    lint(five)
+
+    assert commands(five) == [["tool", "works"]]
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
+def test_changed_sources_of_a_copied_project_install_it_again(
+    project: ProjectFolder, wheelhouse: Path, backend: str
+) -> None:
+    project.make_package()
+    body = 'session.install(".", "--no-build-isolation")\nsession.run("python", "-c", "import demo")'
+    noxfile(project, body, head=HEAD.replace('"uv"', repr(backend)))
+    lint(project)
+    assert len(installs(project)) == 1
+    lint(project)
+    assert installs(project) == []
+
+    project.write("src/demo/__init__.py", "__version__ = 'changed'\n")
+    lint(project)
+
+    site = next((project.environment("lint") / "lib").glob("python*/site-packages")) if os.name != "nt" else None
+    assert site is None or "changed" in (site / "demo" / "__init__.py").read_text()
+
+
+def test_unpinned_requirement_stays_until_an_upgrade(
+    project: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "thing", "1.0")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    noxfile(project, 'session.install("thing")')
+    lint(project)
+    make_wheel(wheels, "thing", "2.0")
+
+    lint(project)
+    assert project.installed("lint")["thing"] == "1.0"
+
+    lint(project, "--upgrade")
+    assert project.installed("lint")["thing"] == "2.0"
+
+
+def test_variables_of_an_install_count(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("delta", env={"SOME_FLAG": "1"})')
+    lint(project)
+    lint(project)
+    assert installs(project) == []
+
+    noxfile(project, 'session.install("delta", env={"SOME_FLAG": "2"})')
+    lint(project)
+
+    assert installs(project) == [["delta"]]
+
+
+def test_install_that_overrides_an_earlier_one_is_undone_exactly(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("delta==1.0")\nsession.install("delta==2.0")\nsession.install("tool")')
+    lint(project)
+    assert project.installed("lint")["delta"] == "2.0"
+
+    noxfile(project, 'session.install("delta==1.0")\nsession.install("tool")')
+    lint(project)
+    lint(project)
+
+    assert project.installed("lint")["delta"] == "1.0"
+
+
+def test_failed_install_is_tried_again(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("alpha==1.0")\nsession.install("no-such-thing")\nsession.run("python", "-V")')
+    for _ in range(2):
+        result = project.run_inside("lint")
+        assert result.code == 1
+        assert installs(project)[-1] == ["no-such-thing"]
+
+    noxfile(project, 'session.install("alpha==1.0")\nsession.run("python", "-V")')
+    lint(project)
+    assert installs(project) == []
+    assert project.installed("lint")["alpha"] == "1.0"
+
+
+def test_failed_command_doesn_t_undo_installs(project: ProjectFolder, wheelhouse: Path) -> None:
+    body = 'session.install("alpha==1.0")\nsession.run("python", "-c", "raise SystemExit(3)")\nsession.install("tool")'
+    noxfile(project, body)
+    for _ in range(2):
+        result = project.run_inside("lint")
+        assert result.code == 1
+        assert "exited with code 3" in result.err
+    assert installs(project) == []
+
+    noxfile(project, body.replace("SystemExit(3)", "SystemExit(0)"))
+    lint(project)
+    assert installs(project) == [["tool"]]
+
+
+def test_pip_as_a_command_runs_each_time_and_is_no_drift(project: ProjectFolder, wheelhouse: Path) -> None:
+    head = HEAD.replace('"uv"', '"virtualenv"')
+    body = 'session.run("python", "-m", "pip", "install", "-q", "delta")\nsession.install("-q", "tool")'
+    noxfile(project, body, head=head)
+    lint(project)
+    held = project.installed("lint")
+    assert "delta" in held
+
+    result = lint(project)
+
+    assert installs(project) == [["-q", "delta"]]
+    assert "reused" in result.err
+    assert project.installed("lint") == held
+
+    noxfile(project, 'session.install("-q", "tool")', head=head)
+    lint(project)
+    assert "delta" not in project.installed("lint")
+    assert "pip" in project.installed("lint")
+
+
+def test_run_install_runs_each_time(project: ProjectFolder, wheelhouse: Path) -> None:
+    body = 'session.run_install("uv", "pip", "install", "-q", "-r", "more.txt", external=True)'
+    project.write("more.txt", "delta\ntool\n")
+    noxfile(project, body)
+    lint(project)
+    lint(project)
+    assert installs(project) == [["-q", "-r", "more.txt"]]
+
+    project.write("more.txt", "tool\n")
+    lint(project)
+
+    assert "delta" not in project.installed("lint")
+
+
+SNEAKY = """
+import pathlib, subprocess, sys
+names = pathlib.Path("names.txt").read_text().split()
+subprocess.run([sys.argv[1], "pip", "install", "-q", *names], check=True)
+"""
+
+
+def test_environment_is_made_anew_where_only_a_command_knows_what_it_installs(
+    project: ProjectFolder, wheelhouse: Path
+) -> None:
+    from setlist.environment.installers import uv_binary
+
+    project.write("sneaky.py", SNEAKY)
+    project.write("names.txt", "delta tool")
+    noxfile(project, f'session.run("python", "sneaky.py", {uv_binary()!r})\nsession.install("alpha==1.0")')
+    lint(project)
+    result = lint(project)
+    assert "reused" in result.err
+    assert installs(project) == []
+
+    project.write("names.txt", "tool")
+    result = lint(project)
+
+    assert "made anew" in result.err
+    assert "delta" not in project.installed("lint")
+    assert "alpha" in project.installed("lint")
+
+
+def test_package_that_a_command_removed_comes_back(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(
+        project,
+        'session.install("delta")\n'
+        'session.run("uv", "pip", "uninstall", "-q", "delta", external=True)\n'
+        'session.install("delta")',
+    )
+    for _ in range(2):
+        lint(project)
+        assert "delta" in project.installed("lint")
+
+
+def test_two_runs_at_once_on_a_cold_environment_succeed(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("alpha==1.0")\nsession.install("tool")\nsession.run("tool", "works")')
+    results: list[Result] = []
+    threads = [threading.Thread(target=lambda: results.append(project.run("lint"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [result.code for result in results] == [0, 0], "\n".join(map(str, results))
+    assert {"alpha", "tool"} <= project.installed("lint").keys()
+
+
+def test_half_made_environment_is_never_used(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("tool")\nsession.run("tool", "works")')
+    project.environment("lint").mkdir(parents=True)
+
+    result = lint(project)
+
+    assert "repaired" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_environment_whose_interpreter_is_gone_is_never_used(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("tool")\nsession.run("tool", "works")')
+    lint(project)
+    python = project.python("lint")
+    python.unlink()
+    python.symlink_to(project.path / "gone")
+
+    result = lint(project)
+
+    assert "repaired" in result.err
+    assert len(installs(project)) == 1
+
+
+def test_environment_of_another_python_is_never_used(project: ProjectFolder, wheelhouse: Path) -> None:
+    body = 'session.install("tool")\nsession.run("tool", "works")'
+    noxfile(project, body)
+    lint(project)
+    other = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
+    text = (project.path / "noxfile.py").read_text()
+    (project.path / "noxfile.py").write_text(text.replace("@nox.session\n", f"@nox.session(python={other!r})\n"))
+
+    result = lint(project)
+
+    assert "recreated" in result.err or "created" in result.err
+    assert len(installs(project)) == 1
+
+
+LOCKED = """
+session.install("alpha", "-c", "limits.txt")
+session.install("-e", ".[more]")
+session.run("python", "-c", "import alpha, delta")
+"""
+
+
+@pytest.fixture
+def locked(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+    """A project whose session has a lock."""
+    project.make_package(dependencies=["gamma"], extras={"more": ["delta<2"]})
+    project.write("limits.txt", "alpha<2\n")
+    noxfile(project, LOCKED)
+    project.setlist_inside("lock", check=True)
+    return project
+
+
+def test_lock_holds_what_the_function_would_install(locked: ProjectFolder) -> None:
+    assert not locked.environment("lint").exists()
+    text = locked.read("sessions/locks/lint.txt")
+    for line in ("alpha==1.1", "beta==2.0", "delta==1.1", "gamma==1.0"):
+        assert line in text
+    assert locked.setlist_inside("lock", "--check").code == 0
+
+
+def test_session_installs_from_its_lock(locked: ProjectFolder) -> None:
+    text = locked.read("sessions/locks/lint.txt")
+    locked.write("limits.txt", "alpha<2\n")
+
+    lint(locked, "--locked")
+
+    held = locked.installed("lint")
+    assert (held["alpha"], held["delta"], held["demo"]) == ("1.1", "1.1", "1.0")
+    assert installs(locked) == [["-e", ".[more]", "--no-deps"]]
+    lint(locked, "--locked")
+    assert installs(locked) == []
+    assert locked.read("sessions/locks/lint.txt") == text
+
+
+def test_changed_lock_makes_the_environment_anew(locked: ProjectFolder) -> None:
+    lint(locked)
+    locked.write("limits.txt", "alpha<1.1\n")
+    locked.setlist_inside("lock", check=True)
+
+    lint(locked)
+
+    assert locked.installed("lint")["alpha"] == "1.0"
+
+
+def test_install_that_the_lock_doesn_t_hold_is_an_error_with_locked(locked: ProjectFolder) -> None:
+    noxfile(locked, 'session.install("tool")\n' + LOCKED)
+
+    result = locked.run_inside("lint", "--locked")
+    assert result.code == 3
+    assert "it doesn't hold tool" in result.err
+    assert "setlist lock lint" in result.err
+    assert locked.setlist_inside("lock", "--check").code == 3
+
+    result = lint(locked)
+    assert "out of date" in result.err
+    assert "tool" in locked.installed("lint")
+
+
+def test_missing_lock_is_an_error_with_locked(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("delta")')
+
+    assert project.run_inside("lint", "--locked").code == 3
+
+
+def test_what_depends_on_a_command_is_locked_from_the_environment(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(
+        project, 'name = session.run("python", "-c", "print(\'delta\')", silent=True).strip()\nsession.install(name)'
+    )
+    result = project.setlist_inside("lock")
+    assert result.code != 0
+    assert "run lint" in result.err
+
+    lint(project)
+    result = project.setlist_inside("lock", check=True)
+
+    assert "locked from its environment" in result.err
+    assert "delta==2.0" in project.read("sessions/locks/lint.txt")
+
+
+CHAIN = """
+import nox
+nox.options.sessions = ["one", "two"]
+
+@nox.session(venv_backend="none")
+def one(session):
+    session.notify("last", posargs=["from one"])
+
+@nox.session(venv_backend="none", requires=["one"])
+def two(session):
+    session.notify("last")
+
+@nox.session(venv_backend="none", default=False)
+def last(session):
+    session.run("echo", *session.posargs)
+    session.notify("one")
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-j", "2")], ids=["one by one", "side by side"])
+def test_notified_session_runs_once_after_the_others(project: ProjectFolder, options: tuple[str, ...]) -> None:
+    project.write("noxfile.py", CHAIN)
+
+    project.run_inside(*options, check=True)
+
+    ended = [event["session"] for event in project.history() if event["event"] == "session-finished"]
+    assert ended == ["one", "two", "last"]
+    assert commands(project) == [["echo", "from one"]]
