@@ -139,7 +139,7 @@ class ProjectNotFound(SetlistError):
     def __init__(self, start: str) -> None:
         super().__init__(
             f"no project found in {start} or above it",
-            hint="a project has [tool.setlist] in pyproject.toml, or a sessions/ folder; "
+            hint="a project has [tool.setlist] in pyproject.toml, a sessions/ folder, or a noxfile.py; "
             "'setlist init' writes a first one",
         )
 

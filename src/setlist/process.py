@@ -144,7 +144,7 @@ def run_process(
                     child.ask(signal.SIGTERM, grace.whole)
                 child.stop(system.ways_to_stop(signal.SIGTERM, grace.interrupt, grace.terminate))
             elif signals is not None and signals.first is not None:
-                ways = _ways_after(signals.first, grace, own_group)
+                ways = ways_after(signals.first, grace, own_group)
                 if service is not None:
                     child.ask(ways[0][0], grace.whole)
                     ways = ()
@@ -177,7 +177,7 @@ def _flush_our_own() -> None:
                 stream.flush()
 
 
-def _ways_after(signum: int, grace: Grace, own_group: bool) -> tuple[tuple[int, float], ...]:
+def ways_after(signum: int, grace: Grace, own_group: bool) -> tuple[tuple[int, float], ...]:
     ways = system.ways_to_stop(signum, grace.interrupt, grace.terminate)
     if signum == signal.SIGINT and not own_group and system.in_foreground():
         # the terminal has sent it to the child as well; a second one would cut its clean-up short
@@ -224,13 +224,13 @@ def _start(
             **system.group_options(own_group=own_group, own_session=live),
         )
     except (OSError, ValueError) as error:
-        raise _refused(argv if isinstance(argv, str) else argv[0], cwd, error) from error
+        raise refusal(argv if isinstance(argv, str) else argv[0], cwd, error) from error
     finally:
         if output is not None and not isinstance(output, int):
             output.close()
 
 
-def _refused(program: str, cwd: Path, error: OSError | ValueError) -> CommandRefused:
+def refusal(program: str, cwd: Path, error: OSError | ValueError) -> CommandRefused:
     """Why a process couldn't be started, in words."""
     import errno
 

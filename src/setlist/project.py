@@ -11,6 +11,9 @@ from setlist.records import dataclass
 
 STATE_DIRECTORY = ".setlist"
 
+BESIDE_NOX = ".nox/setlist"
+"""Where a project that only has a noxfile keeps it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -40,18 +43,20 @@ class Project:
     """A project's places. ``file`` is the definitions file given with ``-f``, if one was.
 
     ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
-    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept instead.
+    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept instead. ``place``
+    is where everything of ours is kept, relative to the root.
     """
 
     root: Path
     file: Path | None = None
     nox_arguments: tuple[str, ...] = ()
     envdir: Path | None = None
+    place: str = STATE_DIRECTORY
 
     @property
     def state(self) -> Path:
         """``.setlist/``: everything here can be deleted and is made again."""
-        return self.root / STATE_DIRECTORY
+        return self.root / self.place
 
     @property
     def environments(self) -> Path:
@@ -124,7 +129,7 @@ class Project:
         from setlist.files import write_atomically
 
         try:
-            self.state.mkdir(exist_ok=True)
+            self.state.mkdir(parents=True, exist_ok=True)
             if not (self.state / ".gitignore").exists():
                 write_atomically(self.state / ".gitignore", "*\n")
                 write_atomically(
@@ -157,11 +162,13 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     if file is not None:
         if not file.is_file():
             raise UsageError(f"{file}: no such file")
-        return Project(file.parent, file)
+        return Project(file.parent, file, place=_place(file.parent, file.name == "noxfile.py"))
     fallback: Path | None = None
     for directory in (start, *start.parents):
         if _has_definitions(directory):
             return Project(directory)
+        if (directory / "noxfile.py").is_file():
+            return Project(directory, place=_place(directory, True))
         if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory
     if fallback is None:
@@ -179,8 +186,20 @@ def _has_definitions(directory: Path) -> bool:
         pass
     sessions = directory / "sessions"
     try:
-        if any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions)):
-            return True
+        return any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions))
     except OSError:
-        pass
-    return (directory / "noxfile.py").is_file()
+        return False
+
+
+def _place(directory: Path, of_noxfile: bool) -> str:
+    """Where our own things are kept: with nox's, where the project ignores those and has never heard of us.
+
+    Some build backends put into an sdist whatever the project's own .gitignore doesn't name.
+    """
+    if not of_noxfile or (directory / STATE_DIRECTORY).exists():
+        return STATE_DIRECTORY
+    try:
+        ignored = (directory / ".gitignore").read_bytes()
+    except OSError:
+        return STATE_DIRECTORY
+    return BESIDE_NOX if b".nox" in ignored and STATE_DIRECTORY.encode() not in ignored else STATE_DIRECTORY

@@ -133,7 +133,7 @@ BAD = {
     "import nox\n\nnox.needs_version = '>=9999'\n": (3, "requires Nox >=9999", ""),
     "import nox\n\nnox.options.sessions = 3\n": (3, "raises when it is loaded", "TypeError"),
     "import nox\n\nnox.options.sesions = ['a']\n": (3, "raises when it is loaded", "AttributeError"),
-    "import nox\n\n\n@nox.session(python='3.11', py='3.12')\ndef a(session): ...\n": (4, "raises", "ValueError"),
+    "import nox\n\n\nnox.session(python='3.11', py='3.12')(print)\n": (4, "raises", "ValueError"),
     "import nox\n\n\n@nox.session\n@nox.parametrize('a,b', [(1,)])\ndef odd(session, a, b): ...\n": (
         4,
         "'odd'",
@@ -168,6 +168,13 @@ def test_an_unresolvable_requirement_matters_to_its_session_alone(project: Proje
     assert result.code == 2
     assert "noxfile.py:7" in result.err
     assert "nowhere" in result.err
+
+
+def test_a_default_that_isnt_there_matters_to_a_bare_run_alone(project: ProjectFolder) -> None:
+    project.write("noxfile.py", PLAIN + "\nnox.options.sessions = ['lint', 'nowhere']\n")
+    assert project.run_inside("-n", "lint").code == 0
+    bare = project.run_inside("-n")
+    assert (bare.code, "'nowhere'" in bare.err, "nox.options.sessions" in bare.err) == (2, True, True)
 
 
 def test_definitions_of_our_own_come_before_a_noxfile(project: ProjectFolder) -> None:

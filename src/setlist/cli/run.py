@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from setlist.lock.use import LockMode
     from setlist.model import SessionSpec
+    from setlist.running.command import Invocation
 
 OPTIONS = (
     Option("list", "show the sessions and stop", "l"),
@@ -109,7 +110,9 @@ def run(argv: Sequence[str], context: Context) -> int:
     at_once = min(jobs, len(plan.steps))
     known = _Durations(context, [session.name for session in plan.sessions])
     shown = showing(arguments, context, plan, at_once=at_once, durations=known)
+    invocations: list[Invocation] = []
     options = RunOptions(
+        notice=invocations.append,
         posargs=arguments.rest or (),
         fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
         recreate=arguments.flag("recreate"),
@@ -128,9 +131,15 @@ def run(argv: Sequence[str], context: Context) -> int:
     # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
     with guarding(context.registry.settings.terminate_grace), handling_signals():
         try:
-            return run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
+            code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:
             shown.close()
+    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and not arguments.given:
+        from setlist.cli.warming import can_be_kept, keep
+
+        if can_be_kept(argv, context, plan.sessions[0]):
+            keep(argv, context, plan.sessions[0], invocations)
+    return code
 
 
 class _Durations:
@@ -230,6 +239,8 @@ def _better_hint(error: UnknownSession, words: Sequence[str]) -> SetlistError:
 
     if error.selector in VERBS:
         error.hint = f"'run' only runs sessions: write 'setlist {error.selector}'"
+    elif error.selector not in words:
+        error.hint = "it is among what a bare 'run' runs: 'default' in [tool.setlist], or 'nox.options.sessions'"
     elif words.index(error.selector) > 0 and "did you mean" not in (error.hint or ""):
         error.hint = f"what is meant for the commands of a session comes after '--': run {words[0]} -- {error.selector}"
     return error

@@ -60,6 +60,22 @@ def command_of(spec: EnvironmentSpec, directory: Path, interpreter: Interpreter,
     return [python, "-m", "virtualenv", str(directory), "--no-periodic-update", "-p", interpreter.executable, *words]
 
 
+def uv_and_version() -> tuple[str, str]:
+    """uv's binary and its version, as nox wants to know it, without starting it.
+
+    Told by the name of its metadata's directory: reading them the usual way takes longer than starting uv.
+    """
+    from importlib.util import find_spec
+
+    from setlist.environment.installers import uv_binary
+
+    spec = find_spec("uv")
+    for package in spec.submodule_search_locations or () if spec is not None else ():
+        for info in Path(package).parent.glob("uv-*.dist-info"):
+            return uv_binary(), info.name.removesuffix(".dist-info").partition("-")[2]
+    return uv_binary(), "0"
+
+
 def _is_there(backend: str, environ: Mapping[str, str]) -> bool:
     if backend == "rattler":
         from importlib.util import find_spec

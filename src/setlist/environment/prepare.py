@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from setlist.environment import guard
 from setlist.environment.prepared import PreparedEnvironment
 from setlist.environment.resources import Resources, python_request
-from setlist.environment.state import State, read_state, spec_data
+from setlist.environment.state import NAME, State, read_state, spec_data
 from setlist.errors import InterpreterNotFound, PreparationError, SessionError, StorageError
 from setlist.files import stat_signature
 from setlist.model import InputChange, SessionSpec
@@ -42,6 +42,19 @@ class Explanation:
     interpreter: str | None
     inputs: tuple[InputChange, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """By what an environment is known to be right, as long as nothing of it is touched.
+
+    ``files`` are paths with their signatures, None for one that isn't there; ``interpreter`` is its label,
+    ``frozen`` the path of its frozen requirements, relative to the project's root.
+    """
+
+    files: Mapping[str, str | None]
+    interpreter: str
+    frozen: str
 
 
 class Environments:
@@ -114,6 +127,29 @@ class Environments:
             assert state is not None
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._resources, session, directory, state.interpreter, outcome, duration, hold)
+
+    def standing(self, session: SessionSpec) -> Standing | None:
+        """What an untouched environment is known by; None where there is none, or more than signatures decides."""
+        session = self._as_prepared(session)
+        if session.environment.backend == "none" or session.environment.project not in (None, "editable"):
+            return None
+        project = self._resources.project
+        directory = project.environment(session.name)
+        with guard.shared(project, session.name, self._resources.waiting(session.name)):
+            record = directory / NAME
+            signed = stat_signature(record)  # before it is read: one that is written meanwhile is seen
+            state = read_state(directory)
+            if state is None or not self._untouched(session, directory, state):
+                return None
+            python = python_of(directory)
+            files = {
+                str(record): signed,
+                str(python): stat_signature(python),
+                state.interpreter.executable: state.interpreter.signature,
+                **state.watched,
+                **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
+            }
+        return Standing(files, state.interpreter.label, project.relative(directory / "requirements.txt"))
 
     def explain(self, session: SessionSpec) -> Explanation:
         """Each input of the session's environment, then and now. Changes nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,7 +31,7 @@ class Scope:
     session's own programs, empty where it has no environment of its own and any program may be run.
     ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
     ``output`` takes what they write; None: it goes straight to our own streams. ``keep_open`` are the descriptors
-    that they inherit.
+    that they inherit. ``notice`` is told of each one before it is started.
     """
 
     project: Project
@@ -45,6 +45,7 @@ class Scope:
     deadline: float | None = None
     output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
+    notice: Callable[[Invocation], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +229,8 @@ def invoke(
     if left is not None and left <= 0:
         raise CommandFailed(f"the timeout of {scope.session.timeout:g}s is over, {invocation.words[0]} isn't run", None)
     limits = [limit for limit in (timeout, left) if limit is not None]
+    if scope.notice is not None:
+        scope.notice(invocation)
     scope.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
     completed = _run(invocation, scope, capture=capture, timeout=min(limits) if limits else None)
     ok = not completed.timed_out and completed.code in invocation.ok_codes

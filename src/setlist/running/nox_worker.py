@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from setlist.errors import LockOutOfDate, SessionError, SetlistError
 from setlist.events import CommandFinished, CommandStarted, Message, Output, to_json
 from setlist.noxfile.loading import Loaded, LoadFailed, load, place_of
+from setlist.noxfile.sooner import import_nox_sooner
 from setlist.process import Grace, Interrupted, handling_signals, interruptible, run_process
 from setlist.process_tree import MARK
 from setlist.running.host import Host
@@ -64,6 +65,7 @@ def main() -> None:
 
 def _result(host: Host) -> Mapping[str, Any]:
     given = host.receive()
+    import_nox_sooner(Path(given["root"], given["file"]))
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
@@ -257,10 +259,9 @@ class _Run:
 
         from packaging.version import Version
 
-        answer = self._host.ask({"ask": "uv"})
-        path, on_path = answer["path"], shutil.which("uv")
+        path, on_path = self._job["uv"][0], shutil.which("uv")
         same = on_path is not None and os.path.samefile(path, on_path)
-        return True, "uv" if same else path, Version(answer["version"])
+        return True, "uv" if same else path, Version(self._job["uv"][1])
 
     # --- commands -------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from setlist.environment.maker import CONDA, backend_of
+from setlist.environment.maker import CONDA, backend_of, uv_and_version
 from setlist.errors import SetlistError
 from setlist.events import EnvironmentReady, Message
 from setlist.model import Change, SessionSpec
@@ -205,6 +205,7 @@ class _Visit:
             "reused": prepared is not None and prepared.action == "reused",
             "grace": [setting.grace.interrupt, setting.grace.terminate],
             "keep_open": self._equipment.keep_open,
+            "uv": uv_and_version(),
         }
 
     def _prepare(self, backend: str) -> Any:
@@ -238,8 +239,6 @@ class _Visit:
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do."""
         asked = message.get("ask")
-        if asked == "uv":
-            return _uv()
         recorder = self._recorder
         if recorder is None:
             return {"do": "run"}
@@ -298,7 +297,7 @@ class _Collecting(_Visit):
         if message.get("ask") == "install":
             self.installs.append({name: message[name] for name in ("words", "env", "cwd")})
             return {"do": "skip"}
-        return _uv() if message.get("ask") == "uv" else {}
+        return {}
 
     def leave(self, result: Mapping[str, Any] | None) -> None:
         """Nothing was done."""
@@ -320,12 +319,3 @@ class _NoxLink(Link):
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         answered = super().answer(message) if message.get("ask") is None else {}
         return self._visit.answer(message) or answered
-
-
-def _uv() -> Mapping[str, Any]:
-    """uv's binary and its version, as nox wants to know it, without starting it."""
-    from importlib.metadata import version
-
-    from setlist.environment.installers import uv_binary
-
-    return {"path": uv_binary(), "version": version("uv")}

@@ -14,6 +14,7 @@ from setlist.records import dataclass, field
 from setlist.running.session import Ending
 
 if TYPE_CHECKING:
+    from setlist.running.command import Invocation
     from setlist.running.secrets import Masker
 
 Capturing = Literal["no", "apart", "merged"]
@@ -32,7 +33,8 @@ class RunOptions:
     ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
-    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see.
+    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``notice`` is
+    told of each command before it is started.
     """
 
     posargs: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class RunOptions:
     capturing: Capturing = "no"
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
     masker: Masker | None = None
+    notice: Callable[[Invocation], None] | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

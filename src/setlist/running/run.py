@@ -143,6 +143,7 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
         emit=emit,
         grace=Grace(settings.interrupt_grace, settings.terminate_grace),
         recreate=options.recreate,
+        notice=options.notice,
         noxfile_python=python,
         error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
     )

@@ -77,7 +77,7 @@ def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tu
             seen = {**environ, **dict(session.env)}
             masker.add(secret_values(seen, session.secrets))
             unmasked.update(dict.fromkeys(unmasked_names(seen, session.secrets)))
-    return (masker if masker else None), tuple(unmasked)
+    return (masker or None), tuple(unmasked)
 
 
 def _named(environ: Mapping[str, str], patterns: Iterable[str], windows: bool) -> Iterator[tuple[str, str]]:

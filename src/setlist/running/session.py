@@ -28,7 +28,7 @@ from setlist.process import Grace, Interrupted
 from setlist.project import Caller, Project
 from setlist.records import as_mapping, dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
-from setlist.running.command import Scope, expand_env, invocation_of, invoke, working_directory
+from setlist.running.command import Invocation, Scope, expand_env, invocation_of, invoke, working_directory
 from setlist.running.failure import keep_traceback, message_of, one_line
 from setlist.running.temporary import Temporary
 
@@ -94,6 +94,7 @@ class Setting:
     turn: Callable[[SessionSpec], str | None] = _nothing
     stopped: Callable[[], str | None] = _nothing
     equip: Callable[[SessionSpec], Equipment] = _bare
+    notice: Callable[[Invocation], None] | None = None
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
 
 
@@ -364,6 +365,7 @@ def scope_of(
         deadline=None if session.timeout is None else time.monotonic() + session.timeout,
         output=equipment.output,
         keep_open=equipment.keep_open,
+        notice=setting.notice,
     )
 
 

@@ -1,0 +1,156 @@
+"""What follows a warm run (:mod:`setlist.warm`) that doesn't go as the last one did: a command that failed, a signal.
+
+By then time is no object: the parts of the whole program that would have told and done it do so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from setlist import system, warm
+from setlist.child import Child
+from setlist.events import CommandFinished, Event, Message, RunFinished, SessionFinished, from_json, to_json
+from setlist.model import SessionStatus
+from setlist.process import Completed, Grace, refusal, ways_after
+from setlist.process_tree import ProcessTree
+from setlist.reports.console import Console, duration_text
+from setlist.reports.terminal import Terminal
+from setlist.running.command import how_it_failed
+from setlist.running.failure import message_of
+from setlist.signals import Interrupted, handling_signals, signals_here
+
+__all__ = ["duration_text", "end_what_is_left", "ended", "interrupted", "refused"]
+
+
+def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, terminal: list[Any] | None) -> int:
+    """A command has failed, or has ended as a signal came. Returns the run's exit code."""
+    system.restore_terminal(terminal)
+    name: str = run.record["session"]
+    words: Sequence[str] = tuple(command["words"])
+    if run.signalled:
+        return _interrupted(run)
+    finished = CommandFinished(
+        time=time.time(), session=name, command=tuple(words), code=code, ok=False, timed_out=False, duration=took
+    )
+    reason = how_it_failed(words, Completed(code, b"", b"", False, took))
+    _finish(run, [finished], "failed", reason, session_code=1, code=1, frozen=run.record["frozen"])
+    return 1
+
+
+def refused(run: warm.Again, command: Mapping[str, Any], error: OSError) -> int:
+    """A command can't be started, which it could last time. Returns the run's exit code."""
+    problem = refusal(command["program"], Path(command["cwd"]), error)
+    name: str = run.record["session"]
+    told = Message(time=time.time(), session=name, level="error", text=message_of(problem))
+    _finish(run, [told], "failed", str(problem), session_code=1, code=1, frozen=None)
+    return 1
+
+
+def interrupted(run: warm.Again, process: warm.Process) -> int:
+    """A signal has come while a command runs: end it. Returns the run's exit code."""
+    terminal = system.terminal_state()
+    with handling_signals():
+        signals = signals_here()
+        assert signals is not None
+        with signals.guarded():
+            # so that the same key, handed on by a wrapper, doesn't count as a second one
+            signals.handle(run.signalled, None)
+            interrupt, terminate = run.record["grace"]
+            child = Child(_Started(process), _tree(process), signals, b"")  # type: ignore[arg-type]
+            try:
+                child.stop(ways_after(run.signalled, Grace(interrupt, terminate), process.own_group))
+            finally:
+                child.close()
+            run.over(process)
+            system.restore_terminal(terminal)
+    return _interrupted(run)
+
+
+def end_what_is_left(run: warm.Again, process: warm.Process) -> None:
+    """A command has ended, and may have left others of its group."""
+    tree = _tree(process)
+    if not tree.left_in_group():
+        return
+    child = Child(_Started(process, 0), tree, None, b"")  # type: ignore[arg-type]
+    try:
+        child.stop(system.ways_to_stop(signal.SIGTERM, 0, run.record["grace"][1]), group_only=True)
+    finally:
+        child.close()
+
+
+def _interrupted(run: warm.Again) -> int:
+    signalled = Interrupted(run.signalled)
+    reason = f"interrupted by {signalled}"
+    code = signalled.exit_code
+    _finish(run, [], "interrupted", reason, session_code=code, code=code, frozen=None)
+    return code
+
+
+def _tree(process: warm.Process) -> ProcessTree:
+    return ProcessTree(process.pid, process.mark, own_group=process.own_group, ink=process.ink)
+
+
+class _Started:
+    """A process that :mod:`subprocess` doesn't know of, as far as :class:`Child` has to do with it."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, process: warm.Process, code: int | None = None) -> None:
+        self.pid = process.pid
+        self.code = code
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        if self.code is None and sys.platform != "win32":
+            with suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        while (code := self.poll()) is None:
+            time.sleep(0.01)
+        return code
+
+
+def _finish(
+    run: warm.Again,
+    events: Sequence[Event],
+    status: SessionStatus,
+    reason: str,
+    *,
+    session_code: int,
+    code: int,
+    frozen: str | None,
+) -> None:
+    """Tell how it went: to the history, and by a console that has seen all that came before."""
+    shown = Terminal.of(sys.stderr, os.environ, lossy=True)
+    stream, shown.stream = shown.stream, io.StringIO()
+    console = Console(shown)
+    for line in run.told.splitlines():
+        console(from_json(json.loads(line)))
+    shown.stream = stream
+    took = run.elapsed()
+    session = SessionFinished(
+        time=time.time(),
+        session=run.record["session"],
+        status=status,
+        reason=reason,
+        exit_code=session_code,
+        duration=took,
+        frozen=frozen,
+    )
+    for event in (*events, session, RunFinished(time=time.time(), exit_code=code, duration=took)):
+        console(event)
+        run.tell(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -1,0 +1,214 @@
+"""What a run that passed leaves for the next one that is just the same: a record for :mod:`setlist.warm`.
+
+Kept is only what can be done again by looking at signatures: one session of commands, nothing but its name and posargs
+typed, at the project's root. What is recorded of files are the signatures that its environment and the registry were
+found to be right by, so a file that changed meanwhile is seen. No environment variable's value is
+written down but those that setlist or the session's definition sets.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setlist import warm
+from setlist.events import (
+    CommandFinished,
+    CommandStarted,
+    EnvironmentReady,
+    Event,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionStarted,
+    to_json,
+)
+from setlist.files import stat_signature, write_atomically
+from setlist.reports.console import Console
+from setlist.reports.history import KEPT
+from setlist.reports.terminal import Terminal, printable
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.environment.prepare import Standing
+    from setlist.model import SessionSpec
+    from setlist.running.command import Invocation
+
+MOST = 64
+"""How many records are kept."""
+
+TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
+"""What stands in an event for what differs each time."""
+
+
+def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
+    """Whether a run of this session, typed like this, can be done again by its record."""
+    simple = not (session.function or session.nox or session.requires or session.inputs or session.outputs)
+    plain = not (session.timeout or session.retries or session.allow_failure or session.secrets or session.jobserver)
+    commands = all(
+        command.ok_codes == (0,) and not command.allow_failure and command.stdout is None
+        for command in session.commands
+    )
+    # {env:NAME} would have somebody's secret written down, {tmp} is another one each time
+    texts = [value for _, value in session.env]
+    texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
+    return (
+        os.name == "posix"
+        and bool(argv and session.commands)
+        and not warm.has_options(argv)
+        and simple
+        and plain
+        and commands
+        and not any("{env:" in text or "{tmp}" in text for text in texts)
+        and session.environment.backend == "virtualenv"
+        and session.environment.project in (None, "editable")
+        and context.caller.cwd == context.project.root
+        and Path.cwd() == context.project.root
+        and os.environ == context.caller.environ
+    )
+
+
+def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocations: Sequence[Invocation]) -> None:
+    """Write the record of a run that has just passed. That it can't be written is no matter.
+
+    Args:
+        argv: the command line.
+        context: its world.
+        session: the one session that ran.
+        invocations: what it started, in order.
+    """
+    standing = context.environments.standing(session)
+    sources = _sources(context, session)
+    if standing is None or sources is None:
+        return
+    environ = dict(os.environ)
+    programs = {str(invocation.argv[0]): None for invocation in invocations}
+    if not all(os.path.isabs(program) for program in programs):
+        return
+    files = {**standing.files, **sources, **{program: stat_signature(program) for program in programs}}
+    record = {
+        "by": warm.written_by(),
+        "session": session.name,
+        "guard": str(context.project.guard(session.name)),
+        "files": tuple(files.items()),
+        "history": str(context.project.history),
+        "kept": KEPT,
+        "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
+        "frozen": standing.frozen,
+        **_told(argv, context, session, standing, invocations, environ),
+    }
+    from marshal import dumps
+
+    place = context.project.root / warm.PLACE
+    try:
+        write_atomically(place / warm.key_of(argv, str(context.project.root), environ), dumps(record))
+        records = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)
+        for old in records[:-MOST]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _sources(context: Context, session: SessionSpec) -> dict[str, str | None] | None:
+    """The files behind the registry with their signatures; None where they are others by now."""
+    from setlist.registry.compiled import read_compiled
+    from setlist.registry.load import FOLDER, NOXFILE
+
+    compiled = read_compiled(context.project)
+    if compiled is None or compiled.registry.sessions.get(session.name) != session:
+        return None
+    root = context.project.root
+    signed: dict[str, str | None] = {str(root / file): value or None for file, value in compiled.signatures.items()}
+    for file in ("pyproject.toml", FOLDER, NOXFILE):
+        # one that comes or goes
+        signed.setdefault(str(root / file), stat_signature(root / file))
+    return signed if all(stat_signature(path) == value for path, value in signed.items()) else None
+
+
+def _told(
+    argv: Sequence[str],
+    context: Context,
+    session: SessionSpec,
+    standing: Standing,
+    invocations: Sequence[Invocation],
+    environ: Mapping[str, str],
+) -> dict[str, Any]:
+    """The commands, what is said of them, and what the history is told."""
+    name = session.name
+    stream = io.StringIO()
+    console = Console(Terminal(stream, color=context.err.color))
+
+    def said(*events: Event) -> str:
+        stream.seek(0)
+        stream.truncate()
+        for event in events:
+            console(event)
+        return printable(stream.getvalue(), getattr(sys.stderr, "encoding", None))
+
+    begins = (
+        RunStarted(time=TIME, run=RUN, sessions=(name,), argv=tuple(argv)),
+        SessionStarted(time=TIME, session=name),
+        EnvironmentReady(
+            time=TIME,
+            session=name,
+            interpreter=standing.interpreter,
+            action="reused",
+            reasons=(),
+            changes=(),
+            duration=DURATION,
+        ),
+    )
+    head = said(*begins)
+    commands = []
+    for invocation in invocations:
+        started = CommandStarted(time=TIME, session=name, command=invocation.words)
+        finished = CommandFinished(
+            time=TIME, session=name, command=invocation.words, code=0, ok=True, timed_out=False, duration=DURATION
+        )
+        seen = {name: value for name, value in invocation.environ.items() if name not in warm.VOLATILE}
+        commands.append(
+            {
+                "program": str(invocation.argv[0]),
+                "argv": tuple(map(str, invocation.argv)),
+                "words": invocation.words,
+                "cwd": str(invocation.cwd),
+                "unset": tuple(name for name in environ if name not in invocation.environ),
+                "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
+                "shown": said(started),
+                "begins": _line(started),
+                "ends": _line(finished),
+            }
+        )
+        said(finished)
+    ends = (
+        SessionFinished(
+            time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=standing.frozen
+        ),
+        RunFinished(time=TIME, exit_code=0, duration=0.0),
+    )
+    tail = said(*ends).replace("%", "%%")
+    before, took, after = tail.rpartition("0.0s")
+    return {
+        "head": head,
+        "commands": tuple(commands),
+        "tail": f"{before}{'%s' if took else ''}{after}",
+        "begins": "".join(map(_line, begins)),
+        "ends": "".join(_line(_lasting(event)) for event in ends),
+    }
+
+
+def _lasting(event: Event) -> Event:
+    from setlist.records import replace
+
+    return replace(event, duration=DURATION)  # type: ignore[call-arg]
+
+
+def _line(event: Event) -> str:
+    """The event as a line of the history, with %r and %s for what differs each time."""
+    text = json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")).replace("%", "%%")
+    return text.replace(repr(TIME), "%r").replace(repr(DURATION), "%r").replace(RUN, "%s") + "\n"

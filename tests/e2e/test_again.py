@@ -1,0 +1,351 @@
+"""A run that is just like the last one: it goes by its record, and nobody can tell but by the clock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.project import ProjectFolder, installed
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there")
+
+DRIVER = """
+import json, os, sys
+before = set(sys.modules)
+sys.argv = ["run", *sys.argv[1:]]
+from setlist.cli.start import main
+code = main()
+print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - before)}))
+"""
+
+CHEAP = {
+    "setlist", "setlist.cli", "setlist.cli.start", "setlist.warm", "setlist.sentinel",
+    "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
+}  # fmt: skip
+
+
+@pytest.fixture
+def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+    project.write("requirements.txt", "delta==1.0\n")
+    project.sessions(
+        """
+        [tool.setlist]
+        interrupt-grace = 0.5
+        terminate-grace = 0.5
+        [tool.setlist.session.lint]
+        deps = ["tool"]
+        requirements = ["requirements.txt"]
+        env = { PERCENT = "100 %s" }
+        run = ["tool {posargs}", { cmd = "cat input; exit $(cat code)", shell = true }]
+        """
+    )
+    project.write("input", "in\n")
+    project.write("code", "0\n")
+    project.run("lint", check=True)
+    return project
+
+
+def forget(project: ProjectFolder) -> None:
+    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
+
+
+def records(project: ProjectFolder) -> list[Path]:
+    place = project.path / ".setlist" / "warm"
+    return sorted(place.iterdir()) if place.exists() else []
+
+
+def watched(project: ProjectFolder, *argv: str, **environ: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *argv],
+        cwd=project.path,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        stdin=subprocess.DEVNULL,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("seen ")]
+    assert lines, done.stderr
+    return json.loads(lines[0].removeprefix("seen "))  # type: ignore[no-any-return]
+
+
+def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:
+    """Whether a run went by its record: the whole program wasn't loaded."""
+    return "setlist.cli.run" not in watched(project, *argv, **environ)["modules"]
+
+
+def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events without what is another each time."""
+    return [{**event, "time": 0, "duration": 0, "run": ""} for event in events]
+
+
+def plain(text: str) -> str:
+    """What was said, without how long it took."""
+    import re
+
+    return re.sub(r"\d+\.\ds", "0.0s", text)
+
+
+def test_it_imports_next_to_nothing(lint: ProjectFolder) -> None:
+    watched(lint, "lint")
+    seen = watched(lint, "lint")
+    assert seen["code"] == 0
+    assert set(seen["modules"]) <= CHEAP
+
+
+@pytest.mark.parametrize("code", ["0", "3"])
+def test_it_says_and_keeps_what_the_whole_program_does(lint: ProjectFolder, code: str) -> None:
+    argv = ("lint", "--", "one", "two words")
+    lint.run(*argv, check=True)
+    assert records(lint)
+    lint.write("code", code)
+    again = lint.run(*argv)
+    told = lint.history()
+    forget(lint)
+    whole = lint.run(*argv)
+    assert (again.code, again.out, plain(again.err)) == (whole.code, whole.out, plain(whole.err))
+    assert again.code == (1 if code == "3" else 0)
+    assert shape(told) == shape(lint.history())
+
+
+def test_commands_see_the_same_variables(lint: ProjectFolder) -> None:
+    lint.sessions('[tool.setlist.session.lint]\nenv = { A = "100 %s" }\nrun = [{ cmd = "env | sort", shell = true }]\n')
+    environ: dict[str, str | None] = {"VIRTUAL_ENV": "/elsewhere", "KEPT": "ä"}
+    lint.run("lint", check=True, env=environ)
+    assert records(lint)
+    again = lint.run("lint", check=True, env=environ).out.splitlines()
+    forget(lint)
+    whole = lint.run("lint", check=True, env=environ).out.splitlines()
+    assert [line for line in again if "SETLIST_PROCESS" not in line] == [
+        line for line in whole if "SETLIST_PROCESS" not in line
+    ]
+    assert "KEPT=ä" in again
+    assert not any("/elsewhere" in line for line in again)
+
+
+def touch_requirements(project: ProjectFolder) -> None:
+    project.write("requirements.txt", "delta==1.0\n# a note\n")
+
+
+def add_session_file(project: ProjectFolder) -> None:
+    project.write("sessions/more.toml", '[session.more]\nrun = ["tool"]\n')
+
+
+def edit_definition(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", project.read("pyproject.toml").replace("{posargs}", "{posargs:other}"))
+
+
+def remove_package(project: ProjectFolder) -> None:
+    (found,) = project.environment("lint").glob("lib/*/site-packages/tool-*.dist-info")
+    shutil.rmtree(found)
+
+
+def remove_program(project: ProjectFolder) -> None:
+    (project.environment("lint") / "bin" / "tool").unlink()
+
+
+def remove_state(project: ProjectFolder) -> None:
+    (project.environment("lint") / "state.json").unlink()
+
+
+def remove_environment(project: ProjectFolder) -> None:
+    shutil.rmtree(project.environment("lint"))
+
+
+def damage_record(project: ProjectFolder) -> None:
+    for record in records(project):
+        record.write_bytes(b"\x00" + record.read_bytes()[:50])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        touch_requirements,
+        add_session_file,
+        edit_definition,
+        remove_package,
+        remove_program,
+        remove_state,
+        remove_environment,
+        damage_record,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_whatever_changed_is_the_whole_programs(lint: ProjectFolder, change: Callable[[ProjectFolder], None]) -> None:
+    watched(lint, "lint")
+    assert by_record(lint, "lint")
+    change(lint)
+    seen = watched(lint, "lint")
+    assert "setlist.cli.run" in seen["modules"]
+    assert seen["code"] == 0
+    assert by_record(lint, "lint")
+
+
+def test_other_words_other_variables_another_place_are_other_runs(lint: ProjectFolder) -> None:
+    watched(lint, "lint")
+    assert by_record(lint, "lint", SHLVL="7")
+    assert not by_record(lint, "lint", "--", "x")
+    assert not by_record(lint, "lint", UV_INDEX_URL="https://example.invalid/simple", UV_OFFLINE="1")
+    assert not by_record(lint, "-v", "lint")
+    assert not by_record(lint, "lint", CI="true")
+
+
+def test_a_lock_that_comes_is_seen(lint: ProjectFolder) -> None:
+    watched(lint, "lint")
+    lint.setlist("lock", "lint", check=True)
+    assert not by_record(lint, "lint")
+
+
+def test_an_environment_that_is_being_changed_is_waited_for(lint: ProjectFolder) -> None:
+    watched(lint, "lint")
+    guard = os.open(lint.path / ".setlist" / "guards" / "lint.lock", os.O_RDWR)
+    fcntl.flock(guard, fcntl.LOCK_EX)
+    run = subprocess.Popen([*installed("run"), "lint"], cwd=lint.path, stdout=subprocess.DEVNULL)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.wait(1.0)
+        os.close(guard)
+        assert run.wait(30) == 0
+    finally:
+        run.kill()
+        run.wait()
+
+
+def test_the_environment_is_held_while_it_is_used(lint: ProjectFolder) -> None:
+    lint.sessions("[tool.setlist.session.nap]\nrun = [\"python -c 'import time; time.sleep(1.5)'\"]\n")
+    lint.run("nap", check=True)
+    assert records(lint)
+    run = subprocess.Popen([*installed("run"), "nap"], cwd=lint.path, stderr=subprocess.PIPE, text=True)
+    assert run.stderr is not None
+    try:
+        while "$" not in run.stderr.readline():
+            pass
+        guard = os.open(lint.path / ".setlist" / "guards" / "nap.lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(guard)
+        assert run.wait(30) == 0
+    finally:
+        run.kill()
+        run.wait()
+        run.stderr.close()
+
+
+STUBBORN = """
+[tool.setlist]
+interrupt-grace = 0.4
+terminate-grace = 0.4
+[tool.setlist.session.stubborn]
+run = [{ cmd = "test -e go || exit 0; trap '' INT TERM; (sleep 61 &); echo on; sleep 61; sleep 61", shell = true }]
+"""
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_tree_as_ever(lint: ProjectFolder, signum: int, code: int) -> None:
+    lint.sessions(STUBBORN)
+    lint.run("stubborn", check=True)
+    assert records(lint)
+    lint.write("go", "")
+    run = subprocess.Popen(
+        [*installed("run"), "stubborn"], cwd=lint.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "on\n"
+    run.send_signal(signum)
+    _, said = run.communicate(timeout=30)
+    assert run.returncode == code
+    assert f"interrupted by {signal.Signals(signum).name}" in said
+    ended = lint.history()[-2:]
+    assert [event.get("status", event.get("exit_code")) for event in ended] == ["interrupted", code]
+    assert not sleeping(lint)
+
+
+def test_sigkill_is_seen_by_the_guardian(lint: ProjectFolder) -> None:
+    lint.sessions(STUBBORN)
+    lint.run("stubborn", check=True)
+    lint.write("go", "")
+    run = subprocess.Popen([*installed("run"), "stubborn"], cwd=lint.path, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "on\n"
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    deadline = time.monotonic() + 20
+    while sleeping(lint) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not sleeping(lint)
+
+
+def sleeping(project: ProjectFolder) -> list[int]:
+    """The processes that work in the project's directory."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def test_what_a_command_leaves_in_its_group_is_ended(lint: ProjectFolder) -> None:
+    lint.sessions('[tool.setlist.session.leaves]\nrun = [{ cmd = "(sleep 61 &) ; echo on", shell = true }]\n')
+    for _ in range(2):
+        lint.run("leaves", check=True)
+        assert not sleeping(lint)
+
+
+def test_a_program_that_went_between_two_commands_is_refused(lint: ProjectFolder) -> None:
+    lint.sessions(
+        """
+        [tool.setlist.session.gone]
+        deps = ["tool"]
+        run = [{ cmd = "test ! -e go || rm .setlist/envs/gone/bin/tool", shell = true }, "tool"]
+        """
+    )
+    lint.run("gone", check=True)
+    assert records(lint)
+    lint.write("go", "")
+    result = lint.run("gone")
+    assert result.code == 1
+    assert "no such program" in result.err or "can't run" in result.err
+    assert "gone  failed" in result.err
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'env = { A = "{env:HOME}" }',
+        "timeout = 5",
+        "retries = 1",
+        'secrets = ["TOKEN"]',
+        "allow-failure = true",
+        'inputs = ["input"]',
+        'backend = "none"',
+    ],
+)
+def test_what_more_than_signatures_decides_leaves_no_record(lint: ProjectFolder, keys: str) -> None:
+    forget(lint)
+    lint.sessions(f'[tool.setlist.session.other]\n{keys}\nrun = ["python -c pass"]\n')
+    lint.run("other", check=True)
+    assert not records(lint)
+
+
+def test_no_secret_of_the_caller_is_written_down(lint: ProjectFolder) -> None:
+    environ: dict[str, str | None] = {"DEPLOY_TOKEN": "hunter2-hunter2"}
+    lint.run("lint", check=True, env=environ)
+    kept = records(lint)
+    assert kept
+    assert not any(b"hunter2" in record.read_bytes() for record in kept)
