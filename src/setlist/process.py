@@ -133,7 +133,14 @@ def run_process(
         tree = ProcessTree(popen.pid, mark, own_group=own_group, ink=ink)
         guardian.note_started(tree)
         sink = capture.sink if isinstance(capture, Capture) else None
-        child = Child(popen, tree, signals, stdin or b"", sink, service)
+        try:
+            child = Child(popen, tree, signals, stdin or b"", sink, service)
+        except BaseException:  # no more descriptors, most likely; then it can't be waited for in any good way
+            tree.find()
+            tree.kill()
+            popen.wait()
+            guardian.note_ended(mark)
+            raise
         finished = False
         try:
             if service is not None:

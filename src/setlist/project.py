@@ -43,8 +43,8 @@ class Project:
     """A project's places. ``file`` is the definitions file given with ``-f``, if one was.
 
     ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
-    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept instead. ``place``
-    is where everything of ours is kept, relative to the root.
+    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept
+    instead. ``place`` is where everything of ours is kept, relative to the root.
     """
 
     root: Path

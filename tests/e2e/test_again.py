@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.project import ProjectFolder, installed
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there")
@@ -292,11 +294,9 @@ def sleeping(project: ProjectFolder) -> list[int]:
 
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):
             if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
                 found.append(process.pid)
-        except psutil.Error:
-            continue
     return [pid for pid in found if pid != os.getpid()]
 
 

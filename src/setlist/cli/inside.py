@@ -71,12 +71,14 @@ def session_variables(
 
 def inside(context: Context, session: SessionSpec, argv: Sequence[str]) -> int:
     """Run a program in the session's environment, where the caller stands, and return its exit code."""
+    from setlist.guardian import guarding
     from setlist.process import handling_signals
     from setlist.running.temporary import Temporary
 
     temporary = Temporary.of(context.project, session.name)
     try:
-        with handling_signals(), prepared(context, session) as environment:
+        grace = context.registry.settings.terminate_grace
+        with guarding(grace), handling_signals(), prepared(context, session) as environment:
             return start(context, argv, session_variables(context, session, environment, temporary))
     finally:
         temporary.remove()

@@ -235,7 +235,7 @@ def _select(arguments: Arguments, context: Context, selectors: Sequence[str]) ->
 
 def _better_hint(error: UnknownSession, words: Sequence[str]) -> SetlistError:
     """The same error, with a hint that fits two frequent slips."""
-    from setlist.cli.verbs import VERBS
+    from setlist.cli.catalogue import VERBS
 
     if error.selector in VERBS:
         error.hint = f"'run' only runs sessions: write 'setlist {error.selector}'"

@@ -173,6 +173,11 @@ class Environments:
                 return Explanation("stale" if state else "missing", old, (), (error.message,))
         decision = _decided(session, evaluation)
         inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
+        if state is not None and state.steps:
+            from setlist.environment.recorder import installs_then_and_now
+
+            installs = installs_then_and_now(self._resources, state)
+            inputs = tuple(sorted((*inputs, *installs), key=lambda change: not change.changed))
         notes = [reason for reason in decision.reasons if reason not in _told(evaluation)]
         kinds: dict[str, Literal["missing", "unfinished", "current", "stale"]] = {
             "create": "missing",

@@ -28,7 +28,7 @@ from setlist.environment.state import State, forget_state, read_state
 from setlist.environment.steps import Step, data_of, steps_of
 from setlist.errors import SessionError
 from setlist.files import digest
-from setlist.model import Change, SessionSpec
+from setlist.model import Change, InputChange, SessionSpec
 from setlist.records import as_mapping, replace
 from setlist.system import python_of
 
@@ -547,6 +547,28 @@ def stale_by_commands(state: State, root: Path) -> str | None:
         if step.sources and step.brought and step.sources != sign_sources(root):
             return " ".join(step.words)
     return None
+
+
+def installs_then_and_now(resources: Resources, state: State) -> tuple[InputChange, ...]:
+    """What a noxfile's function installed last time, and whether what is behind it is still the same.
+
+    Whether it would install the same again only it knows.
+    """
+    found = []
+    for step in steps_of(state.steps):
+        words = install_words(step.words)
+        if step.kind == "seed" or words is None:
+            continue
+        cwd = resources.project.root / step.inputs.get("directory", "")
+        asked = read_asked(words, cwd, resources.caller.environ)
+        now = inputs_of(asked, Sources(step.known), step.compiled)
+        then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
+        then.pop("directory", None)
+        changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+        told = ", ".join(resources.project.relative(name.rpartition(" ")[2]) for name in changed)
+        new = f"{told} changed" if changed else "as recorded"
+        found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
+    return tuple(found)
 
 
 def _roots(step: Step) -> list[Root]:

@@ -24,6 +24,7 @@ def run(arguments: Arguments, context: Context) -> int:
     from setlist.cli.inside import prepared, session_variables, start
     from setlist.environment.activation import calling_shell, default_shell, kind_of_shell, subshell
     from setlist.files import write_atomically
+    from setlist.guardian import guarding
     from setlist.process import handling_signals
     from setlist.running.temporary import Temporary
 
@@ -33,7 +34,8 @@ def run(arguments: Arguments, context: Context) -> int:
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
     temporary = Temporary.of(context.project, session.name)
     try:
-        with handling_signals(), prepared(context, session) as environment:
+        grace = context.registry.settings.terminate_grace
+        with guarding(grace), handling_signals(), prepared(context, session) as environment:
             assert environment.directory is not None
             variables = _unactivated(context, session, session_variables(context, session, environment, temporary))
             plan = subshell(
