@@ -71,8 +71,8 @@ def test_one_failing_command_ends_the_session_and_the_run_says_1(project: Projec
     assert "42" not in result.out
     assert "43" in result.out
     summary = result.err.splitlines()[-3:]
-    assert [line.split()[:2] for line in summary] == [["bad", "failed"], ["dependent", "skipped"], ["good", "ok"]]
-    assert "requires bad" in summary[1]
+    assert [line.split()[:2] for line in summary] == [["dependent", "skipped"], ["good", "ok"], ["bad", "failed"]]
+    assert "requires bad" in summary[0]
 
 
 def test_a_missing_interpreter_is_a_visible_skip_and_an_error_in_ci(project: ProjectFolder) -> None:

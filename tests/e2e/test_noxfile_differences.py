@@ -30,6 +30,8 @@ def main():
     prefix, cwd = os.path.realpath(sys.prefix), os.path.realpath(os.getcwd())
     shown = {name: os.environ.get(name) for name in SHOWN}
     shown = {name: value.replace(prefix, "ENV") if value else value for name, value in shown.items()}
+    if shown["TMPDIR"]:
+        shown["TMPDIR"] = os.path.relpath(os.environ["TMPDIR"], os.environ["PROBE_ROOT"])
     told = {
         "argv": sys.argv[1:],
         "cwd": os.path.relpath(cwd, os.environ["PROBE_ROOT"]),

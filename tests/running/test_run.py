@@ -25,7 +25,7 @@ from setlist.events import (
 from setlist.model import Command, EnvironmentSpec, FunctionReference
 from setlist.process import handling_signals
 from setlist.running.run import exit_code_of
-from setlist.running.session import Ending
+from setlist.running.setting import Ending
 
 World = Any
 

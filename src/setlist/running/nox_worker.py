@@ -115,7 +115,7 @@ class _Run:
         self._installs: list[tuple[Sequence[str], Mapping[str, Any]]] = []
         self._reason: str | None = None
         self._raised: BaseException | None = None
-        self._silenced = 0
+        self._cleared = False
 
     def outcome(self) -> Mapping[str, Any]:
         """Run it, and say how it ended."""
@@ -197,6 +197,7 @@ class _Run:
         nox.virtualenv.find_uv = _once(self._find_uv)  # type: ignore[assignment]
         for name, kind in (("install", "install"), ("conda_install", "conda"), ("run_install", "run-install")):
             setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
+        setattr(nox.sessions.Session, "create_tmp", self._in_its_place(nox.sessions.Session.create_tmp))
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
 
@@ -209,6 +210,18 @@ class _Run:
                 return method(*arguments, **options)
 
         return inside
+
+    def _in_its_place(self, create_tmp: Callable[..., str]) -> Callable[..., str]:
+        """``create_tmp`` where nox has it, which other sessions may look into; and empty, as in a new environment."""
+
+        def create(session: Any) -> str:
+            with self._doing("tmp"):
+                if not self._cleared:
+                    self._cleared = True
+                    self._host.ask({"ask": "tmp", "path": os.path.abspath(os.path.join(self._runner.envdir, "tmp"))})
+                return create_tmp(session)
+
+        return create
 
     @contextmanager
     def _doing(self, kind: str) -> Iterator[None]:
@@ -223,8 +236,10 @@ class _Run:
     def _kind(self) -> str:
         return getattr(self._kinds, "value", "run")
 
-    def envdir(self) -> str:
+    def envdir(self, of_nox: Callable[[], str]) -> str:
         """The session's directory, as nox has it: relative to where the noxfile is."""
+        if self._kind == "tmp":
+            return of_nox()
         return os.path.relpath(self._job["envdir"], os.path.dirname(self._loaded.config.noxfile))
 
     def make_environment(self, make_it: Callable[[], None]) -> ProcessEnv:
@@ -237,7 +252,7 @@ class _Run:
             found = PassthroughEnv()
         elif backend in ("virtualenv", "venv", "uv"):
             found = VirtualEnv(
-                self.envdir(),
+                self._runner.envdir,
                 func.python or None,  # type: ignore[arg-type]
                 reuse_existing=True,
                 venv_backend=backend,
@@ -546,7 +561,7 @@ def _runner_class(run: _Run) -> type[SessionRunner]:
 
         @property
         def envdir(self) -> str:
-            return run.envdir()
+            return run.envdir(lambda: super(Runner, self).envdir)
 
         def _create_venv(self) -> None:
             self.venv = run.make_environment(super()._create_venv)

@@ -20,7 +20,7 @@ from setlist.noxfile.program import program
 from setlist.process import Interrupted, run_process
 from setlist.records import replace
 from setlist.running.function import Link, how_it_went
-from setlist.running.session import Ending, Equipment, Notified, Setting
+from setlist.running.setting import Ending, Equipment, Notified, Setting
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
@@ -192,7 +192,6 @@ class _Visit:
             self._equipment.jobserver.started(session)
             self._held.callback(self._equipment.jobserver.ended, session)
         if prepared.directory is not None:
-            self._clear_temporary(prepared.directory)
             self._recorder = prepared.recorder()
         return self._told(backend, prepared)
 
@@ -225,24 +224,27 @@ class _Visit:
                 return self.setting.prepare_anew(session)
         return self.setting.prepare(session)
 
-    def _clear_temporary(self, directory: Path) -> None:
+    def _clear(self, path: Path) -> None:
         """``create_tmp`` is to find what it would in a new environment: nothing. But not what a run beside us uses."""
         from setlist.environment import guard
         from setlist.files import remove_tree
 
         name = f".tmp-{self.session.name}"
-        if (directory / "tmp").exists() and guard.is_free(self.setting.project, name):
+        if path.exists() and guard.is_free(self.setting.project, name):
             with guard.exclusive(self.setting.project, name):
-                remove_tree(directory / "tmp")
+                remove_tree(path)
         self._held.enter_context(guard.shared(self.setting.project, name))
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do."""
         asked = message.get("ask")
         recorder = self._recorder
-        if recorder is None:
-            return {"do": "run"}
         try:
+            if asked == "tmp":
+                self._clear(Path(message["path"]))
+                return {}
+            if recorder is None:
+                return {"do": "run"}
             if asked == "install":
                 return recorder.install(message["words"], message["env"], Path(message["cwd"]))
             if asked == "installed":
@@ -254,6 +256,8 @@ class _Visit:
         except SetlistError as error:
             told = {"message": error.message, "where": error.where, "hint": error.hint, "detail": error.detail}
             return {"error": {**told, "exit_code": error.exit_code}}
+        except OSError as error:
+            return {"error": {"message": f"{error.filename}: {error.strerror or error}"}}
         except Interrupted:
             return {"error": {"message": "interrupted"}}
         return {}

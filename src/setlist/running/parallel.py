@@ -19,7 +19,8 @@ from setlist.plan import Plan
 from setlist.process import Interrupted, handling_signals
 from setlist.records import dataclass, replace
 from setlist.running.rules import RunOptions, blocked_by, exit_code_of, posargs_of, why_not
-from setlist.running.session import Ending, Setting, finish, run_session
+from setlist.running.session import finish, run_session
+from setlist.running.setting import Ending, Setting
 from setlist.schedule import Limits, Schedule
 from setlist.signals import following, listening, signals_here, stop_others
 

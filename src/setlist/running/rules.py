@@ -11,7 +11,7 @@ from setlist.model import Registry, SessionSpec
 from setlist.plan import Step
 from setlist.process import Interrupted
 from setlist.records import dataclass, field
-from setlist.running.session import Ending
+from setlist.running.setting import Ending
 
 if TYPE_CHECKING:
     from setlist.running.command import Invocation

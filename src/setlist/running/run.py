@@ -22,7 +22,8 @@ from setlist.process import Grace, Interrupted, checkpoint
 from setlist.project import Caller, Project
 from setlist.records import replace
 from setlist.running.rules import RunOptions, blocked_by, exit_code_of, notified_steps, posargs_of, why_not
-from setlist.running.session import Ending, Equipment, Setting, finish, run_session
+from setlist.running.session import finish, run_session
+from setlist.running.setting import Ending, Equipment, Setting
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment

@@ -1,0 +1,99 @@
+"""What a session is given to run with, and how it ended: what those share who carry a run out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.events import Emit
+from setlist.model import NoxSession, SessionSpec, SessionStatus
+from setlist.process import Grace
+from setlist.project import Caller, Project
+from setlist.records import dataclass, field
+
+if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
+    from setlist.running.command import Invocation
+    from setlist.running.jobserver import Jobserver
+    from setlist.running.output import SessionOutput
+
+Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
+
+Notified = tuple[str, tuple[str, ...]]
+"""A session that is to run after another one that said so: as nox calls it, and its posargs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What one session is given to run with.
+
+    ``output`` takes what it writes; None: that goes straight to our own streams. ``environ`` are variables
+    that its commands see, unless the session itself says otherwise. ``keep_open`` are descriptors that they
+    inherit. ``jobserver`` is told when it runs.
+    """
+
+    output: SessionOutput | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    keep_open: tuple[int, ...] = ()
+    jobserver: Jobserver | None = None
+
+
+def _bare(_: SessionSpec) -> Equipment:
+    return Equipment()
+
+
+def _nothing(*_: SessionSpec) -> None:
+    """Nothing else runs."""
+
+
+def _own_python(_: NoxSession) -> AbstractContextManager[Path]:
+    return nullcontext(Path(sys.executable))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all sessions of a run share.
+
+    ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the
+    last run is to be taken over. ``error_on_missing``: whether a session fails for want of its interpreter, or
+    is skipped. ``turn`` waits until a session whose environment is right may run, and says why
+    it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
+    running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
+    Python that a noxfile's functions run in.
+    """
+
+    project: Project
+    caller: Caller
+    prepare: Prepare
+    prepare_anew: Prepare
+    emit: Emit
+    grace: Grace = field(default_factory=Grace)
+    recreate: bool = False
+    error_on_missing: bool = False
+    turn: Callable[[SessionSpec], str | None] = _nothing
+    stopped: Callable[[], str | None] = _nothing
+    equip: Callable[[SessionSpec], Equipment] = _bare
+    notice: Callable[[Invocation], None] | None = None
+    noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended: its status, one line why, what it makes of the run's exit code.
+
+    ``blocked``: it was skipped because of one that it requires, and so are those that require it.
+    ``attempts``: how often it was tried. ``waited``: the seconds in which it could have run, and others did.
+    ``notified`` are the sessions that it wants to have run after it.
+    """
+
+    status: SessionStatus
+    reason: str | None = None
+    exit_code: int = 0
+    frozen: str | None = None
+    blocked: bool = False
+    attempts: int = 1
+    waited: float = 0.0
+    notified: tuple[Notified, ...] = ()
