@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--ratios", action="store_true", help="leave the seconds out: they are this machine's")
     options = parser.parse_args()
     refuse_a_checkout()
-    with _world() as world:
+    with new_world() as world:
         found = [
             *resolving(world, options.rounds),
             *(row for kind, modules in MODULES.items() for row in making(world, options.rounds, kind, modules)),
@@ -156,16 +156,16 @@ def resolving(world: World, rounds: int) -> Iterator[Comparison]:
     for what, delay, max_age, goal in (("the index is asked", 0.02, 0, 0.5), ("nothing is asked", 0.0, 3600, None)):
         world.index.delay, world.index.max_age = delay, max_age
         took = in_turn(rounds, ours, theirs, before=forget)
-        packages = _pins(plain / f"{wanted[0][0]}.txt")
+        packages = pins(plain / f"{wanted[0][0]}.txt")
         for name, _ in wanted:
-            if _pins(plain / f"{name}.txt") != _pins(project / "sessions" / "locks" / f"{name}.txt"):
+            if pins(plain / f"{name}.txt") != pins(project / "sessions" / "locks" / f"{name}.txt"):
                 sys.exit(f"{name}: they don't come to the same versions")
         yield Comparison(f"forty locks of {len(packages)} packages each; {what}", *took, goal)
 
 
 def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Iterator[Comparison]:
     """An environment from a lock, from nothing, without a network: by itself, and with a command run in it."""
-    _offer_packages(world, kind, files)
+    offer_packages(world, kind, files)
     project = world.directory / kind
     project.mkdir()
     (project / "pyproject.toml").write_text(
@@ -175,7 +175,7 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Iterat
     )
     world.start(PROGRAMS / "setlist", "lock", cwd=project)
     lock = project / "sessions" / "locks" / f"{kind}.txt"
-    packages = _pins(lock)
+    packages = pins(lock)
     assert len(packages) == len(files), packages
     plain = world.directory / f"{kind}-plain"
 
@@ -222,9 +222,9 @@ def _offer_families(world: World) -> None:
             _offer(world, f"{family}-app", each, [f"{name}>={each}.0,<{each + 2}" for name in libraries])
 
 
-def _offer_packages(world: World, kind: str, files: Sequence[int]) -> None:
-    """A chain of packages with so many modules each."""
-    source = "'''A module of middling size.'''\n" + "\n".join(f"value_{line} = {line}" for line in range(120)) + "\n"
+def offer_packages(world: World, kind: str, files: Sequence[int], lines: int = 120) -> None:
+    """A chain of packages with so many modules each, of so many lines."""
+    source = "'''A module of middling size.'''\n" + "\n".join(f"value_{line} = {line}" for line in range(lines)) + "\n"
     for number, count in enumerate(files):
         below = [f"{kind}-{number + 1}"] if number + 1 < len(files) else []
         name = f"{kind}_{number}"
@@ -239,13 +239,13 @@ def _offer(
     world.index.add(wheel)
 
 
-def _pins(path: Path) -> list[str]:
+def pins(path: Path) -> list[str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.split(" ")[0] for line in lines if line[:1].isalpha()]
 
 
 @contextmanager
-def _world() -> Iterator[World]:
+def new_world() -> Iterator[World]:
     """A home, caches and an index of the benchmark's own."""
     with tempfile.TemporaryDirectory(prefix="setlist-benchmark-") as place, serving() as index:
         directory = Path(place).resolve()

@@ -30,7 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from measuring import PROGRAMS, in_turn, refuse_a_checkout, start
+from measuring import PROGRAMS, WITHOUT_PLUGINS, in_turn, refuse_a_checkout, start
 
 from setlist.model import Origin, SessionSpec
 from setlist.plan import Plan, Step
@@ -115,7 +115,7 @@ def main() -> None:
 
 def measure(directory: Path, rounds: int, only: str | None) -> list[Measured]:
     """The runners, one after the other in each round."""
-    environ = hermetic(os.environ, directory / "home")
+    environ = hermetic(os.environ, directory / "home") | WITHOUT_PLUGINS
     sets = {
         "two run alone": JOBS_OF_THE_SET,
         "none runs alone": [replace(job, exclusive=False) for job in JOBS_OF_THE_SET],

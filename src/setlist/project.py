@@ -162,13 +162,15 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     if file is not None:
         if not file.is_file():
             raise UsageError(f"{file}: no such file")
-        return Project(file.parent, file, place=_place(file.parent, file.name == "noxfile.py"))
+        return Project(
+            file.parent, file, place=place_for(file.parent) if file.name == "noxfile.py" else STATE_DIRECTORY
+        )
     fallback: Path | None = None
     for directory in (start, *start.parents):
         if _has_definitions(directory):
             return Project(directory)
         if (directory / "noxfile.py").is_file():
-            return Project(directory, place=_place(directory, True))
+            return Project(directory, place=place_for(directory))
         if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory
     if fallback is None:
@@ -191,15 +193,15 @@ def _has_definitions(directory: Path) -> bool:
         return False
 
 
-def _place(directory: Path, of_noxfile: bool) -> str:
-    """Where our own things are kept: with nox's, where the project ignores those and has never heard of us.
+def place_for(directory: Path) -> str:
+    """Where our own things are kept in a project with a noxfile: with nox's, if its .gitignore doesn't name us.
 
-    Some build backends put into an sdist whatever the project's own .gitignore doesn't name.
+    Some build backends put into an sdist whatever that file doesn't name, but for what they know by name, as ``.nox``.
     """
-    if not of_noxfile or (directory / STATE_DIRECTORY).exists():
+    if (directory / STATE_DIRECTORY).exists() or _has_definitions(directory):
         return STATE_DIRECTORY
     try:
         ignored = (directory / ".gitignore").read_bytes()
     except OSError:
         return STATE_DIRECTORY
-    return BESIDE_NOX if b".nox" in ignored and STATE_DIRECTORY.encode() not in ignored else STATE_DIRECTORY
+    return STATE_DIRECTORY if STATE_DIRECTORY.encode() in ignored else BESIDE_NOX

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from setlist.toml import parse_toml
 from support.project import ProjectFolder
+
+pytestmark = pytest.mark.slow
 
 NOXFILE = """
     import os, pathlib, shutil, subprocess

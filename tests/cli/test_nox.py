@@ -12,6 +12,8 @@ import pytest
 from support.noxes import copied
 from support.project import ProjectFolder, Result
 
+pytestmark = pytest.mark.slow
+
 NOXFILE = """
     import nox
 

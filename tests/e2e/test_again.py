@@ -19,7 +19,10 @@ import pytest
 
 from support.project import ProjectFolder, installed
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there"),
+]
 
 DRIVER = """
 import json, os, sys

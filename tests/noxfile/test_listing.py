@@ -19,6 +19,8 @@ from setlist.plan import make_plan
 from setlist.select import select
 from support.noxes import NAMES, NOXFILES, copied, nox_lists, registry_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_noxfiles_use_every_public_name_of_nox() -> None:
     written = "\n".join(path.read_text(encoding="utf-8") for path in NOXFILES.glob("*/*.py"))

@@ -458,3 +458,102 @@ def test_notified_session_runs_once_after_the_others(project: ProjectFolder, opt
     ended = [event["session"] for event in project.history() if event["event"] == "session-finished"]
     assert ended == ["one", "two", "last"]
     assert commands(project) == [["echo", "from one"]]
+
+
+FAKE_CONDA = """#!/bin/sh
+echo "$@" >> "$0.log"
+for word in "$@"; do
+    if [ "$before" = --prefix ]; then prefix=$word; fi
+    before=$word
+done
+if [ "$1" = create ]; then
+    mkdir -p "$prefix/bin" "$prefix/conda-meta"
+    printf '#!/bin/sh\\necho in conda\\n' > "$prefix/bin/python"
+    chmod +x "$prefix/bin/python"
+fi
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for conda")
+def test_conda_is_left_to_nox(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    conda = project.write("fake/conda", FAKE_CONDA)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{conda.parent}{os.pathsep}{os.environ['PATH']}")
+    body = 'session.conda_install("numpy", channel="forge", auto_offline=False)\nsession.run("python")'
+    noxfile(project, body, head=HEAD.replace('"uv"', '"micromamba|conda"'))
+
+    lint(project)
+
+    place = str(project.environment("lint"))
+    assert conda.with_name("conda.log").read_text().splitlines() == [
+        f"create --yes --prefix {place} pip python",
+        f"install --yes --channel=forge --prefix {place} numpy",
+    ]
+
+
+def test_fallback_backend_is_used_where_the_first_is_missing(project: ProjectFolder, wheelhouse: Path) -> None:
+    head = HEAD.replace('"uv"', '"micromamba|uv"')
+    noxfile(project, 'assert session.venv_backend == "uv"\nsession.install("delta")', head=head)
+
+    lint(project)
+
+    assert "delta" in project.installed("lint")
+
+
+def test_words_of_an_environment_are_an_input_of_it(project: ProjectFolder, wheelhouse: Path) -> None:
+    noxfile(project, 'session.install("delta")')
+    lint(project)
+    text = (project.path / "noxfile.py").read_text()
+    changed = text.replace("@nox.session\n", '@nox.session(venv_params=["--system-site-packages"])\n')
+    (project.path / "noxfile.py").write_text(changed)
+
+    result = lint(project)
+
+    assert "recreated" in result.err
+    assert "include-system-site-packages = true" in (project.environment("lint") / "pyvenv.cfg").read_text()
+    assert "reused" in lint(project).err
+
+
+def test_why_tells_of_installs(five: ProjectFolder) -> None:
+    five.write("requirements.txt", "gamma\nmarked\n")
+
+    told = five.setlist_inside("why", "lint", check=True).out
+
+    changed = next(line for line in told.splitlines() if "-r requirements.txt" in line)
+    assert "requirements.txt changed" in changed
+    assert "uv pip install tool" in told
+
+
+def test_state_lies_with_nox_s_in_a_project_that_doesn_t_ignore_ours(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.write(".gitignore", "*.pyc\n")
+    noxfile(project, 'session.install("delta")')
+
+    lint(project)
+
+    assert (project.path / ".nox" / "setlist" / "envs" / "lint" / "pyvenv.cfg").is_file()
+    assert not (project.path / ".setlist").exists()
+
+
+def test_what_is_imported_later_is_nox_s_own(project: ProjectFolder) -> None:
+    head = HEAD.replace("import nox\n", "import nox\nimport nox._cli\n", 1).replace('"uv"', '"none"')
+    body = (
+        "project = {'project': {'requires-python': '>=3.10'}}\n"
+        "assert nox.project.python_versions(project, max_version='3.11') == ['3.10', '3.11']\n"
+        "assert nox._cli.get_nox_version()\n"
+        "from nox._version import check_nox_version, get_nox_version\n"
+        "assert get_nox_version() and nox.main.__name__ == 'main'"
+    )
+    noxfile(project, body, head=head)
+
+    lint(project)
+
+
+def test_interrupted_session_leaves_nothing_behind(project: ProjectFolder) -> None:
+    noxfile(
+        project,
+        'session.run("sh", "-c", "kill -INT $0; sleep 60", str(__import__("os").getppid()))',
+        head=HEAD.replace('"uv"', '"none"'),
+    )
+
+    if os.name == "posix":
+        assert project.run("lint").code == 130

@@ -83,9 +83,7 @@ def _real(stand_in: ModuleType) -> ModuleType:
 
 
 def import_nox_sooner(noxfile: Path) -> None:
-    """Let the next ``import nox`` of this process leave out what can wait.
-
-    Where nox was imported already, nothing is done.
+    """Import nox without what can wait. Where it was imported already, nothing is done.
 
     Args:
         noxfile: the one that is going to be loaded.
@@ -100,3 +98,9 @@ def import_nox_sooner(noxfile: Path) -> None:
         says_of_version = True
     if not says_of_version:
         sys.modules["nox._version"] = _VersionCheck("nox._version")
+    import nox
+
+    # which the import system does only for modules that it has made itself
+    for name in ("_cli", "_version"):
+        if f"nox.{name}" in sys.modules:
+            setattr(nox, name, sys.modules[f"nox.{name}"])

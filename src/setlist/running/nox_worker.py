@@ -197,7 +197,8 @@ class _Run:
         nox.virtualenv.find_uv = _once(self._find_uv)  # type: ignore[assignment]
         for name, kind in (("install", "install"), ("conda_install", "conda"), ("run_install", "run-install")):
             setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
-        setattr(nox.sessions.Session, "create_tmp", self._in_its_place(nox.sessions.Session.create_tmp))
+        session_class = nox.sessions.Session
+        session_class.create_tmp = self._in_its_place(session_class.create_tmp)  # type: ignore[method-assign]
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
 

@@ -54,7 +54,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     import sys
 
     from setlist.errors import ConfigurationError
-    from setlist.project import Project
+    from setlist.project import Project, place_for
     from setlist.registry.noxfile import call, failed, script_spec
 
     caller = context.caller
@@ -67,7 +67,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
-        context.about(Project(Path(answer["root"])))
+        context.about(Project(Path(answer["root"]), place=place_for(Path(answer["root"]))))
         with context.script_python(spec, answer["file"]) as python:
             answer = ask(python, in_environment=True)
     if "error" in answer:
@@ -78,7 +78,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
-    from setlist.project import Project
+    from setlist.project import Project, place_for
     from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"])
@@ -86,11 +86,11 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     envdir = None if answer["envdir"] is None else Path(answer["envdir"])
     if answer["file"] == NOXFILE:
         # where 'run' would use it too, they share what is kept of it
-        context.about(Project(root, None, arguments, envdir))
+        context.about(Project(root, None, arguments, envdir, place_for(root)))
         sessions = context.registry.sessions.values()
         if sessions and all(session.nox is not None for session in sessions):
             return
-    context.about(Project(root, root / answer["file"], arguments, envdir))
+    context.about(Project(root, root / answer["file"], arguments, envdir, place_for(root)))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
