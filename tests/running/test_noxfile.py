@@ -432,6 +432,8 @@ def test_what_depends_on_a_command_is_locked_from_the_environment(project: Proje
 
 CHAIN = """
 import nox
+
+pytestmark = pytest.mark.slow
 nox.options.sessions = ["one", "two"]
 
 @nox.session(venv_backend="none")
