@@ -12,6 +12,8 @@ import pytest
 from support.project import ProjectFolder, Result
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import nox
 
@@ -432,8 +434,6 @@ def test_what_depends_on_a_command_is_locked_from_the_environment(project: Proje
 
 CHAIN = """
 import nox
-
-pytestmark = pytest.mark.slow
 nox.options.sessions = ["one", "two"]
 
 @nox.session(venv_backend="none")

@@ -28,9 +28,12 @@ def default_names(context: Context) -> frozenset[str]:
 
 def is_ready(context: Context, session: SessionSpec) -> bool:
     """Whether a finished environment is there; whether it is current is ``why``'s to say."""
+    import os
+
     from setlist.environment.state import NAME
 
-    return (context.project.environment(session.name) / NAME).is_file()
+    # strings, as thousands of sessions are listed
+    return os.path.isfile(f"{context.project.environments}/{session.name}/{NAME}")
 
 
 def print_table(context: Context, sessions: Sequence[SessionSpec]) -> None:

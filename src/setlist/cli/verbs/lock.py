@@ -59,6 +59,9 @@ def run(arguments: Arguments, context: Context) -> int:
 
     sessions = _collected(context, sessions, quiet=quiet)
 
+    # by name: comparing definitions with each other takes as long as all the rest
+    locked = {session.name for session in sessions}
+
     def waiting() -> None:
         context.err.line("waiting for another 'setlist lock' in this project")
 
@@ -70,7 +73,7 @@ def run(arguments: Arguments, context: Context) -> int:
             installer,
             wish,
             progress,
-            beside=[session for session in registry.sessions.values() if session not in sessions],
+            beside=[session for name, session in registry.sessions.items() if name not in locked],
             waiting=waiting,
         )
     if arguments.flag("json"):
@@ -200,7 +203,7 @@ def _tell_unknown(context: Context, results: tuple[LockResult, ...], packages: s
     from setlist.environment.pyproject import read_pyproject
     from setlist.lock.document import versions_of
 
-    if any(result.outcome == "failed" for result in results):
+    if not packages or any(result.outcome == "failed" for result in results):
         return  # what those would hold isn't known
     held = {name for result in results for name in versions_of(result.body)}
     held |= {move.package for result in results for move in result.moves}
