@@ -17,6 +17,8 @@ from setlist.plan import Plan, Step, make_plan
 from setlist.ranking import Needs, lower_bound, makespan, work_of
 from setlist.schedule import Limits, Schedule, _Claims
 
+pytestmark = pytest.mark.slow
+
 
 def session(
     name: str,

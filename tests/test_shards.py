@@ -12,6 +12,8 @@ from setlist.errors import UsageError
 from setlist.model import Origin, Registry, SessionSpec
 from setlist.shards import components, parse_shard, shard_of, shards
 
+pytestmark = pytest.mark.slow
+
 
 def spec(name: str, *requires: str, family: str | None = None) -> SessionSpec:
     return SessionSpec(name=name, family=family or name, origin=Origin("pyproject.toml"), requires=requires)

@@ -11,6 +11,8 @@ from support.index import LocalIndex
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:

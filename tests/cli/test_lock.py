@@ -15,6 +15,8 @@ from support.index import LocalIndex
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 THREE = """
 [tool.setlist.session.lint]
 deps = ["alpha==1.*"]

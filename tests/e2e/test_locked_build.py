@@ -14,6 +14,8 @@ import pytest
 
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 # Audit events say what a process truly does: they can't be forgotten in a list of things to patch.
 DRIVER = """
 import json, os, sys

@@ -16,6 +16,8 @@ from setlist.registry import noxfile
 from setlist.registry.load import load_registry
 from support.project import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 Loads = Callable[[], int]
 
 PLAIN = """
