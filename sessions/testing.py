@@ -8,34 +8,44 @@ from shutil import rmtree
 from setlist import Session, session
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-WHOLE = "3.11"
-"""On which all tests run, and are measured; on the others those marked ``slow`` are left out: what takes them so long
-(environments being made, signals, shells, indexes) doesn't depend on the Python that runs setlist."""
+MEASURED = "3.11"
+"""On which it is measured what the tests see of setlist."""
 
 
 @session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout="20m")
 def test(s: Session) -> None:
-    """Run the tests: all, measured, on Python 3.11, the quick ones on the others; or those that posargs choose."""
+    """Run the tests but the slow ones, measured on Python 3.11; or those that posargs choose."""
     if s.posargs:
         s.run("pytest", *s.posargs)
-    elif s.python != WHOLE:
+    elif s.python != MEASURED:
         s.run("pytest", "-n", "auto", "-m", "not network and not slow")
     else:
         measured = _measurements(s)
         rmtree(measured, ignore_errors=True)
         measured.mkdir(parents=True)
-        s.run("pytest", "-n", "auto", "--cov", "--cov-report=", env={"COVERAGE_FILE": str(measured / "data")})
+        environ = {"COVERAGE_FILE": str(measured / "data")}
+        s.run("pytest", "-n", "auto", "-m", "not network and not slow", "--cov", "--cov-report=", env=environ)
+
+
+@session(python="3.11", groups=["test"], project="editable", tags=["ci"], timeout="20m")
+def slow(s: Session) -> None:
+    """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
+    s.run("pytest", "-n", "auto", "-m", "slow and not network", *s.posargs)
 
 
 @session(deps=["coverage[toml]>=7.10"], tags=["ci"], default=False)
 def coverage(s: Session) -> None:
-    """Judge what the latest 'run test-py311' measured: at least 90 % of all branches."""
+    """Judge what the quick tests saw when 'run test-py311' last measured it: at least 70 % of all branches.
+
+    The slow ones, which start setlist as its users do, see most of the rest; to measure them too takes three times as
+    long as to run them.
+    """
     data = sorted(_measurements(s).glob("data*"))
     if not data:
         s.error("nothing was measured yet: 'run test-py311' does")
     s.env["COVERAGE_FILE"] = str(s.tmp / "combined")
     s.run("coverage", "combine", "--keep", "--quiet", *data)
-    s.run("coverage", "report", "--fail-under=90", *s.posargs)
+    s.run("coverage", "report", "--fail-under=70", *s.posargs)
 
 
 def _measurements(s: Session) -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a test gives up waiting; nothing that works comes near it."""
 
 

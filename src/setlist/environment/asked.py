@@ -337,30 +337,20 @@ def roots_of(asked: Asked) -> tuple[Root, ...] | None:
     """The distributions by which all that the words bring hangs; None where that can't be told."""
     if asked.elsewhere or asked.unread:
         return None
+    words = [*asked.requirements, *asked.editables]
+    for file, lines in (
+        *((file, _group(file, group)) for file, group in asked.groups),
+        *((file, _project_lines(file, asked)) for file in asked.projects),
+    ):
+        if lines is None:
+            return None
+        words += [(line, file.parent) for line in lines]
     roots: list[Root] = []
-    for word, cwd in (*asked.requirements, *asked.editables):
+    for word, cwd in words:
         root = _root(word, cwd, deps=asked.deps, editable=(word, cwd) in asked.editables)
         if root is None:
             return None
         roots.append(root)
-    for file, group in asked.groups:
-        lines = _group(file, group)
-        if lines is None:
-            return None
-        for line in lines:
-            root = _root(line, file.parent, deps=asked.deps)
-            if root is None:
-                return None
-            roots.append(root)
-    for file in asked.projects:
-        lines = _project_lines(file, asked)
-        if lines is None:
-            return None
-        for line in lines:
-            root = _root(line, file.parent, deps=asked.deps)
-            if root is None:
-                return None
-            roots.append(root)
     return tuple(roots)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from setlist.environment.maker import CONDA, backend_of, uv_and_version
 from setlist.errors import SetlistError
-from setlist.events import EnvironmentReady, Message
+from setlist.events import Message
 from setlist.model import Change, SessionSpec
 from setlist.noxfile.program import program
 from setlist.process import Interrupted, run_process
@@ -171,18 +171,7 @@ class _Visit:
         if session.environment.backend == "none":
             backend = "none"
         prepared = self._held.enter_context(self._prepare(backend))
-        setting.emit(
-            EnvironmentReady(
-                time=time.time(),
-                session=session.name,
-                interpreter=prepared.interpreter.label,
-                action=prepared.action,
-                reasons=tuple(prepared.reasons),
-                changes=tuple(prepared.changes),
-                duration=prepared.duration,
-            )
-        )
-        self.frozen = setting.project.relative(prepared.frozen) if prepared.frozen is not None else None
+        self.frozen = setting.ready(session, prepared)
         asked = time.perf_counter()
         reason = setting.turn(session)
         self.waited = time.perf_counter() - asked

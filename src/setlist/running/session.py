@@ -14,7 +14,6 @@ from setlist.errors import (
     SetlistError,
 )
 from setlist.events import (
-    EnvironmentReady,
     Message,
     SessionFinished,
     SessionRetried,
@@ -117,18 +116,7 @@ def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], 
     if session.nox is not None:
         return _noxfile(setting, session, posargs, equipment)
     with setting.prepare(session) as prepared:
-        setting.emit(
-            EnvironmentReady(
-                time=time.time(),
-                session=session.name,
-                interpreter=prepared.interpreter.label,
-                action=prepared.action,
-                reasons=tuple(prepared.reasons),
-                changes=tuple(prepared.changes),
-                duration=prepared.duration,
-            )
-        )
-        frozen = setting.project.relative(prepared.frozen) if prepared.frozen is not None else None
+        frozen = setting.ready(session, prepared)
         record: Record | None = None
         if session.inputs:
             from setlist.running import uptodate

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.events import Emit
+from setlist.events import Emit, EnvironmentReady
 from setlist.model import NoxSession, SessionSpec, SessionStatus
 from setlist.process import Grace
 from setlist.project import Caller, Project
@@ -78,6 +79,21 @@ class Setting:
     equip: Callable[[SessionSpec], Equipment] = _bare
     notice: Callable[[Invocation], None] | None = None
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
+
+    def ready(self, session: SessionSpec, prepared: PreparedEnvironment) -> str | None:
+        """Tell that a session's environment is right. Returns the path of its frozen requirements."""
+        self.emit(
+            EnvironmentReady(
+                time=time.time(),
+                session=session.name,
+                interpreter=prepared.interpreter.label,
+                action=prepared.action,
+                reasons=tuple(prepared.reasons),
+                changes=tuple(prepared.changes),
+                duration=prepared.duration,
+            )
+        )
+        return self.project.relative(prepared.frozen) if prepared.frozen is not None else None
 
 
 @dataclass(frozen=True, slots=True)
