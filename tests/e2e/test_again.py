@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 
 from support.project import ProjectFolder, installed
+from support.watching import watched_by
 
 pytestmark = [
     pytest.mark.slow,
@@ -69,19 +68,8 @@ def records(project: ProjectFolder) -> list[Path]:
     return sorted(place.iterdir()) if place.exists() else []
 
 
-def watched(project: ProjectFolder, *argv: str, **environ: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *argv],
-        cwd=project.path,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("seen ")]
-    assert lines, done.stderr
-    return json.loads(lines[0].removeprefix("seen "))  # type: ignore[no-any-return]
+def watched(project: ProjectFolder, *argv: str, **environ: str) -> Any:
+    return watched_by(DRIVER, project, *argv, environ={**os.environ, **environ})
 
 
 def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.project import ProjectFolder
+from support.watching import bare_modules, watched_by
 
 pytestmark = pytest.mark.slow
 
@@ -72,23 +70,7 @@ def watched(project: ProjectFolder, *argv: str, certificates: bool = True) -> di
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     if certificates:
         environ["SSL_CERT_FILE"] = str(project.write("certificates.pem", ""))
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *argv],
-        cwd=project.path,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("seen ")]
-    assert lines, done.stderr
-    return json.loads(lines[0].removeprefix("seen "))  # type: ignore[no-any-return]
-
-
-def bare_modules() -> set[str]:
-    done = subprocess.run([sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True)
-    return set(done.stdout.split())
+    return watched_by(DRIVER, project, *argv, environ=environ)
 
 
 def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: ProjectFolder, wheelhouse: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.project import ProjectFolder
+from support.watching import bare_modules, watched_by
 
 # Audit events say what a process truly does: they can't be forgotten in a list of things to patch.
 DRIVER = """
@@ -40,24 +38,8 @@ HEAVY = {
 }  # fmt: skip
 
 
-def bare_modules() -> set[str]:
-    """What Python imports before any program: more where it is measured."""
-    command = [sys.executable, "-c", "import sys; print(*sys.modules)"]
-    return set(subprocess.run(command, capture_output=True, text=True).stdout.split())
-
-
-def watched(project: ProjectFolder, *argv: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *argv],
-        cwd=project.path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("seen ")]
-    assert lines, done.stderr
-    return json.loads(lines[0].removeprefix("seen "))  # type: ignore[no-any-return]
+def watched(project: ProjectFolder, *argv: str) -> Any:
+    return watched_by(DRIVER, project, *argv)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from setlist.events import Event
 from setlist.model import Change, Origin, SessionSpec
-from setlist.reports.github import GitHub, on_github, workflow_command
-from setlist.reports.terminal import Terminal
+from setlist.reports.github import GitHub, workflow_command
+from setlist.reports.terminal import Terminal, on_github
 from support.runs import run_of, session
 
 SESSIONS = {

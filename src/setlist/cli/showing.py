@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from setlist.records import dataclass, replace
 from setlist.reports.history import History
+from setlist.reports.terminal import on_github
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -62,7 +63,7 @@ def showing(
     """
     environ = context.caller.environ
     reports = arguments.values("report")
-    github = environ.get("GITHUB_ACTIONS") == "true"
+    github = on_github(environ)
     asked = arguments.value("output")
     masker = _masker(context, plan)
     must = bool(reports) or github or masker is not None or (context.caller.ci and not context.err.interactive)

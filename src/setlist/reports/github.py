@@ -31,11 +31,6 @@ _LONGEST_REASON = 300
 _ENDS_A_CELL_OR_MEANS_SOMETHING = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 
-def on_github(environ: Mapping[str, str]) -> bool:
-    """Whether this is a job of GitHub Actions."""
-    return environ.get("GITHUB_ACTIONS") == "true"
-
-
 class GitHub:
     """A reader of events for a job of GitHub Actions; all that it tells, it tells at the end of the run.
 

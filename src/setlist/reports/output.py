@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from setlist.errors import UsageError, nearest
-from setlist.reports.terminal import Terminal, size_of
+from setlist.reports.terminal import Terminal, on_github, size_of
 
 if TYPE_CHECKING:
     from setlist.events import Event
@@ -136,7 +136,7 @@ def reader_for(
         return Board(out, err, directory=directory, verbosity=verbosity, durations=durations or {}, log_of=log_of)
     from setlist.reports.group import Group
 
-    folded = environ.get("GITHUB_ACTIONS") == "true"
+    folded = on_github(environ)
     return Group(out, err, directory=directory, verbosity=verbosity, folded=folded, log_of=log_of)
 
 

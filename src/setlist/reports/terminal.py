@@ -37,6 +37,11 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
+def on_github(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of GitHub Actions."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
 def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether what is written to the stream should be coloured."""
     if environ.get("NO_COLOR"):
