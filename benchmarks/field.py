@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from shutil import rmtree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -43,6 +42,7 @@ from measuring import (
     disk_usage,
     in_turn,
     peak_memory,
+    put_aside,
     refuse_a_checkout,
     start_unheard,
 )
@@ -143,8 +143,7 @@ def from_a_lock(bench: Bench) -> Iterator[Figure]:
         fill()
 
     def forget() -> None:
-        for made in (setlist / ".setlist" / "envs", nox / ".nox", tox / ".tox", uv / ".venv", plain):
-            rmtree(made, ignore_errors=True)
+        put_aside(setlist / ".setlist" / "envs", nox / ".nox", tox / ".tox", uv / ".venv", plain)
 
     run = ("run", "-r", "--offline", "--locked")
     ran, made, noxs, toxs, synced, piped = in_turn(
@@ -175,7 +174,7 @@ def one_more(bench: Bench) -> Iterator[Figure]:
     ]
 
     def begin_again() -> None:
-        rmtree(home, ignore_errors=True)
+        put_aside(home)
         for (kind, told), work in zip(kinds.items(), works, strict=True):
             projects.write(home / kind, told(DEPS))
             work()

@@ -35,7 +35,7 @@ from shutil import rmtree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from measuring import PROGRAMS, in_turn, refuse_a_checkout, start
+from measuring import PROGRAMS, in_turn, put_aside, refuse_a_checkout, start
 
 from support.index import LocalIndex, serving
 from support.wheels import make_wheel
@@ -188,8 +188,7 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Iterat
         world.start(uv, "pip", "sync", "--quiet", "--offline", "--python", plain / "bin" / "python", lock, cwd=project)
 
     def forget() -> None:
-        rmtree(project / ".setlist" / "envs", ignore_errors=True)
-        rmtree(plain, ignore_errors=True)
+        put_aside(project / ".setlist" / "envs", plain)
 
     world.start(PROGRAMS / "run", kind, cwd=project)  # what is installed is in the cache from now on
     alone, whole, uv = in_turn(rounds, lambda: ours(kind), lambda: ours(f"{kind}-run"), theirs, before=forget)

@@ -90,6 +90,16 @@ def user_cache(environ: Mapping[str, str]) -> Path:
     return Path(tempfile.gettempdir()) / f"setlist-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
+def machine() -> tuple[str, ...]:
+    """What kind of machine this is, as far as it may decide which wheels fit, and what markers say (PEP 508)."""
+    if sys.platform == "win32":
+        import platform
+
+        return platform.system(), platform.version(), platform.machine()
+    uname = os.uname()
+    return uname.sysname, uname.release, uname.machine
+
+
 def understands_ansi(descriptor: int) -> bool:
     """Whether the terminal behind ``descriptor`` takes colours, after asking it to.
 

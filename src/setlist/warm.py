@@ -21,10 +21,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
+
+    from setlist.anew import Made
 else:
     Protocol = object
 
-FORMAT = 1
+FORMAT = 2
 
 VOLATILE = ("_", "OLDPWD", "SHLVL")
 """Variables that say nothing of what a command does, and are others at each start."""
@@ -36,14 +38,16 @@ _KEYS = (0x5E711157, 0x57A27)
 """Two, so that a digest has 128 bits."""
 
 
-def has_options(argv: Sequence[str]) -> bool:
-    """Whether there is anything but names before ``--``."""
-    for word in argv:
-        if word == "--":
-            return False
-        if word.startswith("-"):
-            return True
-    return False
+RECREATING = ("-r", "--recreate")
+
+OPTIONS = (*RECREATING, "--offline", "--locked")
+"""Those that may stand on the command line: what they mean for a run that is just like another is known."""
+
+
+def options_of(argv: Sequence[str]) -> Sequence[str]:
+    """What isn't a name before ``--``."""
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    return [word for word in words if word.startswith("-")]
 
 
 def digest(data: bytes) -> str:
@@ -81,7 +85,7 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
     """Do what was done last time.
 
     Args:
-        argv: the command line, without options.
+        argv: the command line.
         trouble: gives what is needed where it doesn't go as last time.
 
     Returns:
@@ -105,16 +109,38 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
         return None
     import fcntl
 
+    made = None
+    anew = record["anew"]
+    making = _recreates(argv) or (anew is not None and not os.path.lexists(anew["directory"]))
+    same = _untouched(record["files"]) and all(os.path.isdir(command["cwd"]) for command in record["commands"])
     try:
+        if making and same:
+            from setlist.anew import make
+
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            made = None if anew is None else make(anew, signature)
+            same = made is not None
         # held until we end: nobody changes the environment while it is used
         fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        same = all(signature(path) == signed for path, signed in record["files"])
+        # the one lock was given back before the other was taken
+        same = same and (_untouched(record["own"]) if made is None else made.is_untouched())
     except OSError:
         same = False
-    if not (same and all(os.path.isdir(command["cwd"]) for command in record["commands"])):
-        os.close(guard)
-        return None
-    return Again(record, environ, trouble).carry_out()
+    try:
+        return Again(record, environ, trouble, made).carry_out() if same else None
+    finally:
+        if not same:
+            os.close(guard)
+        if made is not None:
+            made.end()
+
+
+def _recreates(argv: Sequence[str]) -> bool:
+    return any(option in RECREATING for option in options_of(argv))
+
+
+def _untouched(files: Sequence[tuple[str, str | None]]) -> bool:
+    return all(signature(path) == signed for path, signed in files)
 
 
 class Trouble(Protocol):
@@ -175,7 +201,13 @@ class Again:
         told: the lines of the history so far.
     """
 
-    def __init__(self, record: Mapping[str, Any], environ: Mapping[str, str], trouble: Callable[[], Trouble]) -> None:
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        environ: Mapping[str, str],
+        trouble: Callable[[], Trouble],
+        made: Made | None,
+    ) -> None:
         import time
 
         self.record = record
@@ -183,6 +215,7 @@ class Again:
         self.told = ""
         self._environ = environ
         self._trouble = trouble
+        self._begins, self._head = record["ready"]["reused" if made is None else made.action]
         self._wall: Callable[[], float] = time.time
         self._clock: Callable[[], float] = time.perf_counter
         self._began = self._clock()
@@ -200,11 +233,12 @@ class Again:
         restore = self._hear()
         outer = sentinel.ink_of(os.getpid())
         self._ink = sentinel.new_run()
-        self._listener = sentinel.listen(record["grace"][1], self._ink)
+        if record["commands"]:
+            self._listener = sentinel.listen(record["grace"][1], self._ink)
         sentinel.set_ink(os.getpid(), self._ink)
         try:
             self._begin_history()
-            self.say(record["head"])
+            self.say(self._head)
             for command in record["commands"]:
                 code = self._command(command)
                 if code is not None:
@@ -287,7 +321,7 @@ class Again:
                 os.unlink(f"{directory}/{old}")
         except OSError:
             pass
-        self.tell(record["begins"] % (now, run, now, now, self.elapsed()))
+        self.tell(self._begins % (now, run, now, now, self.elapsed()))
 
     def _command(self, command: Mapping[str, Any]) -> int | None:
         """Run one command. Returns the run's exit code where it ends with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,14 @@ def watched(project: ProjectFolder, *argv: str, certificates: bool = True) -> di
     return watched_by(DRIVER, project, *argv, environ=environ)
 
 
+def forget_images() -> None:
+    shutil.rmtree(Path(os.environ["SETLIST_CACHE_DIR"]) / "images", ignore_errors=True)
+
+
 def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: ProjectFolder, wheelhouse: Path) -> None:
     project.setlist("lock", check=True)
     project.run("lint", check=True)  # what is made once per machine, and what was read of pyproject.toml
+    forget_images()
     build = watched(project, "run", "-r", "--offline", "--locked", "lint", certificates=False)
     assert build["code"] == 0
     environment = project.environment("lint")
@@ -85,21 +91,41 @@ def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: P
     opened = Counter(Path(path) for path in build["opened"])
     assert opened[project.path / "sessions/locks/lint.txt"] == 1
     assert opened[project.path / "pyproject.toml"] <= 1  # looked through for [tool.setlist], not parsed
-    # written under another name, then renamed: its own is opened to read what is new in it, if at all
-    assert opened[environment / "state.json"] <= 3
-    # nothing of what was installed is read but what it is called and where it came from
-    installed = [path.name for path in opened if "site-packages" in path.parts and environment in path.parents]
-    assert set(installed) <= {"METADATA", "direct_url.json"}
-    assert len(installed) == 2 * len(project.installed("lint"))
+    # written under another name, then renamed: its own is opened to read what is new in it, and for the next run
+    assert opened[environment / "state.json"] <= 4
+    # Nothing of what was installed is read but what it is called and where it came from; and, to be kept as an image,
+    # what the installer has written for this environment alone
+    installed = Counter(path.name for path in opened if "site-packages" in path.parts and environment in path.parents)
+    assert set(installed) <= {"METADATA", "direct_url.json", "RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"}
+    assert installed["METADATA"] == installed["RECORD"] == len(project.installed("lint"))
 
 
 def test_a_locked_build_imports_nothing_heavy(project: ProjectFolder, wheelhouse: Path) -> None:
     project.setlist("lock", check=True)
     project.run("lint", check=True)
-    project.setlist("clean", "lint", check=True)
-    build = watched(project, "run", "--offline", "--locked", "lint")
-    assert (build["code"], len(build["processes"])) == (0, 2)
-    assert set(build["modules"]) & HEAVY - bare_modules() == set()
+    for processes in (2, 1):  # by the installer, and from the image of that
+        project.setlist("clean", "lint", check=True)
+        if processes == 2:
+            forget_images()
+        build = watched(project, "run", "--offline", "--locked", "lint")
+        assert (build["code"], len(build["processes"])) == (0, processes)
+        assert set(build["modules"]) & HEAVY - bare_modules() == set()
+
+
+def test_a_second_build_starts_no_installer_and_reads_nothing_that_is_linked(
+    project: ProjectFolder, wheelhouse: Path
+) -> None:
+    project.setlist("lock", check=True)
+    project.run("lint", check=True)
+    build = watched(project, "run", "-r", "--offline", "--locked", "lint")
+    environment = project.environment("lint")
+    assert (build["code"], build["processes"]) == (0, [[str(environment / "bin" / "tool")]])
+    images = Path(os.environ["SETLIST_CACHE_DIR"]) / "images"
+    assert {path.name for path in map(Path, build["opened"]) if images in path.parents} == {"record"}
+    # who asks for the same under another name gets the same
+    other = watched(project, "run", "--offline", "--locked", "same")
+    assert (other["code"], other["processes"]) == (0, [])
+    assert project.installed("same") == project.installed("lint")
 
 
 def test_certificates_are_read_only_where_somebody_is_asked(project: ProjectFolder, wheelhouse: Path) -> None:

@@ -17,7 +17,7 @@ def main() -> int:
         from setlist import warm
 
         argv = sys.argv[1:]
-        if argv and os.name == "posix" and not warm.has_options(argv):
+        if argv and os.name == "posix" and set(warm.options_of(argv)).issubset(warm.OPTIONS):
             code = warm.again(argv, _trouble)
             if code is not None:
                 return code

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist import warm
+from setlist.environment.decide import AS_ASKED
+from setlist.environment.freeze import NAME as FROZEN
 from setlist.events import (
     CommandFinished,
     CommandStarted,
@@ -36,11 +38,14 @@ from setlist.reports.terminal import Terminal, printable
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.environment.prepare import Standing
-    from setlist.model import SessionSpec
+    from setlist.model import EnvironmentAction, SessionSpec
     from setlist.running.command import Invocation
 
 MOST = 64
 """How many records are kept."""
+
+ACTIONS: tuple[EnvironmentAction, ...] = ("created", "recreated", "reused")
+"""What can have been done to the environment of such a run."""
 
 TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
 """What stands in an event for what differs each time."""
@@ -59,8 +64,8 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
     return (
         os.name == "posix"
-        and bool(argv and session.commands)
-        and not warm.has_options(argv)
+        and bool(argv)
+        and set(warm.options_of(argv)).issubset(warm.OPTIONS)
         and simple
         and plain
         and commands
@@ -90,12 +95,17 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
     programs = {str(invocation.argv[0]): None for invocation in invocations}
     if not all(os.path.isabs(program) for program in programs):
         return
-    files = {**standing.files, **sources, **{program: stat_signature(program) for program in programs}}
+    inside = f"{standing.directory}{os.sep}"
+    signed = {program: stat_signature(program) for program in programs}
+    own = {**standing.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
+    files = {**standing.files, **sources, **{program: value for program, value in signed.items() if program not in own}}
     record = {
         "by": warm.written_by(),
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
         "files": tuple(files.items()),
+        "own": tuple(own.items()),
+        "anew": _anew(session, standing),
         "history": str(context.project.history),
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
@@ -130,6 +140,43 @@ def _sources(context: Context, session: SessionSpec) -> dict[str, str | None] | 
     return signed if all(stat_signature(path) == value for path, value in signed.items()) else None
 
 
+def _anew(session: SessionSpec, standing: Standing) -> dict[str, Any] | None:
+    """All that is needed to make the environment anew; None where more than laying it out would have to be done."""
+    from setlist import image
+    from setlist.environment.creation import plain_place
+    from setlist.environment.mend import RESOLVED
+    from setlist.environment.state import state_text
+
+    if standing.image is None:
+        return None
+    found = image.read(str(standing.image))
+    path = plain_place(standing.directory, session.name)
+    if found is None or path is None:
+        return None
+    # what has another signature each time it is made
+    names = [*standing.state.contents.directories, *(name for name, _, _ in found["written"])]
+    state = state_text(standing.state)
+    marks = []
+    for name in names:
+        signed = f'{stat_signature(standing.directory / name)}"'
+        if signed in state:
+            marks.append((f"<{name}>", name))
+            state = state.replace(signed, f'<{name}>"')
+    try:
+        texts = [(name, (standing.directory / name).read_bytes()) for name in (RESOLVED, FROZEN)]
+    except OSError:
+        return None
+    return {
+        "image": str(standing.image),
+        "directory": str(standing.directory),
+        "path": path,
+        "prompt": session.name,
+        "state": state.encode(),
+        "marks": tuple((mark.encode(), name) for mark, name in marks),
+        "texts": tuple(texts),
+    }
+
+
 def _told(
     argv: Sequence[str],
     context: Context,
@@ -140,30 +187,38 @@ def _told(
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
     name = session.name
-    stream = io.StringIO()
-    console = Console(Terminal(stream, color=context.err.color))
+    from setlist.environment.mend import changes_of, versions_of
 
-    def said(*events: Event) -> str:
+    stream = io.StringIO()
+
+    def beginning(action: EnvironmentAction) -> tuple[Console, tuple[Event, ...]]:
+        anew = action != "reused"
+        begins = (
+            RunStarted(time=TIME, run=RUN, sessions=(name,), argv=tuple(argv)),
+            SessionStarted(time=TIME, session=name),
+            EnvironmentReady(
+                time=TIME,
+                session=name,
+                interpreter=standing.interpreter,
+                action=action,
+                reasons=AS_ASKED.reasons if action == "recreated" else (),
+                changes=changes_of({}, versions_of(standing.state)) if anew else (),
+                duration=DURATION,
+            ),
+        )
+        return Console(Terminal(stream, color=context.err.color)), begins
+
+    def said(console: Console, *events: Event) -> str:
         stream.seek(0)
         stream.truncate()
         for event in events:
             console(event)
         return printable(stream.getvalue(), getattr(sys.stderr, "encoding", None))
 
-    begins = (
-        RunStarted(time=TIME, run=RUN, sessions=(name,), argv=tuple(argv)),
-        SessionStarted(time=TIME, session=name),
-        EnvironmentReady(
-            time=TIME,
-            session=name,
-            interpreter=standing.interpreter,
-            action="reused",
-            reasons=(),
-            changes=(),
-            duration=DURATION,
-        ),
-    )
-    head = said(*begins)
+    ready = {}
+    for action in ACTIONS:
+        console, begins = beginning(action)
+        ready[action] = "".join(map(_line, begins)), said(console, *begins)
     commands = []
     for invocation in invocations:
         started = CommandStarted(time=TIME, session=name, command=invocation.words)
@@ -179,25 +234,24 @@ def _told(
                 "cwd": str(invocation.cwd),
                 "unset": tuple(name for name in environ if name not in invocation.environ),
                 "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
-                "shown": said(started),
+                "shown": said(console, started),
                 "begins": _line(started),
                 "ends": _line(finished),
             }
         )
-        said(finished)
+        said(console, finished)
     ends = (
         SessionFinished(
             time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=standing.frozen
         ),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
-    tail = said(*ends).replace("%", "%%")
+    tail = said(console, *ends).replace("%", "%%")
     before, took, after = tail.rpartition("0.0s")
     return {
-        "head": head,
+        "ready": ready,
         "commands": tuple(commands),
         "tail": f"{before}{'%s' if took else ''}{after}",
-        "begins": "".join(map(_line, begins)),
         "ends": "".join(_line(_lasting(event)) for event in ends),
     }
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _PLAIN_PATH = re.compile(r"[A-Za-z]:[A-Za-z0-9_.,+@\\ -]+" if WINDOWS else r"/[A-Za-z0-9_.,+@/-]+")
 _PLAIN_PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
-_LONGEST_SHEBANG = 127
-"""Characters of a script's first line that every system reads; with a longer one pip's scripts start by sh."""
+LONGEST_SHEBANG = 127
+"""Characters of a script's first line that every system reads; with a longer one scripts start by sh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,8 @@ def create(
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        # as virtualenv does: an environment is at one path, whatever links lead to it
-        path = os.path.join(os.path.realpath(directory.parent), directory.name)
-        plain = _PLAIN_PATH.fullmatch(path) and _PLAIN_PROMPT.fullmatch(prompt)
+        path = _place(directory)
+        plain = plain_place(directory, prompt)
         seeds = _Seeds(seed_pip, seed_setuptools)
         if command is not None:
             _make_by(command, Path(path), environ)
@@ -103,6 +102,35 @@ def create(
                 f"the environment in {directory} can't be made: {error.strerror or error}", detail=error.filename
             ) from error
         raise
+
+
+def plain_place(directory: Path, prompt: str) -> str | None:
+    """Where an environment really lies; None where its path or its prompt are such that shells quote them each in
+    its own way, so that what mentions them can't be written for another place."""
+    path = _place(directory)
+    return path if _PLAIN_PATH.fullmatch(path) and _PLAIN_PROMPT.fullmatch(prompt) else None
+
+
+def _place(directory: Path) -> str:
+    # as virtualenv does: an environment is at one path, whatever links lead to it
+    return os.path.join(os.path.realpath(directory.parent), directory.name)
+
+
+def template_of(
+    interpreter: Interpreter, *, cache_directory: Path, environ: Mapping[str, str] | None = None
+) -> Template:
+    """What new environments without pip are laid out from.
+
+    Raises:
+        CreationFailed: virtualenv can't make one.
+        OSError: the cache isn't writable.
+    """
+    return _template(interpreter, cache_directory, _Seeds(pip=False), environ)
+
+
+def template_name(interpreter: Interpreter) -> str:
+    """By which the template of environments without pip is told from others, there or not."""
+    return _name(interpreter, _Seeds(pip=False))
 
 
 def template(
@@ -152,7 +180,7 @@ def site_packages(directory: Path) -> tuple[Path, ...]:
 
 
 def _shebang_too_long(path: str, seed_pip: bool) -> bool:
-    return seed_pip and len(f"#!{python_of(Path(path))}") > _LONGEST_SHEBANG
+    return seed_pip and len(f"#!{python_of(Path(path))}") > LONGEST_SHEBANG
 
 
 def _lay_out(
@@ -164,7 +192,8 @@ def _lay_out(
     environ: Mapping[str, str] | None,
 ) -> bool:
     """Lay an environment out from its template; False where that can't be done."""
-    from setlist.environment.template import Damaged, lay_out
+    from setlist.environment.template import lay_out
+    from setlist.image import Damaged
 
     for _ in range(2):
         try:
@@ -193,12 +222,11 @@ def _template(
         OSError: it can't be kept.
         CreationFailed: virtualenv can't make it.
     """
-    from setlist.environment.template import FORMAT, read_template, record_template
-    from setlist.files import digest, remove_tree
+    from setlist.environment.template import read_template, record_template
+    from setlist.files import remove_tree
 
-    made_from = (FORMAT, interpreter.executable, interpreter.signature, _virtualenv_version(), seeds.key)
     home = cache_directory / "templates"
-    place = home / digest(repr(made_from))
+    place = home / _name(interpreter, seeds)
     known = read_template(place)
     if known is not None:
         return known
@@ -226,6 +254,13 @@ def _template(
     finally:
         with suppress(OSError):
             remove_tree(making)
+
+
+def _name(interpreter: Interpreter, seeds: _Seeds) -> str:
+    from setlist.environment.template import FORMAT
+    from setlist.files import digest
+
+    return digest(repr((FORMAT, interpreter.executable, interpreter.signature, _virtualenv_version(), seeds.key)))
 
 
 def _virtualenv_version() -> str:

@@ -24,6 +24,9 @@ class Decision:
     reasons: tuple[str, ...] = ()
 
 
+AS_ASKED = Decision("recreate", ("as asked",))
+
+
 def changes_between(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[InputChange, ...]:
     """Every input there was or is: the same, or changed. In the order of their names, changed ones first."""
     found = [
@@ -57,7 +60,7 @@ def decide(
     if problem is not None:
         return Decision("repair", (problem,))
     if recreate:
-        return Decision("recreate", ("as asked",))
+        return AS_ASKED
     changed = [change for change in changes if change.changed]
     foundations = [change for change in changed if change.name in _FOUNDATIONS]
     if foundations:

@@ -10,11 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from setlist.environment import images
 from setlist.environment.contents import compare, keep_caches_apart, look
-from setlist.environment.creation import create, site_packages, template
+from setlist.environment.creation import create, site_packages, template, template_name, template_of
 from setlist.environment.decide import Decision
 from setlist.environment.evaluate import Evaluation
-from setlist.environment.installers import Installer, InstallerSettings, ResolveRequest, make_installer
+from setlist.environment.installers import (
+    Installer,
+    InstallerSettings,
+    ResolveRequest,
+    make_installer,
+    uv_binary,
+)
 from setlist.environment.maker import command_of, seeds_of
 from setlist.environment.meanwhile import meanwhile
 from setlist.environment.names import normalised
@@ -102,16 +109,19 @@ def mend(
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
     again = () if anew else _reinstalled(resources, directory, evaluation)
     doomed = put_away(directory) if anew else None
-    if anew:
-        make_bare(resources, session, directory, interpreter)
-    else:
+    image = _image(resources, session, evaluation, resolution) if anew else None
+    laid_out = image is not None and images.lay_out(image, directory, session.name)
+    if not anew:
         forget_state(directory)
+    elif not laid_out:
+        make_bare(resources, session, directory, interpreter)
     write_atomically(directory / RESOLVED, wanted)
     # what lay there before goes while the installer works, which may take as long
     beside = meanwhile(partial(remove_put_away, doomed)) if doomed is not None else nullcontext()
     try:
         with beside:
-            if session.nox is None:  # what that one installs is up to its function
+            # what a noxfile's session installs is up to its function
+            if session.nox is None and not (laid_out and wanted == resolution):
                 installer.sync(python_of(directory), directory / RESOLVED, again)
     except SyncFailed:
         # Installers fetch and build everything before they change anything: where nothing changed,
@@ -119,9 +129,10 @@ def mend(
         if not anew and old is not None and not compare(old.contents, look(directory, site_packages(directory))):
             write_state(directory, old)
         raise
+    kept = laid_out or (image is not None and _keep_image(resources, image, directory, interpreter))
     if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
         _check_against_the_lock(resources, session, directory, evaluation)
-    state = _finish(resources, session, directory, evaluation)
+    state = _finish(resources, session, directory, evaluation, image.name if image is not None and kept else None)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
         "recreate": "recreated",
@@ -147,6 +158,28 @@ def make_bare(resources: Resources, session: SessionSpec, directory: Path, inter
         command=command_of(spec, directory, interpreter, sys.executable),
     )
     keep_caches_apart(site_packages(directory))
+
+
+def _image(resources: Resources, session: SessionSpec, evaluation: Evaluation, resolution: str) -> Path | None:
+    """Where the image of what is to be made is, there or not; None where there is to be none."""
+    locked = evaluation.locked
+    if session.nox is not None or locked is None or locked.text is None or resources.find_links is not None:
+        return None
+    if not images.are_welcome(resources.caller.environ):
+        return None
+    name = template_name(evaluation.interpreter)
+    key = images.key_of(session.environment, name, uv_binary(), resolution, evaluation.inputs)
+    return None if key is None else images.place_of(resources.cache, key)
+
+
+def _keep_image(resources: Resources, image: Path, directory: Path, interpreter: Interpreter) -> bool:
+    try:
+        made_from = template_of(interpreter, cache_directory=resources.cache, environ=resources.environ)
+        images.keep(image, directory, made_from)
+    except (images.Unfit, OSError):
+        # the next one takes its time, no more
+        return False
+    return True
 
 
 def _check_against_the_lock(
@@ -321,7 +354,9 @@ def changes_of(before: dict[str, str], after: dict[str, str], reinstalled: tuple
     )
 
 
-def _finish(resources: Resources, session: SessionSpec, directory: Path, evaluation: Evaluation) -> State:
+def _finish(
+    resources: Resources, session: SessionSpec, directory: Path, evaluation: Evaluation, image: str | None
+) -> State:
     sites = site_packages(directory)
     keep_caches_apart(sites)
     state = State(
@@ -334,6 +369,7 @@ def _finish(resources: Resources, session: SessionSpec, directory: Path, evaluat
         sources=evaluation.sources,
         contents=look(directory, sites),
         direct=tuple(sorted(evaluation.requirements.direct)),
+        image=image,
     )
     _record_frozen(resources, session, directory, state)
     write_state(directory, state)

@@ -48,13 +48,19 @@ class Explanation:
 class Standing:
     """By what an environment is known to be right, as long as nothing of it is touched.
 
-    ``files`` are paths with their signatures, None for one that isn't there; ``interpreter`` is its label,
-    ``frozen`` the path of its frozen requirements, relative to the project's root.
+    ``files`` are paths with their signatures, None for one that isn't there, and ``own`` those that are part of it;
+    ``interpreter`` is its label, ``frozen`` the path of its frozen requirements, relative to the project's root.
+    ``directory`` is where it lies, ``state`` its record, ``image`` where the one lies that another would be laid out
+    from.
     """
 
     files: Mapping[str, str | None]
+    own: Mapping[str, str | None]
     interpreter: str
     frozen: str
+    directory: Path
+    state: State
+    image: Path | None
 
 
 class Environments:
@@ -142,14 +148,29 @@ class Environments:
             if state is None or not self._untouched(session, directory, state):
                 return None
             python = python_of(directory)
-            files = {
+            files = {state.interpreter.executable: state.interpreter.signature, **state.watched}
+            own = {
                 str(record): signed,
                 str(python): stat_signature(python),
-                state.interpreter.executable: state.interpreter.signature,
-                **state.watched,
                 **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
             }
-        return Standing(files, state.interpreter.label, project.relative(directory / "requirements.txt"))
+        return Standing(
+            files=files,
+            own=own,
+            interpreter=state.interpreter.label,
+            frozen=project.relative(directory / "requirements.txt"),
+            directory=directory,
+            state=state,
+            image=self._image(session, state),
+        )
+
+    def _image(self, session: SessionSpec, state: State) -> Path | None:
+        # the project under test isn't part of it
+        if state.image is None or session.environment.project is not None:
+            return None
+        from setlist.environment.images import place_of
+
+        return place_of(self._resources.cache, state.image)
 
     def explain(self, session: SessionSpec) -> Explanation:
         """Each input of the session's environment, then and now. Changes nothing.

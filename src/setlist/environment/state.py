@@ -52,7 +52,8 @@ class State:
     value; ``watched`` maps each file that was read for them to its stat signature (None: it
     wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
     ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what a
-    noxfile's function has done to the environment, see :mod:`setlist.environment.steps`.
+    noxfile's function has done to the environment, see :mod:`setlist.environment.steps`. ``image`` is the key of the
+    image (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
     """
 
     directory: str
@@ -66,6 +67,7 @@ class State:
     direct: tuple[str, ...]
     installs: tuple[Install, ...] = ()
     steps: tuple[dict[str, Any], ...] = ()
+    image: str | None = None
 
 
 def read_state(directory: Path) -> State | None:
@@ -93,6 +95,7 @@ def read_state(directory: Path) -> State | None:
                 for item in data["installs"]
             ),
             steps=tuple(map(dict, data.get("steps", ()))),
+            image=data.get("image"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # Truncated, edited, of another format: all the same to us, the environment is made again
@@ -105,7 +108,12 @@ def write_state(directory: Path, state: State) -> None:
     Raises:
         OSError: it can't be written; there is no record then.
     """
-    write_atomically(directory / NAME, json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":")))
+    write_atomically(directory / NAME, state_text(state))
+
+
+def state_text(state: State) -> str:
+    """What stands in the record."""
+    return json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":"))
 
 
 def forget_state(directory: Path) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from setlist.files import remove_tree, write_atomically
+from setlist.image import Damaged, rewrite, write
 from setlist.records import dataclass
 from setlist.system import python_of
 
@@ -14,10 +15,6 @@ FORMAT = 1
 """Of the record, and of what is in a template: part of every template's key."""
 
 _RECORD = "template.json"
-
-
-class Damaged(Exception):
-    """A template lacks something that it had when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,18 @@ class Template:
     @property
     def environment(self) -> Path:
         return self.place / "environment"
+
+    def mode(self, name: str) -> int:
+        """With which permissions, less the umask's, one of its files is made."""
+        return 0o777 if name in self.programs else 0o666
+
+    def content(self, name: str) -> bytes:
+        """One of its files.
+
+        Raises:
+            OSError: it isn't there any more.
+        """
+        return _content(os.path.join(self.environment, name))
 
     def discard(self) -> None:
         """Remove it, so that the next one who asks makes it anew."""
@@ -129,10 +138,9 @@ def lay_out(template: Template, path: str, prompt: str) -> None:
     """
     contents: list[tuple[str, bytes]] = []
     rewritten = frozenset(template.rewritten)
-    source = str(template.environment)
     try:
         for name in template.files:
-            content = _content(os.path.join(source, name))
+            content = template.content(name)
             if name in rewritten:
                 content = rewrite(content, template.path, path, template.prompt, prompt)
                 if template.token.encode() in content:
@@ -143,15 +151,8 @@ def lay_out(template: Template, path: str, prompt: str) -> None:
     os.mkdir(path)
     for name in template.directories:
         os.mkdir(os.path.join(path, name))
-    programs = frozenset(template.programs)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     for name, content in contents:
-        descriptor = os.open(os.path.join(path, name), flags, 0o777 if name in programs else 0o666)
-        try:
-            while content:
-                content = content[os.write(descriptor, content) :]
-        finally:
-            os.close(descriptor)
+        write(os.path.join(path, name), content, template.mode(name))
     for name, target in template.links:
         os.symlink(target, os.path.join(path, name))
 
@@ -166,23 +167,3 @@ def _content(path: str) -> bytes:
         return found
     finally:
         os.close(descriptor)
-
-
-def rewrite(content: bytes, old_path: str, new_path: str, old_prompt: str, new_prompt: str) -> bytes:
-    """A file of an environment, as it would have been written at another path and with another prompt.
-
-    Both paths and prompts must be such that all shells quote them alike. What is left to know is how
-    backslashes are written: as they are (batch, PowerShell, nushell, sh in quotes), doubled (xonsh, Python, older
-    fish scripts), or outside the quotes (fish, csh).
-    """
-    for spell in (_spelled_outside_quotes, _spelled_doubled, str):
-        content = content.replace(spell(old_path).encode(), spell(new_path).encode())
-    return content.replace(old_prompt.encode(), new_prompt.encode())
-
-
-def _spelled_outside_quotes(path: str) -> str:
-    return path.replace("\\", "'\\\\'")
-
-
-def _spelled_doubled(path: str) -> str:
-    return path.replace("\\", "\\\\")
