@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def scratch_directory(parent: Path) -> Iterator[Path]:
+    """A new directory for files that nobody needs afterwards. As tempfile's, which takes longer to be imported."""
+    path = parent / f".scratch.{os.getpid()}.{os.urandom(4).hex()}"
+    path.mkdir(mode=0o700, parents=True)
+    try:
+        yield path
+    finally:
+        with suppress(OSError):  # 'setlist clean' tries again
+            for entry in os.listdir(path):
+                os.unlink(path / entry)
+            path.rmdir()
 
 
 def stat_signature(path: str | os.PathLike[str]) -> str | None:

@@ -129,10 +129,8 @@ class Uv:
     settings: InstallerSettings
 
     def resolve(self, request: ResolveRequest) -> str:
-        source = request.scratch / "requirements.in"
+        source = _written(request)
         output = request.scratch / "requirements.txt"
-        lines = [*request.lines, *([request.project_line] if request.project_line else [])]
-        write_atomically(source, "".join(f"{line}\n" for line in lines))
         if request.previous is not None:
             # uv takes the versions in an output file that is there as preferences
             write_atomically(output, request.previous)
@@ -146,6 +144,18 @@ class Uv:
             arguments.append("--generate-hashes")
         self._resolve([*arguments, "--output-file", str(output), str(source), *map(str, request.files)])
         return without_project(output.read_text(encoding="utf-8"), request.project_root)
+
+    def install_exactly(self, python: Path, request: ResolveRequest) -> None:
+        """Resolve, and make the environment of ``python`` hold exactly that; what it holds is kept where it fits.
+
+        Raises:
+            ResolutionFailed: it can't be done, for whatever reason.
+        """
+        source = _written(request)
+        constraints = [word for path in request.constraints for word in ("--constraints", str(path))]
+        self._resolve(
+            ["pip", "install", "--exact", "--quiet", "--python", str(python), "-r", str(source), *constraints]
+        )
 
     def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
         """An answer that was given for ``request``, in the form of PEP 751.
@@ -247,10 +257,7 @@ class Pip:
             raise ConfigurationError(
                 'pip can\'t resolve so: resolution and exclude-newer need installer = "uv"', key="installer"
             )
-        source = request.scratch / "requirements.in"
-        lines = [*request.lines, *([request.project_line] if request.project_line else [])]
-        lines += [f"-r {path}" for path in request.files]
-        write_atomically(source, "".join(f"{line}\n" for line in lines))
+        source = _written(request, *(f"-r {path}" for path in request.files))
         constraints = [word for path in request.constraints for word in ("--constraint", str(path))]
         if request.previous is not None:
             # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
@@ -359,6 +366,14 @@ def _beside_its_package() -> str | None:
     binary = bin_directory(Path(sys.prefix)) / ("uv.exe" if WINDOWS else "uv")
     installed = spec is not None and spec.origin is not None and spec.origin.startswith(sys.prefix + os.sep)
     return str(binary) if installed and os.access(binary, os.X_OK) else None
+
+
+def _written(request: ResolveRequest, *more: str) -> Path:
+    """The requirements as a file."""
+    source = request.scratch / "requirements.in"
+    lines = [*request.lines, *([request.project_line] if request.project_line else []), *more]
+    write_atomically(source, "".join(f"{line}\n" for line in lines))
+    return source
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:

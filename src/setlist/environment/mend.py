@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from setlist.environment import images
+from setlist.environment import images, one_go
 from setlist.environment.contents import compare, keep_caches_apart, look
 from setlist.environment.creation import create, site_packages, template, template_name, template_of
 from setlist.environment.decide import Decision
@@ -28,7 +28,7 @@ from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
 from setlist.environment.state import Install, State, forget_state, spec_data, write_state
 from setlist.errors import LockOutOfDate, SyncFailed
-from setlist.files import digest, put_away, remove_put_away, remove_tree, write_atomically
+from setlist.files import digest, put_away, remove_put_away, remove_tree, scratch_directory, write_atomically
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.records import dataclass, replace
 from setlist.system import python_of
@@ -101,10 +101,11 @@ def mend(
     resources.project.prepare()
     spec, interpreter = session.environment, evaluation.interpreter
     installer = installer_for(resources, session, interpreter, lock)
-    resolution = _resolve(resources, session, evaluation, installer, upgrade=upgrade)
+    anew = decision.work in ("create", "recreate", "repair")
+    sound = old if not anew and not upgrade else None
+    resolution, done = _resolve(resources, session, directory, sound, evaluation, installer, upgrade=upgrade)
     wanted = resolution + _project_lines(resources, session, evaluation, installer)
 
-    anew = decision.work in ("create", "recreate", "repair")
     # What is there, and not what was recorded: what somebody added by hand is told when it goes
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
     again = () if anew else _reinstalled(resources, directory, evaluation)
@@ -121,7 +122,8 @@ def mend(
     try:
         with beside:
             # what a noxfile's session installs is up to its function
-            if session.nox is None and not (laid_out and wanted == resolution):
+            done = done or session.nox is not None or (laid_out and wanted == resolution)
+            if not done:
                 installer.sync(python_of(directory), directory / RESOLVED, again)
     except SyncFailed:
         # Installers fetch and build everything before they change anything: where nothing changed,
@@ -233,17 +235,25 @@ def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:
 
 
 def _resolve(
-    resources: Resources, session: SessionSpec, evaluation: Evaluation, installer: Installer, *, upgrade: bool
-) -> str:
-    """What the requirements resolve to: as they once did, unless they changed or new versions are wanted."""
+    resources: Resources,
+    session: SessionSpec,
+    directory: Path,
+    sound: State | None,
+    evaluation: Evaluation,
+    installer: Installer,
+    *,
+    upgrade: bool,
+) -> tuple[str, bool]:
+    """What the requirements resolve to: as they once did, unless they changed or new versions are wanted. And whether
+    the environment, whose record is ``sound`` where it may be touched, holds just that by now."""
     wanted, interpreter, spec = evaluation.requirements, evaluation.interpreter, session.environment
     locked = evaluation.locked
     if locked is not None and locked.text is not None:
         if upgrade:
             resources.notify(session.name, f"stays as locked: 'setlist lock --upgrade {session.name}' moves a lock")
-        return locked.text
+        return locked.text, False
     if not (wanted.lines or wanted.files or wanted.project_line):
-        return ""
+        return "", False
     relevant = sorted((name, value) for name, value in evaluation.inputs.items() if name not in _NOT_RESOLVED)
     machine = (interpreter.implementation, interpreter.version, interpreter.free_threaded, interpreter.machine)
     header = f"# resolved from {digest(repr((relevant, machine)))}\n"
@@ -253,30 +263,31 @@ def _resolve(
     except (OSError, ValueError):
         known = None
     if known is not None and known.startswith(header) and not upgrade:
-        return known.partition("\n")[2]
-    preferred = locked.preferred if locked is not None else known.partition("\n")[2] if known is not None else None
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-        answer = installer.resolve(
-            ResolveRequest(
-                lines=wanted.lines,
-                files=wanted.files,
-                constraints=wanted.constraints,
-                project_line=wanted.project_line,
-                project_root=resources.project.root,
-                interpreter=interpreter,
-                resolution=spec.resolution,
-                exclude_newer=spec.exclude_newer,
-                index_url=spec.index_url,
-                previous=None if upgrade else preferred,
-                options=wanted.options,
-                hashed=wanted.hashed,
-                scratch=Path(scratch),
-            )
+        return known.partition("\n")[2], False
+    last = known.partition("\n")[2] if known is not None else None
+    preferred = locked.preferred if locked is not None else last
+    with scratch_directory(resources.project.state) as scratch:
+        request = ResolveRequest(
+            lines=wanted.lines,
+            files=wanted.files,
+            constraints=wanted.constraints,
+            project_line=wanted.project_line,
+            project_root=resources.project.root,
+            interpreter=interpreter,
+            resolution=spec.resolution,
+            exclude_newer=spec.exclude_newer,
+            index_url=spec.index_url,
+            previous=None if upgrade else preferred,
+            options=wanted.options,
+            hashed=wanted.hashed,
+            scratch=scratch,
         )
+        held = None
+        if sound is not None and one_go.fits(spec, evaluation, last):
+            held = one_go.resolve_and_sync(installer, directory, sound, request)
+        answer = installer.resolve(request) if held is None else held
     write_atomically(path, header + answer)
-    return answer
+    return answer, held is not None
 
 
 def _project_lines(resources: Resources, session: SessionSpec, evaluation: Evaluation, installer: Installer) -> str:

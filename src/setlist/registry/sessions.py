@@ -34,6 +34,13 @@ ListKey = Literal[
 ]
 
 
+_CLAUSE = r"(?:(?:==|!=)\s*\d+(?:\.\d+)*(?:\.\*)?|(?:>=|<=|>|<)\s*\d+(?:\.\d+)*|~=\s*\d+(?:\.\d+)+)"
+_WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_USUAL = rf"{_WORD}\s*(?:\[{_WORD}(?:,\s*{_WORD})*\])?\s*(?:{_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?"
+"""Requirements as nearly everybody writes them: told without packaging, which takes longer to import than the whole
+registry takes to be made. Of what doesn't match it is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One session of a definition. Its ``requires`` are still as written: names, families, globs."""
@@ -209,6 +216,8 @@ def check_requirement(text: str) -> None:
     ):
         return  # a path or an address: the installer knows best
 
+    if re.fullmatch(_USUAL, text, re.ASCII):
+        return
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
