@@ -260,7 +260,8 @@ def disk(bench: Bench) -> Iterator[Figure]:
     """9: ten environments of the same packages, and one."""
     locks.offer_packages(bench.world, "large", locks.MODULES[KIND], lines=LONG)
     for kind, what in ((KIND, "2 KB"), ("large", "16 KB")):
-        ten = projects.write(bench.home / f"ten {kind}", projects.alike_for_setlist(10, [f"{kind}-0"]))
+        ten = projects.write(bench.home / f"ten-{kind}", projects.alike_for_setlist(10, [f"{kind}-0"]))
+        bench.work("setlist", "lock", cwd=ten)()
         bench.work("run", cwd=ten)()
         envs = ten / ".setlist" / "envs"
         one, all_of_them = disk_usage(envs / "x-0"), disk_usage(envs)
