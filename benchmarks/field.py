@@ -134,6 +134,8 @@ def from_a_lock(bench: Bench) -> Iterator[Figure]:
     uv = projects.write(home / "uv", projects.for_uv(DEPS, locks.PYTHON))
     bench.work("uv", "lock", "--python", sys.executable, cwd=uv)()
     bench.work("run", "bare", cwd=setlist)()  # what is installed is in uv's cache from now on
+    checkout = projects.write(home / "checkout", projects.for_setlist(DEPS))
+    bench.work("setlist", "lock", cwd=checkout)()
     plain = home / "plain"
     make = bench.work("uv", "venv", "--python", sys.executable, plain, cwd=home)
     fill = bench.work("uv", "pip", "sync", "--offline", "--python", plain / "bin" / "python", lock, cwd=home)
@@ -143,13 +145,15 @@ def from_a_lock(bench: Bench) -> Iterator[Figure]:
         fill()
 
     def forget() -> None:
-        put_aside(setlist / ".setlist" / "envs", nox / ".nox", tox / ".tox", uv / ".venv", plain)
+        put_aside(setlist / ".setlist" / "envs", checkout / ".setlist")
+        put_aside(nox / ".nox", tox / ".tox", uv / ".venv", plain)
 
     run = ("run", "-r", "--offline", "--locked")
-    ran, made, noxs, toxs, synced, piped = in_turn(
+    ran, made, new, noxs, toxs, synced, piped = in_turn(
         bench.rounds,
         bench.work(*run, "lint", cwd=setlist),
         bench.work(*run, "bare", cwd=setlist),
+        bench.work("run", "--offline", "--locked", "lint", cwd=checkout),
         bench.work("nox", "-s", "lint", cwd=nox, UV_OFFLINE="1"),
         bench.work("tox", "run", "-e", "lint", cwd=tox, UV_OFFLINE="1"),
         bench.work("uv", "sync", "--frozen", "--offline", "--python", sys.executable, cwd=uv),
@@ -161,6 +165,8 @@ def from_a_lock(bench: Bench) -> Iterator[Figure]:
     yield ratio(2, f"{work}, and a command", "tox-uv", ran, toxs, 0.15)
     yield ratio(2, work, "`uv sync --frozen`", made, synced, 0.5)
     yield ratio(2, work, "`uv venv`, `uv pip sync`", made, piped, 1.3)
+    for name, theirs in (("nox, uv backend", noxs), ("tox-uv", toxs)):
+        yield ratio(2, f"{work}, and a command, in a new checkout", name, new, theirs, None)
 
 
 def one_more(bench: Bench) -> Iterator[Figure]:
