@@ -163,7 +163,7 @@ class _Durations:
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     """How many processors there are, where that matters, and how many sessions may run at once."""
     said = arguments.value("jobs") or context.registry.settings.jobs
-    if said is None and not any(session.jobserver for session in context.registry.sessions.values()):
+    if said is None and not context.registry.outline.jobserver:
         return 1, 1
     from setlist.running.cpus import available_cpus, jobs_from
 
