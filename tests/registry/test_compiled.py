@@ -1,4 +1,4 @@
-"""The compiled registry as it is kept: what is read back equals what was written, and only what is asked for is made."""
+"""The compiled registry as it is kept: what is read equals what was written, and only what is asked for is made."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ def run(argv: Sequence[str], context: Context) -> int:
         return 0
     context.take(arguments)
     if arguments.flag("list"):
-        from setlist.cli.listing import print_table
+        from setlist.cli.listing import show_sessions
 
-        print_table(context, _listed(arguments, context))
+        show_sessions(context, _listed(arguments, context), words=("run", *argv))
         return 0
     sessions = _selected(arguments, context)
     shard = arguments.value("shard")

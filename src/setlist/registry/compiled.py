@@ -1,10 +1,10 @@
 """How is the registry kept, so that the next run finds it without reading or importing its sources?
 
 One file, of lines. The first is a digest of all others, so that they needn't be looked at to be trusted. The second
-has what each run needs: which files the registry was made from, with their stat signatures, its settings and its outline.
-The third is what each source declared, which nobody reads until one changes and only that one is loaded anew. Then
-comes each session, a line of its own, which is read when somebody asks for this session: a run asks for a few
-of thousands.
+has what each run needs: which files the registry was made from, with their stat signatures, its settings and its
+outline. The third is what each source declared, which nobody reads until one changes and only that one is loaded anew.
+Then comes each session, a line of its own, which is read when somebody asks for this session: a run asks for a few of
+thousands.
 
 A file that can't be read back, whatever the reason, counts as none: it is made again.
 """

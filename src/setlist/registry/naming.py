@@ -161,8 +161,6 @@ def known_names(outline: Outline) -> tuple[str, ...]:
     """All that a session can be called by: names and families, nox's own included."""
     return tuple(
         dict.fromkeys(
-            word
-            for name, family in outline.families.items()
-            for word in (name, family, *outline.nox.get(name, ())[1:])
+            word for name, family in outline.families.items() for word in (name, family, *outline.nox.get(name, ())[1:])
         )
     )
