@@ -25,6 +25,7 @@ from setlist.project import Project
 from setlist.registry import compiled
 from setlist.registry.compiled import Compiled, read_compiled, write_compiled
 from setlist.select import select
+from support.project import ProjectFolder
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 TEXTS = st.text(max_size=8)
@@ -134,6 +135,19 @@ def test_only_what_is_selected_and_what_it_requires_is_made(
     registry = kept(many(), tmp_path)
     make_plan(registry, select(registry, selectors))
     assert made == expected
+
+
+def test_a_run_of_one_session_makes_this_one(project: ProjectFolder, made: list[str]) -> None:
+    tables = [f'[session.x-{each}]\nbackend = "none"\ntags = ["t{each}"]\n' for each in range(50)]
+    project.write("sessions/many.toml", "\n".join(tables))
+    project.run_inside("-l", check=True)
+    made.clear()
+    for options in ((), ("-j", "2"), ("-q",), ("--dry-run",)):
+        project.run_inside(*options, "x-17", check=True)
+    project.run_inside("@t17", check=True)
+    assert made == ["x-17"] * 5
+    assert project.run_inside("x-5000").code == 2
+    assert made == ["x-17"] * 5
 
 
 def test_each_session_is_made_once(tmp_path: Path, made: list[str]) -> None:
