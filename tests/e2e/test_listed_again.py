@@ -221,8 +221,9 @@ def test_a_place_that_cannot_be_written_is_no_matter(made: ProjectFolder) -> Non
         (made.path / ".setlist").chmod(0o700)
 
 
-def test_a_file_where_the_records_should_be_is_no_matter(made: ProjectFolder) -> None:
-    made.write(".setlist/listed", "")
+@pytest.mark.parametrize("place", [".setlist", ".setlist/listed"])
+def test_a_file_where_the_records_should_be_is_no_matter(made: ProjectFolder, place: str) -> None:
+    made.write(place, "")
     assert made.run("-l", check=True) == made.run("-l")
     assert not by_record(made, "run", "-l")
 
