@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,7 @@ def test_pins_are_looked_at_only_where_some_are_to_move(three: ProjectFolder) ->
     assert read() > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="large pages are Linux's")
 def test_memory_for_a_short_life_is_asked_of_the_resolver_unless_somebody_has_said_otherwise(
     three: ProjectFolder, resolvers: Resolvers
 ) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from setlist import warm
+from setlist.cli import relisting
+from setlist.project import BESIDE_NOX, STATE_DIRECTORY
 from support.project import ProjectFolder, Result, installed
 from support.watching import watched_by
 
@@ -233,6 +235,22 @@ def test_two_at_once_say_the_same(made: ProjectFolder) -> None:
         said = list(pool.map(lambda _: made.run("-l"), range(8)))
     assert said == [whole(made, "run", "-l")] * 8
     assert len(records(made)) == 1
+
+
+def test_records_are_looked_for_where_a_projects_things_are_kept() -> None:
+    assert relisting.PLACES == (STATE_DIRECTORY, BESIDE_NOX)
+
+
+def test_only_so_many_are_kept(made: ProjectFolder) -> None:
+    for number in range(relisting.MOST + 3):
+        made.run_inside("-l", "--", str(number), check=True)
+    assert len(records(made)) == relisting.MOST
+    assert by_record(made, "run", "-l", "--", str(number))
+
+
+def test_what_is_told_in_detail_is_not_kept(made: ProjectFolder) -> None:
+    made.run("-l", "-v", check=True)
+    assert records(made) == []
 
 
 def test_an_error_is_no_listing(made: ProjectFolder) -> None:

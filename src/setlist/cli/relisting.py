@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-PLACES = (".setlist/listed", ".nox/setlist/listed")
-"""Where records are, below the root: in what :class:`setlist.project.Project` calls its ``place``."""
+PLACES = (".setlist", ".nox/setlist")
+"""What may be a project's ``place`` (:class:`setlist.project.Project`), below its root."""
+
+FOLDER = "listed"
+"""Where records are kept in it."""
 
 MOST = 16
 """How many are kept."""
@@ -98,32 +101,47 @@ def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: s
         out: what was written to standard output.
         err: what was written to standard error.
     """
-    from setlist.environment.state import NAME
     from setlist.errors import StorageError
-    from setlist.files import write_atomically
+
+    try:
+        if _can_be_kept(context, out):
+            _write(words, context, finished, out, err)
+    except (OSError, StorageError):
+        pass
+
+
+def _can_be_kept(context: Context, out: str) -> bool:
+    """Whether the same words, typed in the same place, would come to the same by what a record can hold."""
     from setlist.registry.compiled import WHOLE
 
-    project, found = context.project, context.loaded
-    if not (
-        found.signatures is not None
-        and found.registry.sessions
-        and len(out) <= LONGEST
+    root, loaded = context.project.root, context.loaded
+    return (
+        loaded.signatures is not None
+        and bool(loaded.registry.sessions)
+        # all variables at once: too much to go by
+        and WHOLE not in loaded.variables
         and context.verbosity <= 0
-        and context.caller.cwd == project.root
-        and os.getcwd() == str(project.root)
+        and len(out) <= LONGEST
+        and context.caller.cwd == root
+        and os.getcwd() == str(root)
         and dict(os.environ) == context.caller.environ
         and (context.out.stream, context.err.stream) == (sys.stdout, sys.stderr)
-        # all variables at once: too much to go by
-        and WHOLE not in found.variables
-    ):
-        return
+    )
+
+
+def _write(words: Sequence[str], context: Context, finished: Iterable[str], out: str, err: str) -> None:
     from marshal import dumps
 
+    from setlist.environment.state import NAME
+    from setlist.files import write_atomically
+
+    project, loaded = context.project, context.loaded
+    assert loaded.signatures is not None
     record = {
         "by": _written_by(),
         "streams": _streams(),
-        "variables": tuple((name, _signed(context.caller.environ.get(name))) for name in found.variables),
-        "files": tuple((str(project.root / file), value) for file, value in found.signatures.items()),
+        "variables": tuple((name, _signed(context.caller.environ.get(name))) for name in loaded.variables),
+        "files": tuple((str(project.root / file), value) for file, value in loaded.signatures.items()),
         "environments": str(project.environments),
         "state": NAME,
         "finished": tuple(finished),
@@ -131,15 +149,11 @@ def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: s
         "err": err,
     }
     content = dumps(record)
-    place = project.state / "listed"
-    try:
-        project.prepare()
-        write_atomically(place / _key(words, str(project.root)), (warm.digest(content).encode(), content))
-        records = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)
-        for old in records[:-MOST]:
-            old.unlink(missing_ok=True)
-    except (OSError, StorageError):
-        pass
+    project.prepare()
+    place = project.state / FOLDER
+    write_atomically(place / _key(words, str(project.root)), (warm.digest(content).encode(), content))
+    for old in sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST]:
+        old.unlink(missing_ok=True)
 
 
 def finished_environments(directory: str, record: str) -> tuple[str, ...]:
@@ -158,7 +172,7 @@ def _key(words: Sequence[str], cwd: str) -> str:
 
 def _read(key: str, cwd: str) -> bytes:
     for place in PLACES:
-        path = f"{cwd}/{place}/{key}"
+        path = f"{cwd}/{place}/{FOLDER}/{key}"
         if os.path.exists(path):
             with open(path, "rb", 0) as stream:
                 return stream.read()

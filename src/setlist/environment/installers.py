@@ -29,10 +29,11 @@ _FINDING_UV = threading.Lock()
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
-_FOR_A_SHORT_LIFE = {"_RJEM_MALLOC_CONF": "thp:always,narenas:1"}
+_FOR_A_SHORT_LIFE = {"_RJEM_MALLOC_CONF": "thp:always,narenas:1"} if sys.platform == "linux" else {}
 """A fifth of what uv takes to answer from its cache goes into memory that is mapped page by page, and for each thread.
-Its allocator (jemalloc, but on Windows) can have large pages and one pool for all. Where much is downloaded and
-unpacked by many threads they would wait for each other: there it is left alone. It changes no answer."""
+Its allocator, jemalloc, can have large pages and one pool for all (https://jemalloc.net/jemalloc.3.html#opt.thp);
+elsewhere than on Linux it complains of that. Where much is downloaded and unpacked by many threads they would wait for
+each other: there it is left alone. It changes no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
