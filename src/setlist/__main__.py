@@ -2,7 +2,7 @@
 
 import sys
 
-from setlist.cli.main import main
+from setlist.cli.start import setlist
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(setlist())

@@ -6,6 +6,8 @@ it can be cached, sent to a worker, and listed without running anybody's code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 from setlist.records import dataclass
@@ -250,12 +252,72 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
-    """All sessions of a project, by name, in the order of their definition."""
+class Outline:
+    """What is asked of all sessions at once: who answers to a name, who has a tag.
 
-    sessions: dict[str, SessionSpec]
+    ``families`` has each one's, in the order of their definition. All else is of those that it says something of:
+    ``nox`` of a noxfile's, how nox calls them, followed by all that they answer to there; ``tags`` and ``pythons`` of
+    those that have some; ``left_out`` are those that a bare ``run`` doesn't run by itself, ``jobserver`` those that
+    share the processors.
+    """
+
+    families: Mapping[str, str]
+    nox: Mapping[str, tuple[str, ...]]
+    tags: Mapping[str, tuple[str, ...]]
+    pythons: Mapping[str, str]
+    left_out: tuple[str, ...]
+    jobserver: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sessions: Mapping[str, SessionSpec]) -> Outline:
+        """That of sessions which are there anyway."""
+        all_of_them = sessions.items()
+        return cls(
+            families={name: session.family for name, session in all_of_them},
+            nox={name: (session.nox.name, *session.nox.names) for name, session in all_of_them if session.nox},
+            tags={name: session.tags for name, session in all_of_them if session.tags},
+            pythons={
+                name: session.environment.python
+                for name, session in all_of_them
+                if session.environment.python is not None
+            },
+            left_out=tuple(name for name, session in all_of_them if not session.default),
+            jobserver=tuple(name for name, session in all_of_them if session.jobserver),
+        )
+
+    def family(self, name: str) -> tuple[str, ...]:
+        """The sessions that one definition expanded to."""
+        return tuple(member for member, family in self.families.items() if family == name)
+
+    @property
+    def only_nox(self) -> bool:
+        """Whether there are some, and all of them are a noxfile's."""
+        return 0 < len(self.nox) == len(self.families)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All sessions of a project, by name, in the order of their definition.
+
+    There may be thousands, of which a run is about one: to look at each of ``sessions`` is to make it from what was
+    kept of it. What the ``outline`` says is said without that.
+    """
+
+    sessions: Mapping[str, SessionSpec]
     settings: Settings = Settings()
+
+    @cached_property
+    def outline(self) -> Outline:
+        """What is asked of all of them at once."""
+        return Outline.of(self.sessions)
+
+    @classmethod
+    def outlined(cls, sessions: Mapping[str, SessionSpec], settings: Settings, outline: Outline) -> Registry:
+        """A registry whose outline is known already."""
+        registry = cls(sessions=sessions, settings=settings)
+        registry.__dict__["outline"] = outline
+        return registry
 
     def family(self, name: str) -> tuple[SessionSpec, ...]:
         """The sessions that one definition expanded to."""
-        return tuple(session for session in self.sessions.values() if session.family == name)
+        return tuple(self.sessions[member] for member in self.outline.family(name))

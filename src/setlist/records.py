@@ -30,13 +30,15 @@ class _Factory:
 class _Layout:
     """The fields of a class: ``names`` in order, the first ``positional`` of which needn't be named."""
 
-    __slots__ = ("defaults", "names", "positional", "required")
+    __slots__ = ("constants", "defaults", "factories", "names", "positional", "required")
 
     def __init__(self, names: tuple[str, ...], positional: int, defaults: Mapping[str, Any]) -> None:
         self.names = names
         self.positional = positional
         self.defaults = defaults
         self.required = frozenset(names) - defaults.keys()
+        self.factories = {name: value.make for name, value in defaults.items() if isinstance(value, _Factory)}
+        self.constants = {name: value for name, value in defaults.items() if name not in self.factories}
 
 
 def _field(*, default_factory: Callable[[], Any]) -> Any:
@@ -126,7 +128,6 @@ def _made(cls: Any, *, frozen: bool, kw_only: bool) -> type:
 
 def _initialise(self: Any, *args: Any, **values: Any) -> None:
     layout: _Layout = self.__record__
-    put = object.__setattr__
     if args:
         if len(args) > layout.positional:
             raise TypeError(f"{type(self).__name__}() takes {layout.positional} values by place, not {len(args)}")
@@ -134,16 +135,19 @@ def _initialise(self: Any, *args: Any, **values: Any) -> None:
             if name in values:
                 raise TypeError(f"{type(self).__name__}() was given {name!r} twice")
             values[name] = value
-    for name in layout.names:
-        if name in values:
-            put(self, name, values.pop(name))
-        elif name in layout.required:
-            raise TypeError(f"{type(self).__name__}() needs {name!r}")
-        else:
-            default = layout.defaults[name]
-            put(self, name, default.make() if isinstance(default, _Factory) else default)
-    if values:
-        raise TypeError(f"{type(self).__name__}() has no {next(iter(values))!r}")
+    if not layout.required <= values.keys():
+        missing = next(name for name in layout.names if name in layout.required and name not in values)
+        raise TypeError(f"{type(self).__name__}() needs {missing!r}")
+    # past __setattr__, which refuses, and all at once: thousands of sessions are made so
+    fields = self.__dict__
+    fields.update(layout.constants)
+    fields.update(values)
+    for name, make in layout.factories.items():
+        if name not in values:
+            fields[name] = make()
+    if len(fields) != len(layout.names):
+        unknown = next(name for name in values if name not in layout.names)
+        raise TypeError(f"{type(self).__name__}() has no {unknown!r}")
 
 
 def _values(self: Any) -> tuple[Any, ...]:

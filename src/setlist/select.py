@@ -36,7 +36,7 @@ def select(
         UsageError: a filter that is malformed, unknown, or leaves nothing.
     """
     filters = _filters(registry, keyword, tags, pythons)
-    of_nox = _is_of_nox(registry)
+    of_nox = registry.outline.only_nox
     if selectors:
         selected = _selected(registry, selectors)
     elif filters and not (of_nox and keyword is None and not tags):
@@ -44,7 +44,8 @@ def select(
     elif registry.settings.default is not None:
         selected = _selected(registry, registry.settings.default)  # to nox, -p is about these
     else:
-        selected = tuple(session for session in registry.sessions.values() if session.default)
+        left_out = frozenset(registry.outline.left_out)
+        selected = tuple(registry.sessions[name] for name in registry.sessions if name not in left_out)
     if not pythons:
         selected = _on_usual_pythons(registry, selected)
     kept = tuple(session for session in selected if all(matches(session) for _, matches in filters))
@@ -53,10 +54,6 @@ def select(
         among = f" of {' '.join(selectors)}" if selectors else ""
         raise UsageError(f"no session{among} matches {said}", hint="'run --list' shows the sessions")
     return kept
-
-
-def _is_of_nox(registry: Registry) -> bool:
-    return bool(registry.sessions) and all(session.nox is not None for session in registry.sessions.values())
 
 
 def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> tuple[SessionSpec, ...]:
@@ -79,11 +76,10 @@ def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec
 
 def _matching(registry: Registry, selector: str) -> tuple[str, ...]:
     if selector.startswith("@"):
-        return tuple(
-            name for name, session in registry.sessions.items() if _tagged(session.tags, selector.removeprefix("@"))
-        )
+        wanted = selector.removeprefix("@")
+        return tuple(name for name, tags in registry.outline.tags.items() if _tagged(tags, wanted))
     # test_py311 is how a function is called, and what the fingers of its author remember
-    return matching(selector, registry.sessions) or matching(selector.replace("_", "-"), registry.sessions)
+    return matching(selector, registry.outline) or matching(selector.replace("_", "-"), registry.outline)
 
 
 def _tagged(tags: Sequence[str], pattern: str) -> bool:
@@ -97,11 +93,11 @@ def _tagged(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _known(registry: Registry) -> tuple[str, ...]:
-    return (*known_names(registry.sessions.values()), *(f"@{tag}" for tag in _all_tags(registry)))
+    return (*known_names(registry.outline), *(f"@{tag}" for tag in _all_tags(registry)))
 
 
 def _all_tags(registry: Registry) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tag for session in registry.sessions.values() for tag in session.tags))
+    return tuple(dict.fromkeys(tag for tags in registry.outline.tags.values() for tag in tags))
 
 
 def _filters(
@@ -111,7 +107,7 @@ def _filters(
     if keyword is not None:
         from setlist.keywords import nox_keyword, parse_keyword
 
-        parse = nox_keyword if _is_of_nox(registry) else parse_keyword
+        parse = nox_keyword if registry.outline.only_nox else parse_keyword
         filters.append((f"-k {keyword!r}", parse(keyword)))
     if tags:
         known = _all_tags(registry)
@@ -121,8 +117,7 @@ def _filters(
         wanted = {tag.removeprefix("@") for tag in tags}
         filters.append((" ".join(f"-t {tag}" for tag in tags), lambda session: not wanted.isdisjoint(session.tags)))
     if pythons:
-        requests = [session.environment.python for session in registry.sessions.values()]
-        known = tuple(dict.fromkeys(request for request in requests if request is not None))
+        known = tuple(dict.fromkeys(registry.outline.pythons.values()))
         spelled = {_normal(request) for request in known}
         for python in pythons:
             if _normal(python) not in spelled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,11 @@ backend = "none"
 
 
 class Resolvers:
-    """How often a resolver was started; :meth:`count` asks and begins again."""
+    """How often a resolver was started; :meth:`count` asks and begins again. ``environ`` are the last one's."""
 
     def __init__(self) -> None:
         self.started: list[list[str]] = []
+        self.environ: Mapping[str, str] = {}
 
     def count(self) -> int:
         found = len(self.started)
@@ -49,6 +51,7 @@ def resolvers(monkeypatch: pytest.MonkeyPatch) -> Resolvers:
     def run_process(argv: Sequence[str], **rest: Any) -> Any:
         if "compile" in argv:
             counted.started.append(list(argv))
+            counted.environ = rest["env"]
         return real(argv, **rest)
 
     monkeypatch.setattr(installers, "run_process", run_process)
@@ -230,6 +233,27 @@ def test_check_changes_nothing_and_names_what_is_out_of_date(three: ProjectFolde
     assert resolvers.count() == 1
     assert files(three) == before
     assert "lint" not in result.err
+
+
+def test_pins_are_looked_at_only_where_some_are_to_move(three: ProjectFolder) -> None:
+    def read() -> int:
+        return pins_of.cache_info().misses
+
+    pins_of.cache_clear()
+    three.setlist_inside("lock", "--check", check=True)
+    assert read() == 0
+    three.setlist_inside("lock", "--check", "--upgrade-package", "alpha")
+    assert read() > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="large pages are Linux's")
+def test_memory_for_a_short_life_is_asked_of_the_resolver_unless_somebody_has_said_otherwise(
+    three: ProjectFolder, resolvers: Resolvers
+) -> None:
+    three.setlist_inside("lock", "--upgrade", check=True)
+    assert "narenas:1" in resolvers.environ["_RJEM_MALLOC_CONF"]
+    three.setlist_inside("lock", "--upgrade", check=True, env={"_RJEM_MALLOC_CONF": "prof:false"})
+    assert resolvers.environ["_RJEM_MALLOC_CONF"] == "prof:false"
 
 
 def test_check_of_a_missing_lock(three: ProjectFolder) -> None:

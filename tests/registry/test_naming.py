@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setlist.model import Origin, SessionSpec
+from setlist.model import Origin, Outline, SessionSpec
 from setlist.registry.checks import BadValue
 from setlist.registry.naming import check_name, known_names, matching, proposal, python_suffix, variant_name
 
@@ -109,13 +109,15 @@ def test_a_variants_name_is_right_or_refused(python: str, value: str) -> None:
 
 
 def test_a_pattern_is_a_name_a_family_or_a_glob() -> None:
-    sessions = {
-        name: SessionSpec(name=name, family=family, origin=Origin("x"))
-        for name, family in (("lint", "lint"), ("test-py39", "test"), ("test-py310", "test"))
-    }
-    assert matching("lint", sessions) == ("lint",)
-    assert matching("test", sessions) == ("test-py39", "test-py310")
-    assert matching("*-py3?", sessions) == ("test-py39",)
-    assert matching("[!t]*", sessions) == ("lint",)
-    assert matching("tes", sessions) == ()
-    assert known_names(sessions.values()) == ("lint", "test-py39", "test", "test-py310")
+    outline = Outline.of(
+        {
+            name: SessionSpec(name=name, family=family, origin=Origin("x"))
+            for name, family in (("lint", "lint"), ("test-py39", "test"), ("test-py310", "test"))
+        }
+    )
+    assert matching("lint", outline) == ("lint",)
+    assert matching("test", outline) == ("test-py39", "test-py310")
+    assert matching("*-py3?", outline) == ("test-py39",)
+    assert matching("[!t]*", outline) == ("lint",)
+    assert matching("tes", outline) == ()
+    assert known_names(outline) == ("lint", "test-py39", "test", "test-py310")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from setlist.cli.options import Arguments
     from setlist.environment.prepare import Environments
     from setlist.model import EnvironmentSpec, Registry, SessionSpec
+    from setlist.registry.load import Loaded
 
 
 class Context:
@@ -106,16 +107,21 @@ class Context:
         project: Project | None = self.__dict__.get("project")
         return project
 
-    @cached_property
+    @property
     def registry(self) -> Registry:
         """All sessions of the project."""
-        from setlist.registry.load import load_registry
+        return self.loaded.registry
 
-        return load_registry(self.project, self.caller.environ, self.script_python)
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The same, and what it was made from."""
+        from setlist.registry.load import load
+
+        return load(self.project, self.caller.environ, self.script_python)
 
     def about(self, project: Project) -> None:
         """Be about this project, and not about the one that the caller stands in."""
-        for known in ("registry", "environments"):
+        for known in ("loaded", "environments"):
             self.__dict__.pop(known, None)
         self.__dict__["project"] = project
 

@@ -7,7 +7,7 @@ as people write them, after families, defaults and ``extends`` were worked out. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,21 +26,44 @@ def default_names(context: Context) -> frozenset[str]:
     return frozenset(session.name for session in context.select(()))
 
 
-def is_ready(context: Context, session: SessionSpec) -> bool:
-    """Whether a finished environment is there; whether it is current is ``why``'s to say."""
-    import os
+def show_sessions(
+    context: Context, sessions: Sequence[SessionSpec], *, words: Sequence[str], as_json: bool = False
+) -> None:
+    """Print the sessions: as a table, a line each, or as JSON. The default ones are marked with ``*``.
 
+    Args:
+        context: the command's world.
+        sessions: what is shown.
+        words: the command line, the command itself or the verb being the first of them.
+        as_json: the documented form for programs.
+    """
+    from setlist.cli.relisting import finished_environments, keep
     from setlist.environment.state import NAME
 
-    # strings, as thousands of sessions are listed
-    return os.path.isfile(f"{context.project.environments}/{session.name}/{NAME}")
+    # whether they are current is for 'why' to say
+    finished = finished_environments(str(context.project.environments), NAME)
+    ready = frozenset(finished)
+    said = ""
+    if as_json:
+        import json
+
+        lines = [json.dumps(sessions_json(context, sessions, ready), indent=2, ensure_ascii=False)]
+    elif sessions:
+        lines = _table(context, sessions, ready)
+        unused = context.registry.settings.unused
+        if unused:
+            names = ", ".join(unused)
+            said = f"{names}: not used, since there are definitions of setlist's own; {UNUSED_HINT}\n"
+    else:
+        lines, said = [], "no sessions\n"
+    shown = "".join(f"{line}\n" for line in lines)
+    context.out.write(shown)
+    if said:
+        context.err.write(said)
+    keep(words, context, finished, context.out.plain(shown), context.err.plain(said))
 
 
-def print_table(context: Context, sessions: Sequence[SessionSpec]) -> None:
-    """Print the sessions, a line each: the default ones are marked with ``*``."""
-    if not sessions:
-        context.err.line("no sessions")
-        return
+def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:
     defaults = default_names(context)
     head = ("", "session", "nox", "python", "environment", "tags", "description")
     rows = [
@@ -49,18 +72,16 @@ def print_table(context: Context, sessions: Sequence[SessionSpec]) -> None:
             session.name,
             _name_in_nox(session),
             session.environment.python or "",
-            _environment_word(context, session),
+            "none" if session.environment.backend == "none" else "ready" if session.name in ready else "–",
             " ".join(session.tags),
             session.description,
         )
         for session in sessions
     ]
-    print_columns(context, head, rows)
+    lines = columns(context, head, rows)
     if any(row[0] for row in rows) and context.out.interactive:
-        context.out.line(context.out.styled("* run by default", "dim"))
-    unused = context.registry.settings.unused
-    if unused:
-        context.err.line(f"{', '.join(unused)}: not used, since there are definitions of setlist's own; {UNUSED_HINT}")
+        lines.append(context.out.styled("* run by default", "dim"))
+    return lines
 
 
 def _name_in_nox(session: SessionSpec) -> str:
@@ -68,14 +89,14 @@ def _name_in_nox(session: SessionSpec) -> str:
     return session.nox.name if session.nox is not None and session.nox.name != session.name else ""
 
 
-def _environment_word(context: Context, session: SessionSpec) -> str:
-    if session.environment.backend == "none":
-        return "none"
-    return "ready" if is_ready(context, session) else "–"
-
-
 def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout: as wide as the terminal, or plain aligned columns in a pipe.
+    """Print a table on stdout, see :func:`columns`."""
+    for line in columns(context, head, rows):
+        context.out.line(line)
+
+
+def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: as wide as the terminal, or plain aligned columns in a pipe.
 
     A column that is empty in every row is left out.
     """
@@ -85,9 +106,10 @@ def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence
     out = context.out
     if not out.interactive:
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        for row in (head, *rows):
-            out.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        return
+        return [
+            "  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=True)]).rstrip()
+            for row in (head, *rows)
+        ]
 
     import io
 
@@ -112,19 +134,17 @@ def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence
         highlight=False,
     )
     console.print(table)
-    for line in laid_out.getvalue().splitlines():
-        out.line(line.rstrip())
+    return [line.rstrip() for line in laid_out.getvalue().splitlines()]
 
 
-def sessions_json(context: Context, sessions: Sequence[SessionSpec]) -> dict[str, Any]:
-    """The sessions as JSON-ready data, the documented and versioned form."""
+def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> dict[str, Any]:
+    """The sessions as JSON-ready data, the documented and versioned form; ``ready`` have a finished environment."""
     defaults = default_names(context)
     return {
         "format": FORMAT,
         "root": str(context.project.root),
         "sessions": [
-            session_json(session, default=session.name in defaults, ready=is_ready(context, session))
-            for session in sessions
+            session_json(session, default=session.name in defaults, ready=session.name in ready) for session in sessions
         ],
     }
 

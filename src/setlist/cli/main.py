@@ -66,7 +66,7 @@ def _spellings(option: Option) -> tuple[str, str]:
 
 def _is_session(word: str, context: Context) -> bool:
     try:
-        return word in context.registry.sessions or bool(context.registry.family(word))
+        return word in context.registry.sessions or bool(context.registry.outline.family(word))
     except SetlistError:
         # What is wrong with the definitions is another story than the word that was typed
         return False

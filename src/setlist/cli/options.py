@@ -32,10 +32,11 @@ class Option:
 class Arguments:
     """A command line that was read.
 
-    ``words`` are what is neither an option nor an option's value; ``rest`` is what followed ``--``,
-    None where there was none.
+    ``argv`` is all of it; ``words`` are what is neither an option nor an option's value; ``rest`` is what followed
+    ``--``, None where there was none.
     """
 
+    argv: tuple[str, ...]
     words: tuple[str, ...]
     rest: tuple[str, ...] | None
     given: dict[str, tuple[str, ...]]
@@ -78,10 +79,10 @@ def parse(
         word = argv[position]
         position += 1
         if word == "--":
-            return _arguments(words, argv[position:], given)
+            return _arguments(argv, words, argv[position:], given)
         if not word.startswith("-") or word == "-":
             if words_before_rest is not None and len(words) >= words_before_rest:
-                return _arguments(words, argv[position - 1 :], given)
+                return _arguments(argv, words, argv[position - 1 :], given)
             words.append(word)
             continue
         if word.startswith("--"):
@@ -105,12 +106,17 @@ def parse(
                 value = argv[position]
                 position += 1
             given.setdefault(option.name, []).append(value)
-    return _arguments(words, None, given)
+    return _arguments(argv, words, None, given)
 
 
-def _arguments(words: Sequence[str], rest: Sequence[str] | None, given: dict[str, list[str]]) -> Arguments:
+def _arguments(
+    argv: Sequence[str], words: Sequence[str], rest: Sequence[str] | None, given: dict[str, list[str]]
+) -> Arguments:
     return Arguments(
-        tuple(words), None if rest is None else tuple(rest), {name: tuple(values) for name, values in given.items()}
+        tuple(argv),
+        tuple(words),
+        None if rest is None else tuple(rest),
+        {name: tuple(values) for name, values in given.items()},
     )
 
 

@@ -75,9 +75,9 @@ def run(argv: Sequence[str], context: Context) -> int:
         return 0
     context.take(arguments)
     if arguments.flag("list"):
-        from setlist.cli.listing import print_table
+        from setlist.cli.listing import show_sessions
 
-        print_table(context, _listed(arguments, context))
+        show_sessions(context, _listed(arguments, context), words=("run", *argv))
         return 0
     sessions = _selected(arguments, context)
     shard = arguments.value("shard")
@@ -163,7 +163,7 @@ class _Durations:
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     """How many processors there are, where that matters, and how many sessions may run at once."""
     said = arguments.value("jobs") or context.registry.settings.jobs
-    if said is None and not any(session.jobserver for session in context.registry.sessions.values()):
+    if said is None and not context.registry.outline.jobserver:
         return 1, 1
     from setlist.running.cpus import available_cpus, jobs_from
 

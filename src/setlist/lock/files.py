@@ -37,12 +37,16 @@ def lock_directory(project: Project, settings: Settings) -> Path:
 
 def lock_path(project: Project, settings: Settings, session: SessionSpec) -> Path:
     """The session's lock file, there or not."""
-    directory = lock_directory(project, settings)
+    return lock_directory(project, settings) / lock_name(settings, session)
+
+
+def lock_name(settings: Settings, session: SessionSpec) -> str:
+    """How the session's lock file is called."""
     if settings.lock_format == "pylock":
         from setlist.lock.pylock import file_name
 
-        return directory / file_name(session.name)
-    return directory / f"{session.name}.txt"
+        return file_name(session.name)
+    return f"{session.name}.txt"
 
 
 def read_lock(project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
@@ -52,7 +56,10 @@ def read_lock(project: Project, settings: Settings, session: SessionSpec) -> Loc
         LockDamaged: there is one that can't be trusted.
         LockOutOfDate: there is one that can't be read.
     """
-    path = lock_path(project, settings, session)
+    return _read(project, settings, session, lock_path(project, settings, session))
+
+
+def _read(project: Project, settings: Settings, session: SessionSpec, path: Path) -> LockDocument | None:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -60,7 +67,7 @@ def read_lock(project: Project, settings: Settings, session: SessionSpec) -> Loc
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
         raise LockDamaged(f"can't be read: {reason}", where=project.relative(path)) from error
-    shown = Path(project.relative(path))
+    shown = Path(settings.lock_dir, path.name)
     if settings.lock_format == "pylock":
         from setlist.lock.pylock import parse_pylock
 
@@ -72,7 +79,7 @@ def standing_of(project: Project, settings: Settings, session: SessionSpec, inpu
     """Whether a session's lock was made from these inputs. No network, no resolver."""
     path = lock_path(project, settings, session)
     try:
-        document = read_lock(project, settings, session)
+        document = _read(project, settings, session, path)
     except LockOutOfDate as error:
         return LockStatus(
             "damaged", path, (f"{error.where or project.relative(path)}: {error.message}",), None, _salvaged(path)

@@ -5,7 +5,6 @@ The resolver is uv, whatever installs afterwards: pip resolves for the machine t
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -68,6 +67,8 @@ def resolve(
     wanted = inputs.requirements
     if not (wanted.lines or wanted.files or wanted.project_line):
         return Answer("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         request = ResolveRequest(
             lines=wanted.lines,

@@ -13,7 +13,7 @@ from setlist.environment.pyproject import read_pyproject
 from setlist.errors import ConfigurationError, SetlistError
 from setlist.lock.consistent import common_versions
 from setlist.lock.document import preferences, versions_of
-from setlist.lock.files import LockStatus, lock_directory, lock_path, standing_of
+from setlist.lock.files import LockStatus, lock_directory, lock_name, lock_path, standing_of
 from setlist.lock.inputs import Gathered, LockInputs, lock_inputs
 from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
 from setlist.lock.settle import Job, Judged, LockResult, judged, left_alone, unwritable, written
@@ -133,9 +133,11 @@ def _looked_at(project: Project, settings: Settings, sessions: Sequence[SessionS
 
 
 def _asked_for(job: Job, wish: LockWish) -> bool:
+    if wish.upgrade or not wish.packages:
+        return wish.upgrade
     # The project's own name stands for what it requires: a backend may have come to say something else
     held = {*versions_of(job.status.known or ""), *job.inputs.requirements.project_names}
-    return wish.upgrade or bool(wish.names & held)
+    return bool(wish.names & held)
 
 
 def _resolved(
@@ -227,9 +229,9 @@ def _see_that_it_is_writable(project: Project, settings: Settings) -> None:
 def _refuse_shared_files(project: Project, settings: Settings, sessions: Sequence[SessionSpec]) -> None:
     seen: dict[str, str] = {}
     for session in sessions:
-        path = lock_path(project, settings, session)
-        other = seen.setdefault(str(path).casefold(), session.name)
+        other = seen.setdefault(lock_name(settings, session).casefold(), session.name)
         if other != session.name:
+            path = lock_path(project, settings, session)
             raise ConfigurationError(
                 f"{other!r} and {session.name!r} would have one lock file, {project.relative(path)}",
                 hint="rename one of them: a pylock file's name can hold no dot",

@@ -1,8 +1,10 @@
 """How is the registry kept, so that the next run finds it without reading or importing its sources?
 
-One JSON file. What a warm run needs (which files it was made from, with their stat signatures, and
-the finished registry) is there at once; what each source declared lies beside it as a string within
-the string, which costs nothing until a source changes and only that one is loaded anew.
+One file, of lines. The first is a digest of all others, so that they needn't be looked at to be trusted. The second
+has what each run needs: which files the registry was made from, with their stat signatures, its settings and its
+outline. The third is what each source declared, which nobody reads until one changes and only that one is loaded anew.
+Then comes each session, a line of its own, which is read when somebody asks for this session: a run asks for a few of
+thousands.
 
 A file that can't be read back, whatever the reason, counts as none: it is made again.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,16 @@ from setlist.model import (
     FunctionReference,
     NoxSession,
     Origin,
+    Outline,
     Registry,
     SessionSpec,
     Settings,
 )
 from setlist.project import Project
-from setlist.records import beside_defaults, dataclass, field, is_record
+from setlist.records import as_mapping, beside_defaults, dataclass, field, is_record
+from setlist.warm import digest
 
-FORMAT = 2
+FORMAT = 3
 
 WHOLE = "*"
 """Stands among the names of environment variables for all of them."""
@@ -94,15 +98,19 @@ def key_of(project: Project) -> str:
 def read_compiled(project: Project) -> Compiled | None:
     """The compiled registry, whether or not it is current; None where there is none of use."""
     try:
-        data = json.loads(Path(project.compiled_registry).read_bytes())
+        seal, _, content = Path(project.compiled_registry).read_bytes().partition(b"\n")
+        if seal != _seal(content):
+            return None
+        head, packed, *lines = content.split(b"\n")
+        data = json.loads(head)
         if data["key"] != key_of(project):
             return None
         return Compiled(
             sources=tuple(map(_text, data["sources"])),
             signatures={_text(file): _text(signature) for file, signature in data["signatures"].items()},
-            registry=_registry(data["registry"]),
-            packed=_text(data["records"]),
-            variables=data.get("variables", {}),
+            registry=_registry(data, lines),
+            packed=packed.decode(),
+            variables=data["variables"],
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -110,23 +118,59 @@ def read_compiled(project: Project) -> Compiled | None:
 
 def write_compiled(project: Project, compiled: Compiled) -> None:
     """Keep a registry. That it can't be kept is no problem of this run."""
-    data = {
+    registry = compiled.registry
+    head = {
         "key": key_of(project),
         "sources": compiled.sources,
         "signatures": compiled.signatures,
-        "registry": {
-            "sessions": [plain(session) for session in compiled.registry.sessions.values()],
-            "settings": plain(compiled.registry.settings),
-        },
-        "records": compiled.packed,
+        "variables": compiled.variables,
+        "settings": plain(registry.settings),
+        "outline": as_mapping(registry.outline),
     }
-    if compiled.variables:
-        data["variables"] = compiled.variables
+    sessions = registry.sessions
+    # what was read is written as it was
+    lines = sessions.lines if isinstance(sessions, _Kept) else [_line(plain(each)) for each in sessions.values()]
+    content = b"\n".join([_line(head), compiled.packed.encode(), *lines])
     try:
         project.prepare()
-        write_atomically(project.compiled_registry, json.dumps(data, separators=(",", ":")))
+        write_atomically(project.compiled_registry, (_seal(content), b"\n", content))
     except (OSError, StorageError):
         pass
+
+
+def _line(data: object) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _seal(content: bytes) -> bytes:
+    return digest(content).encode()
+
+
+class _Kept(Mapping[str, SessionSpec]):
+    """Sessions as they were kept, each made when it is asked for."""
+
+    def __init__(self, lines: Mapping[str, bytes]) -> None:
+        self._lines = lines
+        self._made: dict[str, SessionSpec] = {}
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        return tuple(self._lines.values())
+
+    def __getitem__(self, name: str) -> SessionSpec:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = session_of(json.loads(self._lines[name]))
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
 
 def plain(value: Any) -> Any:
@@ -149,10 +193,16 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
-def _registry(data: Mapping[str, Any]) -> Registry:
-    sessions = {session.name: session for session in map(session_of, data["sessions"])}
+def _registry(data: Mapping[str, Any], lines: list[bytes]) -> Registry:
     settings = Settings(**{name: frozen(value) for name, value in data["settings"].items()})
-    return Registry(sessions=sessions, settings=settings)
+    outline = Outline(**{name: _frozen_values(value) for name, value in data["outline"].items()})
+    return Registry.outlined(_Kept(dict(zip(outline.families, lines, strict=True))), settings, outline)
+
+
+def _frozen_values(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: frozen(item) for name, item in value.items()}
+    return frozen(value)
 
 
 def session_of(data: Mapping[str, Any]) -> SessionSpec:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from setlist.files import stat_signature
 from setlist.model import Registry
-from setlist.project import Project
+from setlist.project import STATE_DIRECTORY, Project
 from setlist.records import dataclass
 from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
 
@@ -48,6 +48,19 @@ class Source:
     load: Callable[[Project, str, World], Declared]
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The registry, and by what can be told that it would be the same again.
+
+    ``signatures`` are those of the files behind it, relative to the root, and of the places where others could appear;
+    None: it can't be told. ``variables`` are the environment variables that it goes by.
+    """
+
+    registry: Registry
+    signatures: Mapping[str, str | None] | None
+    variables: tuple[str, ...] = ()
+
+
 def _pyproject(project: Project) -> Iterator[Source]:
     if (project.root / "pyproject.toml").is_file():
         yield Source("pyproject", "pyproject.toml", _load_pyproject)
@@ -77,6 +90,13 @@ SOURCES: tuple[Callable[[Project], Iterator[Source]], ...] = (_pyproject, _sessi
 def load_registry(
     project: Project, environ: Mapping[str, str] | None = None, script_python: ScriptPython | None = None
 ) -> Registry:
+    """The registry of :func:`load`."""
+    return load(project, environ, script_python).registry
+
+
+def load(
+    project: Project, environ: Mapping[str, str] | None = None, script_python: ScriptPython | None = None
+) -> Loaded:
     """The project's sessions. A project without definitions has an empty registry.
 
     Args:
@@ -88,6 +108,8 @@ def load_registry(
         ConfigurationError: a definition is wrong.
     """
     world = World(os.environ if environ is None else environ, script_python)
+    # looked at first: what appears from now on makes them others
+    places = {file: stat_signature(project.root / file) for file in _places(project)}
     sources = tuple(_given(project)) if project.file is not None else _found(project)
     compiled = read_compiled(project)
     if (
@@ -96,8 +118,26 @@ def load_registry(
         and all((stat_signature(project.root / file) or "") == signed for file, signed in compiled.signatures.items())
         and same_variables(compiled.variables, world.environ)
     ):
-        return compiled.registry
-    return _made_anew(project, sources, compiled, world)
+        current = compiled
+    else:
+        current, lasting = _made_anew(project, sources, compiled, world)
+        if not lasting:
+            return Loaded(current.registry, None)
+    signatures = {file: signed or None for file, signed in current.signatures.items()}
+    return Loaded(current.registry, {**places, **signatures}, tuple(current.variables))
+
+
+def _places(project: Project) -> Iterator[str]:
+    """Where sources can appear, and what tells where things are kept."""
+    yield from ("pyproject.toml", NOXFILE, FOLDER)
+    if project.place != STATE_DIRECTORY:
+        yield from (STATE_DIRECTORY, ".gitignore")
+    try:
+        with os.scandir(project.root / FOLDER) as entries:
+            # what they lead to comes and goes by itself
+            yield from [f"{FOLDER}/{entry.name}" for entry in entries if entry.is_symlink()]
+    except OSError:
+        return
 
 
 def _found(project: Project) -> tuple[Source, ...]:
@@ -131,7 +171,10 @@ def _is_noxfile(project: Project) -> bool:
     return imported == {b"nox"}
 
 
-def _made_anew(project: Project, sources: tuple[Source, ...], compiled: Compiled | None, world: World) -> Registry:
+def _made_anew(
+    project: Project, sources: tuple[Source, ...], compiled: Compiled | None, world: World
+) -> tuple[Compiled, bool]:
+    """What the sources come to now, kept for the next time, and whether it was: not everything lasts."""
     from setlist.registry.build import build_registry
     from setlist.registry.definition import Problem
     from setlist.registry.location import located
@@ -161,20 +204,17 @@ def _made_anew(project: Project, sources: tuple[Source, ...], compiled: Compiled
             registry = build_registry([record.declared for record in records.values()], unused)
     except Problem as problem:
         raise located(problem, project.root) from None
-    if registry.sessions and all(record.declared.lasting for record in records.values()):
-        signatures = {file: seen.signature(file) for record in records.values() for file in record.digests}
-        variables = {name: value for record in records.values() for name, value in record.declared.variables}
-        write_compiled(
-            project,
-            Compiled(
-                tuple(source.file for source in sources),
-                signatures,
-                registry,
-                compiled.packed if compiled and unchanged else packed(records),
-                variables,
-            ),
-        )
-    return registry
+    made = Compiled(
+        tuple(source.file for source in sources),
+        {file: seen.signature(file) for record in records.values() for file in record.digests},
+        registry,
+        compiled.packed if compiled and unchanged else packed(records),
+        {name: value for record in records.values() for name, value in record.declared.variables},
+    )
+    lasting = bool(registry.sessions) and all(record.declared.lasting for record in records.values())
+    if lasting:
+        write_compiled(project, made)
+    return made, lasting
 
 
 def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, Record]) -> bool:

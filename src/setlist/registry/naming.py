@@ -6,9 +6,8 @@ A session's name is also a directory's and a file's name, on every platform.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 
-from setlist.model import Pairs, SessionSpec
+from setlist.model import Outline, Pairs
 from setlist.registry.checks import BadValue
 
 LONGEST = 100
@@ -106,41 +105,42 @@ def _slug(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+]+", "-", text).strip("-_+")
 
 
-def matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
+def matching(pattern: str, outline: Outline) -> tuple[str, ...]:
     """The names of the sessions that a name, a family or a glob stands for, in their order.
 
     A noxfile's sessions answer to nox's names as well, and to these first.
     """
-    ofnox = nox_matching(pattern, sessions)
+    ofnox = nox_matching(pattern, outline)
     if ofnox:
         return ofnox
-    if pattern in sessions:
+    if pattern in outline.families:
         return (pattern,)
-    family = tuple(name for name, session in sessions.items() if session.family == pattern)
+    family = outline.family(pattern)
     if family or not is_glob(pattern):
         return family
     from fnmatch import fnmatchcase
 
     return tuple(
         name
-        for name, session in sessions.items()
-        if fnmatchcase(name, pattern) or (session.nox is not None and fnmatchcase(session.nox.name, pattern))
+        for name in outline.families
+        if fnmatchcase(name, pattern) or (name in outline.nox and fnmatchcase(outline.nox[name][0], pattern))
     )
 
 
-def nox_matching(pattern: str, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
+def nox_matching(pattern: str, outline: Outline) -> tuple[str, ...]:
     """The sessions that nox means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
 
     As in nox, ``tests(django="4.0")`` with any quotes and spaces is the same name.
     """
-    found = tuple(name for name, session in sessions.items() if session.nox and pattern in session.nox.names)
-    if found or "(" not in pattern:
+    answering = {name: answers for name, (_, *answers) in outline.nox.items()}
+    found = tuple(name for name, answers in answering.items() if pattern in answers)
+    if found or not answering or "(" not in pattern:
         return found
     wanted = _parsed(pattern)
     return tuple(
         name
-        for name, session in sessions.items()
-        if session.nox and any("(" in other and _parsed(other) == wanted for other in session.nox.names)
+        for name, answers in answering.items()
+        if any("(" in answer and _parsed(answer) == wanted for answer in answers)
     )
 
 
@@ -157,12 +157,10 @@ def is_glob(pattern: str) -> bool:
     return any(character in pattern for character in "*?[")
 
 
-def known_names(sessions: Iterable[SessionSpec]) -> tuple[str, ...]:
+def known_names(outline: Outline) -> tuple[str, ...]:
     """All that a session can be called by: names and families, nox's own included."""
     return tuple(
         dict.fromkeys(
-            word
-            for session in sessions
-            for word in (session.name, session.family, *(session.nox.names if session.nox is not None else ()))
+            word for name, family in outline.families.items() for word in (name, family, *outline.nox.get(name, ())[1:])
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from setlist.errors import nearest
-from setlist.model import SessionSpec
+from setlist.model import Outline, SessionSpec
 from setlist.records import replace
 from setlist.registry.definition import Place, Problem
 from setlist.registry.naming import is_glob, known_names, matching
@@ -20,9 +20,9 @@ def with_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
     Raises:
         Problem: a name that is no session, or sessions that require each other in a circle.
     """
-    sessions = {variant.session.name: variant.session for variant in variants}
+    outline = Outline.of({variant.session.name: variant.session for variant in variants})
     resolved = {
-        variant.session.name: replace(variant.session, requires=_required(variant, sessions))
+        variant.session.name: replace(variant.session, requires=_required(variant, outline))
         if variant.session.requires
         else variant.session
         for variant in variants
@@ -38,12 +38,12 @@ def _place(variant: Variant) -> Place:
     return variant.merged.places["requires"]
 
 
-def _required(variant: Variant, sessions: Mapping[str, SessionSpec]) -> tuple[str, ...]:
+def _required(variant: Variant, outline: Outline) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for pattern in variant.session.requires:
-        found = matching(pattern, sessions)
+        found = matching(pattern, outline)
         if not found:
-            near = nearest(pattern, known_names(sessions.values()))
+            near = nearest(pattern, known_names(outline))
             raise Problem(
                 f"{variant.session.name!r} requires {pattern!r}, and no session matches that",
                 _place(variant),

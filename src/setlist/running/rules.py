@@ -63,13 +63,13 @@ def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
 
 def notified_steps(registry: Registry, endings: Mapping[str, Ending]) -> tuple[Step, ...]:
     """What the sessions that have run want to have run after them, each once, and not what has run already."""
-    by_name = {session.nox.name: session for session in registry.sessions.values() if session.nox is not None}
+    by_noxs_name = {words[0]: name for name, words in registry.outline.nox.items()}
     steps: dict[str, Step] = {}
     for ending in endings.values():
-        for name, posargs in ending.notified:
-            session = by_name.get(name)
-            if session is not None and session.name not in endings:
-                steps.setdefault(session.name, Step(session, requested=True, posargs=posargs))
+        for notified, posargs in ending.notified:
+            name = by_noxs_name.get(notified)
+            if name is not None and name not in endings:
+                steps.setdefault(name, Step(registry.sessions[name], requested=True, posargs=posargs))
     return tuple(steps.values())
 
 

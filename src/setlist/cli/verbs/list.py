@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setlist.cli.listing import print_table, sessions_json
+from setlist.cli.listing import show_sessions
 from setlist.cli.options import COMMON, JSON, Arguments
 
 if TYPE_CHECKING:
@@ -20,11 +20,5 @@ OPTIONS = (JSON, *COMMON)
 def run(arguments: Arguments, context: Context) -> int:
     """Print the sessions on stdout."""
     sessions = context.select(arguments.words) if arguments.words else tuple(context.registry.sessions.values())
-    if not arguments.flag("json"):
-        print_table(context, sessions)
-        return 0
-
-    import json
-
-    context.out.line(json.dumps(sessions_json(context, sessions), indent=2, ensure_ascii=False))
+    show_sessions(context, sessions, words=("list", *arguments.argv), as_json=arguments.flag("json"))
     return 0

@@ -6,6 +6,7 @@ SESSION, those of every session. The table shows what moved.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -133,11 +134,13 @@ def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool
 
 def shortened(context: Context, names: Sequence[str], *, many: int) -> list[str]:
     """Sessions as a person names them: whole families by the family, and not more than ``many``."""
+    families = context.registry.outline.families
+    of_family = Counter(families.values())
+    named = Counter(families[name] for name in names)
     found: dict[str, None] = {}
     for name in names:
-        family = context.registry.sessions[name].family
-        members = [session.name for session in context.registry.family(family)]
-        found[family if len(members) > 1 and set(members) <= set(names) else name] = None
+        family = families[name]
+        found[family if named[family] == of_family[family] > 1 else name] = None
     shown = list(found)
     return shown if len(shown) <= many else [*shown[:many], f"and {len(shown) - many} more"]
 

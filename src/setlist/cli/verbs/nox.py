@@ -87,15 +87,15 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     if answer["file"] == NOXFILE:
         # where 'run' would use it too, they share what is kept of it
         context.about(Project(root, None, arguments, envdir, place_for(root)))
-        sessions = context.registry.sessions.values()
-        if sessions and all(session.nox is not None for session in sessions):
+        if context.registry.outline.only_nox:
             return
     context.about(Project(root, root / answer["file"], arguments, envdir, place_for(root)))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
-    by_name = {session.nox.name: session for session in context.registry.sessions.values() if session.nox is not None}
-    return [by_name[session["friendly"]] for session in answer["sessions"]]
+    registry = context.registry
+    by_name = {words[0]: name for name, words in registry.outline.nox.items()}
+    return [registry.sessions[by_name[session["friendly"]]] for session in answer["sessions"]]
 
 
 def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> list[str]:

@@ -1,0 +1,213 @@
+"""``run --list`` where nothing has changed: what was said last time is said again.
+
+A listing goes by the definitions and by which environments are there. So what was shown is kept, with the signatures of
+the files behind the registry, those of the places where more of them could appear, and the names of the environments.
+Where all of that is as it was, and the terminal as wide, it is shown again before the whole program is imported.
+What it said of thousands of sessions takes a few milliseconds to say again, and more than a hundred to work out.
+
+What is read here at the start of every listing is written here as well.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from setlist import warm
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from setlist.cli.context import Context
+
+FORMAT = 1
+
+PLACES = (".setlist", ".nox/setlist")
+"""What may be a project's ``place`` (:class:`setlist.project.Project`), below its root."""
+
+FOLDER = "listed"
+"""Where records are kept in it."""
+
+MOST = 16
+"""How many are kept."""
+
+LONGEST = 2**20
+"""Characters of a listing that is kept."""
+
+_SEAL = 32
+"""Characters of a digest, of all that follows it in a record."""
+
+
+def is_listing(words: Sequence[str]) -> bool:
+    """Whether a command line, ``run`` or the verb being its first word, asks for one."""
+    if words[0] == "run":
+        options = words[: words.index("--")] if "--" in words else words
+        return "-l" in options or "--list" in options
+    return words[0] == "list"
+
+
+def again(words: Sequence[str]) -> int | None:
+    """Say what was said last time.
+
+    Args:
+        words: the command line, as for :func:`is_listing`.
+
+    Returns:
+        the exit code. None: it can't be told that it would be the same, and nothing was said.
+    """
+    try:
+        cwd = os.getcwd()
+        data = _read(_key(words, cwd), cwd)
+    except OSError:
+        return None
+    seal, content = data[:_SEAL], data[_SEAL:]
+    # what marshal is given must be what it wrote: it doesn't look out for anything else
+    if seal != warm.digest(content).encode():
+        return None
+    from marshal import loads
+
+    record = loads(content)  # noqa: S302 - as trusted as compiled Python is
+    if not (
+        record["by"] == _written_by()
+        and record["streams"] == _streams()
+        and all(_signed(os.environ.get(name)) == value for name, value in record["variables"])
+        and all(warm.signature(path) == value for path, value in record["files"])
+        and finished_environments(record["environments"], record["state"]) == record["finished"]
+    ):
+        return None
+    try:
+        sys.stdout.write(record["out"])
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        return _refused(error, words)
+    try:
+        sys.stderr.write(record["err"])
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: str, err: str) -> None:
+    """Write the record of a listing that has just been shown. That it can't be written is no matter.
+
+    Args:
+        words: the command line, as for :func:`is_listing`.
+        context: its world.
+        finished: the environments that it was made by, see :func:`finished_environments`.
+        out: what was written to standard output.
+        err: what was written to standard error.
+    """
+    from setlist.errors import StorageError
+
+    try:
+        if _can_be_kept(context, out):
+            _write(words, context, finished, out, err)
+    except (OSError, StorageError):
+        pass
+
+
+def _can_be_kept(context: Context, out: str) -> bool:
+    """Whether the same words, typed in the same place, would come to the same by what a record can hold."""
+    from setlist.registry.compiled import WHOLE
+
+    root, loaded = context.project.root, context.loaded
+    return (
+        loaded.signatures is not None
+        and bool(loaded.registry.sessions)
+        # all variables at once: too much to go by
+        and WHOLE not in loaded.variables
+        and context.verbosity <= 0
+        and len(out) <= LONGEST
+        and context.caller.cwd == root
+        and os.getcwd() == str(root)
+        and dict(os.environ) == context.caller.environ
+        and (context.out.stream, context.err.stream) == (sys.stdout, sys.stderr)
+    )
+
+
+def _write(words: Sequence[str], context: Context, finished: Iterable[str], out: str, err: str) -> None:
+    from marshal import dumps
+
+    from setlist.environment.state import NAME
+    from setlist.files import write_atomically
+
+    project, loaded = context.project, context.loaded
+    assert loaded.signatures is not None
+    record = {
+        "by": _written_by(),
+        "streams": _streams(),
+        "variables": tuple((name, _signed(context.caller.environ.get(name))) for name in loaded.variables),
+        "files": tuple((str(project.root / file), value) for file, value in loaded.signatures.items()),
+        "environments": str(project.environments),
+        "state": NAME,
+        "finished": tuple(finished),
+        "out": out,
+        "err": err,
+    }
+    content = dumps(record)
+    project.prepare()
+    place = project.state / FOLDER
+    write_atomically(place / _key(words, str(project.root)), (warm.digest(content).encode(), content))
+    for old in sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST]:
+        old.unlink(missing_ok=True)
+
+
+def finished_environments(directory: str, record: str) -> tuple[str, ...]:
+    """The names of the environments in a directory that have the record of a finished one, in order."""
+    try:
+        with os.scandir(directory) as entries:
+            return tuple(sorted(entry.name for entry in entries if os.path.isfile(f"{entry.path}/{record}")))
+    except OSError:
+        return ()
+
+
+def _key(words: Sequence[str], cwd: str) -> str:
+    # a terminal's colours and width are said by variables; what is written to a pipe goes by none
+    return warm.key_of(words, cwd, dict(os.environ) if os.isatty(1) else {})
+
+
+def _read(key: str, cwd: str) -> bytes:
+    for place in PLACES:
+        path = f"{cwd}/{place}/{FOLDER}/{key}"
+        if os.path.exists(path):
+            with open(path, "rb", 0) as stream:
+                return stream.read()
+    raise FileNotFoundError(key)
+
+
+def _written_by() -> tuple[Any, ...]:
+    """What must have written a record that we read, and laid the table out: these very files."""
+    return FORMAT, warm.signature(__file__), warm.signature(f"{os.path.dirname(__file__)}/listing.py")
+
+
+def _streams() -> tuple[Any, ...]:
+    """What the streams can show. A table is as wide as the terminal, whichever of them leads to it."""
+    encodings = tuple(getattr(stream, "encoding", None) for stream in (sys.stdout, sys.stderr))
+    return encodings, tuple(map(_size, (0, 1, 2))) if os.isatty(1) else ()
+
+
+def _size(descriptor: int) -> tuple[int, ...] | None:
+    try:
+        return tuple(os.get_terminal_size(descriptor))
+    except OSError:
+        return None
+
+
+def _signed(value: str | None) -> str | None:
+    """A variable's value as it is kept: it may be a secret."""
+    return None if value is None else warm.digest(value.encode("utf-8", "surrogateescape"))
+
+
+def _refused(error: Exception, words: Sequence[str]) -> int:
+    """A reader that is gone, a full disk: told as the whole program tells it."""
+    from setlist.cli.context import Context
+    from setlist.cli.edge import at_the_edge
+
+    def fail(*_: object) -> int:
+        raise error
+
+    return at_the_edge(fail, words, Context.current())
