@@ -22,6 +22,7 @@ from setlist.events import (
     CommandStarted,
     EnvironmentReady,
     Event,
+    Message,
     RunFinished,
     RunStarted,
     SessionFinished,
@@ -32,12 +33,13 @@ from setlist.files import stat_signature, write_atomically
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
+from setlist.running.command import Invocation
+from setlist.system import bin_directory
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.environment.prepare import Standing
     from setlist.model import SessionSpec
-    from setlist.running.command import Invocation
 
 MOST = 64
 """How many records are kept."""
@@ -46,9 +48,18 @@ TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
 """What stands in an event for what differs each time."""
 
 
+_MARKS = (repr(TIME), repr(DURATION), RUN)
+
+
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
     """Whether a run of this session, typed like this, can be done again by its record."""
-    simple = not (session.function or session.nox or session.requires or session.inputs or session.outputs)
+    if session.nox is not None:
+        from setlist.cli.warming_noxfile import is_plain
+
+        says_all = is_plain(context, session)
+    else:
+        says_all = bool(session.commands)
+    simple = not (session.function or session.requires or session.inputs or session.outputs)
     plain = not (session.timeout or session.retries or session.allow_failure or session.secrets or session.jobserver)
     commands = all(
         command.ok_codes == (0,) and not command.allow_failure and command.stdout is None
@@ -59,7 +70,8 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
     return (
         os.name == "posix"
-        and bool(argv and session.commands)
+        and bool(argv)
+        and says_all
         and not warm.has_options(argv)
         and simple
         and plain
@@ -73,15 +85,20 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocations: Sequence[Invocation]) -> None:
+def keep(
+    argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]
+) -> None:
     """Write the record of a run that has just passed. That it can't be written is no matter.
 
     Args:
         argv: the command line.
         context: its world.
         session: the one session that ran.
-        invocations: what it started, in order.
+        noticed: what it started, and what was said between that, in order.
     """
+    invocations = [item for item in noticed if isinstance(item, Invocation)]
+    if not invocations or any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
+        return
     standing = context.environments.standing(session)
     sources = _sources(context, session)
     if standing is None or sources is None:
@@ -91,6 +108,13 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
     if not all(os.path.isabs(program) for program in programs):
         return
     files = {**standing.files, **sources, **{program: stat_signature(program) for program in programs}}
+    if session.nox is not None:
+        from setlist.cli.warming_noxfile import searched, tells_what_it_read
+
+        missing = searched(invocations, bin_directory(context.project.environment(session.name)), environ)
+        if missing is None or tells_what_it_read(session, invocations, environ):
+            return
+        files |= dict.fromkeys(missing)
     record = {
         "by": warm.written_by(),
         "session": session.name,
@@ -100,7 +124,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
         "frozen": standing.frozen,
-        **_told(argv, context, session, standing, invocations, environ),
+        **_told(argv, context, session, standing, noticed, environ),
     }
     from marshal import dumps
 
@@ -112,6 +136,10 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
             old.unlink(missing_ok=True)
     except OSError:
         pass
+
+
+def _texts(item: Invocation | Message) -> tuple[str, ...]:
+    return (item.text,) if isinstance(item, Message) else item.words
 
 
 def _sources(context: Context, session: SessionSpec) -> dict[str, str | None] | None:
@@ -135,7 +163,7 @@ def _told(
     context: Context,
     session: SessionSpec,
     standing: Standing,
-    invocations: Sequence[Invocation],
+    noticed: Sequence[Invocation | Message],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
@@ -165,7 +193,12 @@ def _told(
     )
     head = said(*begins)
     commands = []
-    for invocation in invocations:
+    before: list[Event] = []
+    for item in noticed:
+        if isinstance(item, Message):
+            before.append(_timeless(item))
+            continue
+        invocation = item
         started = CommandStarted(time=TIME, session=name, command=invocation.words)
         finished = CommandFinished(
             time=TIME, session=name, command=invocation.words, code=0, ok=True, timed_out=False, duration=DURATION
@@ -179,27 +212,38 @@ def _told(
                 "cwd": str(invocation.cwd),
                 "unset": tuple(name for name in environ if name not in invocation.environ),
                 "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
-                "shown": said(started),
-                "begins": _line(started),
+                "together": invocation.together,
+                "shown": said(*before, started),
+                "begins": "".join(map(_line, (*before, started))),
+                "times": len(before) + 1,
                 "ends": _line(finished),
             }
         )
         said(finished)
+        before.clear()
     ends = (
         SessionFinished(
             time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=standing.frozen
         ),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
-    tail = said(*ends).replace("%", "%%")
-    before, took, after = tail.rpartition("0.0s")
+    tail = said(*before, *ends).replace("%", "%%")
+    head_of_it, took, after = tail.rpartition("0.0s")
     return {
         "head": head,
         "commands": tuple(commands),
-        "tail": f"{before}{'%s' if took else ''}{after}",
+        "tail": f"{head_of_it}{'%s' if took else ''}{after}",
         "begins": "".join(map(_line, begins)),
+        "last": "".join(map(_line, before)),
+        "times": len(before),
         "ends": "".join(_line(_lasting(event)) for event in ends),
     }
+
+
+def _timeless(event: Event) -> Event:
+    from setlist.records import replace
+
+    return replace(event, time=TIME)
 
 
 def _lasting(event: Event) -> Event:

@@ -141,6 +141,13 @@ class Environments:
             state = read_state(directory)
             if state is None or not self._untouched(session, directory, state):
                 return None
+            behind: Mapping[str, str | None] | None = {}
+            if state.steps:
+                from setlist.environment.behind import files_behind
+
+                behind = files_behind(self._resources, state)
+            if behind is None:
+                return None
             python = python_of(directory)
             files = {
                 str(record): signed,
@@ -148,6 +155,7 @@ class Environments:
                 state.interpreter.executable: state.interpreter.signature,
                 **state.watched,
                 **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
+                **behind,
             }
         return Standing(files, state.interpreter.label, project.relative(directory / "requirements.txt"))
 

@@ -31,7 +31,7 @@ from setlist.model import (
 from setlist.project import Project
 from setlist.records import beside_defaults, dataclass, field, is_record
 
-FORMAT = 2
+FORMAT = 3
 
 WHOLE = "*"
 """Stands among the names of environment variables for all of them."""

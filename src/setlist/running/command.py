@@ -45,14 +45,15 @@ class Scope:
     deadline: float | None = None
     output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
-    notice: Callable[[Invocation], None] | None = None
+    notice: Callable[[Invocation | Message], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """A command that is ready to start.
 
-    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
+    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line). ``together``: its
+    standard error goes where its standard output goes.
     """
 
     words: tuple[str, ...]
@@ -62,6 +63,7 @@ class Invocation:
     ok_codes: tuple[int, ...] = (0,)
     allow_failure: bool = False
     stdout: Path | None = None
+    together: bool = False
 
 
 def expand_env(pairs: Pairs, values: Values) -> dict[str, str]:

@@ -116,6 +116,7 @@ class _Run:
         self._reason: str | None = None
         self._raised: BaseException | None = None
         self._cleared = False
+        self._noting: bool = given["noting"]
 
     def outcome(self) -> Mapping[str, Any]:
         """Run it, and say how it ended."""
@@ -199,6 +200,8 @@ class _Run:
             setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
         session_class = nox.sessions.Session
         session_class.create_tmp = self._in_its_place(session_class.create_tmp)  # type: ignore[method-assign]
+        if self._noting:
+            session_class.chdir = session_class.cd = self._followed(session_class.chdir)  # type: ignore[method-assign]
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
 
@@ -223,6 +226,18 @@ class _Run:
                 return create_tmp(session)
 
         return create
+
+    def _followed(self, chdir: Callable[..., Any]) -> Callable[..., Any]:
+        """``chdir``, and nothing noted from then on where a symbolic link leads, which may lead elsewhere next time."""
+
+        def move(session: Any, directory: Any) -> Any:
+            path = os.getcwd()
+            for part in Path(directory).parts:
+                path = os.path.join(path, part)
+                self._noting = self._noting and not os.path.islink(path)
+            return chdir(session, directory)
+
+        return move
 
     @contextmanager
     def _doing(self, kind: str) -> Iterator[None]:
@@ -408,7 +423,10 @@ class _Run:
             )
             real = [os.fspath(word) for word in process.args]
             ran = {"words": [command.words[0], *real[1:]], "env": self._own_env(process.env), "cwd": os.getcwd()}
-            self._host.ask({**to_json(event), "ran": ran if kind in ("run", "run-install") else None})
+            started = {"argv": real, "environ": env, "cwd": os.getcwd()} if self._noting else None
+            self._host.ask(
+                {**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started}
+            )
         return done.code, done.stdout, done.stderr
 
     # --- what nox says --------------------------------------------------------------------------------------
