@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from setlist.records import dataclass
 
@@ -46,7 +46,7 @@ class LoadFailed(Exception):
 class Loaded:
     """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet.
 
-    ``silently``: nox had nothing to warn of.
+    ``silently``: neither nox nor Python had anything to warn of.
     """
 
     config: NoxConfig
@@ -249,7 +249,7 @@ def _no_bytecode() -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Heard:
-    """What nox's logger was told meanwhile."""
+    """What nox's logger was told meanwhile, and whether anybody warned of anything."""
 
     errors: list[str]
     warned: bool = False
@@ -259,10 +259,16 @@ class _Heard:
 def _heard_of_nox() -> Iterator[_Heard]:
     """What nox's logger is told as an error meanwhile; the rest goes where it goes."""
     import logging
+    import warnings
 
     from nox.logger import logger
 
     heard = _Heard([])
+    show = warnings.showwarning
+
+    def showing(*arguments: Any) -> None:
+        heard.warned = True
+        show(*arguments)
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -274,7 +280,9 @@ def _heard_of_nox() -> Iterator[_Heard]:
 
     handler = Collect()
     logger.addHandler(handler)
+    warnings.showwarning = showing
     try:
         yield heard
     finally:
+        warnings.showwarning = show
         logger.removeHandler(handler)

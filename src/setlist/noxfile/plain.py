@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -661,8 +662,8 @@ class Reader:
         name = file.value if plainly and isinstance(file, ast.Constant) and isinstance(file.value, str) else ""
         if scope.function is not None and name == "pyproject.toml":
             self._reads_pyproject = True
-        elif scope.function is not None or not name or name.startswith(("/", "~", "\\")) or ".." in name or ":" in name:
-            raise NotPlain("loads a file that may be another", node)
+        elif scope.function is not None or not re.fullmatch(r"\w[\w.-]*", name):
+            raise NotPlain("loads a file that isn't watched", node)
 
     def _method(self, func: ast.Attribute, node: ast.Call, scope: _Scope) -> None:
         """A method of a plain value."""

@@ -6,22 +6,28 @@ is kept for anyway (:mod:`setlist.warm`): environment variables, the directory, 
 
 from __future__ import annotations
 
-VALUES = frozenset(
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+VALUES = _words(
     """
     os.curdir os.devnull os.extsep os.linesep os.name os.pardir os.path.pathsep os.path.sep os.pathsep os.sep
     sys.executable sys.maxsize sys.platform sys.version sys.version_info
-    """.split()
+    """
 )
 """Names of the standard library that stand for plain values."""
 
-CALLS = frozenset(
+CALLS = _words(
     """
     json.dumps json.loads nox.project.dependency_groups nox.project.python_versions os.fspath os.getcwd os.path.abspath
     os.path.basename os.path.dirname os.path.isabs os.path.join os.path.normpath os.path.relpath os.path.split
     os.path.splitext pathlib.Path pathlib.Path.cwd pathlib.PurePath pathlib.PurePosixPath platform.python_implementation
     platform.python_version platform.system re.escape re.findall re.split re.sub shlex.join shlex.quote shlex.split
     textwrap.dedent
-    """.split()
+    """
 )
 """Functions that make plain values of plain values."""
 
@@ -31,48 +37,46 @@ LOADING = frozenset({"nox.param"})
 DECORATORS = frozenset({"nox.session", "nox.parametrize"})
 """What makes a session of a function, and leaves it as it is."""
 
-WRAPPERS = frozenset(
-    "contextlib.contextmanager functools.cache functools.lru_cache functools.wraps".split()
-)
+WRAPPERS = _words("contextlib.contextmanager functools.cache functools.lru_cache functools.wraps")
 """Decorators that do nothing while a noxfile is loaded. What they make of a function isn't read."""
 
 ANNOTATIONS = frozenset({"collections", "nox", "os", "pathlib", "types", "typing"})
 """The modules that an annotation may name something of."""
 
-FUNCTIONS = frozenset("abs bool chr float int isinstance ord range repr round str".split())
+FUNCTIONS = _words("abs bool chr float int isinstance ord range repr round str")
 """Builtins that make plain values of plain values."""
 
-CONSUMERS = frozenset("all any dict len list max min sorted sum tuple".split())
+CONSUMERS = _words("all any dict len list max min sorted sum tuple")
 """Builtins that likewise make something of each item of what they are given."""
 
-PASSED_ON = frozenset("enumerate reversed zip".split())
+PASSED_ON = _words("enumerate reversed zip")
 """Builtins whose results are good for nothing but to be gone through: shown, they would tell their address."""
 
 UNORDERED = frozenset({"frozenset", "set"})
 """Builtins whose results come in another order in each process."""
 
-METHODS = frozenset(
+METHODS = _words(
     """
     absolute append as_posix capitalize casefold center clear copy count encode endswith expandtabs extend find format get
     index insert is_absolute is_relative_to isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric
     isspace istitle isupper join joinpath ljust lower lstrip partition pop popitem relative_to remove removeprefix
     removesuffix replace reverse rfind rindex rjust rpartition rsplit rstrip setdefault sort split splitlines
     startswith strip swapcase title update upper with_name with_stem with_suffix zfill
-    """.split()
+    """
 )
 """Methods of strings, lists, tuples, mappings and paths; no path has one among them that looks at, or touches, a file."""
 
 VIEWS = frozenset({"items", "keys", "values"})
 """Methods of mappings whose results are gone through. ``a.keys() - b`` would be a set."""
 
-ATTRIBUTES = frozenset("anchor drive major micro minor name parent parents parts root stem suffix suffixes".split())
+ATTRIBUTES = _words("anchor drive major micro minor name parent parents parts root stem suffix suffixes")
 """Attributes of paths and versions."""
 
-SESSION = frozenset(
+SESSION = _words(
     """
     bin bin_paths env_dir interactive invoked_from name parallel posargs python venv_backend virtualenv.bin
     virtualenv.bin_paths virtualenv.location virtualenv.venv_backend
-    """.split()
+    """
 )
 """What a session says of itself."""
 

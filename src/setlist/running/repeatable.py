@@ -33,7 +33,7 @@ class Repeatable:
         self.wanted = False
 
     def installs(self, *, skipped: bool) -> None:
-        """The function asks for an install. After a command, which may change what is installed, it has to ask again."""
+        """The function asks for an install. After a command, which may have changed something, it has to ask again."""
         if not skipped or self._commands:
             self.spoiled()
 

@@ -35,8 +35,8 @@ class RunOptions:
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
     captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``notice`` is
-    told of each command before it is started; of those of a noxfile's session, and of what it says between them, when it
-    has ended, and only if it could be done once more without it.
+    told of each command before it is started; of those of a noxfile's session, and of what is said between them, when
+    it has ended, and only if all of it can be done once more without its function.
     """
 
     posargs: tuple[str, ...] = ()
