@@ -42,7 +42,7 @@ def files_behind(resources: Resources, state: State) -> Mapping[str, str | None]
         if inputs_of(one, sources, compiled) != _of_files(step):
             return None
     # described by other files by now
-    same = all(known.get(name, ())[2:] == value[2:] for name, value in sources.known.items() if len(value) > 2)
+    same = all(tuple(known.get(name, ()))[2:] == value[2:] for name, value in sources.known.items() if value[2:])
     return signed if same and all(stat_signature(path) == value for path, value in signed.items()) else None
 
 

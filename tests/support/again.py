@@ -1,0 +1,67 @@
+"""Runs that are just like the last one: whether one went by its record, and what it said beside what the other way says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from support.project import ProjectFolder
+from support.watching import watched_by
+
+DRIVER = """
+import json, os, sys
+before = set(sys.modules)
+sys.argv = ["run", *sys.argv[1:]]
+from setlist.cli.start import main
+code = main()
+print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - before)}))
+"""
+
+CHEAP = {
+    "setlist", "setlist.cli", "setlist.cli.start", "setlist.warm", "setlist.sentinel",
+    "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
+}  # fmt: skip
+
+
+def forget(project: ProjectFolder) -> None:
+    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
+
+
+def records(project: ProjectFolder) -> list[Path]:
+    place = project.path / ".setlist" / "warm"
+    return sorted(place.iterdir()) if place.exists() else []
+
+
+def watched(project: ProjectFolder, *argv: str, **environ: str) -> Any:
+    return watched_by(DRIVER, project, *argv, environ={**os.environ, **environ})
+
+
+def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:
+    """Whether a run went by its record: the whole program wasn't loaded."""
+    return "setlist.cli.run" not in watched(project, *argv, **environ)["modules"]
+
+
+def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events without what is another each time."""
+    return [{**event, "time": 0, "duration": 0, "run": ""} for event in events]
+
+
+def plain(text: str) -> str:
+    """What was said, without how long it took."""
+    return re.sub(r"\d+\.\ds", "0.0s", text)
+
+
+def sleeping(project: ProjectFolder) -> list[int]:
+    """The processes that work in the project's directory."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
+                found.append(process.pid)
+    return [pid for pid in found if pid != os.getpid()]
