@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there"),
 ]
 
+
 @pytest.fixture
 def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
     project.write("requirements.txt", "delta==1.0\n")

@@ -15,7 +15,6 @@ import pytest
 
 from support.again import CHEAP, by_record, forget, plain, records, shape, sleeping, watched
 from support.project import ProjectFolder, installed
-from support.wheels import make_wheel
 
 pytestmark = [
     pytest.mark.slow,
@@ -104,7 +103,7 @@ def test_commands_see_the_same_variables(lint: ProjectFolder) -> None:
     body = 'session.run("env", env={"A": "100 %s", "GONE": None})\nsession.run("env", include_outer_env=False)'
     noxfile(lint, body, before='os.environ["LOADED"] = "l"')
     environ: dict[str, str | None] = {
-        "VIRTUAL_ENV": "/elsewhere", "KEPT": "ä", "GONE": "g", "PYTHONPATH": "/nowhere", "NOX_CURRENT_SESSION": "outer"
+        "VIRTUAL_ENV": "/elsewhere", "KEPT": "ä", "GONE": "g", "NOX_CURRENT_SESSION": "outer"
     }  # fmt: skip
     forget(lint)
     lint.run("lint", check=True, env=environ)
@@ -283,6 +282,14 @@ def test_backend_none_leaves_no_record(lint: ProjectFolder) -> None:
     lint.write("noxfile.py", HEAD + "\n@nox.session(python=False)\ndef lint(session):\n    session.run('ls')\n")
     for _ in range(2):
         lint.run("lint", check=True)
+    assert not records(lint)
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONWARNINGS"])
+def test_python_that_may_say_something_leaves_no_record(lint: ProjectFolder, name: str) -> None:
+    forget(lint)
+    for _ in range(2):
+        lint.run("lint", check=True, env={name: "ignore"})
     assert not records(lint)
 
 

@@ -1,4 +1,4 @@
-"""Runs that are just like the last one: whether one went by its record, and what it said beside what the other way says."""
+"""Runs that are just like the last one: whether one went by its record, and what there is to be compared."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from setlist.errors import ConfigurationError, SetlistError, UnknownSession, Usa
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setlist.events import Message
     from setlist.lock.use import LockMode
     from setlist.model import SessionSpec
-    from setlist.events import Message
     from setlist.running.command import Invocation
 
 OPTIONS = (

@@ -85,9 +85,7 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep(
-    argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]
-) -> None:
+def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]) -> None:
     """Write the record of a run that has just passed. That it can't be written is no matter.
 
     Args:
@@ -99,9 +97,9 @@ def keep(
     invocations = [item for item in noticed if isinstance(item, Invocation)]
     if not invocations or any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
         return
-    standing = context.environments.standing(session)
     sources = _sources(context, session)
-    if standing is None or sources is None:
+    standing = None if sources is None else context.environments.standing(session)
+    if sources is None or standing is None:
         return
     environ = dict(os.environ)
     programs = {str(invocation.argv[0]): None for invocation in invocations}

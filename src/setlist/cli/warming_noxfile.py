@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from setlist.model import SessionSpec
     from setlist.running.command import Invocation
 
+UNSEEN = ("PYTHONDEVMODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPROFILEIMPORTTIME", "PYTHONVERBOSE", "PYTHONWARNINGS")
+"""Variables that may have the process that loads a noxfile import something else, or say something."""
+
 SHORTEST = 4
 """Letters of a value that would be missed by nobody if it were written down."""
 
@@ -33,6 +36,7 @@ def is_plain(context: Context, session: SessionSpec) -> bool:
         and nox.runs_in is None
         and not (nox.problem or session.requires)
         and not context.project.nox_arguments
+        and not any(name in context.caller.environ for name in UNSEEN)
         # it is told that a run of many could have been one of several at once
         and context.registry.settings.jobs is None
     )

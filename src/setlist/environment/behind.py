@@ -37,13 +37,11 @@ def files_behind(resources: Resources, state: State) -> Mapping[str, str | None]
     if len(files) > MOST:
         return None
     signed = {path: stat_signature(path) for path in files}
-    sources = Sources({})
+    sources = Sources(known)
     for one, step in zip(asked, steps, strict=True):
         if inputs_of(one, sources, compiled) != _of_files(step):
             return None
-    # described by other files by now
-    same = all(tuple(known.get(name, ()))[2:] == value[2:] for name, value in sources.known.items() if value[2:])
-    return signed if same and all(stat_signature(path) == value for path, value in signed.items()) else None
+    return signed if all(stat_signature(path) == value for path, value in signed.items()) else None
 
 
 def _asked(resources: Resources, step: Step) -> Asked:
@@ -53,9 +51,7 @@ def _asked(resources: Resources, step: Step) -> Asked:
 
 def _of_files(step: Step) -> Mapping[str, str]:
     return {
-        name: value
-        for name, value in step.inputs.items()
-        if name != "directory" and not name.startswith("variable ")
+        name: value for name, value in step.inputs.items() if name != "directory" and not name.startswith("variable ")
     }
 
 

@@ -72,10 +72,8 @@ def copy_sources(root: Path, target: Path) -> None:
                 (target / name).symlink_to(root / name)
 
 
-def _walk(
-    directory: Path | str, *, top: bool = True, passed: list[str] | None = None
-) -> Iterator[os.DirEntry[str]]:
-    """The sources in a directory. ``passed`` gets all that decided about what these are: directories, links to nowhere."""
+def _walk(directory: Path | str, *, top: bool = True, passed: list[str] | None = None) -> Iterator[os.DirEntry[str]]:
+    """The sources in a directory. ``passed`` gets what else decided about which these are: directories, links."""
     passed = [] if passed is None else passed
     passed.append(str(directory))
     with os.scandir(directory) as listing:

@@ -98,7 +98,7 @@ def _read_functions(loaded: Loaded, described: Sequence[dict[str, Any]]) -> None
     if not loaded.silently:
         return
     reader = Reader(loaded.module, loaded.config.noxfile)
-    for (runner, _), session in zip(loaded.manifest.list_all_sessions(), described):
+    for (runner, _), session in zip(loaded.manifest.list_all_sessions(), described, strict=True):
         try:
             session["reads"] = reader.reads(_innermost(runner.func))
         except NotPlain:  # noqa: PERF203 - each by itself

@@ -266,9 +266,9 @@ def _heard_of_nox() -> Iterator[_Heard]:
     heard = _Heard([])
     show = warnings.showwarning
 
-    def showing(*arguments: Any) -> None:
+    def showing(*arguments: Any, **options: Any) -> None:
         heard.warned = True
-        show(*arguments)
+        show(*arguments, **options)
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,11 +1,10 @@
 """The words that a noxfile may be made of, if it is to be known by reading that it does the same each time.
 
-Each stands for something that goes by nothing but its arguments, and does nothing to the world: or by what a warm record
-is kept for anyway (:mod:`setlist.warm`): environment variables, the directory, the terminal, this very Python.
+Each stands for something that does nothing to the world, and goes by nothing but its arguments, or by what a warm
+record (:mod:`setlist.warm`) is kept for anyway: environment variables, the directory, the terminal, this very Python.
 """
 
 from __future__ import annotations
-
 
 
 def _words(text: str) -> frozenset[str]:
@@ -57,14 +56,14 @@ UNORDERED = frozenset({"frozenset", "set"})
 
 METHODS = _words(
     """
-    absolute append as_posix capitalize casefold center clear copy count encode endswith expandtabs extend find format get
-    index insert is_absolute is_relative_to isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric
+    absolute append as_posix capitalize casefold center clear copy count encode endswith expandtabs extend find format
+    get index insert is_absolute is_relative_to isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric
     isspace istitle isupper join joinpath ljust lower lstrip partition pop popitem relative_to remove removeprefix
     removesuffix replace reverse rfind rindex rjust rpartition rsplit rstrip setdefault sort split splitlines
     startswith strip swapcase title update upper with_name with_stem with_suffix zfill
     """
 )
-"""Methods of strings, lists, tuples, mappings and paths; no path has one among them that looks at, or touches, a file."""
+"""Methods of strings, lists, tuples, mappings and paths: none of these has one by such a name that touches a file."""
 
 VIEWS = frozenset({"items", "keys", "values"})
 """Methods of mappings whose results are gone through. ``a.keys() - b`` would be a set."""
