@@ -135,7 +135,7 @@ def run(argv: Sequence[str], context: Context) -> int:
             code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:
             shown.close()
-    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and not arguments.given:
+    if code == 0 and noticed and shown.capturing == "no" and len(plan.steps) == 1 and not arguments.given:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):

@@ -21,9 +21,15 @@ def main() -> int:
             code = warm.again(argv, _trouble)
             if code is not None:
                 return code
+        import gc
+
+        gc.disable()  # among what is imported there is no garbage
         from setlist.cli.run import main as whole
 
-        return whole(argv)
+        gc.enable()
+        code = whole(argv)
+        gc.freeze()  # nor does it matter any more
+        return code
     except KeyboardInterrupt:
         # before anybody listens to signals, or after
         sys.stderr.write("interrupted\n")

@@ -8,6 +8,7 @@ Python that setlist isn't installed in: it imports the standard library, nox, an
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def _result(host: Host) -> Mapping[str, Any]:
             "told": f"{where}: {told}" if where else told,
             "exit_code": 2,
         }
+    gc.freeze()  # what was imported stays
+    gc.enable()
     job = host.receive()
     run = _Run(host, loaded, runner, given, job)
     if given["collecting"]:
