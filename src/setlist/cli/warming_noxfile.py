@@ -34,7 +34,6 @@ def is_plain(context: Context, session: SessionSpec) -> bool:
         nox is not None
         and nox.reads is not None
         and nox.runs_in is None
-        and not (nox.problem or session.requires)
         and not context.project.nox_arguments
         and not any(name in context.caller.environ for name in UNSEEN)
         # it is told that a run of many could have been one of several at once

@@ -89,11 +89,6 @@ class Recorder:
             self._known |= step.known
             self._compiled |= set(step.compiled)
 
-    @property
-    def only_installs(self) -> bool:
-        """Whether no command but the function's installs has a part in what the environment holds."""
-        return not (self._runs or self._left_runs)
-
     # --- one install ----------------------------------------------------------------------------------------
 
     def install(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:

@@ -20,8 +20,8 @@ importlib.import_module({module!r}).main()
 def program(module: str) -> str:
     """Text for ``python -c`` that calls ``main()`` of one of setlist's modules.
 
-    Garbage isn't collected while it imports what it needs: there is next to none among it, and looking for it takes as long
-    as some of the imports. Who goes on to run anything has to turn that on.
+    Garbage isn't collected while it imports what it needs: there is next to none, and looking for it takes its time.
+    Who goes on to run anything has to turn that on.
 
     The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
     installed beside it could stand in for what the noxfile asked for. The directory that it is started in isn't

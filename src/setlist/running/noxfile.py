@@ -270,8 +270,6 @@ class _Visit:
         self._finished = True
         ok = result is not None and result["status"] == "ok"
         self.tell_changes("no longer asked for", self._recorder.finish(ok=ok))
-        if not self._recorder.only_installs:
-            self.repeatable.spoiled()
 
     def notified(self, result: Mapping[str, Any]) -> tuple[Notified, ...]:
         """The sessions that it wants to have run after it."""
