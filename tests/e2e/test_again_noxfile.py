@@ -302,6 +302,31 @@ def test_directory_behind_a_link_leaves_no_record(lint: ProjectFolder) -> None:
     assert not records(lint)
 
 
+def test_environment_that_another_run_has_changed_in_between(
+    lint: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from setlist.cli import warming
+
+    noxfile(lint, 'session.install("tool", *session.posargs)\nsession.run("tool")')
+    lint.run("lint", check=True)
+    forget(lint)
+    decide = warming.can_be_kept
+
+    def run_another(*arguments: Any) -> bool:
+        lint.run("lint", "--", "alpha==1.0", check=True)
+        return decide(*arguments)
+
+    monkeypatch.chdir(lint.path)
+    monkeypatch.setattr(warming, "can_be_kept", run_another)
+    lint.run_inside("lint", check=True)
+    assert not records(lint)
+    monkeypatch.setattr(warming, "can_be_kept", decide)
+    for _ in range(2):
+        lint.run_inside("lint", check=True)
+    assert len(records(lint)) == 1
+    assert "alpha" not in lint.installed("lint")
+
+
 @pytest.mark.parametrize("words", [[".", "--no-build-isolation"], ["-e", ".", "--no-build-isolation"]], ids=" ".join)
 def test_project_that_is_installed(lint: ProjectFolder, words: list[str]) -> None:
     lint.make_package()

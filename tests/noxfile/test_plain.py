@@ -241,10 +241,7 @@ OF_ITS_MODULE = {
         RUNS,
     ),
     "what only a program does": ('ARGS = []\nif __name__ == "__main__":\n    nox.main()', RUNS),
-    "a library that may not be there": (
-        "try:\n    import tomllib\nexcept ImportError:\n    tomllib = 1\n".replace("tomllib = 1", "pass") + "ARGS = []",
-        RUNS,
-    ),
+    "a library that may not be there": ("ARGS = []\ntry:\n    import zoneinfo\nexcept ImportError:\n    pass", RUNS),
     "variables": ('os.environ["A"] = "b"\nos.environ.update({"C": "d"})\nos.environ.pop("E", None)', "pass"),
     "a helper": (
         "def helper(session, name, *args, x=1):\n    session.run(name, *args, str(x))\n    return [name]",

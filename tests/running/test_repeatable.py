@@ -17,7 +17,7 @@ SAID = Message(time=0.0, session="lint", level="info", text="so")
 
 def told(repeatable: Repeatable) -> list[Invocation | Message]:
     found: list[Invocation | Message] = []
-    repeatable.tell(found.append)
+    repeatable.tell(found.append, "1:2:3")
     return found
 
 
@@ -27,7 +27,14 @@ def test_what_was_done_in_its_order() -> None:
     run.says(SAID)
     run.ran(("true", "x"), STARTED)
     run.says(SAID)
-    command = Invocation(words=("true", "x"), argv=("/bin/true", "x"), environ={"A": "b"}, cwd=Path("/"), together=True)
+    command = Invocation(
+        words=("true", "x"),
+        argv=("/bin/true", "x"),
+        environ={"A": "b"},
+        cwd=Path("/"),
+        together=True,
+        made_from="1:2:3",
+    )
     assert told(run) == [SAID, command, SAID]
 
 

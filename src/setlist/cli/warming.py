@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist import warm
+from setlist.environment.state import NAME
 from setlist.events import (
     CommandFinished,
     CommandStarted,
@@ -109,7 +110,10 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
     if session.nox is not None:
         from setlist.cli.warming_noxfile import searched, tells_what_it_read
 
-        missing = searched(invocations, bin_directory(context.project.environment(session.name)), environ)
+        directory = context.project.environment(session.name)
+        if standing.files[str(directory / NAME)] != invocations[-1].made_from:
+            return  # another run has been here, and may have asked for something else
+        missing = searched(invocations, bin_directory(directory), environ)
         if missing is None or tells_what_it_read(session, invocations, environ):
             return
         files |= dict.fromkeys(missing)

@@ -53,7 +53,8 @@ class Invocation:
     """A command that is ready to start.
 
     ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line). ``together``: its
-    standard error goes where its standard output goes.
+    standard error goes where its standard output goes. ``made_from``: the signature of its environment's record, for a
+    session that may ask for another environment the next time.
     """
 
     words: tuple[str, ...]
@@ -64,6 +65,7 @@ class Invocation:
     allow_failure: bool = False
     stdout: Path | None = None
     together: bool = False
+    made_from: str | None = None
 
 
 def expand_env(pairs: Pairs, values: Values) -> dict[str, str]:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from setlist.environment.maker import CONDA, backend_of, uv_and_version
+from setlist.environment.state import NAME
 from setlist.errors import SetlistError
 from setlist.events import Message, Output, from_json
+from setlist.files import stat_signature
 from setlist.model import Change, SessionSpec
 from setlist.noxfile.program import program
 from setlist.process import Interrupted, run_process
@@ -82,7 +84,7 @@ def run_noxfile_session(
         result = link.result or {"status": "gone", "reason": how_it_went(completed)}
         ending = _ending(session, visit, result)
         if ending.status == "ok" and not ending.notified and setting.notice is not None:
-            visit.repeatable.tell(setting.notice)
+            visit.repeatable.tell(setting.notice, visit.made_from())
         return ending, result
 
 
@@ -270,6 +272,10 @@ class _Visit:
         self._finished = True
         ok = result is not None and result["status"] == "ok"
         self.tell_changes("no longer asked for", self._recorder.finish(ok=ok))
+
+    def made_from(self) -> str | None:
+        """The signature of the environment's record, which nobody can change as long as we hold it."""
+        return stat_signature(self.setting.project.environment(self.session.name) / NAME)
 
     def notified(self, result: Mapping[str, Any]) -> tuple[Notified, ...]:
         """The sessions that it wants to have run after it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.events import Message
+from setlist.records import replace
 from setlist.running.command import Invocation
 
 Notice = Callable[[Invocation | Message], None]
@@ -62,8 +63,13 @@ class Repeatable:
             )
         )
 
-    def tell(self, notice: Notice) -> None:
-        """It has ended well: say what it did."""
+    def tell(self, notice: Notice, made_from: str | None) -> None:
+        """It has ended well: say what it did.
+
+        Args:
+            notice: is told.
+            made_from: the signature of the environment's record. Another run may ask for other installs, and write it.
+        """
         if self.wanted:
             for done in self._done:
-                notice(done)
+                notice(replace(done, made_from=made_from) if isinstance(done, Invocation) else done)
