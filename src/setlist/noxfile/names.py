@@ -140,13 +140,17 @@ def _is_harmless(module: str, node: ast.stmt, *, surely: bool) -> bool:
     installed = file is not None and ("site-packages" in file or "dist-packages" in file)
     if root in words.INSTALLED and installed:
         return True
-    if root in getattr(sys, "stdlib_module_names", ()) and root not in words.STARTLING:
+    if root in getattr(sys, "stdlib_module_names", ()) and not _is_startling(root):
         standard = os.path.join(os.path.dirname(os.__file__), "")
         if file is None or (file.startswith(standard) and not installed):
             return True
     if loaded is not None or surely:
         raise NotPlain(f"imports {module}", node)
     return False  # in a branch that wasn't taken
+
+
+def _is_startling(root: str) -> bool:
+    return root in words.STARTLING or (root.startswith("__") and root != "__future__")
 
 
 def is_pythons_own(name: str) -> bool:

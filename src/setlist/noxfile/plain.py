@@ -203,8 +203,8 @@ class Reader:
             self._statement(statement, scope)
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
-        if isinstance(node, (ast.Pass, ast.Break, ast.Continue, ast.Raise)):
-            return  # one that raises doesn't end well
+        if isinstance(node, (ast.Pass, ast.Break, ast.Continue)):
+            return
         if isinstance(node, ast.Expr):
             self._effect(node.value, scope)
         elif isinstance(node, ast.Assign):
@@ -216,7 +216,10 @@ class Reader:
                 self._annotation(node.annotation)
             if node.value is not None:
                 self._values.plain(node.value, scope)
+            if node.value is not None or not isinstance(node.target, ast.Name):
                 self._target(node.target, scope)
+        elif isinstance(node, ast.Raise):
+            self._raise(node, scope)
         elif isinstance(node, ast.AugAssign):
             if not isinstance(node.target, ast.Attribute):
                 self._values.plain(node.target, scope)  # what was there is looked at as well
@@ -241,6 +244,22 @@ class Reader:
         else:
             self._of_a_function(node, scope)
 
+    def _raise(self, node: ast.Raise, scope: Scope) -> None:
+        """An exception ends a run badly, but for the one that ends the program."""
+        kind = node.exc
+        if isinstance(kind, ast.Call):
+            self._values.arguments(kind, scope)
+            kind = kind.func
+        if node.cause is not None or (kind is not None and not self._is_error(kind, scope)):
+            raise NotPlain("raises something", node)
+
+    def _is_error(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether an expression is the name of one of Python's own exceptions."""
+        if not isinstance(node, ast.Name) or node.id in scope.local | scope.sessions or node.id in self._names.meanings:
+            return False
+        kind = builtin(node.id)
+        return isinstance(kind, type) and issubclass(kind, Exception)
+
     def _of_a_noxfile(self, node: ast.stmt, scope: Scope) -> None:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             self._names.imports(node, surely=False)
@@ -248,6 +267,8 @@ class Reader:
             self._definition(node, scope)
         elif isinstance(node, ast.Try):
             # an import that fails: of what comes with Python, so that nobody can install it later
+            if not all(handler.type is not None and self._is_error(handler.type, scope) for handler in node.handlers):
+                raise NotPlain("tries something", node)
             for statement in (*node.body, *node.orelse, *node.finalbody, *(s for h in node.handlers for s in h.body)):
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     self._names.imports(statement, surely=True)
@@ -315,14 +336,14 @@ class Reader:
 
     def _session_does(self, method: str, node: ast.Call, scope: Scope) -> None:
         options = frozenset(str(keyword.arg) for keyword in node.keywords)
-        if method in words.ENDS:
-            return
         if method in words.RUNS:
             known = words.OF_A_RUN
         elif method == "install":
             known = words.OF_AN_INSTALL
         elif method in words.SAYS or (method in words.MOVES and len(node.args) == 1):
             known = frozenset()
+        elif method in words.ENDS:
+            known = frozenset({"posargs", "target"})
         else:
             raise NotPlain(f"session.{method}", node)
         if not options <= known:

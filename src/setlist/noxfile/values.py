@@ -161,7 +161,7 @@ class Values:
             if isinstance(operator, (ast.In, ast.NotIn)):
                 if self.is_environ(right, scope):
                     self.asks(left)
-                    return
+                    continue
                 self.plain(left, scope)
                 self._unordered(right, scope)
             else:
@@ -239,7 +239,7 @@ class Values:
             raise NotPlain("calls something", node)
 
     def _builtin(self, name: str, node: ast.Call, scope: Scope) -> None:
-        if name == "isinstance" and len(node.args) == 2:
+        if name == "isinstance" and len(node.args) == 2 and not node.keywords:
             self.plain(node.args[0], scope)
             kinds = node.args[1].elts if isinstance(node.args[1], ast.Tuple) else [node.args[1]]
             for kind in kinds:
@@ -267,7 +267,7 @@ class Values:
             self._asks_environ("get", node, scope)
         elif dotted == "nox.project.load_toml":
             self._load_toml(node, scope)
-        elif dotted == "os.path.realpath" and len(node.args) == 1 and _is_own_file(node.args[0]):
+        elif dotted == "os.path.realpath" and len(node.args) == 1 and not node.keywords and _is_own_file(node.args[0]):
             return
         elif dotted in words.CALLS or (dotted in words.LOADING and scope.function is None):
             self.arguments(node, scope)

@@ -91,7 +91,7 @@ SAYS = frozenset({"debug", "log", "warn"})
 """Methods of a session that say something."""
 
 ENDS = frozenset({"error", "notify", "skip"})
-"""Methods of a session after which a run isn't one that is done again, whatever they are given."""
+"""Methods of a session after which a run isn't one that is done again."""
 
 MOVES = frozenset({"cd", "chdir"})
 
@@ -101,7 +101,7 @@ PASSING = frozenset({"OLDPWD", "SETLIST_PROCESS", "SHLVL", "_"})
 OURS = PASSING | {"PATH", "Path"}
 """Those that a noxfile can't set without our knowing less than before: by PATH programs are found."""
 
-STARTLING = frozenset({"__main__", "antigravity", "idlelib", "readline", "rlcompleter", "site", "this", "turtledemo"})
+STARTLING = frozenset({"antigravity", "idlelib", "readline", "rlcompleter", "site", "test", "this", "turtledemo"})
 """Modules of the standard library that do something by being imported."""
 
 INSTALLED = frozenset({"nox", "packaging"})
