@@ -18,6 +18,7 @@ from setlist.process import Capture, Completed, Grace, run_process
 from setlist.project import Project
 from setlist.records import dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
+from setlist.running.verdict import how_it_failed
 
 if TYPE_CHECKING:
     from setlist.running.output import Collected, SessionOutput
@@ -301,21 +302,3 @@ def _tell_output(scope: Scope, stream: str, data: bytes) -> None:
         scope.emit(Output(time=time.time(), session=name, stream="stdout", data=text))
     else:
         scope.emit(Output(time=time.time(), session=name, stream="stderr", data=text))
-
-
-def how_it_failed(words: Sequence[str], completed: Completed) -> str:
-    """How a command ended, in one line: ``pytest exited with code 1``."""
-    program = words[0].splitlines()[0]
-    if len(program) > 60:
-        program = program[:59] + "…"
-    if completed.timed_out:
-        return f"{program} timed out after {completed.duration:.1f}s"
-    if completed.code >= 0:
-        return f"{program} exited with code {completed.code}"
-    import signal
-
-    try:
-        name = signal.Signals(-completed.code).name
-    except ValueError:
-        name = f"signal {-completed.code}"
-    return f"{program} was killed by {name}"

@@ -23,9 +23,10 @@ from setlist.errors import LockOutOfDate, SessionError, SetlistError
 from setlist.events import CommandFinished, CommandStarted, Message, Output, to_json
 from setlist.noxfile.loading import Loaded, LoadFailed, load, place_of
 from setlist.noxfile.sooner import import_nox_sooner
-from setlist.process import Grace, Interrupted, handling_signals, interruptible, run_process
+from setlist.process import Completed, Grace, Interrupted, handling_signals, interruptible, run_process
 from setlist.process_tree import MARK
 from setlist.running.host import Host
+from setlist.running.verdict import how_it_failed
 
 if TYPE_CHECKING:
     import logging
@@ -365,7 +366,8 @@ class _Run:
             if failed.return_code is None:
                 self._reason = failed.reason
             else:
-                self._reason = f"{command.words[0]} {_ended(failed.return_code)}"
+                ended = Completed(failed.return_code, b"", b"", timed_out=False, duration=0.0)
+                self._reason = how_it_failed(command.words, ended)
             raise
         finally:
             self._kinds.command = before
@@ -556,17 +558,6 @@ def _descriptor(stream: Any) -> int | None:
 def _error(told: dict[str, Any]) -> SetlistError:
     code = told.pop("exit_code", 1)
     return (LockOutOfDate if code == LockOutOfDate.exit_code else SessionError)(**told)
-
-
-def _ended(code: int) -> str:
-    if code >= 0:
-        return f"exited with code {code}"
-    import signal
-
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
 
 
 def _once(call: Callable[[], Any]) -> Callable[[], Any]:
