@@ -83,6 +83,7 @@ PLAIN = {
     "messages": 'session.log("a %s", session.name)\nsession.warn("b")\nsession.debug("c")',
     "it gives up": 'if not session.posargs:\n    session.error("what?", session.name)\nsession.run("x")',
     "raise": 'if session.posargs:\n    raise ValueError(f"not {session.posargs}")\nsession.run("x")',
+    "raise from nothing": 'if session.posargs:\n    raise ValueError from None\nsession.run("x")',
     "assert": 'assert len(session.posargs) < 100, "too many"\nsession.run("x")',
     "paths": 'session.run("x", str(Path("docs") / "conf.py"), Path("a").with_suffix(".b").as_posix(), Path("c").name)',
     "os.path": 'session.run("x", os.path.join("a", "b"), path.dirname(__file__), os.path.abspath("x"), os.sep)',
@@ -351,6 +352,10 @@ NOT_OF_ITS_MODULE = {
     "__getattr__": ("def __getattr__(name):\n    return 1", "pass"),
     "async": ("async def g():\n    pass", "pass"),
     "a variable changed by what can't be told": ("os.environ['A'] = str(time.time())", "pass"),
+    "a name for something else the next time": (
+        "X = ['x']\nfor n in (1,):\n    X.remove('x')\n    import os as X",
+        "pass",
+    ),
     "a deleted import": ("import string\ndel string", "session.log(string.digits)"),
     "a warning of Python's": ("X = 1 is 1" if sys.version_info < (3, 12) else 'X = "\\d"', "pass"),
 }

@@ -48,8 +48,8 @@ MOST = 64
 TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
 """What stands in an event for what differs each time."""
 
-
 _MARKS = (repr(TIME), repr(DURATION), RUN)
+"""The same as text. Where somebody else says that, it would be taken for ours."""
 
 
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:

@@ -233,10 +233,10 @@ class Reader:
         elif isinstance(node, ast.For):
             self._values.iterable(node.iter, scope)
             self._target(node.target, scope)
-            self._statements((*node.body, *node.orelse), scope)
+            self._loop(node, scope)
         elif isinstance(node, ast.While):
             self._values.plain(node.test, scope)
-            self._statements((*node.body, *node.orelse), scope)
+            self._loop(node, scope)
         elif isinstance(node, ast.Assert):
             self._values.plain(node.test, scope)
         elif scope.function is None:
@@ -244,13 +244,20 @@ class Reader:
         else:
             self._of_a_function(node, scope)
 
+    def _loop(self, node: ast.For | ast.While, scope: Scope) -> None:
+        self._statements(node.body, scope)
+        if scope.function is None:
+            self._statements(node.body, scope)  # a name may stand for something else by then
+        self._statements(node.orelse, scope)
+
     def _raise(self, node: ast.Raise, scope: Scope) -> None:
         """An exception ends a run badly, but for the one that ends the program."""
         kind = node.exc
         if isinstance(kind, ast.Call):
             self._values.arguments(kind, scope)
             kind = kind.func
-        if node.cause is not None or (kind is not None and not self._is_error(kind, scope)):
+        caused = not (node.cause is None or (isinstance(node.cause, ast.Constant) and node.cause.value is None))
+        if caused or (kind is not None and not self._is_error(kind, scope)):
             raise NotPlain("raises something", node)
 
     def _is_error(self, node: ast.expr, scope: Scope) -> bool:

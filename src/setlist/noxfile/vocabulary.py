@@ -86,6 +86,7 @@ OF_A_RUN = frozenset({"env", "external", "include_outer_env"})
 """Their options, as far as the command is one that is simply started and has to end with 0."""
 
 OF_AN_INSTALL = frozenset({"env", "external", "include_outer_env", "log", "silent"})
+"""Options of an install. It is skipped, so that it has no output."""
 
 SAYS = frozenset({"debug", "log", "warn"})
 """Methods of a session that say something."""
@@ -94,6 +95,7 @@ ENDS = frozenset({"error", "notify", "skip"})
 """Methods of a session after which a run isn't one that is done again."""
 
 MOVES = frozenset({"cd", "chdir"})
+"""Methods of a session that change its directory."""
 
 PASSING = frozenset({"OLDPWD", "SETLIST_PROCESS", "SHLVL", "_"})
 """Environment variables that are others at each start."""
