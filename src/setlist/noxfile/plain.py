@@ -52,7 +52,7 @@ class Reader:
         self._open: list[tuple[int, frozenset[str]]] = []
         self._done: set[tuple[int, frozenset[str]]] = set()
         self._functions: dict[tuple[str, int], ast.FunctionDef] = {}
-        self._codes: tuple[CodeType, ...] = ()
+        self._codes: dict[tuple[str, int], CodeType] = {}
         self.problem: str | None = None
         """Why none of its functions is plain."""
         try:
@@ -100,7 +100,8 @@ class Reader:
             code = compile(source, file, "exec", dont_inherit=True)
         if any(issubclass(warning.category, SyntaxWarning) for warning in said):
             raise NotPlain("Python warns of it each time that it is loaded")
-        self._codes = tuple(const for const in code.co_consts if isinstance(const, CodeType))
+        inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+        self._codes = {(const.co_name, const.co_firstlineno): const for const in inner}
         self._statements(ast.parse(source).body, Scope())
         for name in vars(self._module):
             if not (name.startswith("__") and name.endswith("__")) and name not in self._names.meanings:
@@ -111,8 +112,9 @@ class Reader:
         if not isinstance(function, FunctionType) or function.__globals__ is not vars(self._module):
             raise NotPlain("it isn't a function of the noxfile")
         code = function.__code__
-        node = self._functions.get((code.co_name, code.co_firstlineno))
-        if node is None or code not in self._codes or function.__closure__:
+        place = code.co_name, code.co_firstlineno
+        node = self._functions.get(place)
+        if node is None or code != self._codes.get(place) or function.__closure__:
             raise NotPlain("its source can't be told")
         return node
 
