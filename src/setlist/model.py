@@ -69,7 +69,9 @@ class NoxSession:
     it is found in nox's manifest, ``names`` are all that it answers to there, that of its family last. ``backend`` is
     its ``venv_backend`` with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params``
     are what it is made with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where
-    setlist's own Python has it. ``problem``: why it can't be run, where nox would say so only then.
+    setlist's own Python has it. ``problem``: why it can't be run, where nox would say so only then. ``reads``: where
+    its function is known by reading to do the same each time (:mod:`setlist.noxfile.plain`), the environment variables
+    that it goes by; None where it isn't.
     """
 
     file: str
@@ -79,6 +81,7 @@ class NoxSession:
     venv_params: tuple[str, ...] = ()
     runs_in: EnvironmentSpec | None = None
     problem: str = ""
+    reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

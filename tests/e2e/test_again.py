@@ -9,33 +9,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from support.again import CHEAP, by_record, forget, plain, records, shape, sleeping, watched
 from support.project import ProjectFolder, installed
-from support.watching import watched_by
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there"),
 ]
-
-DRIVER = """
-import json, os, sys
-before = set(sys.modules)
-sys.argv = ["run", *sys.argv[1:]]
-from setlist.cli.start import main
-code = main()
-print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - before)}))
-"""
-
-CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.start", "setlist.warm", "setlist.sentinel",
-    "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -57,36 +41,6 @@ def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
     project.write("code", "0\n")
     project.run("lint", check=True)
     return project
-
-
-def forget(project: ProjectFolder) -> None:
-    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
-
-
-def records(project: ProjectFolder) -> list[Path]:
-    place = project.path / ".setlist" / "warm"
-    return sorted(place.iterdir()) if place.exists() else []
-
-
-def watched(project: ProjectFolder, *argv: str, **environ: str) -> Any:
-    return watched_by(DRIVER, project, *argv, environ={**os.environ, **environ})
-
-
-def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:
-    """Whether a run went by its record: the whole program wasn't loaded."""
-    return "setlist.cli.run" not in watched(project, *argv, **environ)["modules"]
-
-
-def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events without what is another each time."""
-    return [{**event, "time": 0, "duration": 0, "run": ""} for event in events]
-
-
-def plain(text: str) -> str:
-    """What was said, without how long it took."""
-    import re
-
-    return re.sub(r"\d+\.\ds", "0.0s", text)
 
 
 def test_it_imports_next_to_nothing(lint: ProjectFolder) -> None:
@@ -277,18 +231,6 @@ def test_sigkill_is_seen_by_the_guardian(lint: ProjectFolder) -> None:
     while sleeping(lint) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not sleeping(lint)
-
-
-def sleeping(project: ProjectFolder) -> list[int]:
-    """The processes that work in the project's directory."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
-                found.append(process.pid)
-    return [pid for pid in found if pid != os.getpid()]
 
 
 def test_what_a_command_leaves_in_its_group_is_ended(lint: ProjectFolder) -> None:

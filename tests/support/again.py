@@ -1,10 +1,11 @@
-"""Runs that go by the record of the last one, beside those of the whole program: what each says, keeps and imports."""
+"""Runs that are just like the last one: whether one went by its record, and what there is to be compared."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +21,28 @@ code = main()
 print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - before)}))
 """
 
-CHEAP = frozenset({
+CHEAP = {
     "setlist", "setlist.cli", "setlist.cli.start", "setlist.warm", "setlist.sentinel",
     "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
-})  # fmt: skip
-"""What a run that goes by its record imports, and nothing else."""
+}  # fmt: skip
+
+
+def forget(project: ProjectFolder) -> None:
+    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
+
+
+def records(project: ProjectFolder) -> list[Path]:
+    place = project.path / ".setlist" / "warm"
+    return sorted(place.iterdir()) if place.exists() else []
 
 
 def watched(project: ProjectFolder, *argv: str, **environ: str) -> Any:
-    """``run``: its exit code, and the modules that it has imported."""
     return watched_by(DRIVER, project, *argv, environ={**os.environ, **environ})
 
 
 def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:
     """Whether a run went by its record: the whole program wasn't loaded."""
     return "setlist.cli.run" not in watched(project, *argv, **environ)["modules"]
-
-
-def forget(project: ProjectFolder) -> None:
-    """Take the records away: the next run is the whole program's."""
-    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
-
-
-def records(project: ProjectFolder) -> list[Path]:
-    """The records that there are."""
-    place = project.path / ".setlist" / "warm"
-    return sorted(place.iterdir()) if place.exists() else []
 
 
 def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -56,3 +53,15 @@ def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def plain(text: str) -> str:
     """What was said, without how long it took."""
     return re.sub(r"\d+\.\ds", "0.0s", text)
+
+
+def sleeping(project: ProjectFolder) -> list[int]:
+    """The processes that work in the project's directory."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
+                found.append(process.pid)
+    return [pid for pid in found if pid != os.getpid()]

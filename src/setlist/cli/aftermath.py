@@ -24,8 +24,8 @@ from setlist.process import Completed, Grace, refusal, ways_after
 from setlist.process_tree import ProcessTree
 from setlist.reports.console import Console, duration_text
 from setlist.reports.terminal import Terminal
-from setlist.running.command import how_it_failed
 from setlist.running.failure import message_of
+from setlist.running.verdict import how_it_failed
 from setlist.signals import Interrupted, handling_signals, signals_here
 
 __all__ = ["duration_text", "end_what_is_left", "ended", "interrupted", "refused"]

@@ -17,6 +17,7 @@ from setlist.errors import ConfigurationError, SetlistError, UnknownSession, Usa
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setlist.events import Message
     from setlist.lock.use import LockMode
     from setlist.model import SessionSpec
     from setlist.running.command import Invocation
@@ -110,9 +111,9 @@ def run(argv: Sequence[str], context: Context) -> int:
     at_once = min(jobs, len(plan.steps))
     known = _Durations(context, [session.name for session in plan.sessions])
     shown = showing(arguments, context, plan, at_once=at_once, durations=known)
-    invocations: list[Invocation] = []
+    noticed: list[Invocation | Message] = []
     options = RunOptions(
-        notice=invocations.append,
+        notice=noticed.append,
         posargs=arguments.rest or (),
         fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
         recreate=arguments.flag("recreate"),
@@ -138,7 +139,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):
-            keep(argv, context, plan.sessions[0], invocations)
+            keep(argv, context, plan.sessions[0], noticed)
     return code
 
 

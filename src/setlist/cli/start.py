@@ -8,6 +8,8 @@ import sys
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setlist.warm import Trouble
 
 
@@ -22,10 +24,7 @@ def main() -> int:
             code = warm.again(argv, _trouble) if known else _listed("run", *argv)
             if code is not None:
                 return code
-        _spare_the_collector()
-        from setlist.cli.run import main as whole
-
-        return whole(argv)
+        return _whole("run", argv)
     except KeyboardInterrupt:
         return _interrupted()
 
@@ -37,19 +36,23 @@ def setlist() -> int:
         code = _listed(*argv) if os.name == "posix" else None
         if code is not None:
             return code
-        _spare_the_collector()
-        from setlist.cli.main import main as whole
-
-        return whole(argv)
+        return _whole("setlist", argv)
     except KeyboardInterrupt:
         return _interrupted()
 
 
-def _spare_the_collector() -> None:
-    """Look for garbage seldom: what is imported and read is none, and to see that takes a tenth of a run's own time."""
+def _whole(program: str, argv: Sequence[str]) -> int:
     import gc
 
+    # what is imported and read is no garbage: to look for some takes a tenth of a short run's own time
     gc.set_threshold(20_000, 20, 20)
+    if program == "run":
+        from setlist.cli.run import main
+    else:
+        from setlist.cli.main import main
+    code = main(argv)
+    gc.freeze()  # nor does it matter any more
+    return code
 
 
 def _listed(*words: str) -> int | None:

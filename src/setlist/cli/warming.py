@@ -1,9 +1,9 @@
 """What a run that passed leaves for the next one that is just the same: a record for :mod:`setlist.warm`.
 
-Kept is only what can be done again by looking at signatures: one session of commands, nothing but its name and posargs
-typed, at the project's root. What is recorded of files are the signatures that its environment and the registry were
-found to be right by, so a file that changed meanwhile is seen. No environment variable's value is
-written down but those that setlist or the session's definition sets.
+Kept is only what can be done again by looking at signatures: one session of commands, typed at the project's root by
+its name, with posargs and a few options whose meaning is known there. What is recorded of files are the signatures that
+its environment and the registry were found to be right by, so a file that changed meanwhile is seen. No environment
+variable's value is written down but those that setlist or the session's definition sets.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from setlist import warm
 from setlist.environment.decide import AS_ASKED
 from setlist.environment.freeze import NAME as FROZEN
+from setlist.environment.state import NAME
 from setlist.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
     Event,
+    Message,
     RunFinished,
     RunStarted,
     SessionFinished,
@@ -34,12 +36,13 @@ from setlist.files import stat_signature, write_atomically
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
+from setlist.running.command import Invocation
+from setlist.system import bin_directory
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.environment.prepare import Standing
     from setlist.model import EnvironmentAction, SessionSpec
-    from setlist.running.command import Invocation
 
 MOST = 64
 """How many records are kept."""
@@ -50,10 +53,18 @@ ACTIONS: tuple[EnvironmentAction, ...] = ("created", "recreated", "reused")
 TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
 """What stands in an event for what differs each time."""
 
+_MARKS = (repr(TIME), repr(DURATION), RUN)
+"""The same as text. Where somebody else says that, it would be taken for ours."""
+
 
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
     """Whether a run of this session, typed like this, can be done again by its record."""
-    simple = not (session.function or session.nox or session.requires or session.inputs or session.outputs)
+    says_all = True
+    if session.nox is not None:
+        from setlist.cli.warming_noxfile import is_plain
+
+        says_all = is_plain(context, session)
+    simple = not (session.function or session.requires or session.inputs or session.outputs)
     plain = not (session.timeout or session.retries or session.allow_failure or session.secrets or session.jobserver)
     commands = all(
         command.ok_codes == (0,) and not command.allow_failure and command.stdout is None
@@ -65,6 +76,7 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     return (
         os.name == "posix"
         and bool(argv)
+        and says_all
         and set(warm.options_of(argv)).issubset(warm.OPTIONS)
         and simple
         and plain
@@ -78,18 +90,23 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocations: Sequence[Invocation]) -> None:
+def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]) -> None:
     """Write the record of a run that has just passed. That it can't be written is no matter.
 
     Args:
         argv: the command line.
         context: its world.
         session: the one session that ran.
-        invocations: what it started, in order.
+        noticed: what it started, and what was said between that, in order.
     """
-    standing = context.environments.standing(session)
+    invocations = [item for item in noticed if isinstance(item, Invocation)]
+    if session.nox is not None and not invocations:
+        return  # it has done something that can't be repeated
+    if any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
+        return
     sources = _sources(context, session)
-    if standing is None or sources is None:
+    standing = None if sources is None else context.environments.standing(session)
+    if sources is None or standing is None:
         return
     environ = dict(os.environ)
     programs = {str(invocation.argv[0]): None for invocation in invocations}
@@ -99,6 +116,15 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
     signed = {program: stat_signature(program) for program in programs}
     own = {**standing.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
     files = {**standing.files, **sources, **{program: value for program, value in signed.items() if program not in own}}
+    if session.nox is not None:
+        from setlist.cli.warming_noxfile import searched, tells_what_it_read
+
+        if own[str(standing.directory / NAME)] != invocations[-1].made_from:
+            return  # another run has been here, and may have asked for something else
+        missing = searched(invocations, bin_directory(standing.directory), environ)
+        if missing is None or tells_what_it_read(session, invocations, environ):
+            return
+        files |= dict.fromkeys(missing)
     record = {
         "by": warm.written_by(),
         "session": session.name,
@@ -110,7 +136,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
         "frozen": standing.frozen,
-        **_told(argv, context, session, standing, invocations, environ),
+        **_told(argv, context, session, standing, noticed, environ),
     }
     from marshal import dumps
 
@@ -122,6 +148,10 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
             old.unlink(missing_ok=True)
     except OSError:
         pass
+
+
+def _texts(item: Invocation | Message) -> tuple[str, ...]:
+    return (item.text,) if isinstance(item, Message) else item.words
 
 
 def _sources(context: Context, session: SessionSpec) -> dict[str, str | None] | None:
@@ -154,14 +184,16 @@ def _anew(session: SessionSpec, standing: Standing) -> dict[str, Any] | None:
     if found is None or path is None:
         return None
     # what has another signature each time it is made
-    names = [*standing.state.contents.directories, *(name for name, _, _ in found["written"])]
+    names = dict.fromkeys([*standing.state.contents.directories, *(name for name, _, _ in found["written"])])
     state = state_text(standing.state)
     marks = []
     for name in names:
-        signed = f'{stat_signature(standing.directory / name)}"'
+        signed, mark = f'{stat_signature(standing.directory / name)}"', f"<{name}>"
+        if mark in state:
+            return None
         if signed in state:
-            marks.append((f"<{name}>", name))
-            state = state.replace(signed, f'<{name}>"')
+            marks.append((mark, name))
+            state = state.replace(signed, f'{mark}"')
     try:
         texts = [(name, (standing.directory / name).read_bytes()) for name in (RESOLVED, FROZEN)]
     except OSError:
@@ -182,7 +214,7 @@ def _told(
     context: Context,
     session: SessionSpec,
     standing: Standing,
-    invocations: Sequence[Invocation],
+    noticed: Sequence[Invocation | Message],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
@@ -220,7 +252,12 @@ def _told(
         console, begins = beginning(action)
         ready[action] = "".join(map(_line, begins)), said(console, *begins)
     commands = []
-    for invocation in invocations:
+    before: list[Event] = []
+    for item in noticed:
+        if isinstance(item, Message):
+            before.append(_timeless(item))
+            continue
+        invocation = item
         started = CommandStarted(time=TIME, session=name, command=invocation.words)
         finished = CommandFinished(
             time=TIME, session=name, command=invocation.words, code=0, ok=True, timed_out=False, duration=DURATION
@@ -234,26 +271,37 @@ def _told(
                 "cwd": str(invocation.cwd),
                 "unset": tuple(name for name in environ if name not in invocation.environ),
                 "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
-                "shown": said(console, started),
-                "begins": _line(started),
+                "together": invocation.together,
+                "shown": said(console, *before, started),
+                "begins": "".join(map(_line, (*before, started))),
+                "times": len(before) + 1,
                 "ends": _line(finished),
             }
         )
         said(console, finished)
+        before.clear()
     ends = (
         SessionFinished(
             time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=standing.frozen
         ),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
-    tail = said(console, *ends).replace("%", "%%")
-    before, took, after = tail.rpartition("0.0s")
+    tail = said(console, *before, *ends).replace("%", "%%")
+    head_of_it, took, after = tail.rpartition("0.0s")
     return {
         "ready": ready,
         "commands": tuple(commands),
-        "tail": f"{before}{'%s' if took else ''}{after}",
+        "tail": f"{head_of_it}{'%s' if took else ''}{after}",
+        "last": "".join(map(_line, before)),
+        "times": len(before),
         "ends": "".join(_line(_lasting(event)) for event in ends),
     }
+
+
+def _timeless(event: Event) -> Event:
+    from setlist.records import replace
+
+    return replace(event, time=TIME)
 
 
 def _lasting(event: Event) -> Event:

@@ -147,12 +147,20 @@ class Environments:
             state = read_state(directory)
             if state is None or not self._untouched(session, directory, state):
                 return None
+            behind: Mapping[str, str | None] | None = {}
+            if state.steps:
+                from setlist.environment.behind import files_behind
+
+                behind = files_behind(self._resources, state)
+            if behind is None:
+                return None
             python = python_of(directory)
             files = {state.interpreter.executable: state.interpreter.signature, **state.watched}
             own = {
                 str(record): signed,
                 str(python): stat_signature(python),
                 **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
+                **behind,
             }
         return Standing(
             files=files,

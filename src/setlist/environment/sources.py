@@ -44,6 +44,14 @@ def digest_sources(root: Path) -> str:
     return whole.hexdigest()[:32]
 
 
+def places(root: Path) -> Iterator[str]:
+    """The paths whose stat signatures tell that the sources are the same: as many as there are, and none new."""
+    passed: list[str] = []
+    files = [entry.path for entry in _walk(root, passed=passed)]
+    yield from passed
+    yield from files
+
+
 def copy_sources(root: Path, target: Path) -> None:
     """Copy the sources, and nothing of what lies among them, to ``target``.
 
@@ -64,7 +72,10 @@ def copy_sources(root: Path, target: Path) -> None:
                 (target / name).symlink_to(root / name)
 
 
-def _walk(directory: Path | str, *, top: bool = True) -> Iterator[os.DirEntry[str]]:
+def _walk(directory: Path | str, *, top: bool = True, passed: list[str] | None = None) -> Iterator[os.DirEntry[str]]:
+    """The sources in a directory. ``passed`` gets what else decided about which these are: directories, links."""
+    passed = [] if passed is None else passed
+    passed.append(str(directory))
     with os.scandir(directory) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
@@ -74,7 +85,11 @@ def _walk(directory: Path | str, *, top: bool = True) -> Iterator[os.DirEntry[st
             continue
         if entry.is_dir(follow_symlinks=False):
             # A virtual environment of whatever name is no source
-            if not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
-                yield from _walk(entry.path, top=False)
+            if os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+                passed.append(entry.path)
+            else:
+                yield from _walk(entry.path, top=False, passed=passed)
         elif entry.is_file():
             yield entry
+        else:
+            passed.append(entry.path)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from setlist.records import dataclass
 
@@ -44,11 +44,15 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet."""
+    """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet.
+
+    ``silently``: neither nox nor Python had anything to warn of.
+    """
 
     config: NoxConfig
     module: ModuleType
     manifest: Manifest
+    silently: bool = True
 
     def runner(self, name: str) -> SessionRunner:
         """The session that nox calls by this friendly name.
@@ -119,17 +123,17 @@ def load_config(config: NoxConfig) -> Loaded:
 
     registry.reset()
     file = os.path.abspath(os.path.expandvars(config.noxfile))
-    with _telling(file), _no_bytecode(), _errors_of_nox() as errors:
+    with _telling(file), _no_bytecode(), _heard_of_nox() as heard:
         _parsed(file)
         module = tasks.load_nox_module(config)
         if isinstance(module, int):
-            raise LoadFailed("; ".join(errors) or "nox can't load it", file=file, line=_needs_version(file))
+            raise LoadFailed("; ".join(heard.errors) or "nox can't load it", file=file, line=_needs_version(file))
         tasks.merge_noxfile_options(module, config)
     try:
         manifest = tasks.discover_manifest(module, config)
     except Exception as error:
         raise _session_at_fault(config, error) from error
-    return Loaded(config, module, manifest)
+    return Loaded(config, module, manifest, silently=not heard.warned)
 
 
 @contextmanager
@@ -243,25 +247,42 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What nox's logger was told meanwhile, and whether anybody warned of anything."""
+
+    errors: list[str]
+    warned: bool = False
+
+
 @contextmanager
-def _errors_of_nox() -> Iterator[list[str]]:
+def _heard_of_nox() -> Iterator[_Heard]:
     """What nox's logger is told as an error meanwhile; the rest goes where it goes."""
     import logging
+    import warnings
 
     from nox.logger import logger
 
-    told: list[str] = []
+    heard = _Heard([])
+    show = warnings.showwarning
+
+    def showing(*arguments: Any, **options: Any) -> None:
+        heard.warned = True
+        show(*arguments, **options)
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            heard.warned = heard.warned or record.levelno >= logging.WARNING
             if record.levelno >= logging.ERROR:
-                told.append(record.getMessage())
+                heard.errors.append(record.getMessage())
             elif record.levelno >= logging.WARNING and len(logger.handlers) == 1 and not logging.getLogger().handlers:
                 sys.stderr.write(f"nox: {record.getMessage()}\n")
 
     handler = Collect()
     logger.addHandler(handler)
+    warnings.showwarning = showing
     try:
-        yield told
+        yield heard
     finally:
+        warnings.showwarning = show
         logger.removeHandler(handler)

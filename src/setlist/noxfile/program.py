@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 _PROGRAM = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path[:] = [entry for entry in sys.path if entry]
 import importlib, importlib.util
 if "setlist" not in sys.modules:
@@ -18,6 +19,9 @@ importlib.import_module({module!r}).main()
 
 def program(module: str) -> str:
     """Text for ``python -c`` that calls ``main()`` of one of setlist's modules.
+
+    Garbage isn't collected while it imports what it needs: there is next to none, and looking for it takes its time.
+    Who goes on to run anything has to turn that on.
 
     The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
     installed beside it could stand in for what the noxfile asked for. The directory that it is started in isn't

@@ -22,6 +22,8 @@ LATER = frozenset(
         "packaging.specifiers",
         "packaging.version",
         "importlib.metadata",
+        "datetime",
+        "hashlib",
         "humanize",
     }
 )

@@ -192,6 +192,7 @@ def _specs(
                     venv_params=tuple(item["venv_params"]),
                     runs_in=runs_in,
                     problem=f"its requires: {item['unresolved']}" if item["unresolved"] is not None else "",
+                    reads=None if item["reads"] is None else tuple(item["reads"]),
                 ),
                 requires=tuple(dict.fromkeys(ours[other] for other in item["requires"])),
                 tags=tuple(item["tags"]),

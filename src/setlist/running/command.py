@@ -18,6 +18,7 @@ from setlist.process import Capture, Completed, Grace, run_process
 from setlist.project import Project
 from setlist.records import dataclass, field, replace
 from setlist.registry.template import Values, expand_text, expand_words
+from setlist.running.verdict import how_it_failed
 
 if TYPE_CHECKING:
     from setlist.running.output import Collected, SessionOutput
@@ -45,14 +46,16 @@ class Scope:
     deadline: float | None = None
     output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
-    notice: Callable[[Invocation], None] | None = None
+    notice: Callable[[Invocation | Message], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """A command that is ready to start.
 
-    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
+    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line). ``together``: its
+    standard error goes where its standard output goes. ``made_from``: the signature of its environment's record, for a
+    session that may ask for another environment the next time.
     """
 
     words: tuple[str, ...]
@@ -62,6 +65,8 @@ class Invocation:
     ok_codes: tuple[int, ...] = (0,)
     allow_failure: bool = False
     stdout: Path | None = None
+    together: bool = False
+    made_from: str | None = None
 
 
 def expand_env(pairs: Pairs, values: Values) -> dict[str, str]:
@@ -297,21 +302,3 @@ def _tell_output(scope: Scope, stream: str, data: bytes) -> None:
         scope.emit(Output(time=time.time(), session=name, stream="stdout", data=text))
     else:
         scope.emit(Output(time=time.time(), session=name, stream="stderr", data=text))
-
-
-def how_it_failed(words: Sequence[str], completed: Completed) -> str:
-    """How a command ended, in one line: ``pytest exited with code 1``."""
-    program = words[0].splitlines()[0]
-    if len(program) > 60:
-        program = program[:59] + "…"
-    if completed.timed_out:
-        return f"{program} timed out after {completed.duration:.1f}s"
-    if completed.code >= 0:
-        return f"{program} exited with code {completed.code}"
-    import signal
-
-    try:
-        name = signal.Signals(-completed.code).name
-    except ValueError:
-        name = f"signal {-completed.code}"
-    return f"{program} was killed by {name}"

@@ -20,7 +20,8 @@ from setlist.process import Completed, Interrupted, run_process
 from setlist.project import Caller
 from setlist.records import as_mapping
 from setlist.registry.compiled import plain
-from setlist.running.command import Scope, how_it_failed
+from setlist.running.command import Scope
+from setlist.running.verdict import how_it_failed
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment

@@ -8,6 +8,7 @@ Python that setlist isn't installed in: it imports the standard library, nox, an
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from setlist.errors import LockOutOfDate, SessionError, SetlistError
 from setlist.events import CommandFinished, CommandStarted, Message, Output, to_json
 from setlist.noxfile.loading import Loaded, LoadFailed, load, place_of
 from setlist.noxfile.sooner import import_nox_sooner
-from setlist.process import Grace, Interrupted, handling_signals, interruptible, run_process
+from setlist.process import Completed, Grace, Interrupted, handling_signals, interruptible, run_process
 from setlist.process_tree import MARK
 from setlist.running.host import Host
+from setlist.running.verdict import how_it_failed
 
 if TYPE_CHECKING:
     import logging
@@ -89,6 +91,8 @@ def _result(host: Host) -> Mapping[str, Any]:
             "told": f"{where}: {told}" if where else told,
             "exit_code": 2,
         }
+    gc.freeze()  # what was imported stays
+    gc.enable()
     job = host.receive()
     run = _Run(host, loaded, runner, given, job)
     if given["collecting"]:
@@ -116,6 +120,7 @@ class _Run:
         self._reason: str | None = None
         self._raised: BaseException | None = None
         self._cleared = False
+        self._noting: bool = given["noting"]
 
     def outcome(self) -> Mapping[str, Any]:
         """Run it, and say how it ended."""
@@ -199,6 +204,8 @@ class _Run:
             setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
         session_class = nox.sessions.Session
         session_class.create_tmp = self._in_its_place(session_class.create_tmp)  # type: ignore[method-assign]
+        if self._noting:
+            session_class.chdir = session_class.cd = self._followed(session_class.chdir)  # type: ignore[method-assign]
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
 
@@ -223,6 +230,18 @@ class _Run:
                 return create_tmp(session)
 
         return create
+
+    def _followed(self, chdir: Callable[..., Any]) -> Callable[..., Any]:
+        """``chdir``, and nothing noted from then on where a symbolic link leads, which may lead elsewhere next time."""
+
+        def move(session: Any, directory: Any) -> Any:
+            path = os.getcwd()
+            for part in Path(directory).parts:
+                path = os.path.join(path, part)
+                self._noting = self._noting and not os.path.islink(path)
+            return chdir(session, directory)
+
+        return move
 
     @contextmanager
     def _doing(self, kind: str) -> Iterator[None]:
@@ -347,7 +366,8 @@ class _Run:
             if failed.return_code is None:
                 self._reason = failed.reason
             else:
-                self._reason = f"{command.words[0]} {_ended(failed.return_code)}"
+                ended = Completed(failed.return_code, b"", b"", timed_out=False, duration=0.0)
+                self._reason = how_it_failed(command.words, ended)
             raise
         finally:
             self._kinds.command = before
@@ -408,7 +428,10 @@ class _Run:
             )
             real = [os.fspath(word) for word in process.args]
             ran = {"words": [command.words[0], *real[1:]], "env": self._own_env(process.env), "cwd": os.getcwd()}
-            self._host.ask({**to_json(event), "ran": ran if kind in ("run", "run-install") else None})
+            started = {"argv": real, "environ": env, "cwd": os.getcwd()} if self._noting else None
+            self._host.ask(
+                {**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started}
+            )
         return done.code, done.stdout, done.stderr
 
     # --- what nox says --------------------------------------------------------------------------------------
@@ -535,17 +558,6 @@ def _descriptor(stream: Any) -> int | None:
 def _error(told: dict[str, Any]) -> SetlistError:
     code = told.pop("exit_code", 1)
     return (LockOutOfDate if code == LockOutOfDate.exit_code else SessionError)(**told)
-
-
-def _ended(code: int) -> str:
-    if code >= 0:
-        return f"exited with code {code}"
-    import signal
-
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
 
 
 def _once(call: Callable[[], Any]) -> Callable[[], Any]:

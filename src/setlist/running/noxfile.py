@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from setlist.environment.maker import CONDA, backend_of, uv_and_version
+from setlist.environment.state import NAME
 from setlist.errors import SetlistError
-from setlist.events import Message
+from setlist.events import Message, Output, from_json
+from setlist.files import stat_signature
 from setlist.model import Change, SessionSpec
 from setlist.noxfile.program import program
 from setlist.process import Interrupted, run_process
 from setlist.records import replace
 from setlist.running.function import Link, how_it_went
+from setlist.running.repeatable import Repeatable
 from setlist.running.setting import Ending, Equipment, Notified, Setting
 
 if TYPE_CHECKING:
@@ -79,7 +82,10 @@ def run_noxfile_session(
             link.close()
             visit.leave(link.result)
         result = link.result or {"status": "gone", "reason": how_it_went(completed)}
-        return _ending(session, visit, result), result
+        ending = _ending(session, visit, result)
+        if ending.status == "ok" and not ending.notified and setting.notice is not None:
+            visit.repeatable.tell(setting.notice, visit.made_from())
+        return ending, result
 
 
 def collect_installs(setting: Setting, session: SessionSpec) -> tuple[Sequence[Mapping[str, Any]], str | None]:
@@ -144,6 +150,7 @@ class _Visit:
         self._held = held
         self._recorder: Recorder | None = None
         self._finished = False
+        self.repeatable = Repeatable(wanted=session.nox.reads is not None and setting.notice is not None)
 
     def given(self) -> Mapping[str, Any]:
         """What the worker is told at once."""
@@ -157,6 +164,7 @@ class _Visit:
             "posargs": self._posargs,
             "invoked_from": str(self.setting.caller.cwd),
             "collecting": self.collecting,
+            "noting": self.repeatable.wanted,
         }
 
     def job(self) -> Mapping[str, Any]:
@@ -182,6 +190,8 @@ class _Visit:
             self._held.callback(self._equipment.jobserver.ended, session)
         if prepared.directory is not None:
             self._recorder = prepared.recorder()
+        if self._recorder is None or prepared.action != "reused":
+            self.repeatable.spoiled()
         return self._told(backend, prepared)
 
     def _told(self, backend: str, prepared: PreparedEnvironment | None) -> Mapping[str, Any]:
@@ -230,18 +240,22 @@ class _Visit:
         recorder = self._recorder
         try:
             if asked == "tmp":
+                self.repeatable.spoiled()
                 self._clear(Path(message["path"]))
                 return {}
             if recorder is None:
                 return {"do": "run"}
             if asked == "install":
-                return recorder.install(message["words"], message["env"], Path(message["cwd"]))
+                answer = recorder.install(message["words"], message["env"], Path(message["cwd"]))
+                self.repeatable.installs(skipped=answer["do"] == "skip")
+                return answer
             if asked == "installed":
                 self.tell_changes("installed", recorder.installed(ok=message["ok"]))
             elif asked == "settle":
                 self.tell_changes("no longer asked for", recorder.settle())
             elif ran := message.get("ran"):
                 recorder.ran(ran["words"], ran["env"], Path(ran["cwd"]))
+                self.repeatable.ran(tuple(message["command"]), message["started"])
         except SetlistError as error:
             told = {"message": error.message, "where": error.where, "hint": error.hint, "detail": error.detail}
             return {"error": {**told, "exit_code": error.exit_code}}
@@ -259,6 +273,10 @@ class _Visit:
         ok = result is not None and result["status"] == "ok"
         self.tell_changes("no longer asked for", self._recorder.finish(ok=ok))
 
+    def made_from(self) -> str | None:
+        """The signature of the environment's record, which nobody can change as long as we hold it."""
+        return stat_signature(self.setting.project.environment(self.session.name) / NAME)
+
     def notified(self, result: Mapping[str, Any]) -> tuple[Notified, ...]:
         """The sessions that it wants to have run after it."""
         return tuple((name, tuple(posargs)) for name, posargs in result.get("notified", ()))
@@ -269,7 +287,8 @@ class _Visit:
             self.tell("info", f"{what}: {', '.join(map(str, changes))}")
 
     def tell(self, level: Any, text: str) -> None:
-        """Say something of this session."""
+        """Say something of this session that won't be said again."""
+        self.repeatable.spoiled()
         self.setting.emit(Message(time=time.time(), session=self.session.name, level=level, text=text))
 
 
@@ -311,4 +330,8 @@ class _NoxLink(Link):
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         answered = super().answer(message) if message.get("ask") is None else {}
+        if message.get("event") == Message.kind:
+            self._visit.repeatable.says(cast("Message", from_json(dict(message))))
+        elif message.get("event") == Output.kind:
+            self._visit.repeatable.spoiled()
         return self._visit.answer(message) or answered

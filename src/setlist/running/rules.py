@@ -14,6 +14,7 @@ from setlist.records import dataclass, field
 from setlist.running.setting import Ending
 
 if TYPE_CHECKING:
+    from setlist.events import Message
     from setlist.running.command import Invocation
     from setlist.running.secrets import Masker
 
@@ -34,7 +35,8 @@ class RunOptions:
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
     captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``notice`` is
-    told of each command before it is started.
+    told of each command before it is started; of those of a noxfile's session, and of what is said between them, when
+    it has ended, and only if all of it can be done once more without its function.
     """
 
     posargs: tuple[str, ...] = ()
@@ -51,7 +53,7 @@ class RunOptions:
     capturing: Capturing = "no"
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
     masker: Masker | None = None
-    notice: Callable[[Invocation], None] | None = None
+    notice: Callable[[Invocation | Message], None] | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

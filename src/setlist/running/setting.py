@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.events import Emit, EnvironmentReady
+from setlist.events import Emit, EnvironmentReady, Message
 from setlist.model import NoxSession, SessionSpec, SessionStatus
 from setlist.process import Grace
 from setlist.project import Caller, Project
@@ -77,7 +77,7 @@ class Setting:
     turn: Callable[[SessionSpec], str | None] = _nothing
     stopped: Callable[[], str | None] = _nothing
     equip: Callable[[SessionSpec], Equipment] = _bare
-    notice: Callable[[Invocation], None] | None = None
+    notice: Callable[[Invocation | Message], None] | None = None
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
 
     def ready(self, session: SessionSpec, prepared: PreparedEnvironment) -> str | None:
