@@ -122,7 +122,6 @@ def remove_put_away(doomed: Path) -> None:
     import shutil
     import stat
     from collections.abc import Callable
-    from contextlib import suppress
 
     if doomed.is_symlink() or not doomed.is_dir():
         doomed.unlink(missing_ok=True)

@@ -104,10 +104,11 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         return  # it has done something that can't be repeated
     if any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
         return
-    sources = _sources(context, session)
-    standing = None if sources is None else context.environments.standing(session)
-    if sources is None or standing is None:
+    loaded = context.loaded
+    standing = None if loaded.signatures is None else context.environments.standing(session)
+    if loaded.signatures is None or standing is None:
         return
+    sources = {str(context.project.root / file): value for file, value in loaded.signatures.items()}
     environ = dict(os.environ)
     programs = {str(invocation.argv[0]): None for invocation in invocations}
     if not all(os.path.isabs(program) for program in programs):
@@ -152,22 +153,6 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
 
 def _texts(item: Invocation | Message) -> tuple[str, ...]:
     return (item.text,) if isinstance(item, Message) else item.words
-
-
-def _sources(context: Context, session: SessionSpec) -> dict[str, str | None] | None:
-    """The files behind the registry with their signatures; None where they are others by now."""
-    from setlist.registry.compiled import read_compiled
-    from setlist.registry.load import FOLDER, NOXFILE
-
-    compiled = read_compiled(context.project)
-    if compiled is None or compiled.registry.sessions.get(session.name) != session:
-        return None
-    root = context.project.root
-    signed: dict[str, str | None] = {str(root / file): value or None for file, value in compiled.signatures.items()}
-    for file in ("pyproject.toml", FOLDER, NOXFILE):
-        # one that comes or goes
-        signed.setdefault(str(root / file), stat_signature(root / file))
-    return signed if all(stat_signature(path) == value for path, value in signed.items()) else None
 
 
 def _anew(session: SessionSpec, standing: Standing) -> dict[str, Any] | None:

@@ -155,12 +155,11 @@ class Environments:
             if behind is None:
                 return None
             python = python_of(directory)
-            files = {state.interpreter.executable: state.interpreter.signature, **state.watched}
+            files = {state.interpreter.executable: state.interpreter.signature, **state.watched, **behind}
             own = {
                 str(record): signed,
                 str(python): stat_signature(python),
                 **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
-                **behind,
             }
         return Standing(
             files=files,
