@@ -268,6 +268,20 @@ def test_orphans_of_no_command_are_ended_when_a_run_was_interrupted(strays: Stra
         assert ProcessTree(None, "", own_group=False, ink=ink).find() == strays.alive()
 
 
+def test_one_that_is_missed_at_the_first_look_is_ended(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = subprocess.Popen(["tail", "-f", strays.file], start_new_session=True)
+    looks: list[int] = []
+    real = ProcessTree.find
+
+    def find(tree: ProcessTree, **options: bool) -> list[Any]:
+        looks.append(1)
+        return [] if len(looks) == 1 else real(tree, **options)
+
+    monkeypatch.setattr(ProcessTree, "find", find)
+    end_all([ProcessTree(child.pid, "", own_group=True)], terminate=PATIENCE)
+    assert child.wait(PATIENCE) == -signal.SIGTERM
+
+
 def test_a_start_that_fails_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
 

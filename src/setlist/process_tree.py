@@ -192,7 +192,8 @@ def end_all(trees: Sequence[ProcessTree], *, terminate: float, patience: float =
         terminate: seconds between the two.
         patience: seconds after SIGKILL until those that don't die are given up.
     """
-    if not _found(trees):
+    # one that forks and ends while we look can be missed, and its child as well, but not twice
+    if not (_found(trees) or _found(trees)):
         return
     for tree in trees:
         tree.send(signal.SIGTERM)
