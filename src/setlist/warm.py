@@ -31,8 +31,11 @@ FORMAT = 2
 VOLATILE = ("_", "OLDPWD", "SHLVL")
 """Variables that say nothing of what a command does, and are others at each start."""
 
-PLACE = ".setlist/warm"
-"""Where records are kept, below the project's root."""
+PLACES = (".setlist", ".nox/setlist")
+"""What may be a project's ``place`` (:class:`setlist.project.Project`), below its root."""
+
+FOLDER = "warm"
+"""Where records are kept in it."""
 
 _KEYS = (0x5E711157, 0x57A27)
 """Two, so that a digest has 128 bits."""
@@ -67,6 +70,21 @@ def key_of(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
     return digest(dumps((list(argv), cwd, sys.executable, sys.version, seen, variables), 2))
 
 
+def kept(folder: str, key: str, cwd: str) -> bytes:
+    """What is kept under a key in a folder of the project's place.
+
+    Raises:
+        OSError: there is none, or it can't be read.
+    """
+    for place in PLACES:
+        try:
+            with open(f"{cwd}/{place}/{folder}/{key}", "rb", 0) as stream:
+                return stream.read()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    raise FileNotFoundError(key)
+
+
 def signature(path: str) -> str | None:
     """As :func:`setlist.files.stat_signature` has it."""
     try:
@@ -94,8 +112,7 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
     try:
         cwd = os.getcwd()
         environ = dict(os.environ)
-        with open(f"{cwd}/{PLACE}/{key_of(argv, cwd, environ)}", "rb", 0) as stream:
-            data = stream.read()
+        data = kept(FOLDER, key_of(argv, cwd, environ), cwd)
     except OSError:
         return None
     from marshal import loads

@@ -238,7 +238,7 @@ def test_two_at_once_say_the_same(made: ProjectFolder) -> None:
 
 
 def test_records_are_looked_for_where_a_projects_things_are_kept() -> None:
-    assert relisting.PLACES == (STATE_DIRECTORY, BESIDE_NOX)
+    assert warm.PLACES == (STATE_DIRECTORY, BESIDE_NOX)
 
 
 def test_only_so_many_are_kept(made: ProjectFolder) -> None:

@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-PLACES = (".setlist", ".nox/setlist")
-"""What may be a project's ``place`` (:class:`setlist.project.Project`), below its root."""
-
 FOLDER = "listed"
-"""Where records are kept in it."""
+"""Where records are kept in a project's place."""
 
 MOST = 16
 """How many are kept."""
@@ -60,7 +57,7 @@ def again(words: Sequence[str]) -> int | None:
     """
     try:
         cwd = os.getcwd()
-        data = _read(_key(words, cwd), cwd)
+        data = warm.kept(FOLDER, _key(words, cwd), cwd)
     except OSError:
         return None
     seal, content = data[:_SEAL], data[_SEAL:]
@@ -168,15 +165,6 @@ def finished_environments(directory: str, record: str) -> tuple[str, ...]:
 def _key(words: Sequence[str], cwd: str) -> str:
     # a terminal's colours and width are said by variables; what is written to a pipe goes by none
     return warm.key_of(words, cwd, dict(os.environ) if os.isatty(1) else {})
-
-
-def _read(key: str, cwd: str) -> bytes:
-    for place in PLACES:
-        path = f"{cwd}/{place}/{FOLDER}/{key}"
-        if os.path.exists(path):
-            with open(path, "rb", 0) as stream:
-                return stream.read()
-    raise FileNotFoundError(key)
 
 
 def _written_by() -> tuple[Any, ...]:

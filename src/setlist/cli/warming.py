@@ -141,7 +141,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
     }
     from marshal import dumps
 
-    place = context.project.root / warm.PLACE
+    place = context.project.state / warm.FOLDER
     try:
         write_atomically(place / warm.key_of(argv, str(context.project.root), environ), dumps(record))
         records = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)
