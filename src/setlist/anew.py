@@ -79,6 +79,9 @@ def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
     except (Damaged, OSError):
         _undo(directory, doomed)
         return None
+    except BaseException:  # Ctrl-C: nobody has listened to signals yet
+        _undo(directory, doomed)
+        raise
     return Made("recreated" if there else "created", f"{path}/{RECORD}", doomed, signature)
 
 

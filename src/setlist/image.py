@@ -121,8 +121,10 @@ def _link(kept: str, inside: str, files: Sequence[tuple[str, tuple[int, int, int
 
     linking.acquire()
     start_new_thread(link_first_half, ())
-    link(middle, len(files))
-    linking.acquire()
+    try:
+        link(middle, len(files))
+    finally:
+        linking.acquire()
     if failed:
         raise failed[0]
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -196,6 +197,26 @@ def test_many_at_once_make_it_once_each_and_all_succeed(lint: ProjectFolder) -> 
         ]
         assert [run.wait(60) for run in runs] == [0] * 4
         recorded(lint.environment("lint"))
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["gone", "there"])
+def test_interrupted_while_it_is_laid_out_nothing_is_left(lint: ProjectFolder, there: bool) -> None:
+    watched(lint, "-r", "lint")
+    assert by_record(lint, "-r", "lint")
+    before = described(lint.environment("lint"))
+    for moment in range(12):
+        if not there:
+            remove(lint)
+        run = subprocess.Popen(
+            [*installed("run"), "-r", "lint"], cwd=lint.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(0.004 * moment)
+        run.send_signal(signal.SIGINT)
+        run.wait()
+        assert set(os.listdir(lint.path / ".setlist" / "envs")) <= {"lint"}
+        assert not there or (lint.environment("lint") / "state.json").exists()
+        lint.run("lint", check=True)
+        assert described(lint.environment("lint")) == before
 
 
 def test_killed_while_it_is_laid_out_it_is_made_again(lint: ProjectFolder) -> None:
