@@ -118,3 +118,31 @@ def test_what_cannot_be_removed_is_told(made: ProjectFolder) -> None:
         (state(made) / "envs").chmod(0o700)
     assert result.code == 2
     assert "can't remove .setlist/envs/lint" in result.err
+
+
+def test_what_all_projects_share_goes_when_it_is_asked_for(
+    made: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SETLIST_CACHE_DIR", str(cache))
+    made.setlist_inside("lock", check=True)
+    made.run_inside("-r", check=True)
+    (cache / "of somebody else").write_text("")
+    kept = sorted(os.listdir(cache))
+    assert {"templates", "virtualenv"} <= set(kept)
+    assert "images" in kept or sys.platform != "linux"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    said = made.setlist("clean", "--cache", "-n", check=True, cwd=elsewhere).out
+    assert f"would remove {cache / 'templates'} (" in said
+    assert sorted(os.listdir(cache)) == kept
+    assert f"removed {cache / 'templates'} (" in made.setlist_inside("clean", "--cache", check=True).out
+    assert os.listdir(cache) == ["of somebody else"]
+    assert made.setlist_inside("clean", "--cache", check=True).out == "nothing to remove\n"
+    assert "reused" in made.run_inside("lint", check=True).err
+    made.run_inside("-r", check=True)
+
+
+@pytest.mark.parametrize("words", [("--cache", "--all"), ("--cache", "lint")])
+def test_the_users_cache_is_no_sessions(made: ProjectFolder, words: tuple[str, ...]) -> None:
+    assert made.setlist_inside("clean", *words).code == 2

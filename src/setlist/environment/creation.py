@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _PLAIN_PATH = re.compile(r"[A-Za-z]:[A-Za-z0-9_.,+@\\ -]+" if WINDOWS else r"/[A-Za-z0-9_.,+@/-]+")
 _PLAIN_PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
+TEMPLATES, APP_DATA = "templates", "virtualenv"
+"""Where templates, and what virtualenv keeps for itself, are in the user's cache."""
+
 LONGEST_SHEBANG = 127
 """Characters of a script's first line that every system reads; with a longer one scripts start by sh."""
 
@@ -225,7 +228,7 @@ def _template(
     from setlist.environment.template import read_template, record_template
     from setlist.files import remove_tree
 
-    home = cache_directory / "templates"
+    home = cache_directory / TEMPLATES
     place = home / _name(interpreter, seeds)
     known = read_template(place)
     if known is not None:
@@ -297,7 +300,7 @@ def _make(
     # No '.venv' file beside the environment (PEP 832). A variable, since older ones don't know the option.
     cleaned["VIRTUALENV_NO_VENV_REDIRECT"] = "true"
     arguments = [
-        *("--python", interpreter.executable, "--app-data", str(cache_directory / "virtualenv")),
+        *("--python", interpreter.executable, "--app-data", str(cache_directory / APP_DATA)),
         *("--no-download", "--no-vcs-ignore", "--prompt", prompt),
     ]
     seed = ["--no-seed"] if not seeds.pip else [] if seeds.setuptools else ["--no-setuptools"]

@@ -25,6 +25,9 @@ from setlist.image import FORMAT, RECORD, Damaged, read, record_line, rewrite, s
 from setlist.model import EnvironmentSpec
 from setlist.system import bin_directory, machine, python_of
 
+FOLDER = "images"
+"""Where they are in the user's cache."""
+
 KEPT = 64
 """How many images are kept."""
 
@@ -69,7 +72,7 @@ def are_welcome(environ: Mapping[str, str]) -> bool:
 
 def place_of(cache: Path, key: str) -> Path:
     """Where the image of that key is, there or not."""
-    return cache / "images" / key
+    return cache / FOLDER / key
 
 
 def lay_out(place: Path, environment: Path, prompt: str) -> bool:

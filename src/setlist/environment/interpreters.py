@@ -27,6 +27,9 @@ __all__ = ["Interpreters", "satisfies"]
 
 _FORMAT = 1
 _KEPT = 200
+FOUND = "interpreters.json"
+"""Where it is remembered in the user's cache what was found."""
+
 _ASKING_TIMEOUT = 5.0
 """Seconds that a binary has to say what it is; python-discovery tries twice."""
 
@@ -63,7 +66,7 @@ class Interpreters:
     def __init__(self, caller: Caller, cache_directory: Path, root: Path | None = None) -> None:
         self._environ = caller.environ
         self._root = root or caller.cwd
-        self._cache = _Cache(cache_directory / "interpreters.json")
+        self._cache = _Cache(cache_directory / FOUND)
         # What decides an answer beside the request. An interpreter that is found first on one PATH
         # need not be on another: the answers for both are kept.
         surroundings = [f"{name}={value}" for name in _SEARCHED if (value := self._environ.get(name))]

@@ -2,13 +2,13 @@
 
 With SESSIONs, theirs, with what they were resolved to and their temporary files. Without, what no
 session uses any more: environments of sessions that are gone, half-removed directories, old builds.
-An environment that is in use is waited for.
+An environment that is in use is waited for. What all projects share, in the user's cache, goes with --cache alone.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.project import Project
 
-USAGE = "clean [SESSION…] [--all] [-n]"
+USAGE = "clean [SESSION…] [--all] [--cache] [-n]"
 OPTIONS = (
     Option("all", "remove everything in .setlist"),
+    Option("cache", "remove what setlist keeps for all projects: images, templates, found interpreters"),
     Option("dry-run", "only say what would be removed", "n"),
     *COMMON,
 )
@@ -43,6 +44,10 @@ def run(arguments: Arguments, context: Context) -> int:
     everything = arguments.flag("all")
     if everything and arguments.words:
         raise UsageError("--all removes everything: naming sessions beside it makes no sense")
+    if arguments.flag("cache"):
+        if everything or arguments.words:
+            raise UsageError("--cache is about all projects: it goes with neither --all nor sessions")
+        return _report(context, [Doomed(path) for path in _of_user(context)], dry=arguments.flag("dry-run"))
     project = context.project
     if everything:
         doomed = list(_everything(project))
@@ -50,21 +55,45 @@ def run(arguments: Arguments, context: Context) -> int:
         doomed = [item for name in _names(arguments, context) for item in _of_environment(project, name)]
     else:
         doomed = list(_unused(context))
-    freed = 0
     dry = arguments.flag("dry-run")
+    code = _report(context, doomed, dry=dry)
+    if everything and not dry:
+        _remove_state(project)
+    return code
+
+
+def _report(context: Context, doomed: Sequence[Doomed], *, dry: bool) -> int:
+    """Remove, unless it is ``dry``, and say what and how much."""
+    freed = 0
     for item in doomed:
         size = _size(item.path)
         if not dry:
             _remove(context, item)
         freed += size
-        context.out.line(f"{'would remove' if dry else 'removed'} {project.relative(item.path)} ({size_text(size)})")
+        context.out.line(f"{'would remove' if dry else 'removed'} {_shown(context, item.path)} ({size_text(size)})")
     if not doomed:
         context.out.line("nothing to remove")
     else:
         context.out.line(f"{size_text(freed)} {'would be freed' if dry else 'freed'}")
-    if everything and not dry:
-        _remove_state(project)
     return 0
+
+
+def _shown(context: Context, path: Path) -> str:
+    project = context.known_project
+    return str(path) if project is None else project.relative(path)
+
+
+def _of_user(context: Context) -> Iterator[Path]:
+    """What is ours in the user's cache; the directory may be one that was named, and hold other things."""
+    from setlist.environment.creation import APP_DATA, TEMPLATES
+    from setlist.environment.images import FOLDER as IMAGES
+    from setlist.environment.interpreters import FOUND
+    from setlist.system import user_cache
+
+    cache = user_cache(context.caller.environ)
+    for name in (IMAGES, TEMPLATES, APP_DATA, FOUND):
+        if os.path.lexists(cache / name):
+            yield cache / name
 
 
 def _names(arguments: Arguments, context: Context) -> list[str]:
@@ -130,16 +159,15 @@ def _remove(context: Context, item: Doomed) -> None:
     from setlist.environment.guard import exclusive
     from setlist.files import remove_tree
 
-    project = context.project
     with ExitStack() as stack:
         if item.guard is not None:
-            waiting = f"waiting for another process that uses {project.relative(item.path)}"
-            stack.enter_context(exclusive(project, item.guard, lambda: context.err.line(waiting)))
+            waiting = f"waiting for another process that uses {_shown(context, item.path)}"
+            stack.enter_context(exclusive(context.project, item.guard, lambda: context.err.line(waiting)))
         try:
             remove_tree(item.path)
         except OSError as error:
             raise StorageError(
-                f"can't remove {project.relative(item.path)}: {error.strerror or error}",
+                f"can't remove {_shown(context, item.path)}: {error.strerror or error}",
                 hint="the rest of it is removed by the next 'setlist clean'",
             ) from error
 
