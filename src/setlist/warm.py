@@ -128,7 +128,7 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
 
     made = None
     anew = record["anew"]
-    making = _recreates(argv) or (anew is not None and not os.path.lexists(anew["directory"]))
+    making = recreates(argv) or (anew is not None and not os.path.lexists(anew["directory"]))
     same = _untouched(record["files"]) and all(os.path.isdir(command["cwd"]) for command in record["commands"])
     try:
         if making and same:
@@ -152,7 +152,8 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
             made.end()
 
 
-def _recreates(argv: Sequence[str]) -> bool:
+def recreates(argv: Sequence[str]) -> bool:
+    """Whether a new environment is asked for."""
     return any(option in RECREATING for option in options_of(argv))
 
 

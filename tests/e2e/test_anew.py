@@ -18,7 +18,7 @@ import pytest
 from setlist.environment.contents import look
 from setlist.environment.creation import site_packages
 from setlist.records import as_mapping
-from support.again import CHEAP, by_record, forget, plain, shape, watched
+from support.again import CHEAP, by_record, forget, plain, records, shape, watched
 from support.project import ProjectFolder, installed
 
 pytestmark = [
@@ -103,6 +103,15 @@ def test_a_session_without_commands_goes_by_its_record_too(lint: ProjectFolder) 
     shutil.rmtree(lint.environment("bare"))
     assert by_record(lint, "bare")
     assert lint.installed("bare") == lint.installed("lint")
+
+
+def test_one_that_is_made_anew_by_an_installer_each_time_leaves_no_record(lint: ProjectFolder) -> None:
+    (lint.path / "sessions" / "locks" / "lint.txt").unlink()
+    forget(lint)
+    lint.run("-r", "lint", check=True)
+    assert not records(lint)
+    lint.run("lint", check=True)
+    assert records(lint)
 
 
 def test_what_lay_there_is_gone_when_the_run_is_over(lint: ProjectFolder) -> None:

@@ -126,13 +126,16 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         if missing is None or tells_what_it_read(session, invocations, environ):
             return
         files |= dict.fromkeys(missing)
+    anew = _anew(session, standing)
+    if anew is None and warm.recreates(argv):
+        return  # it is to be made anew each time, and that takes the whole program
     record = {
         "by": warm.written_by(),
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
         "files": tuple(files.items()),
         "own": tuple(own.items()),
-        "anew": _anew(session, standing),
+        "anew": anew,
         "history": str(context.project.history),
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
