@@ -16,6 +16,7 @@ from setlist import image
 from setlist.environment import images, installers
 from setlist.environment.creation import site_packages
 from setlist.image import record_line
+from setlist.records import replace
 from setlist.system import bin_directory, python_of
 from support.project import ProjectFolder
 
@@ -241,6 +242,16 @@ def test_modules_that_were_copied_are_not_shared(two: ProjectFolder, home: Path,
     with pytest.raises(images.Unfit, match=r"alpha\.py was copied"):
         images.keep(home / "other", two.environment("first"), _template(two))
     assert len(kept(home)) == 1
+
+
+def test_what_has_its_path_in_a_program_is_not_shared(two: ProjectFolder, home: Path) -> None:
+    two.run_inside("first", check=True)
+    with pytest.raises(images.Unfit, match="another one"):
+        images.keep(home / "other", two.environment("first"), replace(_template(two), relocatable=False))
+    tool = bin_directory(two.environment("first")) / "tool"
+    tool.write_bytes(tool.read_bytes() + b"\0")
+    with pytest.raises(images.Unfit, match="bin/tool has the environment's path in it"):
+        images.keep(home / "other", two.environment("first"), _template(two))
 
 
 def test_what_was_compiled_is_not_shared(two: ProjectFolder, home: Path) -> None:

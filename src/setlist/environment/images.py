@@ -112,8 +112,8 @@ def keep(place: Path, environment: Path, template: Template) -> None:
         OSError: the cache can't be written to, or is on another disk.
     """
     path = plain_place(environment, environment.name)
-    if path is None or _shebang_is_too_long(path):
-        raise Unfit("its path isn't plain")
+    if path is None or _shebang_is_too_long(path) or not template.relocatable:
+        raise Unfit("what mentions its path can't be written for another one")
     making = place.with_name(f".{place.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         making.mkdir(parents=True)
