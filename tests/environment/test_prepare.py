@@ -218,6 +218,40 @@ def test_an_unresolvable_requirement_leaves_the_old_environment_alone(
     assert world.run(deps=("alpha==1.0",)).action == "reused"
 
 
+@pytest.mark.parametrize("error", [SyncFailed("no network"), KeyboardInterrupt()], ids=["fails", "interrupted"])
+def test_a_new_environment_of_which_nothing_comes_leaves_the_old_one(
+    world: EnvironmentWorld, project: ProjectFolder, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def refuse(*_: object) -> None:
+        assert not (project.environment("lint") / "state.json").exists()
+        raise error
+
+    world.run(deps=("alpha==1.1",))
+    with monkeypatch.context() as patched:
+        patched.setattr(installers.Uv, "sync", refuse)
+        with pytest.raises(type(error)), world.prepared(deps=("alpha==1.1",), recreate=True):
+            pass
+    assert os.listdir(project.path / ".setlist" / "envs") == ["lint"]
+    assert world.run(deps=("alpha==1.1",)).action == "reused"
+    assert project.installed("lint")["alpha"] == "1.1"
+
+
+def test_one_that_was_not_sound_is_not_brought_back(
+    world: EnvironmentWorld, project: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SyncFailed("no network")
+
+    world.run(deps=("alpha==1.1",))
+    (project.environment("lint") / "state.json").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(installers.Uv, "sync", refuse)
+        with pytest.raises(SyncFailed):
+            world.run(deps=("alpha==1.1",))
+    assert os.listdir(project.path / ".setlist" / "envs") == ["lint"]
+    assert world.run(deps=("alpha==1.1",)).action == "repaired"
+
+
 def test_a_sync_that_fails_before_it_changed_anything_leaves_the_old_environment_usable(
     world: EnvironmentWorld, project: ProjectFolder, tmp_path: Path
 ) -> None:

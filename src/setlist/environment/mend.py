@@ -3,6 +3,7 @@ harm fails before anything is touched."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import nullcontext, suppress
@@ -110,31 +111,30 @@ def mend(
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
     again = () if anew else _reinstalled(resources, directory, evaluation)
     doomed = put_away(directory) if anew else None
-    image = _image(resources, session, evaluation, resolution) if anew else None
-    laid_out = image is not None and images.lay_out(image, directory, session.name)
-    if not anew:
-        forget_state(directory)
-    elif not laid_out:
-        make_bare(resources, session, directory, interpreter)
-    write_atomically(directory / RESOLVED, wanted)
-    # what lay there before goes while the installer works, which may take as long
-    beside = meanwhile(partial(remove_put_away, doomed)) if doomed is not None else nullcontext()
     try:
-        with beside:
-            # what a noxfile's session installs is up to its function
-            done = done or session.nox is not None or (laid_out and wanted == resolution)
-            if not done:
-                installer.sync(python_of(directory), directory / RESOLVED, again)
-    except SyncFailed:
-        # Installers fetch and build everything before they change anything: where nothing changed,
-        # the environment is what it was
-        if not anew and old is not None and not compare(old.contents, look(directory, site_packages(directory))):
+        image = _image(resources, session, evaluation, resolution) if anew else None
+        laid_out = image is not None and images.lay_out(image, directory, session.name)
+        if not anew:
+            forget_state(directory)
+        elif not laid_out:
+            make_bare(resources, session, directory, interpreter)
+        write_atomically(directory / RESOLVED, wanted)
+        # what a noxfile's session installs is up to its function
+        if not (done or session.nox is not None or (laid_out and wanted == resolution)):
+            installer.sync(python_of(directory), directory / RESOLVED, again)
+        if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
+            _check_against_the_lock(resources, session, directory, evaluation)
+    except BaseException as error:
+        if doomed is not None:
+            _bring_back(doomed, directory, sound=decision.work == "recreate" and old is not None)
+        elif old is not None and isinstance(error, SyncFailed) and not _differs(directory, old):
+            # installers fetch and build everything before they change anything: it is what it was
             write_state(directory, old)
         raise
-    kept = laid_out or (image is not None and _keep_image(resources, image, directory, interpreter))
-    if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
-        _check_against_the_lock(resources, session, directory, evaluation)
-    state = _finish(resources, session, directory, evaluation, image.name if image is not None and kept else None)
+    # what lay there before goes while the new one is described, now that it is sure not to be needed
+    with meanwhile(partial(remove_put_away, doomed)) if doomed is not None else nullcontext():
+        kept = laid_out or (image is not None and _keep_image(resources, image, directory, interpreter))
+        state = _finish(resources, session, directory, evaluation, image.name if image is not None and kept else None)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
         "recreate": "recreated",
@@ -142,6 +142,20 @@ def mend(
         "sync": "synced",
     }
     return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), again))
+
+
+def _differs(directory: Path, state: State) -> bool:
+    return bool(compare(state.contents, look(directory, site_packages(directory))))
+
+
+def _bring_back(doomed: Path, directory: Path, *, sound: bool) -> None:
+    """Nothing has come of a new environment: the one that lay there is as good as it was, if it was."""
+    with suppress(OSError):
+        if not sound:
+            remove_put_away(doomed)
+            return
+        remove_tree(directory)
+        os.replace(doomed, directory)
 
 
 def make_bare(resources: Resources, session: SessionSpec, directory: Path, interpreter: Interpreter) -> None:
