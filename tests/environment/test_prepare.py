@@ -248,8 +248,8 @@ def test_one_that_was_not_sound_is_not_brought_back(
         patched.setattr(installers.Uv, "sync", refuse)
         with pytest.raises(SyncFailed):
             world.run(deps=("alpha==1.1",))
-    assert os.listdir(project.path / ".setlist" / "envs") == ["lint"]
-    assert world.run(deps=("alpha==1.1",)).action == "repaired"
+    assert os.listdir(project.path / ".setlist" / "envs") == []
+    assert world.run(deps=("alpha==1.1",)).action == "created"
 
 
 def test_a_sync_that_fails_before_it_changed_anything_leaves_the_old_environment_usable(

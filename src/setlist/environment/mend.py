@@ -125,7 +125,7 @@ def mend(
         if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
             _check_against_the_lock(resources, session, directory, evaluation)
     except BaseException as error:
-        if doomed is not None:
+        if anew:
             _bring_back(doomed, directory, sound=decision.work == "recreate" and old is not None)
         elif old is not None and isinstance(error, SyncFailed) and not _differs(directory, old):
             # installers fetch and build everything before they change anything: it is what it was
@@ -148,14 +148,14 @@ def _differs(directory: Path, state: State) -> bool:
     return bool(compare(state.contents, look(directory, site_packages(directory))))
 
 
-def _bring_back(doomed: Path, directory: Path, *, sound: bool) -> None:
-    """Nothing has come of a new environment: the one that lay there is as good as it was, if it was."""
+def _bring_back(doomed: Path | None, directory: Path, *, sound: bool) -> None:
+    """Nothing has come of a new environment: nothing is left of it, and a sound one that lay there is there again."""
     with suppress(OSError):
-        if not sound:
-            remove_put_away(doomed)
-            return
         remove_tree(directory)
-        os.replace(doomed, directory)
+        if doomed is not None and sound:
+            os.replace(doomed, directory)
+        elif doomed is not None:
+            remove_put_away(doomed)
 
 
 def make_bare(resources: Resources, session: SessionSpec, directory: Path, interpreter: Interpreter) -> None:
