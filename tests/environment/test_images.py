@@ -190,6 +190,15 @@ def test_a_file_that_was_written_into_is_not_handed_on(two: ProjectFolder, home:
         alpha.write_text(content)  # the installer's own cache has it too
 
 
+def test_one_that_cannot_be_read_is_kept_anew(two: ProjectFolder, home: Path, syncs: list[str]) -> None:
+    two.run_inside("first", check=True)
+    (place,) = home.iterdir()
+    (place / image.RECORD).write_bytes(b"\xff")
+    for name in ("second", "first"):
+        two.run_inside("-r", name, check=True)
+    assert syncs == ["first", "second"]
+
+
 def test_another_disk_is_no_reason_to_fail(
     two: ProjectFolder, home: Path, syncs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,9 @@ def lay_out(place: Path, environment: Path, prompt: str) -> bool:
     """
     found = read(str(place))
     path = plain_place(environment, prompt)
+    if found is None:
+        with suppress(OSError):  # what can't be read is in the way of one that can
+            remove_tree(place)
     if found is None or path is None or _shebang_is_too_long(path):
         return False
     try:
