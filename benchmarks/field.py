@@ -315,8 +315,9 @@ def main() -> None:
         parser.error("--write: the manual has all rows, or all but the fifth")
     refuse_a_checkout()
     found: list[Figure | Missing] = []
-    for number in options.rows:
-        found += measure(number, options.rounds or ROWS[number].rounds)
+    with locks.temporary() as home:
+        for number in options.rows:
+            found += measure(number, options.rounds or ROWS[number].rounds, home)
     counts = sorted({options.rounds or ROWS[number].rounds for number in options.rows})
     often = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     caption, text = f"{versions()}; rounds: {often}, medians", table(found)
@@ -331,11 +332,11 @@ def main() -> None:
         PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), f"{caption}\n\n{text}"), encoding="utf-8")
 
 
-def measure(number: int, rounds: int) -> list[Figure | Missing]:
-    """One row, in a world of its own: none finds what another one has left."""
+def measure(number: int, rounds: int, home: Path) -> list[Figure | Missing]:
+    """One row, in a world of its own below ``home``: none finds what another one has left."""
     row = ROWS[number]
     found: list[Figure | Missing] = []
-    with locks.new_world() as world:
+    with locks.new_world(home) as world:
         environ = {"PATH": f"{PROGRAMS}{os.pathsep}{world.environ['PATH']}", "PIP_INDEX_URL": world.index.url}
         world.index.max_age = 3600
         locks.offer_packages(world, KIND, locks.MODULES[KIND])

@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--ratios", action="store_true", help="leave the seconds out: they are this machine's")
     options = parser.parse_args()
     refuse_a_checkout()
-    with new_world() as world:
+    with temporary() as home, new_world(home) as world:
         found = [
             *resolving(world, options.rounds),
             *(row for kind, modules in MODULES.items() for row in making(world, options.rounds, kind, modules)),
@@ -244,10 +244,17 @@ def pins(path: Path) -> list[str]:
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
-    """A home, caches and an index of the benchmark's own."""
-    with tempfile.TemporaryDirectory(prefix="setlist-benchmark-") as place, serving() as index:
-        directory = Path(place).resolve()
+def temporary() -> Iterator[Path]:
+    """Where worlds are. It goes when all is measured, and not before: see :func:`measuring.put_aside`."""
+    with tempfile.TemporaryDirectory(prefix="setlist-benchmark-") as place:
+        yield Path(place).resolve()
+
+
+@contextmanager
+def new_world(home: Path) -> Iterator[World]:
+    """A home, caches and an index of the benchmark's own, in a new directory below ``home``."""
+    with serving() as index:
+        directory = Path(tempfile.mkdtemp(dir=home))
         environ = hermetic(os.environ, directory / "home") | {"UV_DEFAULT_INDEX": index.url}
         environ.pop("PIP_NO_INDEX")
         yield World(directory, environ, index)

@@ -85,14 +85,18 @@ def put_aside(*paths: Path) -> None:
 
 
 def in_turn(rounds: int, *works: Callable[[], None], before: Callable[[], None] = lambda: None) -> list[list[float]]:
-    """Seconds of each round for each of the works; a round before the first one warms what can be warm."""
+    """Seconds of each round for each of the works; a round before the first one warms what can be warm.
+
+    Another one begins each round: whoever does finds what ``before`` has done to the file system's own caches.
+    """
     taken: list[list[float]] = [[] for _ in works]
-    for _ in range(rounds + 1):
+    for number in range(rounds + 1):
         before()
-        for seconds, work in zip(taken, works, strict=True):
+        for place in range(len(works)):
+            which = (number + place) % len(works)
             started = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - started)
+            works[which]()
+            taken[which].append(time.perf_counter() - started)
     return [seconds[1:] for seconds in taken]
 
 
