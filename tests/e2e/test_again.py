@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from support.again import CHEAP, by_record, forget, plain, records, shape, sleeping, watched
+from support.again import (
+    CHEAP,
+    by_record,
+    forget,
+    plain,
+    records,
+    remove_environment,
+    remove_package,
+    remove_program,
+    remove_state,
+    shape,
+    sleeping,
+    watched,
+)
 from support.project import ProjectFolder, installed
 
 pytestmark = [
@@ -90,23 +102,6 @@ def add_session_file(project: ProjectFolder) -> None:
 
 def edit_definition(project: ProjectFolder) -> None:
     project.write("pyproject.toml", project.read("pyproject.toml").replace("{posargs}", "{posargs:other}"))
-
-
-def remove_package(project: ProjectFolder) -> None:
-    (found,) = project.environment("lint").glob("lib/*/site-packages/tool-*.dist-info")
-    shutil.rmtree(found)
-
-
-def remove_program(project: ProjectFolder) -> None:
-    (project.environment("lint") / "bin" / "tool").unlink()
-
-
-def remove_state(project: ProjectFolder) -> None:
-    (project.environment("lint") / "state.json").unlink()
-
-
-def remove_environment(project: ProjectFolder) -> None:
-    shutil.rmtree(project.environment("lint"))
 
 
 def damage_record(project: ProjectFolder) -> None:

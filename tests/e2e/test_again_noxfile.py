@@ -13,7 +13,20 @@ from typing import Any
 
 import pytest
 
-from support.again import CHEAP, by_record, forget, plain, records, shape, sleeping, watched
+from support.again import (
+    CHEAP,
+    by_record,
+    forget,
+    plain,
+    records,
+    remove_environment,
+    remove_package,
+    remove_program,
+    remove_state,
+    shape,
+    sleeping,
+    watched,
+)
 from support.project import ProjectFolder, installed
 
 pytestmark = [
@@ -146,29 +159,12 @@ def write_pyproject(project: ProjectFolder) -> None:
     project.write("pyproject.toml", '[tool.setlist]\nsources = ["noxfile"]\n')
 
 
-def remove_package(project: ProjectFolder) -> None:
-    (found,) = project.environment("lint").glob("lib/*/site-packages/delta-*.dist-info")
-    shutil.rmtree(found)
-
-
-def remove_program(project: ProjectFolder) -> None:
-    (project.environment("lint") / "bin" / "tool").unlink()
-
-
 def replace_interpreter(project: ProjectFolder) -> None:
     python = project.python("lint")
     copy = project.path / "other-python"
     shutil.copy2(os.path.realpath(python), copy)
     python.unlink()
     python.symlink_to(copy)
-
-
-def remove_state(project: ProjectFolder) -> None:
-    (project.environment("lint") / "state.json").unlink()
-
-
-def remove_environment(project: ProjectFolder) -> None:
-    shutil.rmtree(project.environment("lint"))
 
 
 CHANGES: list[Callable[[ProjectFolder], None]] = [

@@ -18,7 +18,7 @@ import pytest
 from setlist.environment.contents import look
 from setlist.environment.creation import site_packages
 from setlist.records import as_mapping
-from support.again import CHEAP, by_record, forget, plain, records, shape, watched
+from support.again import CHEAP, by_record, forget, plain, records, remove_environment, shape, watched
 from support.project import ProjectFolder, installed
 
 pytestmark = [
@@ -47,10 +47,6 @@ def image() -> Path:
     return found
 
 
-def remove(project: ProjectFolder) -> None:
-    shutil.rmtree(project.environment("lint"))
-
-
 def described(environment: Path) -> dict[str, tuple[int, bytes]]:
     """Each file of an environment and its permissions, but for its record, what is compiled, the installer's lock."""
     return {
@@ -73,7 +69,7 @@ def recorded(environment: Path) -> dict[str, Any]:
 def test_it_is_what_the_whole_program_makes(lint: ProjectFolder, argv: tuple[str, ...], there: bool) -> None:
     def come_to() -> tuple[Any, ...]:
         if not there:
-            remove(lint)
+            remove_environment(lint)
         result = lint.run(*argv, check=True)
         environment = lint.environment("lint")
         return result.out, plain(result.err), shape(lint.history()), recorded(environment), described(environment)
@@ -90,7 +86,7 @@ def test_it_is_what_the_whole_program_makes(lint: ProjectFolder, argv: tuple[str
 def test_it_imports_next_to_nothing(lint: ProjectFolder) -> None:
     for argv in (("lint",), ("-r", "lint")):
         watched(lint, *argv)
-        remove(lint)
+        remove_environment(lint)
         seen = watched(lint, *argv)
         assert (seen["code"], set(seen["modules"]) - RELAID) == (0, set())
 
@@ -169,7 +165,7 @@ def test_whatever_is_wrong_is_the_whole_programs(lint: ProjectFolder, change: Ca
 
 def test_a_place_that_cannot_be_written_to_is_told_by_the_whole_program(lint: ProjectFolder) -> None:
     watched(lint, "lint")
-    remove(lint)
+    remove_environment(lint)
     envs = lint.path / ".setlist" / "envs"
     envs.rmdir()
     envs.write_text("a file")
@@ -200,7 +196,7 @@ def test_one_that_is_in_use_is_waited_for(lint: ProjectFolder) -> None:
 def test_many_at_once_make_it_once_each_and_all_succeed(lint: ProjectFolder) -> None:
     lint.run("lint", check=True)
     for _ in range(3):
-        remove(lint)
+        remove_environment(lint)
         runs = [
             subprocess.Popen([*installed("run"), "lint"], cwd=lint.path, stdout=subprocess.DEVNULL) for _ in range(4)
         ]
@@ -215,7 +211,7 @@ def test_interrupted_while_it_is_laid_out_nothing_is_left(lint: ProjectFolder, t
     before = described(lint.environment("lint"))
     for moment in range(12):
         if not there:
-            remove(lint)
+            remove_environment(lint)
         run = subprocess.Popen(
             [*installed("run"), "-r", "lint"], cwd=lint.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -232,7 +228,7 @@ def test_killed_while_it_is_laid_out_it_is_made_again(lint: ProjectFolder) -> No
     lint.run("lint", check=True)
     before = described(lint.environment("lint"))
     for moment in range(12):
-        remove(lint)
+        remove_environment(lint)
         run = subprocess.Popen(
             [*installed("run"), "lint"], cwd=lint.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -65,3 +65,23 @@ def sleeping(project: ProjectFolder) -> list[int]:
             if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(project.path):
                 found.append(process.pid)
     return [pid for pid in found if pid != os.getpid()]
+
+
+# What may become of the environment of a session "lint" that has delta and tool in it
+
+
+def remove_package(project: ProjectFolder) -> None:
+    (found,) = project.environment("lint").glob("lib/*/site-packages/delta-*.dist-info")
+    shutil.rmtree(found)
+
+
+def remove_program(project: ProjectFolder) -> None:
+    (project.environment("lint") / "bin" / "tool").unlink()
+
+
+def remove_state(project: ProjectFolder) -> None:
+    (project.environment("lint") / "state.json").unlink()
+
+
+def remove_environment(project: ProjectFolder) -> None:
+    shutil.rmtree(project.environment("lint"))
