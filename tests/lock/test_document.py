@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from setlist.lock.document import (
     LockDamaged,
     LockDocument,
+    MalformedLine,
     body_of,
+    checked_body,
     compose,
     parse,
     pins_of,
@@ -19,12 +21,14 @@ from setlist.lock.document import (
     unhashed_names,
     versions_of,
 )
+from setlist.records import replace
 
 HASH = "sha256:" + "ab" * 32
 BODY = f"alpha==1.0 ; python_full_version < '3.12' \\\n    --hash={HASH}\nbeta==2.0 \\\n    --hash={HASH}\n"
 DOCUMENT = LockDocument("lint", ">=3.10", "all", {"deps": "0123", "file reqs/a.txt": "4567"}, BODY)
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-._", min_size=1, max_size=12)
+packages = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,11}", fullmatch=True)
 versions = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", fullmatch=True)
 # a path in an input's name may hold nearly anything
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=20).map(
@@ -34,7 +38,7 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl
 
 @st.composite
 def documents(draw: st.DrawFn) -> LockDocument:
-    lines = [f"{name}=={draw(versions)} \\\n    --hash={HASH}\n" for name in draw(st.lists(words, max_size=5))]
+    lines = [f"{name}=={draw(versions)} \\\n    --hash={HASH}\n" for name in draw(st.lists(packages, max_size=5))]
     inputs = draw(st.dictionaries(names, st.text("0123456789abcdef", min_size=16, max_size=16), max_size=6))
     return LockDocument(draw(words), draw(st.sampled_from([">=3.8", "3.11"])), "all", inputs, "".join(lines))
 
@@ -98,6 +102,114 @@ def test_the_line_of_a_conflict_is_named() -> None:
 def test_pins(line: str, pin: tuple[object, ...]) -> None:
     (found,) = pins_of(line)
     assert (found.name, found.version, found.url, found.marker, found.hashes) == pin
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "-r more.txt",
+        "--requirement=more.txt",
+        "-c more.txt",
+        "--editable=./evil",
+        "--index-url https://example.org/simple",
+        "--hash=sha256:00",
+        f"./evil # --hash={HASH}",
+        f"./evil #--hash={HASH}",
+        f"./evil --config-settings x --hash={HASH}",
+        f"alpha==1.0 # --hash={HASH}",
+        f"alpha==1.0 --config-settings=a=b \\\n    --hash={HASH}",
+        f"--hash={HASH} alpha==1.0",
+        f"alpha==1.0 ; os_name == ' --hash={HASH}'",
+        f"alpha==1.0 \\\n    --hash={HASH} \\\nevil==1.0",
+        f"alpha==1.0 \\\n    --hash={HASH} \\",
+        "# a comment \\\n-r more.txt",
+        f"alpha==1.0\\\n    --hash={HASH}",
+        f"alpha==1.0 \\ \n    --hash={HASH}",
+        "alpha",
+        "alpha>=1.0",
+        "alpha==1.*",
+        "alpha==1.0, <2",
+        "alpha==${VERSION}",
+        "${NAME}==1.0",
+        "./${PLACE}",
+        "alpha @ ./evil",
+        "alpha @ git+https://example.org/alpha@main",
+        "alpha @ git+https://example.org/alpha",
+        f"alpha==1.0\u2028-r more.txt \\\n    --hash={HASH}",
+        f"alpha==1.0\x85evil==1.0 \\\n    --hash={HASH}",
+        f"alpha==1.0\x0cevil==1.0 \\\n    --hash={HASH}",
+        f"alpha==1.0\tevil \\\n    --hash={HASH}",
+        f"alpha==1.0\revil==1.0 \\\n    --hash={HASH}",
+        f"\ufeffalpha==1.0 \\\n    --hash={HASH}",
+        f"alpha==1.0 \\\n    --hash={HASH}\x0c-r more.txt",
+        f" alpha==1.0 \\\n    --hash={HASH}",
+    ],
+)
+def test_a_line_that_pins_nothing_is_refused_with_file_and_line(lines: str) -> None:
+    # whoever changes a lock can renew its digest
+    body = f"{BODY}{lines}\n"
+    text = compose(replace(DOCUMENT, body=body))
+    with pytest.raises(LockDamaged) as caught:
+        parse(text, Path("lint.txt"), "lint")
+    first = text[: text.rindex(lines)].count("\n") + 1
+    assert caught.value.where in {f"lint.txt:{line}" for line in range(first, first + lines.count("\n") + 2)}
+    assert (caught.value.exit_code, caught.value.hint) == (3, "'setlist lock lint' writes it anew")
+
+
+def test_a_header_holds_comments_only() -> None:
+    with pytest.raises(LockDamaged) as caught:
+        parse(TEXT.replace("# platforms", "-r more.txt\n# platforms"), Path("lint.txt"), "lint")
+    assert caught.value.where == "lint.txt:4"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alpha-beta[x,y]==1!1.0.post1+cu118 ; python_full_version < '3.12' and (os_name == 'nt' or extra != \"x\")",
+        "alpha @ https://user:${TOKEN}@example.org/a%20b-1.0.tar.gz#subdirectory=c ; sys_platform == 'win32'",
+        "alpha @ git+https://example.org/alpha.git@" + "0a" * 20 + "#subdirectory=c",
+        "./my libs/one[fast] ; os_name == 'nt'",
+        "-e ..",
+        "-e ../two[fast]",
+        "./wheels/a-1.0-py3-none-any.whl",
+        "alpha @ file:///D:/wheels/a-1.0.zip",
+    ],
+)
+@pytest.mark.parametrize("hashes", [0, 2])
+def test_what_a_resolver_writes_is_taken_as_it_is(line: str, hashes: int) -> None:
+    body = " \\\n    ".join([line, *[f"--hash={HASH}"] * hashes]) + "\n"
+    assert checked_body(f"# a comment\n\n{body}") == body
+    assert [len(pin.hashes) for pin in pins_of(body)] == [hashes]
+
+
+pieces = st.sampled_from(
+    [
+        "a==1",
+        "-r x",
+        "./b",
+        " ",
+        "\\",
+        "\n",
+        " \\\n",
+        "    ",
+        "--hash=sha256:0a",
+        "#",
+        " ; ",
+        "os_name == 'a'",
+        "\u2028",
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_a_body_that_is_taken_holds_nothing_but_its_pins(text: str) -> None:
+    try:
+        body = checked_body(text)
+    except MalformedLine:
+        return
+    lines = [line for line in body.splitlines() if not line.startswith("    --hash=")]
+    assert len(lines) == len(pins_of(body))
+    assert checked_body(body) == body
 
 
 def test_comments_and_options_are_no_pins() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock
 
+from setlist.errors import LockOutOfDate
 from setlist.lock.document import LockDamaged, LockDocument
 from setlist.lock.pylock import compose_pylock, file_name, narrowed_standard, parse_pylock, requirements_in
 from support.project import ProjectFolder
@@ -18,6 +19,7 @@ else:
     import tomli as tomllib
 
 HASH = "ab" * 32
+COMMIT = "c0ffee" + "0" * 34
 STANDARD = f"""lock-version = "1.0"
 created-by = "uv"
 requires-python = ">=3.10"
@@ -33,7 +35,7 @@ wheels = [{{ url = "https://index.invalid/alpha-1.0-py3-none-any.whl", hashes = 
 [[packages]]
 name = "one"
 version = "1"
-vcs = {{ type = "git", url = "https://h.invalid/one", commit-id = "c0ffee", subdirectory = "sub" }}
+vcs = {{ type = "git", url = "https://h.invalid/one", commit-id = "{COMMIT}", subdirectory = "sub" }}
 
 [[packages]]
 name = "two"
@@ -46,7 +48,7 @@ directory = {{ path = "libs/three", editable = true }}
 BODY = f"""alpha==1.0 ; sys_platform == "win32" \\
     --hash=sha256:{HASH} \\
     --hash=sha256:cd{HASH[2:]}
-one @ git+https://h.invalid/one@c0ffee#subdirectory=sub
+one @ git+https://h.invalid/one@{COMMIT}#subdirectory=sub
 two @ https://h.invalid/two.whl \\
     --hash=sha256:{HASH}
 -e ./libs/three
@@ -86,6 +88,26 @@ def test_a_damaged_file_is_refused_and_the_error_says_why(damaged: str, said: st
         parse_pylock(damaged, Path("pylock.lint.toml"), "lint")
     assert said in caught.value.message
     assert caught.value.hint == "'setlist lock lint' writes it anew"
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ('"https://h.invalid/two.whl"', '"https://h.invalid/two.whl\\n-r more.txt"'),
+        ('"https://h.invalid/two.whl"', '"https://h.invalid/two.whl\\nevil==1.0"'),
+        ('"https://h.invalid/two.whl"', '"https://h.invalid/two.whl\\u2028evil==1.0"'),
+        ('"https://h.invalid/two.whl"', '"https://h.invalid/two.whl --config-settings=a=b"'),
+        ('path = "libs/three"', f'path = "libs/three # --hash=sha256:{HASH}"'),
+        (COMMIT, "main"),
+    ],
+)
+def test_an_entry_is_one_requirement(written: str, instead: str) -> None:
+    changed = STANDARD.replace(written, instead)
+    assert changed != STANDARD
+    with pytest.raises(LockOutOfDate, match="the entry of"):
+        requirements_in(changed)
+    with pytest.raises(LockDamaged, match="the entry of"):
+        parse_pylock(compose_pylock(DOCUMENT, changed), Path("pylock.lint.toml"), "lint")
 
 
 def test_packages_for_other_platforms_can_be_left_out() -> None:

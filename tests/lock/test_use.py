@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from setlist.files import digest
 from setlist.system import python_of
 from support.index import LocalIndex
 from support.project import ProjectFolder
@@ -72,6 +74,36 @@ def test_no_lock_looks_at_none(lint: ProjectFolder) -> None:
     result = lint.run_inside("--no-lock", "lint", env={"CI": "1"}, check=True)
     assert "lock" not in result.err
     assert lint.installed("lint")["alpha"] == "1.1"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-r more.txt",
+        "--editable=./evil",
+        "./evil # --hash=sha256:00",
+        "# more \\\n-r more.txt",
+        "delta==2.0 \\\nalpha==1.0",
+    ],
+)
+def test_no_reader_of_a_lock_takes_a_line_that_pins_nothing(lint: ProjectFolder, tmp_path: Path, line: str) -> None:
+    lint.write("pyproject.toml", lint.read("pyproject.toml") + "\n[tool.setlist]\nrequire-hashes = true\n")
+    lint.write("more.txt", "delta\n")
+    lint.setlist_inside("lock", check=True)
+    path = lint.path / "sessions/locks/lint.txt"
+    header, _, body = path.read_text().partition("\n\n")
+    changed = f"{body}{line}\n"
+    path.write_text(f"{header.replace(digest(body), digest(changed))}\n\n{changed}")
+    number = header.count("\n") + 3 + body.count("\n")
+    for result in (
+        lint.run_inside("--locked", "lint"),
+        lint.setlist_inside("lock", "--check"),
+        lint.setlist_inside("export", "--format", "requirements", "lint"),
+        lint.setlist_inside("fetch", "--to", str(tmp_path / "wheels"), "lint"),
+    ):
+        assert result.code == 3, result.err
+        assert re.search(rf"sessions/locks/lint.txt:{number}\b|lint.txt:{number + 1}\b", result.err), result.err
+    assert not lint.environment("lint").exists()
 
 
 def test_one_session_with_a_bad_lock_leaves_the_others_be(lint: ProjectFolder) -> None:

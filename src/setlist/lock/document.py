@@ -20,6 +20,17 @@ FORMAT = 1
 _FIRST = "# setlist lock, format "
 # As text: compiled when they are first needed
 _PIN = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?"
+_NAMED = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[A-Za-z0-9._, -]*\])?"
+_EXACTLY = r" *== *(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+_URL = r" *@ *(?P<url>[A-Za-z][A-Za-z0-9+.-]*:[^ \\]+)"
+# A path may hold spaces, but nothing that an installer takes for a comment, an option or a variable
+_PATH = r"(?P<local>(?:-e +)?(?:file:[^ \\]+|(?:\.{1,2}(?=/|\[| |$)|/|[A-Za-z]:/)(?:(?! +#| +;| +--|\$\{)[^\\])*))"
+_LITERAL = r"'(?:(?! -)[^'\"\\#$])*'|\"(?:(?! -)[^'\"\\#$])*\""
+_REQUIREMENT = (
+    rf"(?:{_NAMED}(?:{_EXACTLY}|{_URL})|{_PATH})(?: *(?<= );(?P<marker>(?:[A-Za-z0-9_.<>=!~() ]|{_LITERAL})+))?"
+)
+_HASH = r"--hash=([a-z0-9_]+:[0-9a-f]+)"
+_COMMIT = r"@(?:[0-9a-f]{40}|[0-9a-f]{64})(?:#.*)?$"
 _CONFLICT = r"(?m)^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)"
 _MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
@@ -96,7 +107,13 @@ def parse(text: str, path: Path, session: str) -> LockDocument:
         raise damaged(f"a lock of format {number}; this setlist reads format {FORMAT}")
     fields: dict[str, str] = {}
     inputs: dict[str, str] = {}
-    for entry in lines[1:]:
+    for count, entry in enumerate(lines[1:], start=2):
+        if entry and not entry.startswith("# "):
+            raise LockDamaged(
+                f"not a line of a lock's header: {entry!r}",
+                where=f"{path}:{count}",
+                hint=f"'setlist lock {session}' writes it anew",
+            )
         # an input's name may hold a colon (a path on Windows); its digest can't
         if entry.startswith("#   "):
             name, _, value = entry.removeprefix("#   ").rpartition(": ")
@@ -108,10 +125,81 @@ def parse(text: str, path: Path, session: str) -> LockDocument:
         raise damaged("cut off: its header isn't whole")
     if fields["session"] != session:
         raise damaged(f"the lock of another session, {fields['session']!r}")
-    document = LockDocument(fields["session"], fields["python"], fields["platforms"], inputs, body)
-    if document.content != fields["content"]:
+    if digest(body) != fields["content"]:
         raise damaged("edited since it was written, or cut off")
-    return document
+    try:
+        body = checked_body(body)
+    except MalformedLine as error:
+        raise LockDamaged(
+            str(error), where=f"{path}:{len(lines) + 1 + error.line}", hint=f"'setlist lock {session}' writes it anew"
+        ) from error
+    return LockDocument(fields["session"], fields["python"], fields["platforms"], inputs, body)
+
+
+class MalformedLine(ValueError):
+    """A line of a lock's body that isn't a pinned requirement. ``line`` counts from 1, in the body."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def checked_body(text: str) -> str:
+    """Parse a lock's body strictly and write it anew from what was parsed.
+
+    An installer reads more in a requirements file than pins: included files, options, editable installs, comments,
+    continued lines, variables. A lock holds exact versions, URLs, commits and local paths, with their hashes on
+    continuation lines, and comments. Everything else is refused, so that installers get nothing that wasn't checked.
+
+    Args:
+        text: the body of a lock, or what a resolver answered for one.
+
+    Returns:
+        the requirements, one a line with its hashes below, without comments.
+
+    Raises:
+        MalformedLine: a line is something else.
+    """
+    entries: list[list[str]] = []
+    continued = False
+    number = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if continued:
+            bare, continued = _without_backslash(line)
+            match = re.fullmatch(rf" +{_HASH}", bare)
+            if match is None:
+                raise MalformedLine(number, f"only a --hash may continue a requirement: {line!r}")
+            entries[-1].append(match[0].strip())
+        elif line and not line.startswith("#"):
+            bare, continued = _without_backslash(line)
+            entries.append([_requirement(bare, number)])
+    if continued:
+        raise MalformedLine(number, "the last line ends in a backslash")
+    return "".join(" \\\n    ".join(entry) + "\n" for entry in entries)
+
+
+def _without_backslash(line: str) -> tuple[str, bool]:
+    """A physical line without the backslash that continues it, and whether there was one."""
+    return (line[:-2].rstrip(" "), True) if line.endswith(" \\") else (line, False)
+
+
+def _requirement(line: str, number: int) -> str:
+    """A requirement line in the one form in which it is written.
+
+    Raises:
+        MalformedLine: it isn't one that pins something.
+    """
+    # also line separators, tabs, form feeds and byte order marks, which installers take for different things
+    match = re.fullmatch(_REQUIREMENT, line) if line.isprintable() else None
+    if match is None:
+        raise MalformedLine(number, f"not a pinned requirement: {line!r}")
+    if match["url"] is not None and "+" in match["url"].partition(":")[0] and not re.search(_COMMIT, match["url"]):
+        raise MalformedLine(number, f"not pinned to a commit: {line!r}")
+    marker = f" ; {match['marker'].strip()}" if match["marker"] is not None else ""
+    if match["local"] is not None:
+        return match["local"].rstrip() + marker
+    what = f"=={match['version']}" if match["version"] is not None else f" @ {match['url']}"
+    return f"{match['name']}{match['extras'] or ''}{what}{marker}"
 
 
 def conflict_line(text: str) -> int | None:

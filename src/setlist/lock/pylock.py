@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.errors import LockOutOfDate
-from setlist.lock.document import FORMAT, LockDamaged, LockDocument, conflict_line, pins_of
+from setlist.lock.document import FORMAT, LockDamaged, LockDocument, MalformedLine, checked_body, conflict_line, pins_of
 from setlist.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -85,13 +85,17 @@ def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
         raise LockDamaged(what, where=str(path), hint=hint)
     if ours.get("session") != session:
         raise LockDamaged(f"the lock of another session, {ours.get('session')!r}", where=str(path), hint=hint)
+    try:
+        body = requirements_of(lock.packages)
+    except LockOutOfDate as error:
+        raise LockDamaged(error.message, where=str(path), hint=hint) from error
     inputs = ours.get("inputs", {})
     document = LockDocument(
         session=session,
         python=str(ours.get("python")),
         platforms=str(ours.get("platforms")),
         inputs={str(name): str(value) for name, value in inputs.items()} if isinstance(inputs, dict) else {},
-        body=requirements_of(lock.packages),
+        body=body,
     )
     if document.content != ours.get("content"):
         raise LockDamaged("edited since it was written, or cut off", where=str(path), hint=hint)
@@ -99,8 +103,24 @@ def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
 
 
 def requirements_of(packages: Any) -> str:
-    """The same packages as requirement lines with hashes, which is what installers are handed."""
-    return "".join(line for package in packages for line in _lines(package))
+    """The same packages as requirement lines with hashes, which is what installers are handed.
+
+    Raises:
+        LockOutOfDate: an entry pins nothing, or holds text that an installer would read as more than one requirement.
+    """
+    return "".join(map(_requirement, packages))
+
+
+def _requirement(package: Package) -> str:
+    text = "".join(_lines(package))
+    try:
+        body = checked_body(text)
+        pins = pins_of(body)
+    except MalformedLine as error:
+        raise LockOutOfDate(f"the entry of {package.name}: {error}") from error
+    if len(pins) != 1:
+        raise LockOutOfDate(f"the entry of {package.name}: not one pinned requirement: {text!r}")
+    return body
 
 
 def requirements_in(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from setlist.errors import LockOutOfDate, SetlistError, StorageError
 from setlist.files import write_atomically
-from setlist.lock.document import LockDocument, compose, unhashed_names
+from setlist.lock.document import LockDocument, MalformedLine, checked_body, compose, unhashed_names
 from setlist.lock.files import LockStatus
 from setlist.lock.inputs import LockInputs
 from setlist.lock.moves import Move, moves_between
@@ -117,12 +117,16 @@ def _hint(job: Job, words: str) -> str | None:
 
 def _rendered(job: Job, answer: Answer) -> tuple[LockDocument, str]:
     inputs = job.inputs
+    try:
+        body = checked_body(answer.body)
+    except MalformedLine as error:
+        raise LockOutOfDate(f"a lock can't hold what the resolver answered: {error}") from error
     document = LockDocument(
         session=job.session.name,
         python=inputs.only or f">={inputs.python}",
         platforms=", ".join(inputs.platforms) or "all",
         inputs=inputs.values,
-        body=answer.body,
+        body=body,
     )
     if answer.standard is None:
         return document, compose(document)
