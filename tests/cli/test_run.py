@@ -217,6 +217,41 @@ def test_dry_run_tells_what_would_become_of_an_environment(project: ProjectFolde
     assert would() == "would be repaired"
 
 
+SECRETS = """
+    [tool.setlist.defaults]
+    backend = "none"
+    secrets = ["TOKEN"]
+    [tool.setlist.session.template]
+    env = { TOKEN = "{env:OUTER}" }
+    run = ["python -c 'import os; print(os.environ[\\"TOKEN\\"])'"]
+    [tool.setlist.session.command]
+    run = [{ cmd = "python -c 'import os; print(os.environ[\\"TOKEN\\"])'", env = { TOKEN = "{env:OUTER}" } }]
+    [tool.setlist.session.posargs]
+    env = { TOKEN = "{env:OUTER}" }
+    run = ["python -c 'import sys; print(sys.argv)' {posargs}"]
+"""
+
+
+@pytest.mark.parametrize("name", ["template", "command", "posargs"])
+def test_what_programs_see_of_a_secret_is_masked_wherever_it_is_shown(project: ProjectFolder, name: str) -> None:
+    project.sessions(SECRETS)
+    value = "hunter2's <key> 12"
+    words = ["--", f"--key={value}"] if name == "posargs" else []
+    report = ["--report", "r.xml", "--report", "r.json", "--report", "r.jsonl"]
+    result = project.run_inside(name, *report, *words, env={"OUTER": value}, check=True)
+    assert "***" in result.out
+    kept = [path.read_text(errors="replace") for path in project.path.rglob("*") if path.is_file()]
+    assert not any("hunter2" in text for text in (result.out, result.err, *kept))
+    assert "hunter2" not in project.setlist_inside("history", env={"OUTER": value}).out
+
+
+def test_dry_run_masks_secrets(project: ProjectFolder) -> None:
+    project.sessions(SECRETS)
+    result = project.run_inside("-n", "posargs", "--", "hunter2's key", env={"OUTER": "hunter2's key"}, check=True)
+    assert "posargs: '***'" in result.out
+    assert "hunter2" not in result.out
+
+
 def test_results_go_to_stdout_and_words_to_stderr(quick: ProjectFolder) -> None:
     result = quick.run_inside(check=True)
     assert result.out == "['nothing']\n"

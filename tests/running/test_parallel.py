@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -221,6 +222,55 @@ def test_secrets_are_shown_to_nobody(world: World) -> None:
     assert world.run(capturing="merged") == 1
     assert "".join(event.data for event in world.told(Output)) == "*** done"
     assert not any("hunter2" in str(event) for event in world.events)
+
+
+SHOWS_TOKEN = ("-c", "import os; print(os.environ['TOKEN'])")
+
+
+def nowhere_in(world: World, secret: str) -> bool:
+    """Whether a secret is in no event, and in no file of ours."""
+    kept = [path.read_text(errors="replace") for path in world.project.state.rglob("*") if path.is_file()]
+    return not any(secret in str(told) for told in (*world.events, *kept))
+
+
+def test_secrets_that_only_a_run_can_expand_are_masked(world: World) -> None:
+    world.add("a", [sys.executable, *SHOWS_TOKEN], env=(("TOKEN", "{session}-{tmp}"),), secrets=("TOKEN",))
+    assert world.run(capturing="merged") == 0
+    assert "".join(event.data for event in world.told(Output)) == "***\n"
+
+
+def test_secrets_that_a_function_hands_to_a_command_are_masked(world: World) -> None:
+    world.add_function(
+        "a",
+        f"""
+        import sys
+        s.run(sys.executable, *{SHOWS_TOKEN!r}, env={{"TOKEN": "swordfish-" + "1"}})
+        s.run(sys.executable, "-c", "pass", "swordfish-" + "1")
+        s.env["TOKEN"] = "swordfish-" + "2"
+        s.log("with " + s.env["TOKEN"])
+        s.run(sys.executable, *{SHOWS_TOKEN!r})
+        """,
+        secrets=("TOKEN",),
+    )
+    assert world.run(capturing="merged") == 0
+    assert "".join(event.data for event in world.told(Output)) == "***\n***\n"
+    assert "with ***" in world.messages("info")
+    assert nowhere_in(world, "swordfish-1")
+    assert nowhere_in(world, "swordfish-2")
+
+
+def test_a_kept_traceback_holds_no_secret(world: World) -> None:
+    world.add_function(
+        "a",
+        """
+        s.env["TOKEN"] = "swordfish-" + "3"
+        raise RuntimeError("refused: " + s.env["TOKEN"])
+        """,
+        secrets=("TOKEN",),
+    )
+    assert world.run(capturing="merged") == 1
+    assert nowhere_in(world, "swordfish-3")
+    assert "refused: ***" in (world.project.logs / "a.traceback.log").read_text()
 
 
 def test_an_interactive_session_gets_the_streams_to_itself(world: World) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import shlex
 from itertools import pairwise
+from typing import Any
 from urllib.parse import quote
+from xml.sax import saxutils
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from setlist.events import CommandStarted, EnvironmentReady, Event, Message, Output, RunStarted, SessionFinished
-from setlist.model import Change
-from setlist.running.secrets import Masker, secret_values, unmasked_names
+from setlist.model import Change, Command, Origin, SessionSpec
+from setlist.running.secrets import Masker, masker_of, secret_values, unmasked_names
 
 LETTERS = st.text("abc", max_size=60)
 VALUES = st.lists(st.text("abc", min_size=1, max_size=6), max_size=5)
@@ -196,3 +200,47 @@ def test_names_of_sessions_and_setlists_own_words_stay() -> None:
     )
     for event in events:
         assert mask(event) is event
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        shlex.quote("it's a <secret> & more"),
+        "'it'\\''s a <secret> & more'",
+        html.escape("it's a <secret> & more"),
+        saxutils.escape("it's a <secret> & more"),
+        str([b"it's a <secret> & more", 'a "']),
+    ],
+)
+def test_a_value_with_quotes_and_markup_is_masked(form: str) -> None:
+    masked = Masker(secret_values({"TOKEN": "it's a <secret> & more"}, ("TOKEN",))).text(form)
+    assert "secret" not in masked
+    assert "***" in masked
+
+
+def a_session(**keys: Any) -> SessionSpec:
+    return SessionSpec(name="a", family="a", origin=Origin("pyproject.toml"), secrets=("TOKEN",), **keys)
+
+
+def test_a_secret_behind_a_template_is_the_expanded_value() -> None:
+    masker, _ = masker_of([a_session(env=(("A", "{env:OUTER}"), ("TOKEN", "{env:A}-2")))], {"OUTER": "hunter2"})
+    assert masker is not None
+    assert masker.text("hunter2-2 {env:OUTER}") == "*** {env:OUTER}"
+
+
+def test_a_secret_of_a_commands_own_env_is_masked() -> None:
+    command = Command(words=("tool",), env=(("TOKEN", "{env:OUTER}"),))
+    masker, unmasked = masker_of([a_session(commands=(command,))], {"OUTER": "hunter2"})
+    assert masker is not None
+    assert masker.text("hunter2") == "***"
+    assert unmasked == ()
+
+
+def test_a_secret_behind_a_template_that_is_too_short_is_named() -> None:
+    assert masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"OUTER": "abc"}) == (None, ("TOKEN",))
+
+
+def test_without_what_a_template_needs_the_callers_value_is_masked() -> None:
+    masker, _ = masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"TOKEN": "outer-token"})
+    assert masker is not None
+    assert masker.text("outer-token") == "***"

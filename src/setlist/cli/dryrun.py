@@ -23,22 +23,27 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     Raises:
         SetlistError: an environment can't be looked at for a reason that isn't its session's own.
     """
+    from setlist.running.secrets import masker_of
+
     out = context.out
+    masker = masker_of(plan.sessions, context.caller.environ)[0]
+    masked = str if masker is None else masker.text
     width = max((len(step.session.name) for step in plan.steps), default=0)
     for step in plan.steps:
         session = step.session
         interpreter, would = _environment_text(context, session, recreate=recreate, upgrade=upgrade)
         why = "" if step.requested else f" ({_required_by(plan, session)})"
         name = out.styled(session.name, "bold") + " " * (width - len(session.name))
-        out.line(f"{name}  {interpreter} · {would}{why}")
+        out.line(f"{name}  {interpreter} · {masked(would)}{why}")
         if session.function is not None:
             out.line(f"  {session.function.name}() in {session.function.file}")
         if session.nox is not None:
             out.line(f"  {session.nox.name} in {session.nox.file}")
         for command in session.commands:
-            out.line(f"  {out.styled('$', 'dim')} {_template_text(command)}")
+            out.line(f"  {out.styled('$', 'dim')} {masked(_template_text(command))}")
     if posargs:
-        out.line(f"posargs: {command_text(posargs)}")
+        # word by word: quoted, they could be in another form
+        out.line(f"posargs: {command_text([masked(word) for word in posargs])}")
 
 
 def _required_by(plan: Plan, session: SessionSpec) -> str:

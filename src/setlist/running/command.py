@@ -32,7 +32,8 @@ class Scope:
     session's own programs, empty where it has no environment of its own and any program may be run.
     ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
     ``output`` takes what they write; None: it goes straight to our own streams. ``keep_open`` are the descriptors
-    that they inherit. ``notice`` is told of each one before it is started.
+    that they inherit. ``notice`` is told of each one before it is started. ``hide`` is told of the variables that a
+    command is to see, before anything shows them: it masks the secrets among them.
     """
 
     project: Project
@@ -47,6 +48,7 @@ class Scope:
     output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
     notice: Callable[[Invocation | Message], None] | None = None
+    hide: Callable[[Mapping[str, str]], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def invocation_of(command: Command, scope: Scope) -> Invocation:
     if command.env:
         own = expand_env(command.env, values)
         environ = {**environ, **own}
+        scope.hide(environ)
         values = replace(values, environ={**values.environ, **own})
     cwd = scope.cwd
     if command.cwd is not None:

@@ -70,7 +70,7 @@ def run_in_worker(
         "ci": caller.ci,
         "keep_open": scope.keep_open,
     }
-    link = Link(job, scope.emit, prepared.install)
+    link = Link(job, scope.emit, prepared.install, scope.hide)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
@@ -108,9 +108,16 @@ def how_it_went(completed: Completed) -> str:
 class Link:
     """Two pipes to a worker, and the answers to what comes over them."""
 
-    def __init__(self, job: Mapping[str, Any], emit: Emit, install: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        job: Mapping[str, Any],
+        emit: Emit,
+        install: Callable[..., Any],
+        hide: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
         self._emit = emit
         self._install = install
+        self._hide = hide
         self._received = b""
         self.result: Mapping[str, Any] | None = None
         self.finished = False
@@ -158,6 +165,8 @@ class Link:
             self._emit(from_json(dict(message)))
         elif "result" in message:
             self.result = message["result"]
+        elif "hide" in message:
+            self._hide(message["hide"])
         elif message.get("ask") == "install":
             return self._installed(message["arguments"])
         return {}

@@ -183,6 +183,7 @@ class SessionHandle:
                 environ.pop(name, None)
             else:
                 environ[name] = value
+        self._scope.hide(environ)
         directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._scope.project)
         program = find_program(command, self._scope, directory, environ, external=external)
         invocation = Invocation(
@@ -249,6 +250,7 @@ class SessionHandle:
         raise SessionFunctionFailed(str(message))
 
     def _say(self, level: Literal["info", "warning"], text: str) -> None:
+        self._scope.hide(self.env)
         self._scope.emit(Message(time=time.time(), session=self.name, level=level, text=str(text)))
 
     def _return_to(self, path: Path) -> None:

@@ -146,6 +146,7 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
         recreate=options.recreate,
         notice=options.notice,
         noxfile_python=python,
+        masker=options.masker,
         error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
     )
 
@@ -214,6 +215,8 @@ class _Equipping:
         output = None
         if options.capturing != "no" and not session.interactive:
             merged = options.capturing == "merged"
-            output = SessionOutput(session.name, self._emit, self._masker or Masker(), merged=merged)
+            # one that masks nothing yet may do so later
+            masker = Masker() if self._masker is None else self._masker
+            output = SessionOutput(session.name, self._emit, masker, merged=merged)
             environ |= options.captured_environ(session.name)
         return Equipment(output=output, environ=environ, keep_open=keep_open, jobserver=self._jobserver)

@@ -14,9 +14,11 @@ from fnmatch import fnmatchcase
 from typing import Any, AnyStr
 
 from setlist import system
+from setlist.errors import SubstitutionError
 from setlist.events import Event
-from setlist.model import Change, SessionSpec
+from setlist.model import Change, Pairs, SessionSpec
 from setlist.records import field_names, replace
+from setlist.registry.template import Values, expand_text
 
 SHORTEST = 4
 """How many characters a value needs to be masked: shorter ones would blot out everything."""
@@ -36,8 +38,8 @@ def secret_values(
 
     These are, of each value with 4 characters or more: the value; without the white space around it; of several
     lines each line of 4 characters or more, without the white space around it; quoted for a URL; escaped as in
-    JSON and in Python's ``repr``; and, from 8 bytes on, what base64 makes of it, standard and URL-safe, also
-    where it is a part of what was encoded (``Basic`` authorisation).
+    JSON, in Python's ``repr``, in XML and HTML, and within the quotes of a shell; and, from 8 bytes on, what base64
+    makes of it, standard and URL-safe, also where it is a part of what was encoded (``Basic`` authorisation).
 
     Args:
         environ: the variables that programs see.
@@ -47,45 +49,88 @@ def secret_values(
         the values, the longest first, each once.
     """
     found: dict[str, None] = {}
-    for _, value in _named(environ, patterns, windows):
+    for value in secrets_in(environ, patterns, windows=windows).values():
         if len(value) >= SHORTEST:
             found.update(dict.fromkeys(form for form in _forms(value) if len(form) >= SHORTEST))
     return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
+def secrets_in(
+    environ: Mapping[str, str], patterns: Iterable[str], *, windows: bool = system.WINDOWS
+) -> dict[str, str]:
+    """The variables that ``patterns`` name, as :func:`secret_values` has them."""
+    wanted = tuple(pattern.upper() if windows else pattern for pattern in patterns)
+    return {
+        name: value
+        for name, value in environ.items()
+        if any(fnmatchcase(name.upper() if windows else name, pattern) for pattern in wanted)
+    }
 
 
 def unmasked_names(
     environ: Mapping[str, str], patterns: Iterable[str], *, windows: bool = system.WINDOWS
 ) -> tuple[str, ...]:
     """The variables that ``patterns`` name and whose values are too short to be masked, for a warning."""
-    return tuple(name for name, value in _named(environ, patterns, windows) if 0 < len(value) < SHORTEST)
+    secrets = secrets_in(environ, patterns, windows=windows)
+    return tuple(name for name, value in secrets.items() if 0 < len(value) < SHORTEST)
 
 
 def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tuple[Masker | None, tuple[str, ...]]:
-    """What masks the secrets of these sessions.
+    """What masks the secrets of these sessions, as far as they are known before anything runs.
+
+    The values of ``env`` tables, those of commands included, are masked as programs see them: expanded. What only a
+    run can tell (``{envdir}``, a variable that a session's function sets) is added to the masker while it runs
+    (:meth:`setlist.running.setting.Setting.hide`).
 
     Args:
         sessions: all that run.
-        environ: the caller's variables; those of a session's ``env`` come on top.
+        environ: the caller's variables; those of the sessions' ``env`` come on top.
 
     Returns:
-        it, None where there is nothing to mask; and the names of variables that are too short to be masked.
+        it, None where there is nothing to mask and nothing will be; and the names of variables that are too short to be
+        masked.
     """
     masker = Masker()
     unmasked: dict[str, None] = {}
+    wanted = False
     for session in sessions:
         if session.secrets:
-            seen = {**environ, **dict(session.env)}
-            masker.add(secret_values(seen, session.secrets))
-            unmasked.update(dict.fromkeys(unmasked_names(seen, session.secrets)))
-    return (masker or None), tuple(unmasked)
+            # a function may give its commands variables of which nobody knows yet
+            wanted = wanted or session.function is not None
+            for seen in _seen_by(session, environ):
+                masker.add(secret_values(seen, session.secrets))
+                unmasked.update(dict.fromkeys(unmasked_names(seen, session.secrets)))
+    return (masker if masker or wanted else None), tuple(unmasked)
 
 
-def _named(environ: Mapping[str, str], patterns: Iterable[str], windows: bool) -> Iterator[tuple[str, str]]:
-    wanted = tuple(pattern.upper() if windows else pattern for pattern in patterns)
-    for name, value in environ.items():
-        spelled = name.upper() if windows else name
-        if any(fnmatchcase(spelled, pattern) for pattern in wanted):
-            yield name, value
+def _seen_by(session: SessionSpec, environ: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The variables that setlist and a session's commands see, as far as they are known before it runs."""
+    yield environ
+    shared = _expanded(session.env, session, environ)
+    yield shared
+    for command in session.commands:
+        if command.env:
+            yield _expanded(command.env, session, shared)
+
+
+def _expanded(pairs: Pairs, session: SessionSpec, environ: Mapping[str, str]) -> Mapping[str, str]:
+    seen = dict(environ)
+    for name, template in pairs:
+        values = Values(
+            session=session.name,
+            python="{python}",
+            project="{project}",
+            envdir="{envdir}",
+            tmp="{tmp}",
+            environ=seen,
+            axes=dict(session.axes),
+        )
+        try:
+            seen[name] = expand_text(template, values)
+        except SubstitutionError:
+            # it isn't set, and the session will fail of that
+            seen.pop(name, None)
+    return seen
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -103,7 +148,22 @@ def _forms(value: str) -> Iterator[str]:
         yield json.dumps(text)[1:-1]
         yield json.dumps(text, ensure_ascii=False)[1:-1]
         yield repr(text)[1:-1]
+        # Python shows text that has an apostrophe and no quotation mark in quotation marks, bytes and tuples likewise
+        yield text.replace("\\", "\\\\").replace("'", "\\'")
+        for apostrophe in ("'\"'\"'", "'\\''"):  # shlex.quote, and what shells print with set -x
+            yield text.replace("'", apostrophe)
+        yield from _escaped_in_markup(text)
         yield from _base64_forms(data)
+
+
+def _escaped_in_markup(text: str) -> Iterator[str]:
+    """As in the text of an element, and in an attribute: each with the spellings of the quotation marks."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    yield text
+    text = text.replace('"', "&quot;")
+    yield text
+    for apostrophe in ("&#x27;", "&#39;", "&apos;"):
+        yield text.replace("'", apostrophe)
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:

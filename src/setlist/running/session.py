@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from setlist.environment.environ import session_environ
@@ -255,6 +256,7 @@ def scope_of(
     )
     own = expand_env(session.env, values)
     environ.update(own)
+    setting.hide(session, environ)
     values = replace(values, environ={**values.environ, **own})
     cwd = project.root
     if session.cwd is not None and temporary is not None:
@@ -272,6 +274,7 @@ def scope_of(
         output=equipment.output,
         keep_open=equipment.keep_open,
         notice=setting.notice,
+        hide=partial(setting.hide, session),
     )
 
 
@@ -354,6 +357,6 @@ def _tell(setting: Setting, session: SessionSpec, text: str) -> None:
 
 
 def _tell_traceback(setting: Setting, session: SessionSpec, reason: str, text: str) -> None:
-    log = keep_traceback(text, session, setting.project)
+    log = keep_traceback(setting.masked(text), session, setting.project)
     where = f"the full traceback is in {setting.project.relative(log)}" if log else "its traceback couldn't be kept"
     _tell(setting, session, f"{reason}\n{where}")

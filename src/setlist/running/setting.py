@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from setlist.running.command import Invocation
     from setlist.running.jobserver import Jobserver
     from setlist.running.output import SessionOutput
+    from setlist.running.secrets import Masker
 
 Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
 
@@ -63,7 +64,7 @@ class Setting:
     is skipped. ``turn`` waits until a session whose environment is right may run, and says why
     it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
     running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
-    Python that a noxfile's functions run in.
+    Python that a noxfile's functions run in. ``masker`` masks what nobody is to see.
     """
 
     project: Project
@@ -79,6 +80,18 @@ class Setting:
     equip: Callable[[SessionSpec], Equipment] = _bare
     notice: Callable[[Invocation | Message], None] | None = None
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
+    masker: Masker | None = None
+
+    def hide(self, session: SessionSpec, environ: Mapping[str, str]) -> None:
+        """Mask the secrets among the variables that a session's commands are about to see."""
+        if session.secrets and self.masker is not None:
+            from setlist.running.secrets import secret_values
+
+            self.masker.add(secret_values(environ, session.secrets))
+
+    def masked(self, text: str) -> str:
+        """The text without secrets."""
+        return text if self.masker is None else self.masker.text(text)
 
     def ready(self, session: SessionSpec, prepared: PreparedEnvironment) -> str | None:
         """Tell that a session's environment is right. Returns the path of its frozen requirements."""

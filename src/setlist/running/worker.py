@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.errors import CommandFailed, SessionError, SessionFunctionFailed, SetlistError
-from setlist.model import Change, Interpreter
+from setlist.model import Change, Interpreter, SessionSpec
 from setlist.process import Grace, Interrupted, handling_signals, interruptible
 from setlist.process_tree import MARK
 from setlist.project import Project
@@ -30,6 +30,7 @@ from setlist.running.command import Scope
 from setlist.running.failure import message_of, one_line
 from setlist.running.handle import SessionHandle, SessionSkipped
 from setlist.running.host import Host
+from setlist.running.secrets import secrets_in
 from setlist.running.temporary import Temporary
 
 LATE = 0.25
@@ -78,7 +79,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     project = Project(Path(job["root"]), None if job["file"] is None else Path(job["file"]))
     # what our commands start carries our own mark too, by which the host finds it
     environ = {**job["environ"], **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
-    handle = _handle(host, job, project, environ)
+    handle, scope = _handle(host, job, project, environ)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(project.root)
@@ -91,7 +92,12 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
         _end_after(host, job["seconds"], over)
     try:
         with interruptible():
-            load_function(project, session.function)(handle)
+            try:
+                load_function(project, session.function)(handle)
+            except Exception:
+                # what is told of it may hold a secret that no command was given
+                scope.hide(handle.env)
+                raise
     except Interrupted:
         if not over:
             raise
@@ -110,7 +116,9 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"status": "ok"}
 
 
-def _handle(host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]) -> SessionHandle:
+def _handle(
+    host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]
+) -> tuple[SessionHandle, Scope]:
     session = session_of(job["session"])
     interpreter = Interpreter(**job["interpreter"])
     scope = Scope(
@@ -130,9 +138,26 @@ def _handle(host: Host, job: Mapping[str, Any], project: Project, environ: Mappi
         grace=Grace(*job["grace"]),
         deadline=None if job["seconds"] is None else time.monotonic() + job["seconds"],
         keep_open=tuple(job["keep_open"]),
+        hide=_Hiding(host, session) if session.secrets else lambda _: None,
     )
     surroundings = _Surroundings(host, Path(job["python"]), scope.bin, interpreter)
-    return SessionHandle(scope, surroundings, Temporary(Path(job["tmp"])), tuple(job["posargs"]), ci=job["ci"])
+    temporary = Temporary(Path(job["tmp"]))
+    return SessionHandle(scope, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), scope
+
+
+class _Hiding:
+    """Lets the host, which sees what our commands print, mask secrets among the variables that they are given."""
+
+    def __init__(self, host: Host, session: SessionSpec) -> None:
+        self._host = host
+        self._patterns = session.secrets
+        self._told: dict[str, str] = {}
+
+    def __call__(self, environ: Mapping[str, str]) -> None:
+        secret = secrets_in(environ, self._patterns)
+        if secret != self._told:
+            self._host.ask({"hide": secret})
+            self._told = secret
 
 
 def _end_after(host: Host, seconds: float, over: list[bool]) -> None:
