@@ -40,6 +40,14 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsAdded(Event):
+    """More ``sessions`` belong to the run from now on, in this order: others have notified them."""
+
+    kind: ClassVar[str] = "sessions-added"
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted(Event):
     """A session begins; its environment isn't looked at yet.
 
@@ -170,6 +178,7 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted,
+        SessionsAdded,
         SessionStarted,
         EnvironmentReady,
         SessionRunning,

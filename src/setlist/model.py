@@ -217,8 +217,12 @@ EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", 
 was found and made anew; ``recreated``: by request, or because its interpreter changed.
 """
 
-SessionStatus = Literal["ok", "flaky", "failed", "skipped", "interrupted", "not-run"]
-"""How a session ended. ``flaky``: it passed, but not at its first try."""
+SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
+"""How a session ended. ``flaky``: it passed, but not at its first try. ``aborted``, of a noxfile's session: its
+function called ``session.error``, or a session that it requires wasn't successful."""
+
+UNSUCCESSFUL: tuple[SessionStatus, ...] = ("failed", "aborted", "interrupted")
+"""What a session ended as that was reached and didn't do its job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

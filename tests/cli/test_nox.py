@@ -157,3 +157,134 @@ def test_environments_can_be_kept_elsewhere_and_made_anew(project: ProjectFolder
     assert action() == "reused"
     assert action("-R") == "reused"
     assert action("-N") == "recreated"
+
+
+ENDS = """
+    import sys
+
+    import nox
+    from nox.command import CommandFailed
+
+    plain = nox.session(venv_backend="none")
+
+
+    @plain
+    def error(session):
+        session.error("no", 1)
+
+    @plain
+    def error_without_words(session):
+        session.error()
+
+    @plain
+    def skip(session):
+        session.skip("not today")
+
+    @plain
+    def skip_without_words(session):
+        session.skip()
+
+    @plain
+    def fails(session):
+        session.run("python", "-c", "raise SystemExit(3)")
+
+    @plain
+    def command_failed(session):
+        raise CommandFailed(reason="because")
+
+    @plain
+    def raises(session):
+        raise ValueError("x")
+
+    @plain
+    def ok(session):
+        pass
+
+    @nox.session(venv_backend="none", requires=["error"], default=False)
+    def after_error(session):
+        session.log("RAN")
+
+    @nox.session(venv_backend="none", requires=["after_error"], default=False)
+    def after_after(session):
+        session.log("RAN")
+
+    @nox.session(venv_backend="none", requires=["skip"], default=False)
+    def after_skip(session):
+        pass
+
+    @nox.session(venv_backend="none", requires=["ok"], default=False)
+    def after_ok(session):
+        pass
+
+    @plain
+    def notifies(session):
+        session.notify("after_error")
+        session.notify("after_ok")
+
+    @plain
+    def interrupts(session):
+        raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("error", "error_without_words", "skip", "skip_without_words", "fails", "command_failed", "raises", "ok"),
+        ("after_after",),
+        ("after_skip",),
+        ("notifies",),
+        ("ok", "notifies"),
+        ("error", "notifies"),
+        ("error", "ok", "-x"),
+        ("notifies", "--no-dependencies"),
+        ("ok", "interrupts", "error"),
+    ],
+    ids=" ".join,
+)
+def test_report_says_what_noxs_own_report_says(project: ProjectFolder, argv: tuple[str, ...]) -> None:
+    project.write("noxfile.py", ENDS)
+
+    def report() -> object:
+        path = project.path / "report.json"
+        if not path.exists():
+            return None
+        data = json.loads(path.read_text())
+        path.unlink()
+        return {**data, "sessions": [{**session, "duration": None} for session in data["sessions"]]}
+
+    theirs = nox(project, "--report", "report.json", "-s", *argv)
+    said = report()
+    ours = project.setlist("nox", "--", "--report", "report.json", "-s", *argv)
+    assert (ours.code, report()) == (theirs.code, said), ours.err
+    assert "RAN" not in ours.err
+
+
+@pytest.mark.parametrize("options", [(), ("-j", "2")], ids=["one by one", "side by side"])
+def test_notified_session_is_aborted_where_what_it_requires_failed(
+    project: ProjectFolder, options: tuple[str, ...]
+) -> None:
+    project.write("noxfile.py", ENDS)
+
+    result = project.run("error", "notifies", "--report", "r.json", "--report", "r.xml", *options)
+
+    assert result.code == 1
+    report = json.loads(project.read("r.json"))
+    ends = {session["name"]: (session["status"], session["reason"]) for session in report["sessions"]}
+    assert ends == {
+        "error": ("aborted", "('no', 1)"),
+        "notifies": ("ok", None),
+        "after_error": ("aborted", "requires error, which was aborted"),
+        "after_ok": ("aborted", "requires ok, which has not run"),
+    }
+    assert 'tests="4" failures="1" errors="2"' in project.read("r.xml")
+    assert "aborted  requires error, which was aborted" in result.err
+
+
+def test_notified_sessions_are_counted(project: ProjectFolder) -> None:
+    project.write("noxfile.py", ENDS)
+
+    project.run_inside("ok", "notifies")
+
+    added = [event["sessions"] for event in project.history() if event["event"] == "sessions-added"]
+    assert added == [["after_error", "after_ok"]]

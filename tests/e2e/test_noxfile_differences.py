@@ -281,7 +281,7 @@ class Both:
         return done.returncode, [json.loads(line) for line in lines]
 
 
-_STATUS = {"success": "ok", "skipped": "skipped", "failed": "failed", "aborted": "failed"}
+_STATUS = {"success": "ok", "skipped": "skipped", "failed": "failed", "aborted": "aborted"}
 
 
 def _held(directory: Path) -> dict[str, dict[str, str]]:

@@ -128,6 +128,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         capturing=shown.capturing,
         captured_environ=shown.captured_environ,
         masker=shown.masker,
+        only=arguments.flag("only"),
     )
     # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
     with guarding(context.registry.settings.terminate_grace), handling_signals():

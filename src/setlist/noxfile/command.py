@@ -95,14 +95,19 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
         manifest = step(manifest, config)
         if isinstance(manifest, int):
             return {"exit": manifest}
-    return {**noxfile, "sessions": [_session(runner) for runner in manifest], **_run(config)}
+    described = {runner.friendly_name: _session(runner) for runner, _ in loaded.manifest.list_all_sessions()}
+    return {
+        **noxfile,
+        "selected": [runner.friendly_name for runner in manifest],
+        "described": described,
+        **_run(config),
+    }
 
 
 def _session(runner: SessionRunner) -> dict[str, Any]:
     """What nox's report says of a session before it runs."""
     args = {name: _data(value) for name, value in getattr(runner.func, "call_spec", {}).items()}
     return {
-        "friendly": runner.friendly_name,
         "name": runner.name,
         "signatures": list(runner.signatures),
         "args": args,
@@ -121,6 +126,7 @@ def _run(config: NoxConfig) -> dict[str, Any]:
     return {
         "arguments": handed_on(config),
         "posargs": list(config.posargs),
+        "no_dependencies": config.no_dependencies,
         "recreate": explicit and config.reuse_venv in ("no", "never"),
         "envdir": os.path.abspath(os.path.join(os.path.dirname(config.noxfile), config.envdir)) if moved else None,
         "jobs": config.parallel,

@@ -23,8 +23,10 @@ from setlist.events import (
     SessionFinished,
     SessionRetried,
     SessionRunning,
+    SessionsAdded,
     SessionStarted,
 )
+from setlist.model import UNSUCCESSFUL
 from setlist.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
 from setlist.reports.block import Block, Sink
@@ -156,7 +158,7 @@ def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
     from rich.cells import cell_len
 
     ended = list(progress.ended.values())
-    failed = sum(status in ("failed", "interrupted") for status in ended)
+    failed = sum(status in UNSUCCESSFUL for status in ended)
     running = sum(activity.phase == "running" for activity in progress.active.values())
     waiting = len(progress.sessions) - len(ended) - running
     rest = progress.expected_rest(now)
@@ -326,6 +328,10 @@ class Board:
                 self._of_session(session, event)
             elif isinstance(event, RunStarted):
                 self._begin(event)
+            elif isinstance(event, SessionsAdded):
+                self._progress.sessions += event.sessions
+                self._console(event)
+                self._draw()
             elif isinstance(event, RunFinished):
                 self._end()
                 self._console(event)
@@ -434,7 +440,7 @@ class Board:
         block = self._blocks.pop(session, None)
         if block is None:
             return
-        if self._verbosity < 0 and ended is not None and ended.status not in ("failed", "interrupted"):
+        if self._verbosity < 0 and ended is not None and ended.status not in UNSUCCESSFUL:
             block.drop()
             return
         block.show()

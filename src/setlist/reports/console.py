@@ -20,6 +20,7 @@ from setlist.events import (
     RunStarted,
     SessionFinished,
     SessionRetried,
+    SessionsAdded,
     SessionStarted,
 )
 from setlist.system import WINDOWS
@@ -38,12 +39,13 @@ _STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
     "ok": ("ok", ("green",)),
     "flaky": ("flaky", ("yellow",)),
     "failed": ("failed", ("red", "bold")),
+    "aborted": ("aborted", ("red", "bold")),
     "skipped": ("skipped", ("yellow",)),
     "interrupted": ("interrupted", ("yellow",)),
     "not-run": ("not run", ("dim",)),
 }
 
-_LATE: tuple[SessionStatus, ...] = ("interrupted", "failed")
+_LATE: tuple[SessionStatus, ...] = ("interrupted", "aborted", "failed")
 """How sessions end that are told last, in this order."""
 
 _LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "error": ("red",)}
@@ -179,6 +181,9 @@ class Console:
         elif isinstance(event, RunStarted):
             self._sessions, self._jobs = event.sessions, event.jobs
             self._width = column_of(event.sessions)
+        elif isinstance(event, SessionsAdded):
+            self._sessions += event.sessions
+            self._width = column_of(self._sessions)
         elif isinstance(event, RunFinished):
             self._summary(event)
         elif isinstance(event, SessionStarted):

@@ -18,6 +18,7 @@ from setlist.reports.terminal import Terminal
 
 _MARKS: dict[SessionStatus, str] = {
     "failed": "❌ failed",
+    "aborted": "❌ aborted",
     "interrupted": "❌ interrupted",
     "flaky": "⚠️ flaky",
     "ok": "✅ ok",
@@ -60,7 +61,7 @@ class GitHub:
         if not isinstance(event, RunFinished):
             return
         for session in self._run.sessions.values():
-            if session.status == "failed":
+            if session.status in ("failed", "aborted"):
                 self._annotate(session)
         if self._summary is not None:
             try:
@@ -81,7 +82,7 @@ class GitHub:
             if line is not None:
                 properties["line"] = str(line)
         allowed = ", which is allowed" if session.allowed else ""
-        properties["title"] = f"{session.name} failed{allowed}"
+        properties["title"] = f"{session.name} {session.status}{allowed}"
         text = plain_text(session.reason or "")
         try:
             self._out.line(workflow_command("warning" if session.allowed else "error", text, properties))

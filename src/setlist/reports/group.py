@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from setlist.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
+from setlist.events import Event, RunFinished, RunStarted, SessionFinished, SessionsAdded, SessionStarted
 from setlist.reports.block import Block, Sink
 from setlist.reports.console import Console
 from setlist.reports.terminal import Terminal
@@ -58,6 +58,9 @@ class Group:
         if isinstance(event, RunStarted):
             self._sessions = event.sessions
             self._waiting = list(event.sessions)
+        elif isinstance(event, SessionsAdded):
+            self._sessions += event.sessions
+            self._waiting += event.sessions
         elif isinstance(event, RunFinished):
             self._show_all()
         self._console(event)

@@ -26,7 +26,7 @@ from setlist.events import (
     from_json,
     to_json,
 )
-from setlist.model import SessionStatus
+from setlist.model import UNSUCCESSFUL, SessionStatus
 from setlist.project import Project
 
 KEPT = 50
@@ -121,7 +121,7 @@ def last_failed(project: Project) -> tuple[str, ...]:
             if event.status != "not-run":
                 # skipped without having been started: what it requires failed
                 blocked = event.status == "skipped" and event.session not in started
-                latest.setdefault(event.session, blocked or event.status in ("failed", "interrupted"))
+                latest.setdefault(event.session, blocked or event.status in UNSUCCESSFUL)
         if not any(isinstance(event, RunFinished) for event in events):
             # killed (or still under way): the session that was running then has no end
             for name in started - {event.session for event in ended}:

@@ -125,15 +125,15 @@ class JUnit(WrittenAtEnd):
 def verdict_of(session: SessionOutcome) -> Verdict:
     """What a session's end is called in JUnit's words.
 
-    ``failure``: what it runs failed. ``error``: it didn't come to that (its environment couldn't be made), or not
-    to its end (it was interrupted). One that failed and may is ``skipped``, as pytest has it for an expected
-    failure: readers take every failure for one of the whole.
+    ``failure``: what it runs failed, or its function gave up. ``error``: it didn't come to that (its environment
+    couldn't be made, what it requires failed), or not to its end (it was interrupted). One that failed and may
+    is ``skipped``, as pytest has it for an expected failure: readers take every failure for one of the whole.
     """
     if session.status in ("ok", "flaky"):
         return "passed"
     if session.status in ("skipped", "not-run") or session.allowed:
         return "skipped"
-    return "failure" if session.status == "failed" and session.ready is not None else "error"
+    return "failure" if session.status in ("failed", "aborted") and session.ready is not None else "error"
 
 
 def _reason(session: SessionOutcome) -> dict[str, str]:

@@ -12,6 +12,7 @@ from setlist.events import (
     RunStarted,
     SessionFinished,
     SessionRetried,
+    SessionsAdded,
     SessionStarted,
 )
 from setlist.model import SessionStatus
@@ -93,6 +94,9 @@ class RunOutcome:
         if isinstance(event, RunStarted):
             self.started = event
             self.sessions = {name: SessionOutcome(name) for name in event.sessions}
+        elif isinstance(event, SessionsAdded):
+            for name in event.sessions:
+                self._session(name)
         elif isinstance(event, RunFinished):
             self.finished = event
         elif isinstance(event, SessionStarted):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished
+from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished, SessionsAdded
 from setlist.reports.ansi import RESET, Colours, Filter
 from setlist.reports.block import WordStream
 from setlist.reports.console import Console, column_of
@@ -66,6 +66,8 @@ class Stream:
         if session is None:
             if isinstance(event, RunStarted):
                 self._names = event.sessions
+            elif isinstance(event, SessionsAdded):
+                self._names += event.sessions
             self._console(event)
             return
         if isinstance(event, SessionFinished):

@@ -138,6 +138,9 @@ class _Run:
         try:
             with interruptible():
                 result = runner.execute()
+        except KeyboardInterrupt:
+            # raised by the function: a signal is no exception here
+            return {"status": "interrupted", "notified": []}
         except SystemExit as error:
             if error.code in (None, 0):
                 return {"status": "ok", "notified": self._notified()}
@@ -146,8 +149,8 @@ class _Run:
         if status == "SUCCESS":
             return {"status": "ok", "notified": self._notified()}
         notified = {"notified": self._notified()}
-        if status == "SKIPPED":
-            return {"status": "skipped", "reason": reason or "skipped by its function", **notified}
+        if status in ("SKIPPED", "ABORTED"):
+            return {"status": status.lower(), "reason": reason, **notified}
         if isinstance(self._raised, SetlistError):
             refused = self._raised
             lines = [

@@ -6,6 +6,7 @@ and loads the noxfile, the environment is made right.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -120,8 +121,12 @@ def _ending(session: SessionSpec, visit: _Visit, result: Mapping[str, Any]) -> E
     ending = Ending("ok", None, 0, visit.frozen, waited=visit.waited, notified=visit.notified(result))
     if status == "ok":
         return ending
+    if status == "interrupted":
+        raise Interrupted(signal.SIGINT)
     if status == "skipped":
         return replace(ending, status="skipped", reason=reason)
+    if status == "aborted":
+        return replace(ending, status="aborted", reason=reason, exit_code=1)
     code = result["exit_code"] if status == "refused" and result["exit_code"] > 2 else 1
     return replace(ending, status="failed", reason=reason, exit_code=0 if session.allow_failure else code)
 

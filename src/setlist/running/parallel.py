@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 from signal import SIGINT
@@ -18,7 +18,7 @@ from setlist.model import SessionSpec, Settings
 from setlist.plan import Plan
 from setlist.process import Interrupted, handling_signals
 from setlist.records import dataclass, replace
-from setlist.running.rules import RunOptions, blocked_by, exit_code_of, posargs_of, why_not
+from setlist.running.rules import RunOptions, blocked, exit_code_of, posargs_of, why_not
 from setlist.running.session import finish, run_session
 from setlist.running.setting import Ending, Setting
 from setlist.schedule import Limits, Schedule
@@ -50,27 +50,36 @@ _Told = _Prepared | _Ended | None
 
 
 def run_side_by_side(
-    setting: Setting, plan: Plan, options: RunOptions, settings: Settings
-) -> tuple[Mapping[str, Ending], Interrupted | None]:
+    setting: Setting, plan: Plan, options: RunOptions, settings: Settings, endings: dict[str, Ending]
+) -> Interrupted | None:
     """Run the sessions of a plan, ``options.jobs`` of them at once.
 
+    Args:
+        setting: the run's.
+        plan: the sessions.
+        options: the command line's.
+        settings: the project's.
+        endings: how those ended that have run before; how each of these ended is added.
+
     Returns:
-        how each ended, and the signal that ended the run, if one did.
+        the signal that ended the run, if one did.
     """
     with handling_signals() if signals_here() is None else nullcontext():
-        run = _Run(setting, plan, options, settings)
+        run = _Run(setting, plan, options, settings, endings)
         with listening(run.wake):
             run.carry_out()
         signals = signals_here()
         first = signals.first if signals is not None else None
-        return run.endings, None if first is None else Interrupted(first)
+        return None if first is None else Interrupted(first)
 
 
 class _Run:
     """The run as its main thread sees it."""
 
-    def __init__(self, setting: Setting, plan: Plan, options: RunOptions, settings: Settings) -> None:
-        self.endings: dict[str, Ending] = {}
+    def __init__(
+        self, setting: Setting, plan: Plan, options: RunOptions, settings: Settings, endings: dict[str, Ending]
+    ) -> None:
+        self.endings = endings
         self._setting = replace(setting, turn=self._turn, stopped=self._stopped)
         self._options = options
         self._steps = {step.session.name: step for step in plan.steps}
@@ -116,7 +125,11 @@ class _Run:
 
     def _begin_what_may(self) -> None:
         while (session := self._schedule.to_prepare()) is not None:
-            self._begin(session)
+            ending = self._blocked(session)
+            if ending is None:
+                self._begin(session)
+            else:
+                self._skip_blocked(self._never(session, ending))
         while (session := self._schedule.to_run()) is not None:
             self._waiting.discard(session.name)
             self._turns[session.name].put(None)
@@ -138,9 +151,12 @@ class _Run:
         pending = list(freed)
         while pending and self._reason is None:
             session = pending.pop(0)
-            reason = blocked_by(session, self.endings)
-            if reason is not None:
-                pending += self._never(session, Ending("skipped", reason, blocked=True))
+            ending = self._blocked(session)
+            if ending is not None:
+                pending += self._never(session, ending)
+
+    def _blocked(self, session: SessionSpec) -> Ending | None:
+        return blocked(self._steps[session.name], self.endings, only=self._options.only)
 
     def _wait(self) -> None:
         """Wait until something is told, or an environment takes longer than one waits for."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.lock.use import LockMode
-from setlist.model import Registry, SessionSpec
+from setlist.model import UNSUCCESSFUL, Registry
 from setlist.plan import Step
 from setlist.process import Interrupted
 from setlist.records import dataclass, field
@@ -34,9 +34,10 @@ class RunOptions:
     ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
-    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``notice`` is
-    told of each command before it is started; of those of a noxfile's session, and of what is said between them, when
-    it has ended, and only if all of it can be done once more without its function.
+    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``only``: what
+    sessions require needn't run. ``notice`` is told of each command before it is started; of those
+    of a noxfile's session, and of what is said between them, when it has ended, and only if all of it can be done once
+    more without its function.
     """
 
     posargs: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class RunOptions:
     capturing: Capturing = "no"
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
     masker: Masker | None = None
+    only: bool = False
     notice: Callable[[Invocation | Message], None] | None = None
 
 
@@ -80,20 +82,38 @@ def why_not(interrupted: Interrupted | None) -> str:
     return "an earlier one failed" if interrupted is None else "the run was interrupted"
 
 
-def blocked_by(session: SessionSpec, endings: Mapping[str, Ending]) -> str | None:
-    """Why a session can't start, given how the others ended; None if it can.
+def blocked(step: Step, endings: Mapping[str, Ending], *, only: bool = False) -> Ending | None:
+    """How a session ends that can't start, given how the others ended; None if it can start.
 
     A failed one that is allowed to fail blocks as well: the run may pass without it, its dependents
     may not. One that was skipped for want of an interpreter, or by its own function, doesn't block.
+
+    As in nox, a session of a noxfile is aborted then, and a notified one also where a session that it requires has not
+    run: notifying a session adds nothing that it requires.
+
+    Args:
+        step: the session's.
+        endings: those of all sessions that have ended in this run.
+        only: what sessions require needn't run.
     """
+    session = step.session
+    notified = step.posargs is not None
     for name in session.requires:
         ending = endings.get(name)
         if ending is None:
-            continue  # not part of this run
-        if ending.status in ("failed", "interrupted"):
-            return f"requires {name}, which failed"
-        if ending.blocked:
-            return f"requires {name}, which was skipped"
+            if not notified or only:
+                continue  # not part of this run
+            became = "has not run"
+        elif ending.status in UNSUCCESSFUL:
+            became = "was aborted" if ending.status == "aborted" else "failed"
+        elif ending.blocked:
+            became = "was skipped"
+        else:
+            continue
+        reason = f"requires {name}, which {became}"
+        if session.nox is not None:
+            return Ending("aborted", reason, 1, blocked=True)
+        return Ending("skipped", reason, blocked=True)
     return None
 
 

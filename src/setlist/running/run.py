@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
-from setlist.events import Emit, Event, Message, RunFinished, RunStarted
+from setlist.events import Emit, Event, Message, RunFinished, RunStarted, SessionsAdded
 from setlist.guardian import end_orphans
 from setlist.lock.use import project_locks
 from setlist.model import NoxSession, Registry, SessionSpec
@@ -21,7 +20,7 @@ from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
 from setlist.project import Caller, Project
 from setlist.records import replace
-from setlist.running.rules import RunOptions, blocked_by, exit_code_of, notified_steps, posargs_of, why_not
+from setlist.running.rules import RunOptions, blocked, exit_code_of, notified_steps, posargs_of, why_not
 from setlist.running.session import finish, run_session
 from setlist.running.setting import Ending, Equipment, Setting
 
@@ -67,13 +66,15 @@ def run_plan(
             if at_once > 1:
                 from setlist.running.parallel import run_side_by_side
 
-                ended, interrupted = run_side_by_side(setting, plan, options, registry.settings)
+                interrupted = run_side_by_side(setting, plan, options, registry.settings, endings)
             else:
-                ended, interrupted = _one_after_another(setting, plan, options)
-            endings |= ended
+                interrupted = _one_after_another(setting, plan, options, endings)
             stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
             # what the sessions themselves want to have run after them
             plan = Plan(() if stopped else notified_steps(registry, endings))
+            if plan.steps:
+                names = tuple(step.session.name for step in plan.steps)
+                masked(SessionsAdded(time=time.time(), sessions=names))
     finally:
         if jobserver is not None:
             jobserver.close()
@@ -85,9 +86,8 @@ def run_plan(
 
 
 def _one_after_another(
-    setting: Setting, plan: Plan, options: RunOptions
-) -> tuple[Mapping[str, Ending], Interrupted | None]:
-    endings: dict[str, Ending] = {}
+    setting: Setting, plan: Plan, options: RunOptions, endings: dict[str, Ending]
+) -> Interrupted | None:
     interrupted: Interrupted | None = None
     for step in plan.steps:
         session = step.session
@@ -97,19 +97,19 @@ def _one_after_another(
             except Interrupted as signal:
                 interrupted = signal
         stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
-        reason = None if stopped else blocked_by(session, endings)
+        not_started = None if stopped else blocked(step, endings, only=options.only)
         if stopped:
             endings[session.name] = Ending("not-run", why_not(interrupted))
             finish(setting, session, endings[session.name])
-        elif reason is not None:
-            endings[session.name] = Ending("skipped", reason, blocked=True)
-            finish(setting, session, endings[session.name])
+        elif not_started is not None:
+            endings[session.name] = not_started
+            finish(setting, session, not_started)
         else:
             try:
                 endings[session.name] = run_session(setting, session, posargs_of(step, options))
             except Interrupted as signal:
                 interrupted = signal
-    return endings, interrupted
+    return interrupted
 
 
 def _setting(project: Project, registry: Registry, caller: Caller, options: RunOptions, emit: Emit) -> Setting:

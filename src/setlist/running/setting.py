@@ -113,7 +113,7 @@ class Setting:
 class Ending:
     """How a session ended: its status, one line why, what it makes of the run's exit code.
 
-    ``blocked``: it was skipped because of one that it requires, and so are those that require it.
+    ``blocked``: it didn't start because of one that it requires, and so don't those that require it.
     ``attempts``: how often it was tried. ``waited``: the seconds in which it could have run, and others did.
     ``notified`` are the sessions that it wants to have run after it.
     """

@@ -59,6 +59,7 @@ def _named(words: Sequence[str], context: Context) -> str:
 def _of_last_run(context: Context) -> list[str]:
     """The sessions that failed in the last run that started any; where none did, the one that ended last."""
     from setlist.events import SessionFinished, SessionStarted
+    from setlist.model import UNSUCCESSFUL
     from setlist.reports.history import past_runs
 
     for events in past_runs(context.project):
@@ -66,7 +67,7 @@ def _of_last_run(context: Context) -> list[str]:
         if not started:
             continue
         ends = {event.session: event.status for event in events if isinstance(event, SessionFinished)}
-        failed = [name for name in started if ends.get(name, "interrupted") in ("failed", "interrupted")]
+        failed = [name for name in started if ends.get(name, "interrupted") in UNSUCCESSFUL]
         return failed or [name for name in ends if name in started][-1:]
     raise UsageError("nothing has run here yet", hint="'run' runs the default sessions")
 

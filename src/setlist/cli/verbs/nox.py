@@ -16,11 +16,17 @@ from setlist.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.model import EnvironmentSpec, SessionSpec
+    from setlist.reports.outcome import SessionOutcome
 
 USAGE = "nox -- [NOX'S OPTIONS…]"
 OPTIONS = (OFFLINE, QUIET, VERBOSE, DIRECTORY, HELP)
 
 FAILED = 1
+INTERRUPTED = 128
+"""From here on an exit code is that of a signal, after which nox writes no report."""
+
+_RESULTS = {"ok": ("success", 1), "flaky": ("success", 1), "skipped": ("skipped", 2), "aborted": ("aborted", -1)}
+"""What nox calls the ends of sessions, and its codes for them; all others have failed."""
 
 
 def run(arguments: Arguments, context: Context) -> int:
@@ -44,8 +50,8 @@ def run(arguments: Arguments, context: Context) -> int:
     from setlist.cli.run import run as run_sessions
 
     code = run_sessions(_words(arguments, answer, specs), context)
-    if answer["report"] is not None:
-        _write_report(context, answer, specs)
+    if answer["report"] is not None and code < INTERRUPTED:
+        _write_report(context, answer)
     # a lock that is out of date, an interpreter that isn't there: to nox each is a session that failed
     return FAILED if code in (3, 4) else code
 
@@ -95,12 +101,14 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
     registry = context.registry
     by_name = {words[0]: name for name, words in registry.outline.nox.items()}
-    return [registry.sessions[by_name[session["friendly"]]] for session in answer["sessions"]]
+    return [registry.sessions[by_name[friendly]] for friendly in answer["selected"]]
 
 
 def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> list[str]:
-    """The command line of ``run`` that does the same. What nox selected holds what is required already."""
-    words = ["--only", *["-v"] * arguments.count("verbose"), *["-q"] * arguments.count("quiet")]
+    """The command line of ``run`` that does the same. What nox selected holds what is required, if that is to run."""
+    words = [*["-v"] * arguments.count("verbose"), *["-q"] * arguments.count("quiet")]
+    if answer["no_dependencies"]:
+        words.append("--only")
     if arguments.flag("offline"):
         words.append("--offline")
     if answer["recreate"]:
@@ -110,42 +118,43 @@ def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[Sess
     return [*words, *(spec.name for spec in specs), *(["--", *answer["posargs"]] if answer["posargs"] else [])]
 
 
-def _write_report(context: Context, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> None:
+def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
     """What nox's ``--report`` writes, of the run that was just made."""
     import json
 
-    from setlist.events import SessionFinished
     from setlist.files import write_atomically
     from setlist.reports.history import past_runs
+    from setlist.reports.outcome import RunOutcome
 
-    described = {spec.name: session for spec, session in zip(specs, answer["sessions"], strict=True)}
-    results = {
-        event.session: _result(event, described.get(event.session))
-        for event in next(past_runs(context.project), ())
-        if isinstance(event, SessionFinished) and event.status != "not-run"
-    }
-    good = all(result["result_code"] > 0 for result in results.values())
+    run = RunOutcome()
+    for event in next(past_runs(context.project), ()):
+        run(event)
+    names = {name: words[0] for name, words in context.registry.outline.nox.items()}
+    results = [
+        _result(session, answer["described"][names[session.name]], names)
+        for session in run.sessions.values()
+        if session.status != "not-run"
+    ]
+    good = all(result["result_code"] > 0 for result in results)
     path = context.project.root / answer["report"]
     try:
-        write_atomically(path, json.dumps({"result": int(good), "sessions": list(results.values())}, indent=2))
+        write_atomically(path, json.dumps({"result": int(good), "sessions": results}, indent=2))
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror or error}") from error
 
 
-def _result(event: Any, described: Mapping[str, Any] | None) -> dict[str, Any]:
-    result, code = "failed", 0
-    if event.status in ("ok", "flaky"):
-        result, code = "success", 1
-    elif event.status == "skipped" and not (event.reason or "").startswith("requires "):
-        result, code = "skipped", 2
-    elif event.status == "skipped":
-        result, code = "aborted", -1
+def _result(session: SessionOutcome, described: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    result, code = _RESULTS.get(session.status, ("failed", 0))
+    reason = session.reason or ""
+    if session.started is None:
+        required = reason.removeprefix("requires ").partition(",")[0]
+        reason = f"Prerequisite session {names.get(required, required)} was not successful"
+    # nox gives no reason for what a function does, but for what it says itself
+    told = result in ("skipped", "aborted") or (result == "failed" and session.ready is None)
     return {
-        "args": described["args"] if described else {},
-        "name": described["name"] if described else event.session,
+        **described,
         "result": result,
         "result_code": code,
-        "reason": event.reason,
-        "signatures": described["signatures"] if described else [event.session],
-        "duration": event.duration,
+        "reason": reason if told else None,
+        "duration": session.duration,
     }
