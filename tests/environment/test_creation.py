@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from setlist.environment import creation
-from setlist.environment.creation import create, site_packages, template
+from setlist.environment.creation import create, site_packages, template, treat_no_package_as_a_seed
 from setlist.environment.interpreters import Interpreters
 from setlist.errors import CreationFailed, InterpreterNotFound, StorageError
 from setlist.files import remove_tree
@@ -105,6 +105,7 @@ def test_what_is_laid_out_is_what_virtualenv_would_have_made(tmp_path: Path, our
         ],
         setup_logging=False,
     )
+    treat_no_package_as_a_seed(base / "ours")
     assert made == text_files(base / "ours")
     assert "pyvenv.cfg" in made
     assert len(made) > 5

@@ -77,14 +77,14 @@ def test_files_are_read_with_all_that_they_include(project: ProjectFolder) -> No
     project.write("a/dev.txt", "alpha==1.0  # why\n-r sub/base.txt\n--constraint=limits.txt\n")
     project.write("a/sub/base.txt", "-r ../dev.txt\nBeta_X>=1\n# -r absent.txt\n-e ./lib\n")
     project.write("a/limits.txt", "zeta<2\n")
-    project.write("a/sub/lib/pyproject.toml", "")
+    project.write("lib/pyproject.toml", "")
     found = gathered(project, requirements=("a/dev.txt",))
     assert {name for name in found.inputs if name.startswith("file")} == {
         "file a/dev.txt",
         "file a/sub/base.txt",
         "file a/limits.txt",
     }
-    assert "local a/sub/lib" in found.inputs
+    assert "local lib" in found.inputs, "installers read a file's paths from where they are started"
     assert found.direct == {"alpha", "beta-x"}  # a constraint asks for nothing
     assert found.files == [project.path / "a/dev.txt"]
 
@@ -124,10 +124,13 @@ def test_hashes_in_a_file_are_seen(project: ProjectFolder) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ("./libs/a", "{root}/libs/a"),
+        ("./libs/a", "{uri}/libs/a"),
         ("-e ./libs/a", "-e {uri}/libs/a"),
         ("a @ ./libs/a", "a @ {uri}/libs/a"),
         ("./libs/a[fast]", "{root}/libs/a[fast]"),
+        ("./libs/named[fast]", "named[fast] @ {uri}/libs/named"),
+        ("./libs/a ; python_version > '3'", "{uri}/libs/a ; python_version > '3'"),
+        ("a @ ./libs/a ; python_version > '3'", "a @ {uri}/libs/a ; python_version > '3'"),
         ("a @ https://example.invalid/a.whl", "a @ https://example.invalid/a.whl"),
         ("git+https://example.invalid/a.git", "git+https://example.invalid/a.git"),
         ("alpha", "alpha"),
@@ -135,6 +138,7 @@ def test_hashes_in_a_file_are_seen(project: ProjectFolder) -> None:
 )
 def test_local_paths_mean_the_projects_root(project: ProjectFolder, written: str, kept: str) -> None:
     project.write("libs/a/pyproject.toml", "")
+    project.write("libs/named/pyproject.toml", "[project]\nname = 'named'\n")
     root = project.path.resolve()
     found = gathered(project, deps=(written,))
     assert found.lines == [kept.format(root=root, uri=root.as_uri())]

@@ -182,6 +182,20 @@ def site_packages(directory: Path) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
+def treat_no_package_as_a_seed(directory: Path) -> None:
+    """Make uv remove packages that aren't required, whatever their names are.
+
+    In an environment that it didn't make itself, uv's exact installs keep what environments are commonly seeded with:
+    pip, and before Python 3.12 setuptools, wheel and uv. An environment is uv's own by the ``uv`` key in pyvenv.cfg.
+    """
+    configuration = directory / "pyvenv.cfg"
+    content = configuration.read_bytes()
+    if not re.search(rb"(?m)^uv\s*=", content):
+        from setlist.files import write_atomically
+
+        write_atomically(configuration, content.rstrip() + b"\nuv = setlist\n")
+
+
 def _shebang_too_long(path: str, seed_pip: bool) -> bool:
     return seed_pip and len(f"#!{python_of(Path(path))}") > LONGEST_SHEBANG
 
@@ -310,6 +324,8 @@ def _make(
         # virtualenv drops pip for old Pythons before it drops them: theirs brings one along
         if not seeds.pip or not _seeded_by_ensurepip(arguments, directory, cleaned):
             raise
+    if not seeds.pip:
+        treat_no_package_as_a_seed(directory)
 
 
 def _make_by(command: Sequence[str], directory: Path, environ: Mapping[str, str] | None) -> None:

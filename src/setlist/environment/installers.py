@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from setlist.environment.creation import treat_no_package_as_a_seed
 from setlist.environment.names import normalised
 from setlist.environment.pinned import by_hash, pin_of, pinned_names, still_fitting, without_project
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
@@ -58,7 +59,6 @@ class ResolveRequest:
     exclude_newer: str | None
     index_url: str | None
     previous: str | None
-    options: bool
     hashed: bool
     scratch: Path
     universal: str | None = None
@@ -143,9 +143,6 @@ class Uv:
         arguments = _compile_arguments(request)
         for name in request.upgrade_packages:
             arguments += ["--upgrade-package", name]
-        if request.options:
-            # An index named in a requirements file must be known when packages are fetched too
-            arguments += ["--emit-index-url", "--emit-find-links", "--emit-build-options"]
         if request.hashed:
             arguments.append("--generate-hashes")
         self._resolve([*arguments, "--output-file", str(output), str(source), *map(str, request.files)])
@@ -157,6 +154,7 @@ class Uv:
         Raises:
             ResolutionFailed: it can't be done, for whatever reason.
         """
+        treat_no_package_as_a_seed(python.parent.parent)
         source = _written(request)
         constraints = [word for path in request.constraints for word in ("--constraints", str(path))]
         self._resolve(
@@ -191,6 +189,7 @@ class Uv:
         )
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+        treat_no_package_as_a_seed(python.parent.parent)
         arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
         for name in reinstall:
             arguments += ["--reinstall-package", name]
@@ -264,16 +263,19 @@ class Pip:
             raise ConfigurationError(
                 'pip can\'t resolve so: resolution and exclude-newer need installer = "uv"', key="installer"
             )
-        source = _written(request, *(f"-r {path}" for path in request.files))
-        constraints = [word for path in request.constraints for word in ("--constraint", str(path))]
+        source = _written(request)
+        # as arguments: in a file each would need the quoting of requirements files
+        named = [("--requirement", path) for path in request.files]
+        named += [("--constraint", path) for path in request.constraints]
+        files = [word for option, path in named for word in (option, str(path))]
         if request.previous is not None:
             # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
             kept = request.scratch / "previous.txt"
             write_atomically(kept, still_fitting(request.previous, request.lines))
-            code, report, _ = self._report(source, [*constraints, "--constraint", str(kept)], request)
+            code, report, _ = self._report(source, [*files, "--constraint", str(kept)], request)
             if code == 0:
                 return report
-        code, report, words = self._report(source, constraints, request)
+        code, report, words = self._report(source, files, request)
         if code != 0:
             raise ResolutionFailed("the requirements can't be resolved", detail=words, hint=_hint(words))
         return report
@@ -375,10 +377,10 @@ def _beside_its_package() -> str | None:
     return str(binary) if installed and os.access(binary, os.X_OK) else None
 
 
-def _written(request: ResolveRequest, *more: str) -> Path:
+def _written(request: ResolveRequest) -> Path:
     """The requirements as a file."""
     source = request.scratch / "requirements.in"
-    lines = [*request.lines, *([request.project_line] if request.project_line else []), *more]
+    lines = [*request.lines, *([request.project_line] if request.project_line else [])]
     write_atomically(source, "".join(f"{line}\n" for line in lines))
     return source
 

@@ -292,14 +292,15 @@ def _resolve(
             exclude_newer=spec.exclude_newer,
             index_url=spec.index_url,
             previous=None if upgrade else preferred,
-            options=wanted.options,
             hashed=wanted.hashed,
             scratch=scratch,
         )
         held = None
         if sound is not None and one_go.fits(spec, evaluation, last):
             held = one_go.resolve_and_sync(installer, directory, sound, request)
-        answer = installer.resolve(request) if held is None else held
+        # the installer looks for packages where the files say, whatever directory it reads them in
+        options = "".join(f"{line}\n" for line in dict.fromkeys(wanted.option_lines))
+        answer = options + installer.resolve(request) if held is None else held
     write_atomically(path, header + answer)
     return answer, held is not None
 

@@ -35,6 +35,8 @@ _LOCAL = (
     r"^(?:-e\s+|--editable[\s=]+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])"
 )
 
+_PATH_AND_REST = r"(?P<path>.*?)\s*(?P<extras>\[[^\]/\\]*\])?(?P<after>\s+(?:;|#|--).*)?"
+
 
 @dataclass(slots=True)
 class Requirements:
@@ -220,14 +222,15 @@ def _read_file(
         if asked_for and not line.lstrip().startswith(("#", "-")):
             _note_name(found, line)
         if _local(line.strip()):
-            _watch_local(found, _absolute(line.split(" #")[0].strip(), path.parent), project)
+            # relative to where the installer is started, not to the file
+            _watch_local(found, _absolute(line.split(" #")[0].strip(), project.root), project)
 
 
 def _with_absolute_wheels(line: str, base: Path) -> str:
     match = re.match(_FIND_LINKS, line)
     if match is None or "://" in match.group(2) or "$" in match.group(2):
         return line
-    return f"{match.group(1)}{_beside(base / 'file', match.group(2).strip())}"
+    return f"{match.group(1)}{_beside(base / 'file', match.group(2).strip()).as_uri()}"
 
 
 def _beside(path: Path, target: str) -> Path:
@@ -257,19 +260,39 @@ def _local(line: str) -> re.Match[str] | None:
 
 
 def _absolute(line: str, base: Path) -> str:
-    """A local requirement with an absolute path; any other unchanged.
+    """A local requirement as an absolute URL; any other unchanged.
 
-    Relative paths in a definition mean the project's root, whatever file the resolver reads them from.
+    Relative paths in a definition mean the project's root, whatever file the resolver reads them from. A path in a
+    requirements file can't be quoted: after a space, ``#`` or ``-`` starts something else, and ``${NAME}`` is replaced.
     """
     match = _local(line)
     if match is None or match.group(1) == "file:" or "://" in line:
         return line
-    start = match.start(1)
-    path, bracket, rest = line[start:].partition("[")
-    resolved = (base / Path(path.strip()).expanduser()).resolve()
-    prefix = line[:start]
-    target = resolved.as_uri() if "@" in prefix or prefix.startswith(("-e", "--editable")) else str(resolved)
-    return f"{prefix}{target}{bracket}{rest}"
+    prefix = line[: match.start(1)]
+    rest = re.fullmatch(_PATH_AND_REST, line[match.start(1) :])
+    assert rest is not None
+    path, extras, after = rest["path"], rest["extras"] or "", rest["after"] or ""
+    resolved = (base / Path(path).expanduser()).resolve()
+    if not prefix:
+        # pip reads no extras behind a URL without a name, and uv no "#" in one
+        name = _project_name(resolved)
+        if name is not None:
+            return f"{name}{extras} @ {resolved.as_uri()}{after}"
+        if extras:
+            return f"{resolved}{extras}{after}"
+    return f"{prefix}{resolved.as_uri()}{extras}{after}"
+
+
+def _project_name(directory: Path) -> str | None:
+    """The name of the project in a directory, as far as it is known without a build."""
+    from setlist.toml import parse_toml
+
+    try:
+        metadata = parse_toml((directory / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _watch_local(found: Requirements, line: str, project: Project) -> None:

@@ -11,7 +11,7 @@ from setlist.image import Damaged, rewrite, write
 from setlist.records import dataclass
 from setlist.system import python_of
 
-FORMAT = 1
+FORMAT = 2
 """Of the record, and of what is in a template: part of every template's key."""
 
 _RECORD = "template.json"

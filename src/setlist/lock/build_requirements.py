@@ -88,7 +88,6 @@ class BuildRequirements:
                 exclude_newer=self.settings.exclude_newer,
                 index_url=self.settings.index_url,
                 previous=None,
-                options=False,
                 hashed=True,
                 scratch=Path(scratch),
             )

@@ -127,7 +127,6 @@ def _served(
             exclude_newer=None,
             index_url=session.environment.index_url,
             previous=None,
-            options=False,
             hashed=True,
             scratch=Path(scratch),
         )

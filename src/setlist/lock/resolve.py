@@ -86,7 +86,6 @@ def resolve(
             overrides=wish.commits,
             # uv keeps what a backend once said for as long as pyproject.toml is untouched
             afresh=wanted.project_names,
-            options=False,
             hashed=True,
             scratch=Path(scratch),
         )
