@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import limits
 from setlist.cli.options import Option, parse
 from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import VERBS, load_verb
@@ -241,3 +242,10 @@ def test_the_layers_are_those_that_lint_checks() -> None:
     listed = [re.split(r"\s{2,}", line)[0].split(", ") for line in ("__main__" + told).splitlines()]
     assert isinstance(layers, list)
     assert listed == [layer.split(" | ") for layer in layers]
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    table = page("sessions.md").partition("## Limits\n")[2]
+    stated = re.findall(r"^\| .* \| ([\d,]+)(?: (deep|MiB))? \|$", table, re.MULTILINE)
+    values = {int(number.replace(",", "")) << (20 if unit == "MiB" else 0) for number, unit in stated}
+    assert values == {value for name, value in vars(limits).items() if name.isupper()}

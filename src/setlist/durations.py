@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, StorageError
+from setlist.files import read_definition
+from setlist.limits import LARGEST_NUMBER
 from setlist.project import Project
 
 FILE = "sessions/durations.json"
@@ -32,20 +34,18 @@ def read_durations(project: Project) -> dict[str, float] | None:
         ConfigurationError: it can't be understood.
     """
     try:
-        text = durations_file(project).read_text(encoding="utf-8")
+        text = read_definition(durations_file(project), FILE)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(f"can't be read: {error}") from error
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged("isn't JSON", line=getattr(error, "lineno", None)) from error
     seconds = data.get("seconds") if isinstance(data, dict) else None
     if not isinstance(seconds, dict) or data.get("format") != FORMAT:
         raise _damaged(f'isn\'t {{"format": {FORMAT}, "seconds": {{SESSION: SECONDS, …}}}}')
     for name, value in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_NUMBER:
             raise _damaged(f"{name}: {json.dumps(value)} is no number of seconds")
     return {name: float(value) for name, value in seconds.items()}
 

@@ -1,4 +1,4 @@
-"""The one way to write a file, and the signatures by which a changed one is noticed."""
+"""The one way to read a file, the one way to write one, and the signatures by which a changed one is noticed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,115 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from setlist.limits import LARGEST_FILE
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Any
+
+
+class NotText(ValueError):
+    """A file that isn't UTF-8. ``line`` is the first one that isn't, counted from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST_FILE) -> bytes:
+    """The content of a regular file.
+
+    Nothing else is opened: a named pipe would block until somebody writes, and ``/dev/zero`` never ends.
+
+    Args:
+        path: the file.
+        limit: how many bytes it may hold.
+
+    Raises:
+        OSError: it isn't there, can't be read, isn't a regular file, or is too large; ``strerror`` says so.
+    """
+    import errno
+    import stat
+
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise FileNotFoundError(errno.ENOENT, "its name holds a NUL character", path) from error
+    if not stat.S_ISREG(mode):
+        what = next((what for is_one, what in _KINDS if getattr(stat, is_one)(mode)), "a device")
+        raise OSError(errno.EINVAL, f"it is {what}, not a file", path)
+    # O_NONBLOCK: a pipe that has taken the file's place by now isn't waited for either
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb", 0) as stream:
+        data = bytearray()
+        while piece := stream.read(1 << 20):
+            data += piece
+            if len(data) > limit:
+                raise OSError(errno.EFBIG, f"it is larger than the limit of {limit >> 20} MiB", path)
+        return bytes(data)
+
+
+_BOM = b"\xef\xbb\xbf"
+_KINDS = (("S_ISDIR", "a directory"), ("S_ISFIFO", "a named pipe"), ("S_ISSOCK", "a socket"))
+
+
+def read_text(path: str | os.PathLike[str], *, lenient: bool = False) -> str:
+    """The content of a text file: UTF-8, without the byte order mark that some editors begin it with.
+
+    Lines end in ``\\n``, as on every platform.
+
+    Args:
+        path: the file.
+        lenient: replace what isn't UTF-8: somebody else reads the file too, and judges it.
+
+    Raises:
+        OSError: as :func:`read_bytes`.
+        NotText: it isn't UTF-8.
+    """
+    data = read_bytes(path).removeprefix(_BOM).replace(b"\r\n", b"\n")
+    if lenient:
+        return data.decode(errors="replace")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotText("it is UTF-16, not UTF-8", 1)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise NotText(f"it isn't UTF-8: there is a byte 0x{data[error.start]:02x}", line) from error
+
+
+def text_or_nothing(path: str | os.PathLike[str]) -> str:
+    """The lenient text of a file; empty where it can't be read."""
+    try:
+        return read_text(path, lenient=True)
+    except OSError:
+        return ""
+
+
+def read_definition(path: Path, shown: str) -> str:
+    """The text of a file that a person wrote.
+
+    Args:
+        path: the file.
+        shown: what messages call it.
+
+    Raises:
+        FileNotFoundError: it isn't there.
+        ConfigurationError: it can't be read, isn't a file, is too large, isn't UTF-8.
+    """
+    from setlist.errors import ConfigurationError
+
+    try:
+        return read_text(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"can't be read: {error.strerror or error}", file=shown) from error
+    except NotText as error:
+        raise ConfigurationError(
+            str(error), file=shown, line=error.line, hint="save the file in that encoding"
+        ) from error
 
 
 def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:

@@ -34,7 +34,7 @@ def nox_keyword(expression: str) -> Matches:
 
     try:
         ast.parse(expression, mode="eval")
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
         raise UsageError(
             "-k: this is no Python expression, which it has to be for a noxfile's sessions",
             detail=expression,
@@ -51,77 +51,74 @@ def nox_keyword(expression: str) -> Matches:
     return matches
 
 
+_BINDS = {"or": 1, "and": 2, "not": 3}
+
+
 class _Parser:
+    """Shunting-yard, and no recursion: an expression may be nested deeper than Python's stack.
+
+    ``postfix`` is the expression with each operator behind what it joins: ``a and not b`` → ``a b not and``.
+    """
+
     def __init__(self, expression: str) -> None:
         self.expression = expression
         self.tokens = [(found[0], found.start()) for found in re.finditer(r"[()]|[^\s()]+", expression)]
-        self.position = 0
+        self.postfix: list[str] = []
 
     def whole(self) -> Matches:
-        matches = self.alternatives()
-        if self.position < len(self.tokens):
-            raise self.error("'and' or 'or' is missing")
-        return matches
+        waiting: list[str] = []  # operators and opening parentheses whose right side isn't complete
+        operand = True  # whether a word, 'not' or '(' has to come
+        for position, (token, _) in enumerate(self.tokens):
+            if operand:
+                if token in ("and", "or", ")"):
+                    raise self.error("a word is missing", position)
+                operand = token in ("not", "(")
+                (waiting if operand else self.postfix).append(token)
+            elif token in ("and", "or"):
+                self.complete(waiting, _BINDS[token])
+                waiting.append(token)
+                operand = True
+            elif token == ")":
+                self.complete(waiting, 0)
+                if not waiting:
+                    raise self.error("'and' or 'or' is missing", position)
+                waiting.pop()
+            else:
+                raise self.error("')' is missing" if "(" in waiting else "'and' or 'or' is missing", position)
+        if operand:
+            raise self.error("a word is missing", len(self.tokens))
+        self.complete(waiting, 0)
+        if waiting:
+            raise self.error("')' is missing", len(self.tokens))
+        return _evaluated(tuple(self.postfix))
 
-    def alternatives(self) -> Matches:
-        matches = self.conjunction()
-        while self.take("or"):
-            matches = _either(matches, self.conjunction())
-        return matches
+    def complete(self, waiting: list[str], binding: int) -> None:
+        """The operators that bind at least as much as the next one have their right side now."""
+        while waiting and waiting[-1] != "(" and _BINDS[waiting[-1]] >= binding:
+            self.postfix.append(waiting.pop())
 
-    def conjunction(self) -> Matches:
-        matches = self.negation()
-        while self.take("and"):
-            matches = _both(matches, self.negation())
-        return matches
-
-    def negation(self) -> Matches:
-        inverted = False
-        while self.take("not"):
-            inverted = not inverted
-        matches = self.operand()
-        return _negated(matches) if inverted else matches
-
-    def operand(self) -> Matches:
-        if self.take("("):
-            matches = self.alternatives()
-            if not self.take(")"):
-                raise self.error("')' is missing")
-            return matches
-        token = self.tokens[self.position][0] if self.position < len(self.tokens) else None
-        if token is None or token in ("and", "or", ")"):
-            raise self.error("a word is missing")
-        self.position += 1
-        return _word(token)
-
-    def take(self, token: str) -> bool:
-        if self.position < len(self.tokens) and self.tokens[self.position][0] == token:
-            self.position += 1
-            return True
-        return False
-
-    def error(self, problem: str) -> UsageError:
-        at_end = self.position >= len(self.tokens)
-        place = len(self.expression) if at_end else self.tokens[self.position][1]
+    def error(self, problem: str, position: int) -> UsageError:
+        at_end = position >= len(self.tokens)
+        place = len(self.expression) if at_end else self.tokens[position][1]
         return UsageError(
-            f"-k: {problem} {'at the end' if at_end else f'before {self.tokens[self.position][0]!r}'}",
+            f"-k: {problem} {'at the end' if at_end else f'before {self.tokens[position][0]!r}'}",
             detail=f"{self.expression}\n{' ' * place}^",
             hint="write words joined by and, or, not and parentheses: 'lint or (test and not py310)'",
         )
 
 
-def _word(word: str) -> Matches:
-    part = word.lower()
-    return lambda session: part in session.name.lower() or word in session.tags
+def _evaluated(postfix: tuple[str, ...]) -> Matches:
+    def matches(session: SessionSpec) -> bool:
+        name = session.name.lower()
+        values: list[bool] = []
+        for token in postfix:
+            if token == "not":
+                values.append(not values.pop())
+            elif token in ("and", "or"):
+                last, first = values.pop(), values.pop()
+                values.append((first and last) if token == "and" else (first or last))
+            else:
+                values.append(token.lower() in name or token in session.tags)
+        return values[0]
 
-
-def _both(first: Matches, second: Matches) -> Matches:
-    return lambda session: first(session) and second(session)
-
-
-def _either(first: Matches, second: Matches) -> Matches:
-    return lambda session: first(session) or second(session)
-
-
-def _negated(matches: Matches) -> Matches:
-    return lambda session: not matches(session)
+    return matches

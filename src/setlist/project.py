@@ -179,10 +179,12 @@ def find_project(start: Path, file: Path | None = None) -> Project:
 
 
 def _has_definitions(directory: Path) -> bool:
+    from setlist.files import read_bytes
+
     try:
         # A textual look: parsing belongs to the registry, and a file that doesn't parse is still ours
         # to complain about.
-        if b"tool.setlist" in (directory / "pyproject.toml").read_bytes():
+        if b"tool.setlist" in read_bytes(directory / "pyproject.toml"):
             return True
     except OSError:
         pass
@@ -198,10 +200,12 @@ def place_for(directory: Path) -> str:
 
     Some build backends put into an sdist whatever that file doesn't name, but for what they know by name, as ``.nox``.
     """
+    from setlist.files import read_bytes
+
     if (directory / STATE_DIRECTORY).exists() or _has_definitions(directory):
         return STATE_DIRECTORY
     try:
-        ignored = (directory / ".gitignore").read_bytes()
+        ignored = read_bytes(directory / ".gitignore")
     except OSError:
         return STATE_DIRECTORY
     return STATE_DIRECTORY if STATE_DIRECTORY.encode() in ignored else BESIDE_NOX

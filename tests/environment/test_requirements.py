@@ -58,11 +58,11 @@ def test_an_unknown_group_is_named_with_the_nearest(project: ProjectFolder) -> N
 @pytest.mark.parametrize(
     ("groups", "told"),
     [
-        ('a = [{include-group = "a"}]', "Cyclic"),
-        ('a = ["???"]', "Expected"),
-        ('a = [{include-group = "gone"}]', "gone"),
-        ("a = [1]", "Invalid"),
-        ('a = "alpha"', "string"),
+        ('a = [{include-group = "a"}]', "a → a"),
+        ('a = ["???"]', "'???' is no requirement: Expected"),
+        ('a = [{include-group = "gone"}]', "includes 'gone', and there is no such group"),
+        ("a = [1]", "1 is neither a requirement nor"),
+        ('a = "alpha"', "it isn't a list"),
     ],
 )
 def test_a_malformed_group_is_an_error_that_says_why(project: ProjectFolder, groups: str, told: str) -> None:
@@ -70,7 +70,7 @@ def test_a_malformed_group_is_an_error_that_says_why(project: ProjectFolder, gro
     with pytest.raises(ConfigurationError) as error:
         gathered(project, groups=("a",))
     assert error.value.file == "pyproject.toml"
-    assert told in (error.value.detail or "")
+    assert told in error.value.message
 
 
 def test_files_are_read_with_all_that_they_include(project: ProjectFolder) -> None:
@@ -182,7 +182,7 @@ def test_the_project_is_one_more_requirement(project: ProjectFolder) -> None:
 
 def test_a_broken_pyproject_is_told_with_its_place(project: ProjectFolder) -> None:
     project.write("pyproject.toml", "[project\n")
-    with pytest.raises(ConfigurationError, match=r"pyproject\.toml: .*line 1"):
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml:1: this is not TOML"):
         gathered(project)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def test_a_table_that_is_declared_twice(refused: Refused) -> None:
 def test_a_file_that_is_not_utf8(refused: Refused) -> None:
     error = refused("[tool.setlist]\n# \xe9\n".encode("latin-1"))
     assert (error.file, error.line) == ("pyproject.toml", 2)
-    assert error.message == "isn't UTF-8: there is a byte 0xe9"
+    assert error.message == "it isn't UTF-8: there is a byte 0xe9"
     assert "save the file in that encoding" in (error.hint or "")
 
 
@@ -244,15 +245,15 @@ def test_a_file_that_is_nested_too_deeply(refused: Refused) -> None:
 
 def test_a_file_that_cannot_be_read(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # root may read everything, so the disk has to refuse
-    read_bytes = Path.read_bytes
+    opened = os.open
 
-    def failing(path: Path) -> bytes:
-        if path.name == "pyproject.toml":
+    def failing(path: Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path).name == "pyproject.toml":
             raise PermissionError(13, "Permission denied")
-        return read_bytes(path)
+        return opened(path, flags, mode)
 
     (tmp_path / "pyproject.toml").write_text("")
-    monkeypatch.setattr(Path, "read_bytes", failing)
+    monkeypatch.setattr(os, "open", failing)
     error = refused()
     assert str(error) == "pyproject.toml: can't be read: Permission denied"
 

@@ -6,6 +6,7 @@ written, since ``{envdir}`` may not exist yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from setlist.errors import SessionError
@@ -29,10 +30,14 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     masker = masker_of(plan.sessions, context.caller.environ)[0]
     masked = str if masker is None else masker.text
     width = max((len(step.session.name) for step in plan.steps), default=0)
+    parents: dict[str, list[str]] = {}
+    for step in plan.steps:
+        for name in step.session.requires:
+            parents.setdefault(name, []).append(step.session.name)
     for step in plan.steps:
         session = step.session
         interpreter, would = _environment_text(context, session, recreate=recreate, upgrade=upgrade)
-        why = "" if step.requested else f" ({_required_by(plan, session)})"
+        why = "" if step.requested else f" ({_required_by(parents.get(session.name, ()))})"
         name = out.styled(session.name, "bold") + " " * (width - len(session.name))
         out.line(f"{name}  {interpreter} · {masked(would)}{why}")
         if session.function is not None:
@@ -46,8 +51,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         out.line(f"posargs: {command_text([masked(word) for word in posargs])}")
 
 
-def _required_by(plan: Plan, session: SessionSpec) -> str:
-    parents = [step.session.name for step in plan.steps if session.name in step.session.requires]
+def _required_by(parents: Sequence[str]) -> str:
     return f"required by {', '.join(parents)}" if parents else "required"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from setlist.files import text_or_nothing
 from setlist.records import dataclass, field
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
@@ -60,7 +61,7 @@ def survey(root: Path, pyproject: Mapping[str, Any]) -> Survey:
             files.add(path.relative_to(root).as_posix() + ("/" if path.is_dir() else ""))
     project = _table(pyproject, "project")
     tools = set(_table(pyproject, "tool"))
-    setup_cfg = _text(root / "setup.cfg")
+    setup_cfg = text_or_nothing(root / "setup.cfg")
     tools |= {name for name in ("mypy", "flake8", "isort") if re.search(rf"^\[{name}\]", setup_cfg, re.MULTILINE)}
     if "[tool:pytest]" in setup_cfg:
         tools.add("pytest")
@@ -107,13 +108,6 @@ def _table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
             return {}
         data = value
     return data
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _packages(requirements: Iterable[object]) -> Iterator[str]:

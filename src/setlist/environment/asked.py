@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from setlist.environment.names import normalised
-from setlist.files import digest
+from setlist.environment.requirements import GroupError, requirements_of_group
+from setlist.files import digest, read_text, text_or_nothing
 from setlist.records import dataclass, field
 
 # Options of pip and uv that take a value of their own; those of any other are flags, or written with "=".
@@ -143,7 +144,7 @@ def _read_file(found: Asked, path: Path, environ: Mapping[str, str], *, wanted: 
     if str(path) in found.texts:
         return
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_text(path, lenient=True)
     except OSError:
         found.unread.append(path)
         return
@@ -274,7 +275,7 @@ def _described(path: Path) -> tuple[str, tuple[Path, ...]]:
         description = describe_project(project, session, read_pyproject(project))
     except SetlistError:
         files = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-        return digest("\0".join(file.read_text(errors="replace") for file in files if file.is_file())), tuple(files)
+        return digest("\0".join(text_or_nothing(file) for file in files if file.is_file())), tuple(files)
     return description.digest, tuple(sorted(description.files))
 
 
@@ -306,14 +307,13 @@ def inputs_of(asked: Asked, sources: Sources, compiled: Sequence[str] = ()) -> d
 
 
 def _group(file: Path, group: str) -> list[str] | None:
-    from packaging.dependency_groups import resolve_dependency_groups
-
-    from setlist.toml import parse_toml
+    from setlist.errors import ConfigurationError
+    from setlist.toml import read_toml
 
     try:
-        groups = parse_toml(file.read_text(encoding="utf-8")).get("dependency-groups", {})
-        return list(resolve_dependency_groups(groups, group))
-    except Exception:
+        groups = read_toml(file, str(file)).get("dependency-groups", {})
+        return requirements_of_group(groups, group) if isinstance(groups, dict) else None
+    except (FileNotFoundError, ConfigurationError, GroupError):
         # malformed, or not there: the installer will say so
         return None
 

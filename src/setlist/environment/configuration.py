@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from setlist.files import digest
+from setlist.files import digest, read_bytes
 from setlist.model import InstallerName
 
 _PREFIX: dict[InstallerName, str] = {"uv": "UV_", "pip": "PIP_"}
@@ -86,5 +86,5 @@ def describe_files(files: tuple[Path, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in files:
         if path.is_file() and os.access(path, os.R_OK):
-            found[str(path)] = digest(path.read_bytes())
+            found[str(path)] = digest(read_bytes(path))
     return found

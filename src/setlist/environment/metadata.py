@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.errors import nearest
-from setlist.files import digest
+from setlist.files import digest, text_or_nothing
 from setlist.project import Project
 from setlist.records import dataclass
 from setlist.registry.mistakes import mistaken
@@ -71,10 +71,10 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
     content["project"] = {name: metadata[name] for name in _FIELDS if name in metadata}
     content["tool"] = dict(_backend_tables(pyproject, build))
     files = {pyproject.path, *legacy}
-    texts = [_text(path) for path in legacy]
+    texts = [text_or_nothing(path) for path in legacy]
     for path in sorted(_named_files(content["tool"], project.root)):
         files.add(path)
-        texts.append(_text(path))
+        texts.append(text_or_nothing(path))
     name = metadata.get("name")
     return ProjectDescription(
         name if isinstance(name, str) else None,
@@ -108,10 +108,3 @@ def _named_files(value: Any, root: Path) -> Iterator[Path]:
     elif isinstance(value, list):
         for item in value:
             yield from _named_files(item, root)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

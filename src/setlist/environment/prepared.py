@@ -191,6 +191,6 @@ def _content(path: Path) -> str:
     from setlist.files import digest
 
     try:
-        return digest(path.read_bytes())
+        return digest(path.read_bytes()) if path.is_file() else "missing"
     except OSError:
         return "missing"

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.errors import ConfigurationError
 from setlist.files import stat_signature, write_atomically
 from setlist.project import Project
 from setlist.records import dataclass
@@ -58,17 +57,16 @@ def read_pyproject(project: Project) -> Pyproject:
     known = _known(kept, signature)
     if known is not None:
         return Pyproject(path, known)
-    from setlist.toml import parse_toml
+    from setlist.toml import read_toml
 
     try:
-        data = parse_toml(path.read_text(encoding="utf-8"))
+        data = read_toml(path, project.relative(path))
     except FileNotFoundError:
         return Pyproject(path, {})
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(str(error), file=project.relative(path)) from error
     if signature == stat_signature(path) and project.state.is_dir():
-        # a date is no JSON: then it is parsed each time; and what can't be kept is no problem of this run's
-        with suppress(TypeError, OSError):
+        # a date is no JSON, nor is a number of 5,000 digits: then it is parsed each time; and what can't be kept is no
+        # problem of this run's
+        with suppress(TypeError, ValueError, RecursionError, OSError):
             write_atomically(kept, json.dumps({"format": FORMAT, "signature": signature, "data": data}))
     return Pyproject(path, data)
 
@@ -79,6 +77,6 @@ def _known(kept: Path, signature: str | None) -> dict[str, Any] | None:
         read = json.loads(kept.read_bytes())
         data: dict[str, Any] = read["data"]
         fits = signature is not None and read["format"] == FORMAT and read["signature"] == signature
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return data if fits and isinstance(data, dict) else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.errors import ConfigurationError
-from setlist.files import digest
+from setlist.files import digest, read_definition, read_text, text_or_nothing
 from setlist.project import Project
 from setlist.records import dataclass, field
 from setlist.registry.mistakes import mistaken
@@ -135,9 +135,6 @@ def resolve_group(group: str, pyproject: Pyproject, project: Project, session: S
     Raises:
         ConfigurationError: there is no such group, or it is malformed.
     """
-    from packaging.dependency_groups import resolve_dependency_groups
-    from packaging.errors import ExceptionGroup
-
     groups = pyproject.table("dependency-groups")
     if normalised(group) not in {normalised(name) for name in groups}:
         from setlist.errors import nearest
@@ -151,14 +148,80 @@ def resolve_group(group: str, pyproject: Pyproject, project: Project, session: S
             f"did you mean {near!r}?" if near else "groups are tables of [dependency-groups] (PEP 735)",
         )
     try:
-        return list(resolve_dependency_groups(dict(groups), group))
-    except ExceptionGroup as errors:
+        return requirements_of_group(groups, group)
+    except GroupError as error:
         raise ConfigurationError(
-            f"dependency group {group!r} is malformed",
+            f"dependency group {error.group!r} is malformed: {error}",
             file=project.relative(pyproject.path),
-            key=f"dependency-groups.{group}",
-            detail="\n".join(str(error) for error in errors.exceptions),
-        ) from errors
+            key=f"dependency-groups.{error.group}",
+        ) from error
+
+
+class GroupError(ValueError):
+    """What is wrong with a dependency group. ``group`` is its name as written."""
+
+    def __init__(self, group: str, message: str) -> None:
+        super().__init__(message)
+        self.group = group
+
+
+def requirements_of_group(groups: Mapping[str, object], group: str) -> list[str]:
+    """The requirements of a dependency group and of all that it includes, in their order, each once (PEP 735).
+
+    packaging's own function calls itself for each include and repeats a group as often as a path leads to it: too
+    deep for a chain of a thousand, and without end for 26 groups that each include the next one twice.
+
+    Raises:
+        GroupError: it isn't there, is malformed, or includes itself.
+    """
+    named: dict[str, list[str]] = {}
+    for name in groups:
+        named.setdefault(normalised(name), []).append(name)
+    lines: dict[str, None] = {}
+    done: set[str] = set()
+    # the groups that are being read, each included by the one before it, with the entries that are still ahead
+    way = {normalised(group): iter(_entries(groups, named, group, group))}
+    while way:
+        key = next(reversed(way))
+        written = named[key][0]
+        entry = next(way[key], None)
+        if entry is None:
+            done.add(key)
+            del way[key]
+        elif isinstance(entry, str):
+            lines[_checked(entry, written)] = None
+        elif isinstance(entry, Mapping) and [*entry] == ["include-group"] and isinstance(entry["include-group"], str):
+            included = normalised(entry["include-group"])
+            if included in way:
+                circle = [*list(way)[list(way).index(included) :], included]
+                raise GroupError(written, f"groups include each other in a circle: {' → '.join(circle)}")
+            if included not in done:
+                way[included] = iter(_entries(groups, named, entry["include-group"], written))
+        else:
+            raise GroupError(written, f'{entry!r} is neither a requirement nor {{include-group = "NAME"}}')
+    return list(lines)
+
+
+def _entries(groups: Mapping[str, object], named: Mapping[str, list[str]], name: str, including: str) -> list[object]:
+    written = named.get(normalised(name), [])
+    if not written:
+        raise GroupError(including, f"it includes {name!r}, and there is no such group")
+    if len(written) > 1:
+        raise GroupError(written[0], f"{written[0]!r} and {written[1]!r} are the same name")
+    entries = groups[written[0]]
+    if not isinstance(entries, list):
+        raise GroupError(written[0], "it isn't a list")
+    return entries
+
+
+def _checked(text: str, group: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        raise GroupError(group, f"{text!r} is no requirement: {str(error).splitlines()[0]}") from error
+    return text
 
 
 def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
@@ -173,7 +236,7 @@ def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
         current = waiting.pop()
         if current in found:
             continue
-        text = current.read_text(encoding="utf-8", errors="replace")
+        text = read_text(current, lenient=True)
         found[current] = digest(text + "".join(f"\0{name}={environ.get(name)}" for name in re.findall(_VARIABLE, text)))
         waiting += _includes(text, current)
     return found
@@ -195,10 +258,9 @@ def _read_file(
     seen.add(path)
     found.watched.add(path)
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
-        raise blame(f"{project.relative(path)}: {reason}") from error
+        text = read_definition(path, project.relative(path))
+    except FileNotFoundError as error:
+        raise blame(f"{project.relative(path)}: no such file") from error
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
     variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(_VARIABLE, text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
@@ -272,7 +334,7 @@ def _absolute(line: str, base: Path) -> str:
     rest = re.fullmatch(_PATH_AND_REST, line[match.start(1) :])
     assert rest is not None
     path, extras, after = rest["path"], rest["extras"] or "", rest["after"] or ""
-    resolved = (base / Path(path).expanduser()).resolve()
+    resolved = (base / os.path.expanduser(path)).resolve()
     if not prefix:
         # pip reads no extras behind a URL without a name, and uv no "#" in one
         name = _project_name(resolved)
@@ -285,11 +347,11 @@ def _absolute(line: str, base: Path) -> str:
 
 def _project_name(directory: Path) -> str | None:
     """The name of the project in a directory, as far as it is known without a build."""
-    from setlist.toml import parse_toml
+    from setlist.toml import read_toml
 
     try:
-        metadata = parse_toml((directory / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-    except (OSError, ValueError):
+        metadata = read_toml(directory / "pyproject.toml", "pyproject.toml").get("project", {})
+    except (FileNotFoundError, ConfigurationError):
         return None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else None
@@ -307,7 +369,7 @@ def _watch_local(found: Requirements, line: str, project: Project) -> None:
         if line.startswith(("-e", "--editable")):
             metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
             found.watched.update(metadata)
-            found.inputs[name] = digest("".join(_content(file) for file in metadata))
+            found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
         else:
             found.inputs[name] = digest_sources(path)
     else:
@@ -322,15 +384,11 @@ def local_path(line: str) -> Path | None:
         return None
     target = line[match.start(1) :].partition("[")[0].partition(" ;")[0].partition("#")[0].strip()
     if not target.startswith("file:"):
-        return Path(target).expanduser()
+        return Path(os.path.expanduser(target))
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
-    return Path(url2pathname(urlsplit(target).path))
-
-
-def _content(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+        return Path(url2pathname(urlsplit(target).path))
+    except ValueError:  # file://[x: the installer says what is wrong with it
+        return None

@@ -11,13 +11,13 @@ from typing import Any
 from setlist.environment.creation import create
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.resources import Resources
-from setlist.errors import BuildFailed, ConfigurationError
+from setlist.errors import BuildFailed
 from setlist.files import digest, write_atomically
 from setlist.model import Interpreter
 from setlist.process import run_process
 from setlist.records import dataclass, replace
 from setlist.system import python_of
-from setlist.toml import parse_toml
+from setlist.toml import read_toml
 
 DEFAULT = ("setuptools>=40.8.0",)
 """What stands for ``build-system.requires`` where there is none (PEP 518)."""
@@ -137,12 +137,9 @@ class BuildRequirements:
 def _build_system(tree: Path) -> tuple[list[str], str, list[str]]:
     """Requirements, backend and its path, as pyproject.toml says or as PEP 517 assumes."""
     try:
-        text = (tree / "pyproject.toml").read_text(encoding="utf-8")
-        table = parse_toml(text).get("build-system", {})
+        table = read_toml(tree / "pyproject.toml", str(tree / "pyproject.toml")).get("build-system", {})
     except FileNotFoundError:
         table = {}
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(str(error), file=str(tree / "pyproject.toml")) from error
     requires = [str(line) for line in table.get("requires", DEFAULT)]
     backend = str(table.get("build-backend", "setuptools.build_meta:__legacy__"))
     return requires, backend, [str(path) for path in table.get("backend-path", [])]

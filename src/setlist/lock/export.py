@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.names import normalised
 from setlist.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
-from setlist.files import write_atomically
+from setlist.files import read_text, write_atomically
 from setlist.lock.document import LockDocument, Pin, pins_of
 from setlist.lock.files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
@@ -84,7 +84,7 @@ def as_pylock(
         ResolutionFailed: the resolver has no answer.
     """
     if settings.lock_format == "pylock":
-        text = lock_path(project, settings, session).read_text(encoding="utf-8")
+        text = read_text(lock_path(project, settings, session))
         return _OURS.sub("", text.partition("\n")[2]).rstrip() + "\n"
     pins = pins_of(document.body)
     local = [line for line in document.body.splitlines() if line.startswith(("./", "../", "-e "))]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from setlist.errors import LockOutOfDate
+from setlist.files import NotText, read_text, text_or_nothing
 from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
 from setlist.lock.inputs import LockInputs
 from setlist.model import SessionSpec, Settings
@@ -61,11 +62,11 @@ def read_lock(project: Project, settings: Settings, session: SessionSpec) -> Loc
 
 def _read(project: Project, settings: Settings, session: SessionSpec, path: Path) -> LockDocument | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
+    except (OSError, NotText) as error:
+        reason = str(error) if isinstance(error, NotText) else error.strerror
         raise LockDamaged(f"can't be read: {reason}", where=project.relative(path)) from error
     shown = Path(settings.lock_dir, path.name)
     if settings.lock_format == "pylock":
@@ -82,7 +83,11 @@ def standing_of(project: Project, settings: Settings, session: SessionSpec, inpu
         document = _read(project, settings, session, path)
     except LockOutOfDate as error:
         return LockStatus(
-            "damaged", path, (f"{error.where or project.relative(path)}: {error.message}",), None, _salvaged(path)
+            "damaged",
+            path,
+            (f"{error.where or project.relative(path)}: {error.message}",),
+            None,
+            body_of(text_or_nothing(path)),
         )
     if document is None:
         return LockStatus("missing", path, ("there is none",))
@@ -92,13 +97,6 @@ def standing_of(project: Project, settings: Settings, session: SessionSpec, inpu
         if document.inputs.get(name) != inputs.values.get(name)
     )
     return LockStatus("stale" if changed else "current", path, changed, document, document.body)
-
-
-def _salvaged(path: Path) -> str | None:
-    try:
-        return body_of(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return None
 
 
 def _told(name: str, old: str | None, new: str | None) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from setlist.environment.configuration import configuration_files
 from setlist.environment.pyproject import Pyproject
+from setlist.files import read_text
 from setlist.records import dataclass
 from setlist.toml import parse_toml
 
@@ -95,7 +96,7 @@ def _tables(environ: Mapping[str, str], pyproject: Pyproject, root: Path) -> Ite
     for path in configuration_files("uv", environ, root):
         # one that can't be read is uv's to complain about
         with suppress(OSError, ValueError):
-            found.append((path.parent, parse_toml(path.read_text(encoding="utf-8"))))
+            found.append((path.parent, parse_toml(read_text(path))))
     # a uv.toml beside pyproject.toml overrules it
     if not environ.get("UV_NO_CONFIG") and not (root / "uv.toml").is_file():
         found.insert(0, (root, pyproject.table("tool", "uv")))

@@ -14,7 +14,7 @@ from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.request import parse_request
 from setlist.environment.requirements import Requirements, gather
-from setlist.files import digest
+from setlist.files import digest, text_or_nothing
 from setlist.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.project import Project
 from setlist.records import dataclass, field
@@ -147,7 +147,7 @@ def _portable(inputs: Mapping[str, str], root: Path) -> Iterable[tuple[str, str]
         if kind == "local" and path.is_dir():
             # What it requires counts. Its sources don't: they aren't locked, and a build leaves others in them
             metadata = (path / name for name in ("pyproject.toml", "setup.py", "setup.cfg"))
-            value = digest("".join(_text(file) for file in metadata))
+            value = digest("".join(text_or_nothing(file) for file in metadata))
         with suppress(ValueError):  # another drive: nowhere else anyway
             shown = os.path.relpath(path, root).replace(os.sep, "/")
         yield f"{kind} {shown}", value
@@ -190,13 +190,6 @@ def _own_extras(lines: Iterable[str], own: str) -> list[str]:
 
 def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _pythons(request: str | None, pyproject: Pyproject) -> tuple[str, str | None]:

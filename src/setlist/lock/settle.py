@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from setlist.errors import LockOutOfDate, SetlistError, StorageError
-from setlist.files import write_atomically
+from setlist.files import read_text, write_atomically
 from setlist.lock.document import LockDocument, MalformedLine, checked_body, compose, unhashed_names
 from setlist.lock.files import LockStatus
 from setlist.lock.inputs import LockInputs
@@ -87,8 +87,8 @@ def judged(settings: Settings, job: Job, answer: Answer | SetlistError) -> Judge
     moves = moves_between(name, job.status.known, document.body)
     result = replace(result, moves=moves, unhashed=unhashed, body=document.body)
     try:
-        there = path.read_text(encoding="utf-8") if path.is_file() else None
-    except (OSError, UnicodeDecodeError):
+        there = read_text(path) if path.is_file() else None
+    except (OSError, ValueError):
         there = None
     if there == text:
         return Judged(replace(result, outcome="current", reasons=()))

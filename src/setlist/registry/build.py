@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from setlist.limits import MOST_SESSIONS
 from setlist.model import Registry, SessionSpec, Settings
 from setlist.records import replace
 from setlist.registry.checks import BadValue
@@ -31,13 +32,27 @@ def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> 
             replace(source, definitions=()) if source.file == "pyproject.toml" else source for source in declared
         ]
     _check_definitions([definition for source in declared for definition in source.definitions])
-    found = [variant for merged in merge_all(declared) for variant in variants(merged)]
+    found = _expanded(declared)
     _check_variants(found)
     _check_resources(found, dict(settings.resources))
     sessions = with_requires(found)
     finished = [session for source in declared for session in source.sessions]
     _check_finished(finished, sessions)
     return Registry(sessions={**sessions, **{session.name: session for session in finished}}, settings=settings)
+
+
+def _expanded(declared: Sequence[Declared]) -> list[Variant]:
+    found: list[Variant] = []
+    for merged in merge_all(declared):
+        for variant in variants(merged):
+            if len(found) == MOST_SESSIONS:
+                raise Problem(
+                    f"{merged.definition.name!r} makes it more than {MOST_SESSIONS:,} sessions, which is the limit",
+                    merged.definition.place,
+                    hint="name fewer values in its axes, or split the project",
+                )
+            found.append(variant)
+    return found
 
 
 def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, SessionSpec]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from setlist.errors import nearest
+from setlist.limits import LARGEST_NUMBER
 
 Check = Callable[[object], object]
 
@@ -63,15 +64,45 @@ def unknown(name: str, known: Sequence[str], what: str = "key") -> BadValue:
     return BadValue(f"there is no {what} {name!r}", hint)
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: shortened, and whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of more than 4,300 digits, lists in lists in lists …
+        return "…"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _quoted(value: object) -> str | None:
+    """The hint for a number where a string has to stand."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f'quote it: "{shown(value)}"' if is_number else None
+
+
 def string(value: object) -> str:
+    """A string. No program, variable or file can be given a NUL."""
     if not isinstance(value, str):
-        hint = f'quote it: "{value}"' if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-        raise BadValue(f"must be a string, not {kind(value)}", hint)
+        raise BadValue(f"must be a string, not {kind(value)}", _quoted(value))
+    if "\0" in value:
+        raise BadValue(f"holds a NUL character: {shown(value)}")
     return value
 
 
-def filled(value: object) -> str:
+def line(value: object) -> str:
+    """A string without line breaks and other control characters: it goes into files that are read line by line."""
     text = string(value)
+    if text.isprintable():
+        return text
+    import unicodedata
+
+    wrong = next((one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") and one != "\t"), None)
+    if wrong is not None:
+        raise BadValue(f"holds the control character {wrong!r}: {shown(text)}", "leave it out")
+    return text
+
+
+def filled(value: object) -> str:
+    text = line(value)
     if not text.strip():
         raise BadValue("must not be empty", "leave the key out")
     return text
@@ -84,11 +115,8 @@ def strings(value: object) -> list[str]:
         raise BadValue(f"must be a list of strings, not {kind(value)}")
     for item in value:
         if not isinstance(item, str):
-            raise BadValue(
-                f"must be a list of strings, but holds {kind(item)}: {item!r}",
-                f'quote it: "{item}"' if isinstance(item, (int, float)) and not isinstance(item, bool) else None,
-            )
-        if not item.strip():
+            raise BadValue(f"must be a list of strings, but holds {kind(item)}: {shown(item)}", _quoted(item))
+        if not line(item).strip():
             raise BadValue("holds an empty string", "leave it out")
     return list(value)
 
@@ -116,8 +144,10 @@ def boolean_or_strings(value: object) -> bool | list[str]:
 
 def count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        said = value if isinstance(value, (int, float)) and not isinstance(value, bool) else kind(value)
+        said = shown(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else kind(value)
         raise BadValue(f"must be a whole number, 0 or more, not {said}")
+    if value > LARGEST_NUMBER:
+        raise BadValue(f"must be at most {LARGEST_NUMBER}")
     return value
 
 
@@ -126,7 +156,7 @@ def table(value: object) -> dict[str, object]:
         raise BadValue(f"must be a table, not {kind(value)}")
     for name in value:
         if not isinstance(name, str):
-            raise BadValue(f"must have strings as keys, not {kind(name)}: {name!r}")
+            raise BadValue(f"must have strings as keys, not {kind(name)}: {shown(name)}")
     return dict(value)
 
 
@@ -141,7 +171,7 @@ def string_table(value: object) -> dict[str, str]:
 def environment_table(value: object) -> dict[str, str]:
     result = string_table(value)
     for name in result:
-        if not name or "=" in name or "\0" in name:
+        if not name or "=" in name or not name.isprintable():
             raise BadValue(f"{name!r} can't be the name of an environment variable")
     return result
 
@@ -195,7 +225,11 @@ def seconds(value: object) -> float:
         raise BadValue(f"must be a number of seconds, not {kind(value)}", 'write seconds (90), or "90s", "10m"')
     # nan compares false with everything, and an endless timeout is written by leaving the key out
     if not 0 < value < float("inf"):
-        raise BadValue(f"must be more than 0 seconds, not {value}")
+        raise BadValue(f"must be more than 0 seconds, not {shown(value)}")
+    if value > LARGEST_NUMBER:
+        raise BadValue(
+            f"must be at most {LARGEST_NUMBER} seconds", "leave it out: then it may take as long as it takes"
+        )
     return float(value)
 
 
@@ -228,7 +262,7 @@ def python(value: object) -> str | list[str]:
     """A request, or a list of them: the python axis."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         raise BadValue(
-            f"must be a string or a list of strings, not a number: {value}",
+            f"must be a string or a list of strings, not a number: {shown(value)}",
             'quote it, as in "3.10": the number 3.10 is 3.1',
         )
     if isinstance(value, str):
@@ -243,13 +277,15 @@ def axis(value: object) -> list[str]:
     if isinstance(value, (list, tuple)):
         for item in value:
             if isinstance(item, (int, float)) and not isinstance(item, bool):
-                raise BadValue(f"holds a number: {item}", 'quote it, as in "3.10": the number 3.10 is 3.1')
+                raise BadValue(f"holds a number: {shown(item)}", 'quote it, as in "3.10": the number 3.10 is 3.1')
     values = strings(value)
     if not values:
         raise BadValue("is an axis without values", "name at least one, or leave the key out")
+    seen: set[str] = set()
     for item in values:
-        if values.count(item) > 1:
+        if item in seen:
             raise BadValue(f"holds {item!r} twice")
+        seen.add(item)
     return values
 
 
@@ -361,15 +397,14 @@ def _words(value: object) -> list[str]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             if not isinstance(item, str):
-                raise BadValue(
-                    f"holds a command with {kind(item)} among its words: {item!r}",
-                    f'quote it: "{item}"' if isinstance(item, (int, float)) else None,
-                )
+                raise BadValue(f"holds a command with {kind(item)} among its words: {shown(item)}", _quoted(item))
         words = list(value)
     else:
         raise BadValue(f"holds a command that is {kind(value)}", "a command is a string, a list of words, or a table")
     if not words or not words[0].strip():
         raise BadValue("holds an empty command", "leave it out")
+    for word in words:
+        string(word)
     return words
 
 
@@ -378,6 +413,8 @@ def _codes(value: object) -> list[int]:
     for code in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(code, bool) or not isinstance(code, int):
             raise BadValue(f"must be a list of exit codes, but holds {kind(code)}")
+        if abs(code) > LARGEST_NUMBER:
+            raise BadValue(f"must be a list of exit codes, but holds {shown(code)}")
         codes.append(code)
     if not codes:
         raise BadValue("must name at least one exit code", "leave the key out: 0 is ok")
@@ -392,7 +429,7 @@ def moment(value: object) -> str:
     if isinstance(value, (datetime.date, datetime.datetime)):
         return value.isoformat()
     text = string(value).strip()
-    if re.match(r"\d{4}-\d\d-\d\d(?:$|[T ]\d\d:\d\d)", text):
+    if re.match(r"\d{4}-\d\d-\d\d(?:\Z|[T ]\d\d:\d\d)", text):
         return text
     if re.fullmatch(r"\d+\s*(?:s|m|h|d|w|(?:second|minute|hour|day|week|month|year)s?)(?: ago)?", text):
         return text

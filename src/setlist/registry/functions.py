@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from setlist.errors import ConfigurationError, SetlistError
+from setlist.files import read_bytes
 from setlist.model import FunctionReference
 from setlist.project import Project
 from setlist.registry.decorator import Declaration, collecting
@@ -172,7 +173,7 @@ def _compiled(project: Project, path: Path) -> CodeType:
     # Not by importlib: its bytecode cache would trust a file that changed twice within a second, and
     # leave a __pycache__ in the user's folder.
     try:
-        return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        return compile(read_bytes(path), str(path), "exec", dont_inherit=True)
     except OSError as error:
         raise ConfigurationError(f"can't be read: {error.strerror or error}", file=project.relative(path)) from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -5,7 +5,7 @@ A later value replaces an earlier one; only ``env`` tables are merged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from setlist.errors import nearest
@@ -14,7 +14,6 @@ from setlist.registry.definition import Declared, Definition, Place, Problem
 from setlist.registry.keys import INSTALLING, Keys
 
 NOT_INHERITED = ("default", "extends")
-DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def merge_all(declared: Sequence[Declared]) -> tuple[Merged, ...]:
             for layer in layers:
                 if layer.defaults_place is not None:
                     written.add(layer.defaults, layer.defaults_place)
-            own = _own(definition, definitions, known, ())
+            own = _own(definition, definitions, known)
             _fit_defaults(written, own, definition)
             written.add_layers(own)
             merged.append(Merged(definition, written.keys(), written.places))
@@ -76,37 +75,47 @@ class _Layers:
         return cast("Keys", self.values)
 
 
-def _own(
-    definition: Definition,
-    definitions: Mapping[str, Definition],
-    known: dict[str, _Layers],
-    above: tuple[str, ...],
-) -> _Layers:
-    """The definition's own keys over those of what it extends. ``known`` holds what was worked out already."""
-    if definition.name in known:
-        return known[definition.name]
-    if len(above) == DEEPEST:
-        raise Problem(f"extends a chain of more than {DEEPEST} definitions", definition.place, ("extends",))
-    layers = _Layers()
-    for name in definition.keys.get("extends", ()):
-        circle = (*above, definition.name)
-        if name in circle:
-            said = " → ".join((*circle[circle.index(name) :], name))
-            raise Problem(f"definitions extend each other in a circle: {said}", definition.place, ("extends",))
-        base = definitions.get(name)
-        if base is None:
+def _own(definition: Definition, definitions: Mapping[str, Definition], known: dict[str, _Layers]) -> _Layers:
+    """The definition's own keys over those of what it extends. ``known`` holds what was worked out already.
+
+    A loop and no recursion: a chain may be longer than Python's stack.
+    """
+    # each is extended by the one before it, with the names that are still to be worked out
+    way = {} if definition.name in known else {definition.name: _extended(definition)}
+    while way:
+        current = definitions[next(reversed(way))]
+        name = next(way[current.name], None)
+        if name is None:
+            known[current.name] = _laid_over(current, known)
+            del way[current.name]
+        elif name in way:
+            names = list(way)
+            said = " → ".join((*names[names.index(name) :], name))
+            raise Problem(f"definitions extend each other in a circle: {said}", current.place, ("extends",))
+        elif name not in definitions:
             near = nearest(name, definitions)
             raise Problem(
                 f"there is no definition {name!r} to extend",
-                definition.place,
+                current.place,
                 ("extends",),
                 hint=f"did you mean {near!r}?" if near else None,
             )
-        layers.add_layers(_own(base, definitions, known, circle), but=NOT_INHERITED)
+        elif name not in known:
+            way[name] = _extended(definitions[name])
+    return known[definition.name]
+
+
+def _extended(definition: Definition) -> Iterator[str]:
+    return iter(definition.keys.get("extends", ()))
+
+
+def _laid_over(definition: Definition, known: Mapping[str, _Layers]) -> _Layers:
+    layers = _Layers()
+    for name in _extended(definition):
+        layers.add_layers(known[name], but=NOT_INHERITED)
     if definition.function is not None:
         layers.values.pop("run", None)  # the function is what it runs
     layers.add(definition.keys, definition.place)
-    known[definition.name] = layers
     return layers
 
 

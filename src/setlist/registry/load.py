@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from setlist.files import stat_signature
+from setlist.files import read_bytes, stat_signature
 from setlist.model import Registry
 from setlist.project import STATE_DIRECTORY, Project
 from setlist.records import dataclass
@@ -164,7 +164,7 @@ def _is_noxfile(project: Project) -> bool:
 
     assert project.file is not None
     try:
-        text = project.file.read_bytes()
+        text = read_bytes(project.file)
     except OSError:
         return False
     imported = set(re.findall(rb"(?m)^(?:from|import)[ \t]+(nox|setlist)\b", text))
@@ -229,7 +229,7 @@ def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str
 def _hands_over(project: Project, source: Source) -> bool:
     """Whether a noxfile is there only to show setlist's sessions to nox (:mod:`setlist.nox`)."""
     try:
-        return b"setlist.nox" in (project.root / source.file).read_bytes()
+        return b"setlist.nox" in read_bytes(project.root / source.file)
     except OSError:
         return False
 
@@ -281,9 +281,10 @@ class _Seen:
             path = self._root / file
             try:
                 modules = file.endswith("/")
-                self._digests[file] = digest(_names_in(path, modules) if path.is_dir() else path.read_bytes())
+                self._digests[file] = digest(_names_in(path, modules) if path.is_dir() else read_bytes(path))
             except OSError:
-                self._digests[file] = ""
+                # one that isn't there has no signature; one that can't be read as a whole is known by it
+                self._digests[file] = self.signature(file)
         return self._digests[file]
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, RequiresCycle
+from setlist.files import read_text
 from setlist.model import SessionSpec
 from setlist.registry.definition import Place, Problem
 from setlist.toml import parse_toml
@@ -97,8 +98,8 @@ def line_at(place: Place, key: Sequence[str], root: Path) -> int | None:
     if place.line is not None:
         return place.line
     try:
-        text = (root / place.file).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(root / place.file)
+    except (OSError, ValueError):
         return None  # it was read a moment ago; without it the error is told without a line
     return line_of(text, (*place.path, *key))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 
 from setlist.errors import nearest
+from setlist.limits import MOST_COMBINATIONS, MOST_SESSIONS
 from setlist.model import Pairs
 from setlist.registry.checks import BadValue
 from setlist.registry.keys import Keys
@@ -19,7 +21,7 @@ def combinations(keys: Keys) -> tuple[Pairs, ...]:
 
     Raises:
         BadValue: an entry names what is no axis, leaves one out, matches nothing or is there already,
-            or nothing is left.
+            nothing is left, or too much.
     """
     axes: dict[str, list[str]] = {}
     python = keys.get("python")
@@ -27,21 +29,26 @@ def combinations(keys: Keys) -> tuple[Pairs, ...]:
         axes["python"] = python
     matrix = keys.get("matrix")
     if matrix is None:
-        return _product(axes)
+        _check_size(axes, MOST_SESSIONS, "python")
+        return tuple(_product(axes))
     axes |= matrix["axes"]
     if not axes:
         if matrix["include"] or matrix["exclude"]:
             raise BadValue("has no axis to combine", "name one, as in django = ['4.2', '5.0']", ("matrix",))
         return ((),)
 
-    found = _product(axes)
-    kept = list(found)
+    _check_size(axes, MOST_COMBINATIONS if matrix["exclude"] else MOST_SESSIONS, "matrix")
+    kept = dict.fromkeys(_product(axes))
     for entry in matrix["exclude"]:
         _check_axes(entry, axes, "exclude")
-        dropped = [combination for combination in found if entry.items() <= dict(combination).items()]
-        if not dropped:
+        if any(value not in axes[axis] for axis, value in entry.items()):
             raise BadValue(f"{_said(entry)} matches no combination", _near_value(entry, axes), ("matrix", "exclude"))
-        kept = [combination for combination in kept if combination not in dropped]
+        matched = {axis: [entry[axis]] if axis in entry else values for axis, values in axes.items()}
+        if prod(map(len, matched.values())) < len(kept):
+            for combination in _product(matched):
+                kept.pop(combination, None)
+        else:
+            kept = {one: None for one in kept if not entry.items() <= dict(one).items()}
     for entry in matrix["include"]:
         _check_axes(entry, axes, "include")
         missing = [axis for axis in axes if axis not in entry]
@@ -54,14 +61,22 @@ def combinations(keys: Keys) -> tuple[Pairs, ...]:
         combination = tuple((axis, entry[axis]) for axis in axes)
         if combination in kept:
             raise BadValue(f"{_said(entry)} is there already", "leave it out", ("matrix", "include"))
-        kept.append(combination)
+        kept[combination] = None
     if not kept:
         raise BadValue("excludes every combination", "leave an entry out", ("matrix", "exclude"))
     return tuple(kept)
 
 
-def _product(axes: Mapping[str, list[str]]) -> tuple[Pairs, ...]:
-    return tuple(tuple(zip(axes, values, strict=True)) for values in product(*axes.values()))
+def _product(axes: Mapping[str, list[str]]) -> Iterator[Pairs]:
+    return (tuple(zip(axes, values, strict=True)) for values in product(*axes.values()))
+
+
+def _check_size(axes: Mapping[str, list[str]], most: int, key: str) -> None:
+    """Refuse what is too much before any of it is made."""
+    size = prod(map(len, axes.values()))
+    if size > most:
+        said = f"{size:,}" if size < 10**15 else f"more than {10**15:,}"
+        raise BadValue(f"has {said} combinations, and {most:,} is the limit", "name fewer values", (key,))
 
 
 def _check_axes(entry: Mapping[str, str], axes: Mapping[str, list[str]], key: str) -> None:

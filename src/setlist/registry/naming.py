@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 
+from setlist.limits import LONGEST_NAME
 from setlist.model import Outline, Pairs
 from setlist.registry.checks import BadValue
-
-LONGEST = 100
 
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file: reserved with any extension too
 _RESERVED = r"(?is)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?"
@@ -33,8 +32,8 @@ def check_name(name: str) -> None:
 def _wrong_with(name: str) -> str | None:
     if not name:
         return "the name is empty"
-    if len(name) > LONGEST:
-        return f"it has {len(name)} characters, and {LONGEST} is the limit"
+    if len(name) > LONGEST_NAME:
+        return f"it has {len(name)} characters, and {LONGEST_NAME} is the limit"
     if ".." in name:
         return "it holds '..'"
     if name.endswith("."):
@@ -56,7 +55,7 @@ def proposal(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain)
     plain = re.sub(r"\.{2,}", ".", plain)
-    plain = re.sub(r"-?\.-|-{2,}", "-", plain).strip("-._+")[:LONGEST].rstrip("-._+")
+    plain = re.sub(r"-?\.-|-{2,}", "-", plain).strip("-._+")[:LONGEST_NAME].rstrip("-._+")
     if re.fullmatch(_RESERVED, plain):
         stem, dot, rest = plain.partition(".")
         plain = f"{stem}-session{dot}{rest}"

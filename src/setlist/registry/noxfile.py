@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from setlist.errors import ConfigurationError
+from setlist.limits import LONGEST_NAME
 from setlist.model import EnvironmentSpec, NoxSession, Origin, SessionSpec
 from setlist.noxfile.program import program
 from setlist.process import run_process
 from setlist.project import Project
 from setlist.registry.checks import BadValue
 from setlist.registry.definition import Declared, TopLevel
-from setlist.registry.naming import LONGEST, check_name, proposal, python_suffix, variant_name
+from setlist.registry.naming import check_name, proposal, python_suffix, variant_name
 
 ScriptPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]
 """Makes the environment that a noxfile asks to be loaded in, and holds it: its specification and the noxfile → its
@@ -258,8 +259,8 @@ def _bounded(name: str, nox_name: str) -> str:
     """A name that a session can have. One that is too long is cut, and told from others by a digest."""
     from setlist.files import digest
 
-    if len(name) > LONGEST - 10:
-        name = f"{proposal(name[: LONGEST - 20])}-{digest(nox_name)[:8]}"
+    if len(name) > LONGEST_NAME - 10:
+        name = f"{proposal(name[: LONGEST_NAME - 20])}-{digest(nox_name)[:8]}"
     try:
         check_name(name)
     except BadValue:

@@ -34,9 +34,10 @@ ListKey = Literal[
 ]
 
 
-_CLAUSE = r"(?:(?:==|!=)\s*\d+(?:\.\d+)*(?:\.\*)?|(?:>=|<=|>|<)\s*\d+(?:\.\d+)*|~=\s*\d+(?:\.\d+)+)"
+_WS = r"[ \t]*"  # and no line break, which \s would take as well
+_CLAUSE = rf"(?:(?:==|!=){_WS}\d+(?:\.\d+)*(?:\.\*)?|(?:>=|<=|>|<){_WS}\d+(?:\.\d+)*|~={_WS}\d+(?:\.\d+)+)"
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_USUAL = rf"{_WORD}\s*(?:\[{_WORD}(?:,\s*{_WORD})*\])?\s*(?:{_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?"
+_USUAL = rf"{_WORD}{_WS}(?:\[{_WORD}(?:,{_WS}{_WORD})*\])?{_WS}(?:{_CLAUSE}(?:{_WS},{_WS}{_CLAUSE})*)?"
 """Requirements as nearly everybody writes them: told without packaging, which takes longer to import than the whole
 registry takes to be made. Of what doesn't match it is asked."""
 
@@ -195,6 +196,16 @@ _OPTIONS: Sequence[tuple[tuple[str, ...], str]] = (
 )
 
 
+def _check_address(text: str) -> None:
+    from urllib.parse import urlsplit
+
+    try:
+        urlsplit(text.rpartition(" @ ")[2].strip()).port  # noqa: B018 - it raises
+    except ValueError as error:
+        reason = str(error)
+        raise BadValue(f"{text!r} holds no address: {reason[:1].lower()}{reason[1:]}") from None
+
+
 @lru_cache(maxsize=4096)
 def check_requirement(text: str) -> None:
     """See that a dependency is a requirement: PEP 508, a local path, a VCS address, or ``-e`` and a path.
@@ -205,6 +216,8 @@ def check_requirement(text: str) -> None:
     import re
 
     text = text.strip()
+    if "://" in text:
+        _check_address(text)
     if text.startswith("-"):
         option, _, rest = text.replace("=", " ", 1).partition(" ")
         if option in ("-e", "--editable") and rest.strip():
@@ -212,7 +225,7 @@ def check_requirement(text: str) -> None:
         advice = next((advice for options, advice in _OPTIONS if option in options), "deps holds requirements only")
         raise BadValue(f"{text!r} is an option, not a requirement", advice)
     if re.match(r"[./\\~]|[A-Za-z]:[\\/]|[a-z]+\+|[a-z]+://", text) or re.search(
-        r"\.(?:whl|zip|tar\.gz)(?:\[[^]]*\])?$", text
+        r"\.(?:whl|zip|tar\.gz)(?:\[[^]]*\])?\Z", text
     ):
         return  # a path or an address: the installer knows best
 

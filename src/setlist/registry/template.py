@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from setlist.errors import ConfigurationError, SubstitutionError, nearest
+from setlist.limits import DEEPEST_PLACEHOLDERS
 from setlist.records import dataclass, field
 
 RUN_TIME = ("posargs", "session", "python", "project", "envdir", "tmp", "env")
@@ -57,7 +58,8 @@ def split_command(text: str) -> tuple[str, ...]:
     import shlex
 
     # Each placeholder travels through shlex as one character that the text doesn't hold.
-    unused = (chr(code) for code in range(0x100000, 0x10FFFE) if chr(code) not in text)
+    used = set(text)
+    unused = (chr(code) for code in range(0x100000, 0x10FFFE) if chr(code) not in used)
     written: dict[str, str] = {}
     line = ""
     for raw, placeholder in _pieces(text):
@@ -268,6 +270,10 @@ def _closing(template: str, opening: int) -> int:
             position += 1
         elif template[position] == "{":
             depth += 1
+            if depth == DEEPEST_PLACEHOLDERS:
+                raise ConfigurationError(
+                    f"placeholders in {_shortened(template)} are nested more than {DEEPEST_PLACEHOLDERS} deep"
+                )
         elif template[position] == "}":
             if depth == 0:
                 return position

@@ -14,7 +14,7 @@ from setlist.registry import checks
 from setlist.registry.checks import BadValue
 from setlist.registry.definition import Declared, Definition, Place, Problem, TopLevel
 from setlist.registry.keys import KEYS, check_keys
-from setlist.toml import parse_toml
+from setlist.toml import read_toml
 
 TOP_LEVEL: dict[str, str] = {
     "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
@@ -87,40 +87,9 @@ def load_given_file(project: Project, file: str) -> Declared:
 
 def _parse(project: Project, file: str) -> Mapping[str, object]:
     try:
-        data = (project.root / file).read_bytes()
-    except OSError as error:
+        return read_toml(project.root / file, file)
+    except FileNotFoundError as error:
         raise ConfigurationError(f"can't be read: {error.strerror or error}", file=file) from error
-    try:
-        # Some editors begin a file with a byte order mark; it says nothing that isn't known.
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"isn't UTF-8: there is a byte 0x{data[error.start]:02x}",
-            file=file,
-            line=data.count(b"\n", 0, error.start) + 1,
-            hint="TOML is always UTF-8: save the file in that encoding",
-        ) from error
-    try:
-        return parse_toml(text)
-    except ValueError as error:
-        raise _syntax_error(str(error), file, text) from error
-    except RecursionError as error:
-        raise ConfigurationError("is nested too deeply", file=file) from error
-
-
-def _syntax_error(said: str, file: str, text: str) -> ConfigurationError:
-    import re
-
-    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", said, re.DOTALL)
-    if found is not None:
-        problem, line, column = found[1], int(found[2]), f", column {found[3]}"
-    else:
-        problem = said.removesuffix(" (at end of document)")
-        line, column = max(1, len(text.rstrip().split("\n"))), ", at the end of the file"
-    written = text.split("\n")[line - 1].strip() if line <= text.count("\n") + 1 else ""
-    return ConfigurationError(
-        f"this is not TOML: {problem[:1].lower()}{problem[1:]}{column}", file=file, line=line, detail=written or None
-    )
 
 
 def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: bool) -> Declared:

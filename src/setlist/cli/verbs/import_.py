@@ -70,15 +70,15 @@ def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
 
 def _append(context: Context, path: Path, text: str) -> None:
     from setlist.cli.verbs.init import appended
-    from setlist.files import write_atomically
+    from setlist.files import read_bytes, write_atomically
     from setlist.toml import parse_toml
 
     try:
-        before = path.read_bytes() if path.exists() else b""
-        if "setlist" in parse_toml(before.decode()).get("tool", {}):
+        before = read_bytes(path) if path.exists() else b""
+        if "setlist" in parse_toml(before.decode("utf-8-sig")).get("tool", {}):
             raise UsageError("there is a [tool.setlist] already", where="pyproject.toml")
         after = appended(before, text)
-        parse_toml(after.decode())
+        parse_toml(after.decode("utf-8-sig"))
         write_atomically(path.resolve(), after)
     except ValueError as error:
         raise ConfigurationError(f"[tool.setlist] can't be appended: {error}", file=path.name) from error

@@ -67,8 +67,10 @@ def _root(start: Path) -> Path:
 
 
 def _read(path: Path) -> bytes:
+    from setlist.files import read_bytes
+
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -93,7 +95,8 @@ def _refuse_second(root: Path, pyproject: bytes) -> None:
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        return parse_toml(content.decode())
+        # a byte order mark stays where it is: what is written is appended
+        return parse_toml(content.decode("utf-8-sig"))
     except ValueError as error:
         raise ConfigurationError(f"this is not TOML: {error}", file="pyproject.toml") from error
 
