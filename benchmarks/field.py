@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from setlist import STATE_DIRECTORY
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import locks
@@ -150,7 +152,7 @@ def from_a_lock(bench: Bench) -> Iterator[Figure]:
         fill()
 
     def forget() -> None:
-        put_aside(setlist / ".setlist" / "envs", checkout / ".setlist")
+        put_aside(setlist / STATE_DIRECTORY / "envs", checkout / ".setlist")
         put_aside(nox / ".nox", tox / ".tox", uv / ".venv", plain)
 
     run = ("run", "-r", "--offline", "--locked")
@@ -263,10 +265,10 @@ def memory(bench: Bench) -> Iterator[Figure]:
     for warming in (bench.work("run", "lint", cwd=one), bench.work("run", "--list", cwd=lots)):
         warming()
         warming()
-    python = one / ".setlist" / "envs" / "lint" / "bin" / "python"
+    python = one / STATE_DIRECTORY / "envs" / "lint" / "bin" / "python"
     alone = bench.memory(python, "-c", "pass", cwd=one)
     yield ratio(8, "memory of a warm `run lint`", "`python -c pass`", bench.memory("run", "lint", cwd=one), alone, 1.6)
-    kept = lots / ".setlist"
+    kept = lots / STATE_DIRECTORY
     again = bench.memory("run", "--list", cwd=lots)
     yield amount(8, "memory of `run --list`, 5,000 sessions", again, "MiB", 60)
     whole = bench.memory("run", "--list", cwd=lots, without=kept / "listed")
@@ -282,7 +284,7 @@ def disk(bench: Bench) -> Iterator[Figure]:
         ten = projects.write(bench.home / f"ten-{kind}", projects.alike_for_setlist(10, [f"{kind}-0"]))
         bench.work("setlist", "lock", cwd=ten)()
         bench.work("run", cwd=ten)()
-        envs = ten / ".setlist" / "envs"
+        envs = ten / STATE_DIRECTORY / "envs"
         one, all_of_them = disk_usage(envs / "x-0"), disk_usage(envs)
         work = f"disk for ten sessions with the same 18 packages, modules of {what}"
         yield ratio(9, work, "one", [all_of_them], [one], 1.3)

@@ -33,6 +33,8 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
 
+from setlist import STATE_DIRECTORY
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from measuring import PROGRAMS, in_turn, put_aside, refuse_a_checkout, start
@@ -188,7 +190,7 @@ def making(world: World, rounds: int, kind: str, files: Sequence[int]) -> Iterat
         world.start(uv, "pip", "sync", "--quiet", "--offline", "--python", plain / "bin" / "python", lock, cwd=project)
 
     def forget() -> None:
-        put_aside(project / ".setlist" / "envs", plain)
+        put_aside(project / STATE_DIRECTORY / "envs", plain)
 
     world.start(PROGRAMS / "run", kind, cwd=project)  # what is installed is in the cache from now on
     alone, whole, uv = in_turn(rounds, lambda: ours(kind), lambda: ours(f"{kind}-run"), theirs, before=forget)

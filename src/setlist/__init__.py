@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from setlist.running.handle import SessionHandle as Session
 
 __version__ = "0.1.0"
+
+STATE_DIRECTORY = ".setlist/.tox"
+"""Where a project's environments, logs, and history are kept, relative to its root.
+
+flake8, isort, ruff, black, bandit, and codespell skip a directory named ``.tox`` at any depth by default, and hatchling
+leaves it out of sdists. It is the only name that all of them know. It is defined here since the fast path imports
+this module anyway.
+"""
+
 __all__ = ["Session", "SetlistError", "__version__", "session"]
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from setlist import STATE_DIRECTORY
 from setlist.errors import ProjectNotFound, StorageError, UsageError
 from setlist.records import dataclass
 
-STATE_DIRECTORY = ".setlist"
-
-BESIDE_NOX = ".nox/setlist"
-"""Where a project that only has a noxfile keeps it."""
+_LASTING_STATE = ("history", "logs", "cache")
+_OLDER_STATE = frozenset(
+    {
+        *_LASTING_STATE, "envs", "guards", "resolutions", "tmp", "builds", "warm", "listed", "uptodate",
+        "pyproject.json", "registry.json", ".gitignore", "CACHEDIR.TAG",
+    }
+)  # fmt: skip
+"""The names that setlist used directly in ``.setlist``, before :data:`STATE_DIRECTORY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +50,18 @@ class Project:
 
     ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
     their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept
-    instead. ``place`` is where everything of ours is kept, relative to the root.
+    instead.
     """
 
     root: Path
     file: Path | None = None
     nox_arguments: tuple[str, ...] = ()
     envdir: Path | None = None
-    place: str = STATE_DIRECTORY
 
     @property
     def state(self) -> Path:
-        """``.setlist/``: everything here can be deleted and is made again."""
-        return self.root / self.place
+        """Everything here can be deleted and is made again."""
+        return self.root / STATE_DIRECTORY
 
     @property
     def environments(self) -> Path:
@@ -121,7 +126,7 @@ class Project:
             return str(path)
 
     def prepare(self) -> None:
-        """Make ``.setlist/`` with its CACHEDIR.TAG and .gitignore.
+        """Make the state directory with its CACHEDIR.TAG and .gitignore, and clear what an older setlist left.
 
         Raises:
             StorageError: it can't be made, or isn't a directory.
@@ -131,6 +136,7 @@ class Project:
         try:
             self.state.mkdir(parents=True, exist_ok=True)
             if not (self.state / ".gitignore").exists():
+                self._replace_older_state()
                 write_atomically(self.state / ".gitignore", "*\n")
                 write_atomically(
                     self.state / "CACHEDIR.TAG",
@@ -142,6 +148,32 @@ class Project:
                 f"can't use {self.relative(self.state)}: {error.strerror or error}",
                 hint="setlist keeps its environments there: make the project's root writable",
             ) from error
+
+    def older_state(self) -> Iterator[Path]:
+        """What a setlist of another version left in its own state directories; nothing that it didn't make."""
+        for directory in (self.root / ".setlist", self.root / ".nox" / "setlist"):
+            try:
+                if b"setlist" not in (directory / "CACHEDIR.TAG").read_bytes():
+                    continue
+                names = os.listdir(directory)
+            except OSError:
+                continue
+            for name in names:
+                if name in _OLDER_STATE or name.startswith("registry-") or name.endswith(".removed"):
+                    yield directory / name
+
+    def _replace_older_state(self) -> None:
+        from setlist.files import remove_tree
+
+        for path in self.older_state():
+            with suppress(OSError):  # what can't be moved or removed stays where it is and isn't used
+                if path.name in _LASTING_STATE and not (self.state / path.name).exists():
+                    os.replace(path, self.state / path.name)
+                else:
+                    remove_tree(path)
+        with suppress(OSError):
+            os.rmdir(self.root / ".nox" / "setlist")
+            os.rmdir(self.root / ".nox")
 
 
 def find_project(start: Path, file: Path | None = None) -> Project:
@@ -162,15 +194,11 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     if file is not None:
         if not file.is_file():
             raise UsageError(f"{file}: no such file")
-        return Project(
-            file.parent, file, place=place_for(file.parent) if file.name == "noxfile.py" else STATE_DIRECTORY
-        )
+        return Project(file.parent, file)
     fallback: Path | None = None
     for directory in (start, *start.parents):
-        if _has_definitions(directory):
+        if _has_definitions(directory) or (directory / "noxfile.py").is_file():
             return Project(directory)
-        if (directory / "noxfile.py").is_file():
-            return Project(directory, place=place_for(directory))
         if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory
     if fallback is None:
@@ -193,19 +221,3 @@ def _has_definitions(directory: Path) -> bool:
         return any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions))
     except OSError:
         return False
-
-
-def place_for(directory: Path) -> str:
-    """Where our own things are kept in a project with a noxfile: with nox's, if its .gitignore doesn't name us.
-
-    Some build backends put into an sdist whatever that file doesn't name, but for what they know by name, as ``.nox``.
-    """
-    from setlist.files import read_bytes
-
-    if (directory / STATE_DIRECTORY).exists() or _has_definitions(directory):
-        return STATE_DIRECTORY
-    try:
-        ignored = read_bytes(directory / ".gitignore")
-    except OSError:
-        return STATE_DIRECTORY
-    return STATE_DIRECTORY if STATE_DIRECTORY.encode() in ignored else BESIDE_NOX

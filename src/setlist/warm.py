@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 import sys
 
+from setlist import STATE_DIRECTORY
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -31,11 +33,8 @@ FORMAT = 2
 VOLATILE = ("_", "OLDPWD", "SHLVL")
 """Variables that say nothing of what a command does, and are others at each start."""
 
-PLACES = (".setlist", ".nox/setlist")
-"""What may be a project's ``place`` (:class:`setlist.project.Project`), below its root."""
-
 FOLDER = "warm"
-"""Where records are kept in it."""
+"""Where records are kept in the project's state directory."""
 
 _KEYS = (0x5E711157, 0x57A27)
 """Two, so that a digest has 128 bits."""
@@ -71,18 +70,13 @@ def key_of(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
 
 
 def kept(folder: str, key: str, cwd: str) -> bytes:
-    """What is kept under a key in a folder of the project's place.
+    """The record of this key in a folder of the project's state directory.
 
     Raises:
         OSError: there is none, or it can't be read.
     """
-    for place in PLACES:
-        try:
-            with open(f"{cwd}/{place}/{folder}/{key}", "rb", 0) as stream:
-                return stream.read()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    raise FileNotFoundError(key)
+    with open(f"{cwd}/{STATE_DIRECTORY}/{folder}/{key}", "rb", 0) as stream:
+        return stream.read()
 
 
 def signature(path: str) -> str | None:

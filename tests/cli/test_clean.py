@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder, installed
 
 pytestmark = pytest.mark.slow
@@ -30,12 +31,12 @@ def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
 
 
 def state(project: ProjectFolder) -> Path:
-    return project.path / ".setlist"
+    return project.path / STATE_DIRECTORY
 
 
 def test_named_sessions_lose_their_environments(made: ProjectFolder) -> None:
     out = made.setlist_inside("clean", "lint", check=True).out
-    assert "removed .setlist/envs/lint (" in out
+    assert f"removed {STATE_DIRECTORY}/envs/lint (" in out
     assert out.splitlines()[-1].endswith(" freed")
     assert not made.environment("lint").exists()
     assert not (state(made) / "resolutions" / "lint.txt").exists()
@@ -45,7 +46,7 @@ def test_named_sessions_lose_their_environments(made: ProjectFolder) -> None:
 
 def test_dry_run_only_says(made: ProjectFolder) -> None:
     out = made.setlist_inside("clean", "-n", "lint", check=True).out
-    assert "would remove .setlist/envs/lint" in out
+    assert f"would remove {STATE_DIRECTORY}/envs/lint" in out
     assert made.environment("lint").exists()
 
 
@@ -54,8 +55,8 @@ def test_without_names_only_what_no_session_uses_goes(made: ProjectFolder) -> No
     made.sessions('[tool.setlist.session.test]\ndeps = ["gamma"]\n')
     (state(made) / "envs" / ".old.1.removed").mkdir()
     out = made.setlist_inside("clean", check=True).out
-    assert "removed .setlist/envs/lint" in out
-    assert "removed .setlist/envs/.old.1.removed" in out
+    assert f"removed {STATE_DIRECTORY}/envs/lint" in out
+    assert f"removed {STATE_DIRECTORY}/envs/.old.1.removed" in out
     assert not made.environment("lint").exists()
     assert made.environment("test").exists()
 
@@ -69,11 +70,11 @@ def test_old_builds_go_and_the_latest_stays(made: ProjectFolder) -> None:
 
 
 def test_leftovers_of_setlist_itself_go(made: ProjectFolder) -> None:
-    made.write(".setlist/.registry.json.1.abc", "half written")
-    made.write(".setlist/resolutions/gone.txt", "x==1\n")
+    made.write(f"{STATE_DIRECTORY}/.registry.json.1.abc", "half written")
+    made.write(f"{STATE_DIRECTORY}/resolutions/gone.txt", "x==1\n")
     out = made.setlist_inside("clean", check=True).out
-    assert "removed .setlist/.registry.json.1.abc" in out
-    assert "removed .setlist/resolutions/gone.txt" in out
+    assert f"removed {STATE_DIRECTORY}/.registry.json.1.abc" in out
+    assert f"removed {STATE_DIRECTORY}/resolutions/gone.txt" in out
 
 
 def test_an_environment_whose_session_is_gone_can_be_named(made: ProjectFolder) -> None:
@@ -84,7 +85,7 @@ def test_an_environment_whose_session_is_gone_can_be_named(made: ProjectFolder) 
 
 def test_all_removes_everything(made: ProjectFolder) -> None:
     made.setlist_inside("clean", "--all", check=True)
-    assert not state(made).exists()
+    assert not (made.path / ".setlist").exists()
     assert made.setlist_inside("clean", "--all", "lint").code == 2
     assert made.setlist_inside("clean", check=True).out == "nothing to remove\n"
 
@@ -105,7 +106,7 @@ def test_an_environment_in_use_is_waited_for(project: ProjectFolder, wheelhouse:
         time.sleep(0.02)
     result = project.setlist_inside("clean", "lint", check=True)
     assert running.wait(10) == 0
-    assert "waiting for another process that uses .setlist/envs/lint" in result.err
+    assert f"waiting for another process that uses {STATE_DIRECTORY}/envs/lint" in result.err
     assert not project.environment("lint").exists()
 
 
@@ -117,7 +118,7 @@ def test_what_cannot_be_removed_is_told(made: ProjectFolder) -> None:
     finally:
         (state(made) / "envs").chmod(0o700)
     assert result.code == 2
-    assert "can't remove .setlist/envs/lint" in result.err
+    assert f"can't remove {STATE_DIRECTORY}/envs/lint" in result.err
 
 
 def test_what_all_projects_share_goes_when_it_is_asked_for(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder
 
 
@@ -102,8 +103,8 @@ def test_git_is_told(project: ProjectFolder) -> None:
     project.sessions("[tool.setlist.session.lint]\n")
     (project.path / ".git").mkdir()
     assert checks(project)["git"][0] == "ok"
-    (project.path / ".setlist" / ".gitignore").unlink()
-    (project.path / ".setlist" / ".gitignore").mkdir()
+    (project.path / STATE_DIRECTORY / ".gitignore").unlink()
+    (project.path / STATE_DIRECTORY / ".gitignore").mkdir()
     assert checks(project)["git"][0] == "warn"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.cli.context import Context
 from setlist.cli.edge import at_the_edge
 from setlist.errors import ConfigurationError, ResolutionFailed, SetlistError
@@ -83,7 +84,7 @@ def test_a_bug_is_one_line_and_a_log_in_the_project(tmp_path: Path) -> None:
     first, second = err.getvalue().splitlines()
     assert first == "error: this is a bug in setlist: ZeroDivisionError: oh"
     log = Path(second.removeprefix("hint: the full traceback is in "))
-    assert log.parent == tmp_path / ".setlist" / "logs"
+    assert log.parent == tmp_path / STATE_DIRECTORY / "logs"
     assert "Traceback" in log.read_text()
     assert "['lint']" in log.read_text()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.index import LocalIndex
 from support.project import ProjectFolder
 from support.wheels import make_wheel
@@ -33,7 +34,7 @@ def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
 def test_one_session_is_printed_as_it_is(made: ProjectFolder) -> None:
     result = made.setlist_inside("freeze", "lint", check=True)
     assert "alpha==1.0" in result.out
-    assert result.out == made.read(".setlist/envs/lint/requirements.txt")
+    assert result.out == made.read(f"{STATE_DIRECTORY}/envs/lint/requirements.txt")
 
 
 def test_several_are_told_apart(made: ProjectFolder) -> None:

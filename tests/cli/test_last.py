@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.cli.context import Context
 from setlist.cli.main import main
 from setlist.events import Event
@@ -71,7 +72,7 @@ def test_without_a_name_and_a_failure_the_one_that_ended_last(some: ProjectFolde
 def test_the_path(some: ProjectFolder) -> None:
     ran(some, session("lint", captured=True), logs={"lint": "x\n"})
     out = some.setlist_inside("last", "lint", "--path", check=True).out
-    assert out == f"{some.path / '.setlist' / 'logs' / 'lint.log'}\n"
+    assert out == f"{some.path / STATE_DIRECTORY / 'logs' / 'lint.log'}\n"
 
 
 def test_what_went_straight_to_the_terminal_was_not_kept(some: ProjectFolder) -> None:

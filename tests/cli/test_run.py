@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder
 
 # in the caller's own environment: nothing to install, nothing to wait for
@@ -112,7 +113,7 @@ def test_list_is_the_table(quick: ProjectFolder) -> None:
     assert [line.split()[0] for line in quick.run_inside("-l", "bad", "-k", "bad", check=True).out.splitlines()][
         -1
     ] == "bad"
-    assert not (quick.path / ".setlist" / "history").exists()
+    assert not (quick.path / STATE_DIRECTORY / "history").exists()
 
 
 @pytest.mark.parametrize(
@@ -197,8 +198,8 @@ def test_dry_run_shows_the_plan_and_changes_nothing(project: ProjectFolder, whee
     assert lines[4] == "  $ python -c 'print(1)'"
     assert lines[5].startswith("none  python 3.1 · can't be prepared: python 3.1 not found")
     assert lines[6] == "posargs: 'x y'"
-    assert not (project.path / ".setlist" / "envs").exists()
-    assert not (project.path / ".setlist" / "history").exists()
+    assert not (project.path / STATE_DIRECTORY / "envs").exists()
+    assert not (project.path / STATE_DIRECTORY / "history").exists()
 
 
 def test_dry_run_tells_what_would_become_of_an_environment(project: ProjectFolder, wheelhouse: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.again import (
     CHEAP,
     by_record,
@@ -150,7 +151,7 @@ def test_a_lock_that_comes_is_seen(lint: ProjectFolder) -> None:
 
 def test_an_environment_that_is_being_changed_is_waited_for(lint: ProjectFolder) -> None:
     watched(lint, "lint")
-    guard = os.open(lint.path / ".setlist" / "guards" / "lint.lock", os.O_RDWR)
+    guard = os.open(lint.path / STATE_DIRECTORY / "guards" / "lint.lock", os.O_RDWR)
     fcntl.flock(guard, fcntl.LOCK_EX)
     run = subprocess.Popen([*installed("run"), "lint"], cwd=lint.path, stdout=subprocess.DEVNULL)
     try:
@@ -172,7 +173,7 @@ def test_the_environment_is_held_while_it_is_used(lint: ProjectFolder) -> None:
     try:
         while "$" not in run.stderr.readline():
             pass
-        guard = os.open(lint.path / ".setlist" / "guards" / "nap.lock", os.O_RDWR)
+        guard = os.open(lint.path / STATE_DIRECTORY / "guards" / "nap.lock", os.O_RDWR)
         with pytest.raises(BlockingIOError):
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(guard)
@@ -240,7 +241,7 @@ def test_a_program_that_went_between_two_commands_is_refused(lint: ProjectFolder
         """
         [tool.setlist.session.gone]
         deps = ["tool"]
-        run = [{ cmd = "test ! -e go || rm .setlist/envs/gone/bin/tool", shell = true }, "tool"]
+        run = [{ cmd = "test ! -e go || rm {envdir}/bin/tool", shell = true }, "tool"]
         """
     )
     lint.run("gone", check=True)

@@ -419,16 +419,3 @@ def test_a_signal_ends_the_tree_as_ever(lint: ProjectFolder, signum: int, code: 
     whole = interrupted()
     assert again[0] == whole[0] == code
     assert again == whole
-
-
-def test_a_project_that_keeps_our_things_beside_noxs_has_its_records_there(
-    project: ProjectFolder, wheelhouse: Path
-) -> None:
-    project.write(".gitignore", ".nox/\n")
-    noxfile(project, 'session.install("tool")\nsession.run("tool")')
-    for _ in range(2):
-        project.run("lint", check=True)
-    assert not (project.path / ".setlist").exists()
-    assert list((project.path / ".nox" / "setlist" / "warm").iterdir())
-    assert by_record(project, "lint")
-    assert not (project.path / ".setlist").exists()

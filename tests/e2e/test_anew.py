@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.contents import look
 from setlist.environment.creation import site_packages
 from setlist.records import as_mapping
@@ -114,7 +115,7 @@ def test_what_lay_there_is_gone_when_the_run_is_over(lint: ProjectFolder) -> Non
     watched(lint, "-r", "lint")
     (lint.environment("lint") / "left").write_text("by somebody")
     assert by_record(lint, "-r", "lint")
-    assert os.listdir(lint.path / ".setlist" / "envs") == ["lint"]
+    assert os.listdir(lint.path / STATE_DIRECTORY / "envs") == ["lint"]
     assert not (lint.environment("lint") / "left").exists()
 
 
@@ -160,13 +161,13 @@ def test_whatever_is_wrong_is_the_whole_programs(lint: ProjectFolder, change: Ca
     if change is damage_a_file:  # as long as the installer links to it; 'uv cache clean' helps
         before, now = ({name: mode for name, (mode, _) in each.items()} for each in (before, now))  # type: ignore[misc]
     assert now == before
-    assert os.listdir(lint.path / ".setlist" / "envs") == ["lint"]
+    assert os.listdir(lint.path / STATE_DIRECTORY / "envs") == ["lint"]
 
 
 def test_a_place_that_cannot_be_written_to_is_told_by_the_whole_program(lint: ProjectFolder) -> None:
     watched(lint, "lint")
     remove_environment(lint)
-    envs = lint.path / ".setlist" / "envs"
+    envs = lint.path / STATE_DIRECTORY / "envs"
     envs.rmdir()
     envs.write_text("a file")
     result = lint.run("lint")
@@ -177,7 +178,7 @@ def test_a_place_that_cannot_be_written_to_is_told_by_the_whole_program(lint: Pr
 
 def test_one_that_is_in_use_is_waited_for(lint: ProjectFolder) -> None:
     watched(lint, "-r", "lint")
-    guard = os.open(lint.path / ".setlist" / "guards" / "lint.lock", os.O_RDWR)
+    guard = os.open(lint.path / STATE_DIRECTORY / "guards" / "lint.lock", os.O_RDWR)
     fcntl.flock(guard, fcntl.LOCK_SH)
     inode = lint.environment("lint").stat().st_ino
     run = subprocess.Popen([*installed("run"), "-r", "lint"], cwd=lint.path, stdout=subprocess.DEVNULL)
@@ -218,7 +219,7 @@ def test_interrupted_while_it_is_laid_out_nothing_is_left(lint: ProjectFolder, t
         time.sleep(0.004 * moment)
         run.send_signal(signal.SIGINT)
         run.wait()
-        assert set(os.listdir(lint.path / ".setlist" / "envs")) <= {"lint"}
+        assert set(os.listdir(lint.path / STATE_DIRECTORY / "envs")) <= {"lint"}
         assert not there or (lint.environment("lint") / "state.json").exists()
         lint.run("lint", check=True)
         assert described(lint.environment("lint")) == before

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder, installed
 
 pexpect = pytest.importorskip("pexpect")
@@ -70,7 +71,7 @@ def test_whatever_ends_the_run_the_terminal_is_as_it_was(project: ProjectFolder,
     assert end.startswith("\x1b[31mat work\x1b[0m\n")
     plain = re.sub(r"\x1b\[[0-9;]*[mAK]", "", end)
     assert re.search(r"^told +ok", plain, re.MULTILINE)
-    assert "log: .setlist/logs/slow.log\n" in plain
+    assert f"log: {STATE_DIRECTORY}/logs/slow.log\n" in plain
     # nothing but colours, and going up and erasing lines: no cursor hidden, no other screen
     assert "\x1b" not in plain
     assert "\x1b[?" not in text

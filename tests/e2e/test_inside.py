@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder
 
 pytestmark = pytest.mark.slow
@@ -133,4 +134,4 @@ def test_what_cannot_be_is_told(made: ProjectFolder, argv: list[str], code: int,
 
 def test_a_needed_temporary_directory_is_gone_afterwards(made: ProjectFolder) -> None:
     made.setlist_inside("exec", "lint", "--", "python", "-c", "pass", check=True)
-    assert not list((made.path / ".setlist" / "tmp").glob("*/*"))
+    assert not list((made.path / STATE_DIRECTORY / "tmp").glob("*/*"))

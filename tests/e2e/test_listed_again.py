@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from setlist import warm
+from setlist import STATE_DIRECTORY, warm
 from setlist.cli import relisting
-from setlist.project import BESIDE_NOX, STATE_DIRECTORY
 from support.project import ProjectFolder, Result, installed
 from support.watching import watched_by
 
@@ -73,13 +72,13 @@ def start(project: ProjectFolder, command: str, *argv: str, **rest: Any) -> Resu
 
 
 def records(project: ProjectFolder) -> list[Path]:
-    place = project.path / ".setlist" / "listed"
+    place = project.path / STATE_DIRECTORY / "listed"
     return sorted(place.iterdir()) if place.exists() else []
 
 
 def whole(project: ProjectFolder, *words: str, **rest: Any) -> Result:
     """What the whole program says."""
-    shutil.rmtree(project.path / ".setlist" / "listed", ignore_errors=True)
+    shutil.rmtree(project.path / STATE_DIRECTORY / "listed", ignore_errors=True)
     return start(project, *words, **rest)
 
 
@@ -137,7 +136,7 @@ CHANGES: dict[str, Callable[[ProjectFolder], object]] = {
     "a noxfile appears": lambda project: project.write("noxfile.py", "import nox\n"),
     "what a link leads to appears": linked,
     "an environment is made": lambda project: project.run("lint", check=True),
-    "an environment is finished": lambda project: project.write(".setlist/envs/more-py310/state.json", "{}"),
+    "an environment is finished": lambda project: project.write(f"{STATE_DIRECTORY}/envs/more-py310/state.json", "{}"),
 }
 
 
@@ -181,7 +180,6 @@ NOXFILE = """
 
 def test_a_variable_that_a_noxfile_reads_is_seen(project: ProjectFolder) -> None:
     project.write("noxfile.py", NOXFILE)
-    project.write(".gitignore", ".nox\n")  # so that nothing of ours lies beside the noxfile
     assert "one" in project.run("-l", check=True).out
     assert by_record(project, "run", "-l")
     assert "two" in project.run("-l", env={"NAMES": "one two"}).out
@@ -189,9 +187,6 @@ def test_a_variable_that_a_noxfile_reads_is_seen(project: ProjectFolder) -> None
     # one that nobody reads
     project.run("-l", env={"OTHER": "1"})
     assert by_record(project, "run", "-l")
-    # where the project's things are kept from now on
-    (project.path / ".setlist").mkdir()
-    assert not by_record(project, "run", "-l")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,7 @@ def test_a_place_that_cannot_be_written_is_no_matter(made: ProjectFolder) -> Non
         (made.path / ".setlist").chmod(0o700)
 
 
-@pytest.mark.parametrize("place", [".setlist", ".setlist/listed"])
+@pytest.mark.parametrize("place", [".setlist", f"{STATE_DIRECTORY}/listed"])
 def test_a_file_where_the_records_should_be_is_no_matter(made: ProjectFolder, place: str) -> None:
     made.write(place, "")
     assert made.run("-l", check=True) == made.run("-l")
@@ -235,10 +230,6 @@ def test_two_at_once_say_the_same(made: ProjectFolder) -> None:
         said = list(pool.map(lambda _: made.run("-l"), range(8)))
     assert said == [whole(made, "run", "-l")] * 8
     assert len(records(made)) == 1
-
-
-def test_records_are_looked_for_where_a_projects_things_are_kept() -> None:
-    assert warm.PLACES == (STATE_DIRECTORY, BESIDE_NOX)
 
 
 def test_only_so_many_are_kept(made: ProjectFolder) -> None:
@@ -272,7 +263,7 @@ def test_a_reader_that_is_gone_is_told_as_ever(made: ProjectFolder) -> None:
 
     made.run("-l", check=True)
     by_record_code = code()
-    shutil.rmtree(made.path / ".setlist" / "listed")
+    shutil.rmtree(made.path / STATE_DIRECTORY / "listed")
     assert by_record_code == code() == 141
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder, installed_in
 from support.wheels import make_wheel
 
@@ -266,7 +267,7 @@ class Both:
             "code": code,
             "commands": told,
             "statuses": statuses,
-            "installed": _held(self.ours.path / ".setlist" / "envs"),
+            "installed": _held(self.ours.path / STATE_DIRECTORY / "envs"),
         }
 
     def _told(self, project: ProjectFolder, words: list[str]) -> tuple[int, list[Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder, installed
 
 pexpect = pytest.importorskip("pexpect")
@@ -109,7 +110,7 @@ def test_a_subshell_has_the_environment_and_exit_leaves_it(made: ProjectFolder, 
     child.sendline("exit 3")
     code, _ = finish(child)
     assert code == 3
-    assert not list((made.path / ".setlist" / "tmp").glob("*/*"))
+    assert not list((made.path / STATE_DIRECTORY / "tmp").glob("*/*"))
 
 
 def test_deactivate_undoes_the_activation(made: ProjectFolder) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment import sources
 from setlist.errors import BuildFailed
 from support.environments import EnvironmentWorld
@@ -90,14 +91,14 @@ def test_a_failing_build_shows_its_words_and_leaves_the_old_environment(
     assert "build_wheel" in (failure.value.detail or "")
     project.make_package()
     assert world.run(project="wheel").action == "reused"
-    assert not list(project.path.glob(".setlist/builds/*/.wheel*"))
+    assert not list(project.path.glob(f"{STATE_DIRECTORY}/builds/*/.wheel*"))
 
 
 def test_a_lost_build_is_made_again(project: ProjectFolder, wheelhouse: Path) -> None:
     project.make_package()
     world = EnvironmentWorld(project.path)
     world.run(project="wheel")
-    shutil.rmtree(project.path / ".setlist" / "builds")
+    shutil.rmtree(project.path / STATE_DIRECTORY / "builds")
     world.run(project="wheel", recreate=True)
     assert project.builds().count("build_wheel") == 2
 
@@ -108,7 +109,7 @@ def test_old_builds_are_cleared_away(project: ProjectFolder, wheelhouse: Path) -
     for number in range(6):
         project.write("src/demo/__init__.py", f"__version__ = '{number}'\n")
         world.run(project="wheel")
-    assert len(list((project.path / ".setlist" / "builds").iterdir())) == 4
+    assert len(list((project.path / STATE_DIRECTORY / "builds").iterdir())) == 4
 
 
 def test_sources_are_told_by_content_name_and_mode(tmp_path: Path) -> None:
@@ -143,14 +144,21 @@ def test_an_sdist_is_built_from_the_sources_and_nothing_else(project: ProjectFol
     world.run(project="sdist")
     import tarfile
 
-    with tarfile.open(next(project.path.glob(".setlist/builds/*/sdist/*.tar.gz"))) as archive:
+    with tarfile.open(next(project.path.glob(f"{STATE_DIRECTORY}/builds/*/sdist/*.tar.gz"))) as archive:
         names = archive.getnames()
     assert any(name.endswith("src/demo/__init__.py") for name in names)
     assert not any(".setlist" in name for name in names)
 
 
 def test_a_copy_of_the_sources_has_the_repository_and_no_caches(tmp_path: Path) -> None:
-    for name in ("src/mod.py", ".git/HEAD", ".setlist/envs/x", "dist/x", "src/__pycache__/x.pyc", ".gitignore"):
+    for name in (
+        "src/mod.py",
+        ".git/HEAD",
+        f"{STATE_DIRECTORY}/envs/x",
+        "dist/x",
+        "src/__pycache__/x.pyc",
+        ".gitignore",
+    ):
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.environ import clean, session_environ
 from setlist.model import Origin, SessionSpec
 
@@ -45,7 +46,9 @@ def spec(**keys: object) -> SessionSpec:
 
 
 def of_posix(environ: dict[str, str], **keys: object) -> dict[str, str]:
-    return session_environ(environ, directory=Path("/proj/.setlist/envs/lint"), session=spec(**keys), windows=False)
+    return session_environ(
+        environ, directory=Path(f"/proj/{STATE_DIRECTORY}/envs/lint"), session=spec(**keys), windows=False
+    )
 
 
 @pytest.mark.parametrize("name", LEAKING)
@@ -84,8 +87,8 @@ def test_the_callers_mapping_is_left_alone() -> None:
 def test_the_sessions_environment_is_active_and_first_on_path() -> None:
     found = of_posix({"PATH": "/usr/bin", "VIRTUAL_ENV": "/other", "A": "b", "SETLIST_SESSION": "outer"})
     assert found == {
-        "PATH": "/proj/.setlist/envs/lint/bin:/usr/bin",
-        "VIRTUAL_ENV": "/proj/.setlist/envs/lint",
+        "PATH": f"/proj/{STATE_DIRECTORY}/envs/lint/bin:/usr/bin",
+        "VIRTUAL_ENV": f"/proj/{STATE_DIRECTORY}/envs/lint",
         "VIRTUAL_ENV_PROMPT": "lint-py311",
         "SETLIST_SESSION": "lint-py311",
         "A": "b",
@@ -99,8 +102,8 @@ def test_windows_has_its_own_separator_and_keeps_the_spelling_of_path() -> None:
 
 
 def test_without_a_path_the_systems_default_is_searched() -> None:
-    assert of_posix({})["PATH"] == "/proj/.setlist/envs/lint/bin:" + os.defpath
-    assert of_posix({"PATH": ""})["PATH"] == "/proj/.setlist/envs/lint/bin"
+    assert of_posix({})["PATH"] == f"/proj/{STATE_DIRECTORY}/envs/lint/bin:" + os.defpath
+    assert of_posix({"PATH": ""})["PATH"] == f"/proj/{STATE_DIRECTORY}/envs/lint/bin"
 
 
 def test_inherit_env_false_leaves_what_programs_need_to_live() -> None:

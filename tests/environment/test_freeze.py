@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.freeze import Installed, frozen_text, installed
 from setlist.model import Interpreter, Origin, SessionSpec
 from setlist.project import Project
@@ -51,7 +52,7 @@ def test_what_came_by_url_is_named_by_url(tmp_path: Path, item: Installed, line:
 
 def test_local_projects_are_named_as_such(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    wheel = root / ".setlist" / "builds" / "x" / "wheel" / "demo-1.0-py3-none-any.whl"
+    wheel = root / STATE_DIRECTORY / "builds" / "x" / "wheel" / "demo-1.0-py3-none-any.whl"
     lines = frozen(
         root,
         Installed("demo", "1.0", root.as_uri(), editable=True),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment import installers
 from setlist.errors import ConfigurationError, ResolutionFailed, SessionError, StorageError, SyncFailed
 from setlist.model import Change
@@ -231,7 +232,7 @@ def test_a_new_environment_of_which_nothing_comes_leaves_the_old_one(
         patched.setattr(installers.Uv, "sync", refuse)
         with pytest.raises(type(error)), world.prepared(deps=("alpha==1.1",), recreate=True):
             pass
-    assert os.listdir(project.path / ".setlist" / "envs") == ["lint"]
+    assert os.listdir(project.path / STATE_DIRECTORY / "envs") == ["lint"]
     assert world.run(deps=("alpha==1.1",)).action == "reused"
     assert project.installed("lint")["alpha"] == "1.1"
 
@@ -248,7 +249,7 @@ def test_one_that_was_not_sound_is_not_brought_back(
         patched.setattr(installers.Uv, "sync", refuse)
         with pytest.raises(SyncFailed):
             world.run(deps=("alpha==1.1",))
-    assert os.listdir(project.path / ".setlist" / "envs") == []
+    assert os.listdir(project.path / STATE_DIRECTORY / "envs") == []
     assert world.run(deps=("alpha==1.1",)).action == "created"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.pyproject import read_pyproject
 from setlist.errors import ConfigurationError
 from setlist.project import Project
@@ -15,7 +16,7 @@ from setlist.project import Project
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    (tmp_path / ".setlist").mkdir()
+    (tmp_path / STATE_DIRECTORY).mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nnumbers = [1, 2.5, true]\n')
     return Project(tmp_path)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.state import NAME, Contents, Install, State, forget_state, read_state, spec_data, write_state
 from setlist.model import EnvironmentSpec, Interpreter
 
 STATE = State(
-    directory="/project/.setlist/envs/lint",
+    directory=f"/project/{STATE_DIRECTORY}/envs/lint",
     spec=spec_data(EnvironmentSpec(deps=("alpha",))),
     interpreter=Interpreter("/py", "3.11.7", "cpython", False, "x86_64", "1:2:3", "on PATH"),
     inputs={"deps": "alpha"},

@@ -208,7 +208,7 @@ def test_corrupt_records_are_made_again(project: Project, records: str) -> None:
 
 
 def test_a_compiled_registry_that_cannot_be_written_is_no_problem(project: Project) -> None:
-    project.state.write_text("a file where the directory should be")
+    project.state.parent.write_text("a file where the directory should be")
     assert load_registry(project) == load_registry(project)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.errors import ConfigurationError
 from setlist.model import EnvironmentSpec, Registry
 from setlist.project import Project, find_project
@@ -100,7 +101,7 @@ def test_a_noxfile_is_loaded_again_only_for_what_it_looked_at(
     told = capfd.readouterr()
     assert told.out == ""  # what it prints isn't a result of ours
     assert told.err.count("loaded") == loads()
-    assert "WITH_MORE" in (project.path / ".setlist" / "registry.json").read_text(encoding="utf-8")
+    assert "WITH_MORE" in (project.path / STATE_DIRECTORY / "registry.json").read_text(encoding="utf-8")
     assert not (project.path / "__pycache__").exists()
 
 
@@ -108,7 +109,7 @@ def test_the_value_of_a_variable_is_not_written_down(project: ProjectFolder, mon
     monkeypatch.setenv("TOKEN", "hush-hush")
     project.write("noxfile.py", PLAIN + "\nimport os\nos.environ['TOKEN']\n")
     registry(project)
-    assert "hush-hush" not in (project.path / ".setlist" / "registry.json").read_text(encoding="utf-8")
+    assert "hush-hush" not in (project.path / STATE_DIRECTORY / "registry.json").read_text(encoding="utf-8")
 
 
 def test_what_a_program_tells_a_noxfile_cant_be_kept(project: ProjectFolder, loads: Loads) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setlist import STATE_DIRECTORY
 from setlist.errors import ConfigurationError, SubstitutionError
 from setlist.registry.template import (
     Values,
@@ -26,7 +27,7 @@ VALUES = Values(
     session="web-py39",
     python="3.9",
     project="/a project",
-    envdir="/a project/.setlist/envs/web-py39",
+    envdir=f"/a project/{STATE_DIRECTORY}/envs/web-py39",
     tmp="/t",
     environ={"HOME": "/home/me", "EMPTY": ""},
     axes={"python": "3.9", "django": "3.2"},
@@ -106,7 +107,7 @@ def test_values_are_never_split_or_expanded_again() -> None:
     ("template", "text"),
     [
         ("{session}:{python}:{django}", "web-py39:3.9:3.2"),
-        ("{project}|{envdir}|{tmp}", "/a project|/a project/.setlist/envs/web-py39|/t"),
+        ("{project}|{envdir}|{tmp}", f"/a project|/a project/{STATE_DIRECTORY}/envs/web-py39|/t"),
         ("{env:HOME}", "/home/me"),
         ("{env:EMPTY:x}", ""),
         ("{env:NOPE:x}", "x"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.events import (
     CommandFinished,
     CommandStarted,
@@ -224,7 +225,7 @@ def test_statuses_line_up() -> None:
 
 def test_the_summary_is_in_the_order_of_the_plan_and_failures_come_last_with_their_logs() -> None:
     stream = io.StringIO()
-    logs = {"a": ".setlist/logs/a.log", "b": ".setlist/logs/b.log"}
+    logs = {"a": f"{STATE_DIRECTORY}/logs/a.log", "b": f"{STATE_DIRECTORY}/logs/b.log"}
     console = Console(Terminal(stream), log_of=logs.get)
     console(RunStarted(time=0, run="1", sessions=("a", "b", "c", "d"), argv=(), jobs=2))
     for event in (
@@ -239,7 +240,7 @@ def test_the_summary_is_in_the_order_of_the_plan_and_failures_come_last_with_the
         "b  flaky   0.4s  passed at try 2 of 3\n"
         "c  ok      0.4s\n"
         "a  failed  0.4s  y: exit code 1\n"
-        "  log: .setlist/logs/a.log\n"
+        f"  log: {STATE_DIRECTORY}/logs/a.log\n"
         "d  failed  0.4s  x: exit code 2\n"
         "1 ok, 1 flaky, 2 failed in 3.0s\n"
     )

@@ -105,7 +105,7 @@ def test_past_runs_come_latest_first_without_what_cant_be_understood(project: Pr
 
 
 def test_where_nothing_can_be_written_the_run_goes_on(project: Project, caplog: pytest.LogCaptureFixture) -> None:
-    project.state.write_text("in the way")
+    project.state.parent.write_text("in the way")
     with caplog.at_level(logging.DEBUG):
         record(project, 1, finished("a", "failed"))
     assert len(caplog.records) == 1

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import xunit2
 
+from setlist import STATE_DIRECTORY
 from setlist.events import Event
 from setlist.model import Origin, SessionSpec
 from setlist.project import Project
@@ -112,7 +113,7 @@ def test_output_is_plain_text(tmp_path: Path) -> None:
     _, cases = report_of(run_of(session("a", "failed", reason=reason, captured=True)), tmp_path)
     assert cases["a"].system_out == "20%\n]]> <&\"' ünï\n\ufffd\n"
     assert cases["a"].result[0].message == "boom"
-    assert "The end of .setlist/logs/a.log:\n\n20%\n]]> <&\"' ünï" in cases["a"].result[0].text
+    assert f"The end of {STATE_DIRECTORY}/logs/a.log:\n\n20%\n]]> <&\"' ünï" in cases["a"].result[0].text
 
 
 def test_output_that_was_not_captured_is_not_taken_from_an_older_log(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_log_that_another_run_has_begun_since_is_not_taken_for_ours(tmp_path: 
     other.replace(log)
     report(last)
     text = (tmp_path / "report.xml").read_text(encoding="utf-8")
-    assert "[another run has written .setlist/logs/a.log since]" in text
+    assert f"[another run has written {STATE_DIRECTORY}/logs/a.log since]" in text
     assert "of another" not in text
 
 
@@ -147,7 +148,7 @@ def test_of_a_long_log_the_beginning_and_the_end_are_kept(tmp_path: Path) -> Non
     assert output.endswith("é\nlast\n")
     assert "\ufffd" not in output
     (left_out,) = [text for text in output.splitlines() if "left out" in text]
-    assert left_out == "[1.4 MB left out; all of it is in .setlist/logs/a.log]"
+    assert left_out == f"[1.4 MB left out; all of it is in {STATE_DIRECTORY}/logs/a.log]"
     assert HEAD + TAIL - 300 < len(output.encode()) < HEAD + TAIL + 100
 
 
@@ -168,7 +169,7 @@ def test_a_log_that_cannot_be_read_is_said_to_be_so(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("setlist.reports.junit.excerpt", fail)
     _, cases = report_of(run_of(session("a", captured=True)), tmp_path)
-    assert cases["a"].system_out == "[.setlist/logs/a.log can't be read: Permission denied]"
+    assert cases["a"].system_out == f"[{STATE_DIRECTORY}/logs/a.log can't be read: Permission denied]"
 
 
 def test_nothing_planned_is_a_suite_without_cases(tmp_path: Path) -> None:

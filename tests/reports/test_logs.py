@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setlist import STATE_DIRECTORY
 from setlist.project import Project
 from setlist.reports.logs import Logs
 from support.told import began, done, ended, ready, run, typed, wrote
@@ -40,7 +41,7 @@ def test_a_log_holds_what_a_verbose_console_would_say(project: Project) -> None:
         "  ✗ exit code 1\n"
         "lint  failed  0.4s  ruff: exit code 1\n"
     )
-    assert logs.named("lint") == ".setlist/logs/lint.log"
+    assert logs.named("lint") == f"{STATE_DIRECTORY}/logs/lint.log"
 
 
 @given(pieces=st.lists(st.binary(max_size=20), max_size=6))
@@ -107,7 +108,7 @@ def test_a_second_run_beside_us_has_a_log_of_its_own(project: Project) -> None:
 
 
 def test_a_directory_that_cant_be_written_doesnt_stop_the_run(project: Project) -> None:
-    project.state.mkdir()
+    project.state.mkdir(parents=True)
     project.logs.write_text("a file")
     logs = Logs(project)
     for event in run("x")(began("x"), wrote("x", "out\n"), ended("x")):
@@ -121,4 +122,4 @@ def test_a_full_disk_doesnt_stop_the_run_and_is_named(project: Project, monkeypa
     logs = Logs(project)
     for event in run("x")(began("x"), wrote("x", "out\n"), wrote("x", "more\n"), ended("x")):
         logs(event)
-    assert logs.named("x") == ".setlist/logs/x.log (incomplete: No space left on device)"
+    assert logs.named("x") == f"{STATE_DIRECTORY}/logs/x.log (incomplete: No space left on device)"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from setlist import STATE_DIRECTORY
 from setlist.events import Event
 from setlist.model import Change, Origin, SessionSpec
 from setlist.project import Project
@@ -73,7 +74,7 @@ def test_a_real_run(project: ProjectFolder, wheelhouse: Path) -> None:
     assert [session["status"] for session in (lint, fail, after)] == ["ok", "failed", "skipped"]
     assert lint["environment"]["action"] == "created"
     assert {"package": "alpha", "old": None, "new": "1.0"} in lint["environment"]["changes"]
-    assert lint["frozen"]["file"] == ".setlist/envs/lint/requirements.txt"
+    assert lint["frozen"]["file"] == f"{STATE_DIRECTORY}/envs/lint/requirements.txt"
     assert lint["frozen"]["requirements"] == ["alpha==1.0", "beta==2.0"]
     assert [(command["code"], command["ok"]) for command in lint["commands"]] == [(0, True), (3, False)]
     assert "which is allowed" in lint["messages"][0]["text"]
@@ -132,7 +133,7 @@ def test_only_the_log_of_this_run_is_named(tmp_path: Path) -> None:
     names = ("captured", "direct", "older", "missing")
     events = run_of(*(session(name, captured=name != "direct") for name in names))
     logs = [session["log"] for session in report_of(events, tmp_path)["sessions"]]
-    assert logs == [".setlist/logs/captured.log", None, None, None]
+    assert logs == [f"{STATE_DIRECTORY}/logs/captured.log", None, None, None]
 
 
 def test_words_that_are_no_unicode(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import setlist
+from setlist import STATE_DIRECTORY
 from setlist.events import CommandFinished, CommandStarted, Message, Output, SessionRetried
 from setlist.model import EnvironmentSpec
 from setlist.running.handle import SessionHandle
@@ -61,7 +62,7 @@ def test_python_without_a_request_is_the_version_it_runs_on(world: World) -> Non
 def test_bin_is_the_environments(world: World) -> None:
     passes(
         world,
-        'assert s.bin.parent == s.root / ".setlist" / "envs" / "a"; assert list(s.bin.glob("python*"))',
+        f'assert s.bin.parent == s.root / "{STATE_DIRECTORY}/envs/a"; assert list(s.bin.glob("python*"))',
         environment=OWN_VENV,
     )
 
@@ -242,8 +243,8 @@ def test_an_exception_is_one_line_with_its_place_and_a_log(world: World) -> None
     assert world.run() == 1
     assert world.ends()["a"] == "failed: sessions/a.py:7: ZeroDivisionError: division by zero"
     (message,) = world.messages("error")
-    assert message.splitlines()[1] == "the full traceback is in .setlist/logs/a.traceback.log"
-    assert "ZeroDivisionError" in world.read(".setlist/logs/a.traceback.log")
+    assert message.splitlines()[1] == f"the full traceback is in {STATE_DIRECTORY}/logs/a.traceback.log"
+    assert "ZeroDivisionError" in world.read(f"{STATE_DIRECTORY}/logs/a.traceback.log")
 
 
 def test_an_exception_in_a_helper_points_to_the_function(world: World) -> None:

@@ -526,16 +526,6 @@ def test_why_tells_of_installs(five: ProjectFolder) -> None:
     assert "uv pip install tool" in told
 
 
-def test_state_lies_with_nox_s_in_a_project_that_doesn_t_ignore_ours(project: ProjectFolder, wheelhouse: Path) -> None:
-    project.write(".gitignore", "*.pyc\n")
-    noxfile(project, 'session.install("delta")')
-
-    lint(project)
-
-    assert (project.path / ".nox" / "setlist" / "envs" / "lint" / "pyvenv.cfg").is_file()
-    assert not (project.path / ".setlist").exists()
-
-
 def test_what_is_imported_later_is_nox_s_own(project: ProjectFolder) -> None:
     head = HEAD.replace("import nox\n", "import nox\nimport nox._cli\n", 1).replace('"uv"', '"none"')
     body = (

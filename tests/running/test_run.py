@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.events import (
     CommandFinished,
     CommandStarted,
@@ -129,7 +130,7 @@ def test_a_session_without_commands_prepares_its_environment(world: World) -> No
     assert world.run() == 0
     assert [event.action for event in world.told(EnvironmentReady)] == ["created"]
     (finished,) = world.told(SessionFinished)
-    assert finished.frozen == ".setlist/envs/env/requirements.txt"
+    assert finished.frozen == f"{STATE_DIRECTORY}/envs/env/requirements.txt"
     assert (world.root / finished.frozen).exists()
 
 
@@ -188,13 +189,13 @@ def test_what_nobody_foresaw_fails_the_session_and_is_kept(world: World, monkeyp
     monkeypatch.setattr("setlist.running.session.invocation_of", broken)
     assert world.run() == 1
     assert world.ends() == dict.fromkeys("ab", "failed: ZeroDivisionError: a bug")
-    assert "in broken" in world.read(".setlist/logs/a.traceback.log")
-    assert any(".setlist/logs/a.traceback.log" in text for text in world.messages("error"))
+    assert "in broken" in world.read(f"{STATE_DIRECTORY}/logs/a.traceback.log")
+    assert any(f"{STATE_DIRECTORY}/logs/a.traceback.log" in text for text in world.messages("error"))
 
 
 def test_a_log_that_cant_be_written_is_said(world: World) -> None:
     world.add_function("a", "1 / 0")
-    (world.root / ".setlist" / "logs").write_text("in the way")
+    (world.root / STATE_DIRECTORY / "logs").write_text("in the way")
     assert world.run() == 1
     assert any("its traceback couldn't be kept" in text for text in world.messages("error"))
 
@@ -249,11 +250,11 @@ def test_tmp_is_fresh_empty_and_gone_afterwards(world: World) -> None:
 def test_tmp_isnt_made_where_nobody_asks(world: World) -> None:
     world.add("a", PASSES)
     world.run()
-    assert not (world.root / ".setlist" / "tmp").exists()
+    assert not (world.root / STATE_DIRECTORY / "tmp").exists()
 
 
 def test_a_place_for_tmp_that_cant_be_made_fails_the_session(world: World) -> None:
-    (world.root / ".setlist" / "tmp").write_text("in the way")
+    (world.root / STATE_DIRECTORY / "tmp").write_text("in the way")
     world.add("a", ("echo", "{tmp}"))
     assert world.run() == 1
     assert "can't make" in world.ends()["a"]
@@ -263,10 +264,10 @@ def test_the_environments_programs_are_run_and_its_python_is_first(world: World)
     code = "import os, sys; open('seen', 'w').write(sys.prefix + '|' + os.environ['VIRTUAL_ENV'])"
     world.add("a", ("python", "-c", code), environment=EnvironmentSpec())
     assert world.run() == 0
-    directory = str(world.root / ".setlist" / "envs" / "a")
+    directory = str(world.root / STATE_DIRECTORY / "envs" / "a")
     assert world.read("seen") == f"{directory}|{directory}"
     (finished,) = world.told(SessionFinished)
-    assert finished.frozen == ".setlist/envs/a/requirements.txt"
+    assert finished.frozen == f"{STATE_DIRECTORY}/envs/a/requirements.txt"
 
 
 # --- tries and times ------------------------------------------------------------------------------

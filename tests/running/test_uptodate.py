@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from setlist.environment.prepare import Environments
 from setlist.events import CommandStarted
 from setlist.model import Command, EnvironmentSpec
@@ -82,7 +83,7 @@ def test_caches_and_hidden_state_are_no_inputs(declared: World) -> None:
     cache = declared.root / "src" / "__pycache__"
     cache.mkdir()
     (cache / "x.pyc").write_text("")
-    (declared.root / ".setlist" / "other").write_text("")
+    (declared.root / STATE_DIRECTORY / "other").write_text("")
     assert not again(declared)
 
 
@@ -169,7 +170,7 @@ def test_a_changed_function_is_noticed_and_its_installs_are_part_of_it(declared:
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 0}', '{"format": 1}', '{"format": 1, "files": {"a": 1}}'])
 def test_a_record_that_cant_be_understood_is_none(declared: World, content: str) -> None:
-    (declared.root / ".setlist" / "uptodate" / "a.json").write_text(content)
+    (declared.root / STATE_DIRECTORY / "uptodate" / "a.json").write_text(content)
     assert read_record(declared.project, "a") is None
     assert again(declared)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder
 from support.watching import watched_by
 
@@ -28,11 +29,11 @@ CHEAP = {
 
 
 def forget(project: ProjectFolder) -> None:
-    shutil.rmtree(project.path / ".setlist" / "warm", ignore_errors=True)
+    shutil.rmtree(project.path / STATE_DIRECTORY / "warm", ignore_errors=True)
 
 
 def records(project: ProjectFolder) -> list[Path]:
-    place = project.path / ".setlist" / "warm"
+    place = project.path / STATE_DIRECTORY / "warm"
     return sorted(place.iterdir()) if place.exists() else []
 
 

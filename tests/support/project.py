@@ -30,6 +30,8 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+from setlist import STATE_DIRECTORY
+
 BACKEND = Path(__file__).with_name("backend.py")
 LONGEST_RUN = 110.0
 """Seconds: less than pytest's own time limit for a test, so that what was printed is shown."""
@@ -106,7 +108,7 @@ class ProjectFolder:
 
     def environment(self, session: str) -> Path:
         """Where the session's environment lies."""
-        return self.path / ".setlist" / "envs" / session
+        return self.path / STATE_DIRECTORY / "envs" / session
 
     def python(self, session: str) -> Path:
         """The interpreter of the session's environment."""
@@ -119,7 +121,7 @@ class ProjectFolder:
 
     def history(self) -> list[dict[str, Any]]:
         """The events of the latest run, as they were kept."""
-        runs = sorted((self.path / ".setlist" / "history").glob("*.jsonl"))
+        runs = sorted((self.path / STATE_DIRECTORY / "history").glob("*.jsonl"))
         return [json.loads(line) for line in runs[-1].read_text(encoding="utf-8").splitlines()] if runs else []
 
     def make_package(

@@ -1,6 +1,6 @@
 """Wheels and sdists of the project under test: built once, shared by every session that asks.
 
-A build lies under ``.setlist/builds/DIGEST/``, by the digest of the sources that it was made of. A pure wheel
+A build lies under ``.setlist/.tox/builds/DIGEST/``, by the digest of the sources that it was made of. A pure wheel
 (``py3-none-any``) serves every interpreter, any other just the one that it was built with.
 """
 

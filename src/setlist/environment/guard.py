@@ -1,6 +1,6 @@
 """Who may touch an environment: any number of users, or one changer.
 
-The lock is on a file of its own under ``.setlist/guards/``, since the environment's directory comes and
+The lock is on a file of its own under ``.setlist/.tox/guards/``, since the environment's directory comes and
 goes. It is the operating system's lock, so it ends with the process that held it, however that ended.
 """
 

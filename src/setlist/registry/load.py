@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from setlist.files import read_bytes, stat_signature
 from setlist.model import Registry
-from setlist.project import STATE_DIRECTORY, Project
+from setlist.project import Project
 from setlist.records import dataclass
 from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
 
@@ -128,10 +128,8 @@ def load(
 
 
 def _places(project: Project) -> Iterator[str]:
-    """Where sources can appear, and what tells where things are kept."""
+    """Where sources can appear."""
     yield from ("pyproject.toml", NOXFILE, FOLDER)
-    if project.place != STATE_DIRECTORY:
-        yield from (STATE_DIRECTORY, ".gitignore")
     try:
         with os.scandir(project.root / FOLDER) as entries:
             # what they lead to comes and goes by itself

@@ -1,4 +1,4 @@
-"""Each run, kept as JSON lines under ``.setlist/history/``, and what the kept runs say.
+"""Each run, kept as JSON lines under ``.setlist/.tox/history/``, and what the kept runs say.
 
 A run's file is ``<UTC time>-<run id>.jsonl``, one event a line, written as they come: a run that is
 killed leaves what it got to. What sessions print isn't kept here: it is in their logs. Where nothing can be written

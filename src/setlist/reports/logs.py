@@ -1,4 +1,4 @@
-"""A log for each session whose output is captured: ``.setlist/logs/NAME.log``.
+"""A log for each session whose output is captured: ``.setlist/.tox/logs/NAME.log``.
 
 It holds setlist's own lines of the session, as the console writes them in a verbose run, and every byte that its
 commands wrote, in the order in which it came. Where a log can't be written the run goes on without it.

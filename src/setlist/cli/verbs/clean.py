@@ -131,6 +131,7 @@ def _unused(context: Context) -> Iterator[Doomed]:
                 seen.add(name)
                 yield from _of_environment(project, name)
     yield from _old_builds(project)
+    yield from map(Doomed, project.older_state())
     for entry in _entries(project.state):
         if entry.startswith(".") and entry != ".gitignore":
             yield Doomed(project.state / entry)
@@ -153,6 +154,7 @@ def _everything(project: Project) -> Iterator[Doomed]:
     for entry in _entries(project.state):
         if entry not in kept:
             yield Doomed(project.state / entry)
+    yield from map(Doomed, project.older_state())
 
 
 def _remove(context: Context, item: Doomed) -> None:
@@ -178,6 +180,7 @@ def _remove_state(project: Project) -> None:
 
     with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
         remove_tree(project.state)
+        project.state.parent.rmdir()
 
 
 def _entries(directory: Path) -> list[str]:

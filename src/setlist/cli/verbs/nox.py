@@ -60,7 +60,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     import sys
 
     from setlist.errors import ConfigurationError
-    from setlist.project import Project, place_for
+    from setlist.project import Project
     from setlist.registry.noxfile import call, failed, script_spec
 
     caller = context.caller
@@ -73,7 +73,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
-        context.about(Project(Path(answer["root"]), place=place_for(Path(answer["root"]))))
+        context.about(Project(Path(answer["root"])))
         with context.script_python(spec, answer["file"]) as python:
             answer = ask(python, in_environment=True)
     if "error" in answer:
@@ -84,7 +84,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
-    from setlist.project import Project, place_for
+    from setlist.project import Project
     from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"])
@@ -92,10 +92,10 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     envdir = None if answer["envdir"] is None else Path(answer["envdir"])
     if answer["file"] == NOXFILE:
         # where 'run' would use it too, they share what is kept of it
-        context.about(Project(root, None, arguments, envdir, place_for(root)))
+        context.about(Project(root, None, arguments, envdir))
         if context.registry.outline.only_nox:
             return
-    context.about(Project(root, root / answer["file"], arguments, envdir, place_for(root)))
+    context.about(Project(root, root / answer["file"], arguments, envdir))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
