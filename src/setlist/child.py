@@ -27,8 +27,9 @@ up; what a shell started in the background ignores SIGINT."""
 KILL_PATIENCE = 5.0
 """Seconds after SIGKILL until we give up on what doesn't die (a process stuck in the kernel)."""
 
-READ_AT_ONCE = 1 << 16
-"""Bytes: what a pipe usually holds."""
+READ_AT_ONCE = 1 << 18
+"""Bytes: what a pipe is made to hold where that can be said (:func:`setlist.system.widen_pipe`). Each look at a pipe costs
+the same, however much is in it."""
 
 MOST_IN_A_PIPE = 1 << 20
 """Bytes: no more can be left in a pipe when who wrote to it has ended or waits for us."""
@@ -245,6 +246,7 @@ class Child:
         for stream, name in self._outputs():
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
+                system.widen_pipe(stream.fileno(), READ_AT_ONCE)
                 self._selector.register(stream, selectors.EVENT_READ, self._reader(stream, name))
         if popen.stdin is not None:
             os.set_blocking(popen.stdin.fileno(), False)

@@ -10,11 +10,58 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from setlist import sentinel
 
 WINDOWS = sys.platform == "win32"
+
+
+def occupy_standard_descriptors() -> None:
+    """Open the null device in place of standard streams that were closed before we were started.
+
+    The next file that is opened would get such a stream's number, and what commands print would be written into it.
+    """
+    for descriptor in range(3):
+        if not _is_open(descriptor):
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            os.set_inheritable(descriptor, True)
+
+
+def widen_pipe(descriptor: int, size: int) -> None:
+    """Let a pipe hold so many bytes, where the system can be told so: Linux, up to what an administrator allows."""
+    if sys.platform == "linux":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+        except (OSError, AttributeError):  # no more than that for this user; a kernel or a Python without it
+            return
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def forget_unwritten(stream: TextIO | None) -> None:
+    """Let what a stream still holds go nowhere, so that Python doesn't fail to write it once more when it ends.
+
+    It would say so, and make the exit code 120.
+    """
+    try:
+        if stream is not None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+    except (OSError, ValueError, AttributeError):  # no real stream: nothing will be written at the end
+        return
 
 
 def bin_directory(environment: Path, *, windows: bool = WINDOWS) -> Path:

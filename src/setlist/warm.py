@@ -233,6 +233,7 @@ class Again:
         self._began = self._clock()
         self._history = -1
         self._waiting = False
+        self._unheard = False
         self._listener: tuple[int, int] | None = None
         self._ink = 0
         self._started = 0
@@ -265,6 +266,10 @@ class Again:
         finally:
             if self._history >= 0:
                 os.close(self._history)
+            if self._unheard:
+                from setlist.system import forget_unwritten
+
+                forget_unwritten(sys.stderr)
             sentinel.set_ink(os.getpid(), outer)
             if self._listener is not None:
                 sentinel.dismiss(*self._listener)
@@ -275,12 +280,12 @@ class Again:
         return self._clock() - self._began
 
     def say(self, text: str) -> None:
-        """Write to standard error, at once. A reader that is gone is no reason to end."""
+        """Write to standard error, at once. A reader that is gone, or a closed stream, is no reason to end."""
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
-        except (OSError, ValueError):
-            pass
+        except (OSError, ValueError, AttributeError):
+            self._unheard = True
 
     def tell(self, lines: str) -> None:
         """Write to the history, if there is one."""
@@ -383,7 +388,8 @@ class Again:
             sentinel.tell(self._listener[1], (f"+ {mark}",))
         if ink:
             sentinel.set_ink(os.getpid(), ink)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # else it was closed before we were started
+            sys.stdout.flush()
         os.chdir(command["cwd"])
         try:
             pid = os.posix_spawn(

@@ -56,13 +56,9 @@ def test_colour_marks_what_matters(tmp_path: Path) -> None:
         (KeyboardInterrupt(), 130),
         (Interrupted(signal.SIGINT), 130),
         (Interrupted(signal.SIGTERM), 143),
-        (BrokenPipeError(), 141),
     ],
 )
-def test_an_end_from_outside_has_no_traceback(
-    raised: BaseException, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout", io.StringIO())  # what a broken pipe makes us forget isn't pytest's own
+def test_an_end_from_outside_has_no_traceback(raised: BaseException, code: int, tmp_path: Path) -> None:
     found, text = outcome(raised, tmp_path)
     assert found == code
     assert text in ("", "interrupted\n")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from setlist.cli.context import Context
 from setlist.cli.listing import print_columns
@@ -97,3 +100,74 @@ def test_a_terminal_gets_a_table_as_wide_as_it_is(tmp_path: Path) -> None:
         assert "lint" in text
         assert len(text.splitlines()) > 3
         assert ("\x1b[" in text) is color
+
+
+NASTY = "a\\u001b[31mred\\u0007\\n::error::x \\u202e ##vso[task.x] | `b` <c>"
+
+
+@pytest.fixture
+def nasty(project: ProjectFolder) -> ProjectFolder:
+    project.sessions(f"""
+        [tool.setlist.session.s]
+        backend = "none"
+        description = "{NASTY}"
+        env = {{ A = "{NASTY}" }}
+        tags = ["{NASTY}"]
+        run = ["python -c 'import sys; sys.exit(1)' \\u001b]0;title\\u0007"]
+    """)
+    return project
+
+
+def is_safe(text: str) -> bool:
+    harmless = all(character.isprintable() or character == "\n" for character in text)
+    return harmless and not any(line.lstrip().startswith("::error") or "##vso[" in line for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["list"],
+        ["list", "--json"],
+        ["run", "-n", "--", "\x1b[2J\n::error::x"],
+        ["run", "s"],
+        ["run", "-v", "s", "--", "\x1b[2J\n::error::x"],
+        ["run", "--output", "group", "s"],
+        ["run", "--output", "stream", "s"],
+        ["run", "--nonsense\x1b[2J\n::error::x"],
+        ["run", "no\x1b[2J\n::error::such"],
+        ["why", "s"],
+        ["history"],
+        ["last", "s"],
+        ["doctor"],
+        ["export", "s", "--format", "\x1b[2J\n::error::x"],
+    ],
+    ids=lambda argv: " ".join(argv[:3]),
+)
+def test_nothing_that_a_definition_or_a_command_line_says_is_obeyed(nasty: ProjectFolder, argv: list[str]) -> None:
+    nasty.run_inside("--output", "group", "s", "--", "\x1b[2J\n::error::x")
+    # a record of a listing is shown as it was
+    for _ in range(2):
+        result = nasty.setlist_inside(*argv)
+        assert is_safe(result.out)
+        assert is_safe(result.err)
+
+
+def test_json_says_what_was_written(nasty: ProjectFolder) -> None:
+    written = json.loads(f'"{NASTY}"')
+    assert nasty.setlist_inside("list", "--json").json["sessions"][0]["description"] == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool.setlist.session.s]\n"ke\\u001b[31my\\n::error::x" = 1\n',
+        '[tool.setlist.session."s\\u001b[31m\\n::error::x"]\n',
+        '[tool.setlist.session.s]\nenv = { "A\\u001b[31m\\n::error::x" = 1 }\n',
+        '[tool.setlist.session.s]\nrun = ["{a\\u001b[31m\\n::error::x}"]\n',
+    ],
+)
+def test_an_unknown_key_is_shown_and_not_obeyed(project: ProjectFolder, text: str) -> None:
+    project.sessions(text)
+    result = project.run_inside("--list")
+    assert result.code == 2
+    assert is_safe(result.err)

@@ -281,4 +281,71 @@ def test_a_reader_that_went_away_is_no_traceback(quick: ProjectFolder) -> None:
     done = subprocess.run([*installed("run"), "--list"], cwd=quick.path, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert done.returncode == 141
-    assert done.stderr == b""
+    assert done.stderr == b"error: standard output can't be written: Broken pipe\n"
+
+
+COMMAND_LINES = (
+    ["run", "--list"],
+    ["run", "-n"],
+    ["run", "--help"],
+    ["run", "good"],
+    ["run", "--output", "group", "good"],
+    ["run", "--output", "stream", "good"],
+    ["setlist", "list", "--json"],
+    ["setlist", "why", "good"],
+    ["setlist", "history"],
+    ["setlist", "last", "good"],
+    ["setlist", "doctor"],
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("argv", COMMAND_LINES, ids=" ".join)
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_traceback(quick: ProjectFolder, argv: list[str], streams: str) -> None:
+    quick.run_inside("--output", "group", "good", check=True)
+    code, err = in_shell(quick, argv, streams)
+    results = ">&-" in streams.split() and argv[:2] not in (["run", "good"], ["run", "--output"])
+    assert code == (74 if results else 0)
+    if results and "2>&-" not in streams:
+        assert err == "error: standard output can't be written: Bad file descriptor\n"
+    assert "Error" not in err
+    assert "Exception" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.parametrize("argv", [line for line in COMMAND_LINES if line != ["run", "good"]], ids=" ".join)
+def test_a_full_disk_behind_standard_output_is_one_line(quick: ProjectFolder, argv: list[str]) -> None:
+    quick.run_inside("--output", "group", "good", check=True)
+    code, err = in_shell(quick, argv, ">/dev/full")
+    assert code == 74
+    told = [line for line in err.splitlines() if "No space left" in line]
+    assert len(told) == 1
+    assert told[0].startswith("error: standard output can't be written: No space left on device")
+    assert "Exception" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.parametrize("argv", COMMAND_LINES, ids=" ".join)
+def test_words_that_cannot_be_written_change_nothing(quick: ProjectFolder, argv: list[str]) -> None:
+    quick.run_inside("--output", "group", "good", check=True)
+    assert in_shell(quick, argv, "2>/dev/full") == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_a_failed_session_counts_more_than_lost_output(quick: ProjectFolder) -> None:
+    code, err = in_shell(quick, ["run", "--output", "group", "good", "bad"], "| true; exit ${PIPESTATUS[0]}")
+    assert code == 1
+    assert "standard output can't be written" in err
+
+
+def in_shell(project: ProjectFolder, argv: list[str], rest: str) -> tuple[int, str]:
+    """The exit code and standard error of a command line that a shell starts with redirections."""
+    import shlex
+    import subprocess
+
+    from support.project import installed
+
+    line = shlex.join([*installed(argv[0]), *argv[1:]])
+    done = subprocess.run(["bash", "-c", f"{line} {rest}"], cwd=project.path, capture_output=True, text=True)
+    return done.returncode, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,45 @@ def test_nothing_is_lost_and_no_line_has_two_sessions(data: st.DataObject) -> No
 )
 def test_only_colours_pass_and_they_end_with_the_line(data: list[str], lines: list[str]) -> None:
     assert output(*data) == lines
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (["a\r\n", "b\r", "\nc\r\r\n"], ["a", "b", "c"]),
+        (["\n\n\n\na\n\n\nb\n"], ["", "", "", "", "a", "", "", "b"]),
+        (["a\rb\r\r\n\rc\n"], ["b", "c"]),
+        (["a\r \n"], [" "]),
+        (["a \u2502 \n", "\u2502 \n"], ["a \u2502 ", "\u2502 "]),
+        (["a\0\0\0b\0\n\x7f\x9b31mc\xa0d\n"], ["ab", "31mc\xa0d"]),
+    ],
+)
+def test_returns_empty_lines_and_controls(data: list[str], lines: list[str]) -> None:
+    assert output(*data) == lines
+
+
+@pytest.mark.parametrize("line", ["some text\n", "text\n\n", "text\r\n", "10%\r20%\r100%\n", "\0text\n"])
+@pytest.mark.parametrize("color", [False, True])
+def test_lines_without_colours_are_not_handled_one_by_one(line: str, color: bool) -> None:
+    stream = Pipe()
+    terminal = Terminal(stream, color=color)
+    reader = Stream(terminal, terminal)
+    first, event, *rest = run("a")(began("a"), wrote("a", line * 10_000))
+    reader(first)
+    reader(event)
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        reader(rest[0])
+    finally:
+        sys.setprofile(None)
+    assert len(stream.text) > 10_000
+    assert calls < 1_000
 
 
 def test_a_line_that_never_ends_is_cut_with_a_mark() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from setlist.errors import SetlistError, UsageError
 from setlist.project import Caller, Project, find_project
 from setlist.records import replace
-from setlist.reports.terminal import Terminal
+from setlist.reports.terminal import Terminal, escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
@@ -179,9 +179,9 @@ class Context:
     def tell(self, error: SetlistError) -> None:
         """Print a problem: where and what, the detail indented, what to do."""
         err = self.err
-        where = f"{err.styled(error.where, 'bold')}: " if error.where else ""
-        err.line(f"{err.styled('error:', 'red', 'bold')} {where}{error.message}")
+        where = f"{err.styled(escaped_line(error.where), 'bold')}: " if error.where else ""
+        err.line(f"{err.styled('error:', 'red', 'bold')} {where}{escaped_line(error.message)}")
         for line in (error.detail or "").rstrip().splitlines():
             err.line(f"    {line}".rstrip())
         if error.hint:
-            err.line(f"{err.styled('hint:', 'cyan')} {error.hint}")
+            err.line(f"{err.styled('hint:', 'cyan')} {escaped_line(error.hint)}")

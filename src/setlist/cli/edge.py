@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-"""What a shell shows for a program that SIGPIPE ended (128 + 13)."""
+"""What a shell shows for a program that SIGPIPE ended (128 + 13): who read our standard output is gone."""
+OUTPUT_LOST = 74
+"""Our standard output can't be written for another reason: a full disk, a closed stream (sysexits.h: ``EX_IOERR``)."""
 BUG = 1
 
 
@@ -21,18 +23,18 @@ def at_the_edge(command: Callable[[Sequence[str], Context], int], argv: Sequence
     """Run a command and return its exit code, whatever it raises."""
     try:
         code = command(argv, context)
-        context.out.stream.flush()
-        return code
+        # sessions went on while nobody could read what they printed
+        lost = _lost(context, " ('setlist last' shows what is kept of the sessions' output)")
+        return code or lost
     except SetlistError as error:
         context.tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         context.err.line("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        _forget_stdout()
-        return BROKEN_PIPE
     except Exception as error:
+        if error is context.out.lost:
+            return _lost(context)
         return _unexpected(error, argv, context)
     except BaseException as error:
         from setlist.process import Interrupted
@@ -42,16 +44,23 @@ def at_the_edge(command: Callable[[Sequence[str], Context], int], argv: Sequence
         raise
     finally:
         context.leave()
+        for terminal in (context.out, context.err):
+            if terminal.broken:
+                from setlist.system import forget_unwritten
+
+                forget_unwritten(terminal.stream)
 
 
-def _forget_stdout() -> None:
-    """Keep Python from flushing into the closed pipe when it ends, and from telling that it failed."""
-    import os
-    import sys
-    from contextlib import suppress
-
-    with suppress(OSError, ValueError, AttributeError):  # not a real stream: nothing will be flushed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _lost(context: Context, more: str = "") -> int:
+    """Tell that output couldn't be written, and say what the exit code is for that; 0 where nothing was lost."""
+    # standard error counts for what sessions print there, and where both are the same pipe or file
+    name, lost = "standard output", context.out.lost
+    if lost is None:
+        name, lost = "standard error", context.err.lost
+    if lost is None:
+        return 0
+    context.tell(SetlistError(f"{name} can't be written: {lost.strerror or lost}{more}"))
+    return BROKEN_PIPE if isinstance(lost, BrokenPipeError) else OUTPUT_LOST
 
 
 def _unexpected(error: Exception, argv: Sequence[str], context: Context) -> int:

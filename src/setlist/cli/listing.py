@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from setlist.reports.terminal import escaped_line
+
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.model import Command, NoxSession, SessionSpec
@@ -102,7 +104,7 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
     """
     kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
     head = [head[index] for index in kept]
-    rows = [[row[index] for index in kept] for row in rows]
+    rows = [[escaped_line(row[index]) for index in kept] for row in rows]
     out = context.out
     if not out.interactive:
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

@@ -78,13 +78,12 @@ def again(words: Sequence[str]) -> int | None:
     try:
         sys.stdout.write(record["out"])
         sys.stdout.flush()
-    except (OSError, ValueError) as error:
-        return _refused(error, words)
-    try:
-        sys.stderr.write(record["err"])
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
+    except (OSError, ValueError, AttributeError):
+        return _refused(record["out"], words)
+    if record["err"]:
+        from setlist.reports.terminal import Terminal
+
+        Terminal.of(sys.stderr, os.environ, lossy=True).put(record["err"])
     return 0
 
 
@@ -190,12 +189,13 @@ def _signed(value: str | None) -> str | None:
     return None if value is None else warm.digest(value.encode("utf-8", "surrogateescape"))
 
 
-def _refused(error: Exception, words: Sequence[str]) -> int:
-    """A reader that is gone, a full disk: told as the whole program tells it."""
+def _refused(text: str, words: Sequence[str]) -> int:
+    """A reader that is gone, a full disk, a closed stream: told as the whole program tells it."""
     from setlist.cli.context import Context
     from setlist.cli.edge import at_the_edge
 
-    def fail(*_: object) -> int:
-        raise error
+    def show(_: Sequence[str], context: Context) -> int:
+        context.out.put(text)
+        return 0
 
-    return at_the_edge(fail, words, Context.current())
+    return at_the_edge(show, words, Context.current())

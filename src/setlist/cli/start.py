@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """The command ``run``. Returns the exit code."""
+    _occupy_closed_streams()
     try:
         from setlist import warm
 
@@ -31,6 +32,7 @@ def main() -> int:
 
 def setlist() -> int:
     """The command ``setlist``. Returns the exit code."""
+    _occupy_closed_streams()
     try:
         argv = sys.argv[1:]
         code = _listed(*argv) if os.name == "posix" else None
@@ -39,6 +41,13 @@ def setlist() -> int:
         return _whole("setlist", argv)
     except KeyboardInterrupt:
         return _interrupted()
+
+
+def _occupy_closed_streams() -> None:
+    if os.name == "posix" and None in (sys.stdin, sys.stdout, sys.stderr):
+        from setlist.system import occupy_standard_descriptors
+
+        occupy_standard_descriptors()
 
 
 def _whole(program: str, argv: Sequence[str]) -> int:
@@ -66,7 +75,9 @@ def _listed(*words: str) -> int | None:
 
 def _interrupted() -> int:
     # before anybody listens to signals, or after
-    sys.stderr.write("interrupted\n")
+    from setlist.reports.terminal import Terminal
+
+    Terminal.of(sys.stderr, {}, lossy=True).line("interrupted")
     return 130
 
 

@@ -17,25 +17,43 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]
 _COLOR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _AT_THE_END = re.compile(r"(?:\x1b\[[0-9;:]*[mK])+\Z")
 
+ESCAPE = b"\x1b"
+
 Keep = Literal["all", "line", "colour", "nothing"]
 
 
-def _forbidden(allowed: str, controls: str) -> re.Pattern[str]:
+class _Forbidden:
     """What is taken out: sequences but for the ``allowed`` CSI ones, and other control characters.
 
-    One class of characters comes first, which the regular expression engine looks for many times faster than for
-    alternatives: most output has none of them.
+    Args:
+        allowed: the last characters of the sequences that pass.
+        passing: the control characters that do.
     """
-    sequence = f"(?:{_CSI}|{_STRING}|{_OTHER})"
-    but = rf"(?!\[[0-?]*[ -/]*[{allowed}])" if allowed else ""
-    return re.compile(f"[{controls}](?:(?<!\x1b)|{but}{sequence})")
+
+    def __init__(self, allowed: str, passing: str) -> None:
+        ascii_ones = bytes((*range(0x20), 0x7F)).translate(None, passing.encode())
+        others = f"{re.escape(ascii_ones.replace(ESCAPE, b'').decode())}\x80-\x9f"
+        sequence = f"(?:{_CSI}|{_STRING}|{_OTHER})"
+        but = rf"(?!\[[0-?]*[ -/]*[{allowed}])" if allowed else ""
+        # one class of characters comes first, which the regular expression engine looks for many times faster than
+        # for alternatives
+        self._pattern = re.compile(f"[\x1b{others}](?:(?<!\x1b)[{others}]*|{but}{sequence})")
+        self._controls = ascii_ones
+
+    def taken_out(self, text: str) -> str:
+        """The rest of a text. Most have nothing to be taken out, which is found out at the speed of copying."""
+        data = text.encode("utf-8", "surrogatepass")
+        # what begins the encoded form of U+0080 to U+009F, and of some letters and signs
+        if b"\xc2" not in data and len(data.translate(None, self._controls)) == len(data):
+            return text
+        return self._pattern.sub("", text)
 
 
 # From U+0080 on they are sequences in one character; tabs and the ends of lines always pass, the backspace on a line
-_FORBIDDEN: dict[Keep, re.Pattern[str]] = {
-    "line": _forbidden("mK", r"\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f"),
-    "colour": _forbidden("m", r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"),
-    "nothing": _forbidden("", r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"),
+_FORBIDDEN: dict[Keep, _Forbidden] = {
+    "line": _Forbidden("mK", "\b\t\n\r"),
+    "colour": _Forbidden("m", "\t\n\r"),
+    "nothing": _Forbidden("", "\t\n\r"),
 }
 
 LONGEST = 4096
@@ -154,7 +172,7 @@ class Filter:
             if unfinished is not None:
                 self._held, text = text[unfinished.start() :], text[: unfinished.start()]
             self.colours.take(text)
-        return text if self._forbidden is None else self._forbidden.sub("", text)
+        return text if self._forbidden is None else self._forbidden.taken_out(text)
 
     def close(self) -> str:
         """What was held back, at the end: of a cut sequence nothing is shown."""

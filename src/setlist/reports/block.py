@@ -92,11 +92,11 @@ class Sink:
         return Terminal(WordStream(lambda text: self.put("words", text)), color=self.color)
 
     def put(self, kind: Kind, text: str) -> None:
-        """Write what commands printed, or words of ours, which begin on a line of their own."""
+        """Write what commands printed, or words of ours that are safe, which begin on a line of their own."""
         if kind == "words":
             self.rest()
             with suppress(OSError, ValueError):  # nobody reads it any more
-                self._err.terminal.write(text)
+                self._err.terminal.put(text)
             self._err.at_start = text.endswith("\n")
         else:
             place = self._out if kind == "stdout" else self._err

@@ -31,7 +31,7 @@ from setlist.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
 from setlist.reports.block import Block, Sink
 from setlist.reports.console import Console, command_text, duration_text, one_line
-from setlist.reports.terminal import Style, Terminal, size_of
+from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -70,7 +70,8 @@ class Activity:
     def last_line(self) -> str:
         """The last line that says something, without control sequences."""
         lines = Filter(Colours(), keep="nothing").feed(self.tail).replace("\r", "\n").split("\n")
-        return next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+        last = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+        return escaped_line(last)
 
 
 @dataclass
@@ -253,14 +254,14 @@ class Screen:
         if old > len(drawn):
             text += "\x1b[K\n" * (old - len(drawn)) + _up(old - len(drawn))
         self._drawn, self._width = drawn, width
-        self._terminal.write(text)
+        self._terminal.put(text)
 
     def clear(self) -> None:
         """Take them back: the cursor is where the first of them began."""
         if self._drawn:
             text = _erased(self._rows(*self.size()))
             self._drawn = []
-            self._terminal.write(text)
+            self._terminal.put(text)
 
     def _rows(self, width: int, height: int) -> int:
         """How many lines of the terminal they take. One that is wider than it has become takes several by now."""

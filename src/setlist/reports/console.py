@@ -23,6 +23,7 @@ from setlist.events import (
     SessionsAdded,
     SessionStarted,
 )
+from setlist.reports.terminal import escaped_line
 from setlist.system import WINDOWS
 
 if TYPE_CHECKING:
@@ -123,9 +124,10 @@ def changes_text(changes: Sequence[Change], shown: int | None = None) -> str:
 
 
 def one_line(text: str) -> str:
-    """The first line of a text, with a mark that there is more."""
+    """The first line of a text, safe to be shown, with a mark that there is more."""
     first, newline, rest = text.strip().partition("\n")
-    return f"{first.rstrip()} …" if newline and rest else first
+    first = escaped_line(first.rstrip())
+    return f"{first} …" if newline and rest else first
 
 
 class Console:
@@ -170,7 +172,7 @@ class Console:
         elif isinstance(event, EnvironmentReady):
             self._environment_ready(event)
         elif isinstance(event, Output):
-            self._terminal.write(event.data)
+            self._terminal.pass_on(event.data)
         elif isinstance(event, Message):
             self._message(event)
         elif isinstance(event, SessionRetried):
@@ -193,7 +195,7 @@ class Console:
         """Take back what stands on the screen for a while only."""
         if self._preparing:
             self._preparing = False
-            self._terminal.write("\r\x1b[K")
+            self._terminal.put("\r\x1b[K")
 
     def _session_started(self, event: SessionStarted) -> None:
         self._command = None

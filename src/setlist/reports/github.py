@@ -14,7 +14,7 @@ from setlist.model import SessionSpec, SessionStatus
 from setlist.reports.console import action_text, duration_text, one_line
 from setlist.reports.outcome import RunOutcome, SessionOutcome
 from setlist.reports.plain import plain_text
-from setlist.reports.terminal import Terminal
+from setlist.reports.terminal import Terminal, escaped
 
 _MARKS: dict[SessionStatus, str] = {
     "failed": "❌ failed",
@@ -83,9 +83,9 @@ class GitHub:
                 properties["line"] = str(line)
         allowed = ", which is allowed" if session.allowed else ""
         properties["title"] = f"{session.name} {session.status}{allowed}"
-        text = plain_text(session.reason or "")
+        text = escaped(plain_text(session.reason or ""))
         try:
-            self._out.line(workflow_command("warning" if session.allowed else "error", text, properties))
+            self._out.put(workflow_command("warning" if session.allowed else "error", text, properties) + "\n")
         except (OSError, ValueError) as error:
             self.problem = f"an annotation couldn't be written: {error}"
 

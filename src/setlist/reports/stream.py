@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished, SessionsAdded
 from setlist.reports.ansi import RESET, Colours, Filter
 from setlist.reports.block import WordStream
 from setlist.reports.console import Console, column_of
-from setlist.reports.terminal import Style, Terminal, same_file
+from setlist.reports.terminal import Style, Terminal, as_written, same_file
 
 LONGEST_LINE = 1 << 20
 """Characters of a line, after which the rest goes on the next one."""
@@ -23,6 +24,9 @@ LONGEST_LINE = 1 << 20
 _COLORS: tuple[Style, ...] = ("cyan", "magenta", "yellow", "blue", "green")
 _SEPARATOR = " │ "
 _COLOR = re.compile(r"\x1b\[[0-9;:]*m")
+
+# Of lines without colours, what isn't their last state: all before the last return that is followed by anything
+_BEFORE_REDRAWING = re.compile(r"^[^\n]*\r(?=[^\r\n])|\r+$", re.MULTILINE)
 
 Channel = Literal["stdout", "stderr"]
 
@@ -90,7 +94,9 @@ class Stream:
         style = _COLORS[(names.index(session) if session in names else 0) % len(_COLORS)]
         padding = " " * (prefix_width(session, names) - len(_SEPARATOR) - len(session))
         prefixes = {
-            channel: terminal.plain(terminal.styled(session, style) + padding + terminal.styled(_SEPARATOR, "dim"))
+            channel: as_written(
+                terminal.plain(terminal.styled(session, style) + padding + terminal.styled(_SEPARATOR, "dim"))
+            )
             for channel, terminal in self._terminals.items()
         }
         return _Source(self._terminals, prefixes, self._verbosity)
@@ -99,7 +105,7 @@ class Stream:
 class _Source:
     """One session's lines."""
 
-    def __init__(self, terminals: dict[Channel, Terminal], prefixes: dict[Channel, str], verbosity: int) -> None:
+    def __init__(self, terminals: dict[Channel, Terminal], prefixes: dict[Channel, bytes], verbosity: int) -> None:
         self._terminals = terminals
         self._prefixes = prefixes
         self._lines = {channel: _Lines(terminal.plain("…")) for channel, terminal in terminals.items()}
@@ -126,16 +132,26 @@ class _Source:
 
     def _words(self, text: str) -> None:
         self.flush()
-        text = self._terminals["stderr"].plain(text)
-        self._write("stderr", text.removesuffix("\n").split("\n"))
+        terminal = self._terminals["stderr"]
+        lines = as_written(terminal.plain(text).removesuffix("\n") + "\n")
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            terminal.put(self._prefixed("stderr", lines).decode("utf-8", "surrogateescape"))
 
-    def _write(self, channel: Channel, lines: Sequence[str]) -> None:
+    def _write(self, channel: Channel, lines: str) -> None:
+        if lines:
+            self._terminals[channel].pass_on(self._prefixed(channel, as_written(lines)))
+
+    def _prefixed(self, channel: Channel, lines: bytes) -> bytes:
+        """The lines, each with the prefix; an empty one without the blank at its end.
+
+        All at once and as bytes: there may be millions of lines, and a search for bytes is the quicker one.
+        """
         prefix = self._prefixes[channel]
-        if "" in lines:
-            bare = prefix.rstrip()
-            self._terminals[channel].pass_on("".join(f"{prefix if line else bare}{line}\n" for line in lines))
-        elif lines:
-            self._terminals[channel].pass_on(prefix + f"\n{prefix}".join(lines) + "\n")
+        data = b"\n" + prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+        empty, bare = b"\n" + prefix + b"\n", b"\n" + prefix.rstrip(b" ") + b"\n"
+        while bare != empty and empty in data:  # of those that follow one another, every second one is replaced at once
+            data = data.replace(empty, bare)
+        return data[1:]
 
 
 class _Lines:
@@ -152,32 +168,37 @@ class _Lines:
         self._parts: list[str] = []
         self._length = 0
 
-    def feed(self, text: str) -> list[str]:
-        """The lines that the next piece of output completes."""
+    def feed(self, text: str) -> str:
+        """The lines that the next piece of output completes, each with its newline."""
         text = self._filter.feed(text)
         if "\n" not in text:
-            ended, rest = [], text
+            ended, rest = "", text
         else:
             text = self._taken() + text
-            *ended, rest = text.split("\n")
-            # most output has nothing that a line of it could hand on to the next
-            if self._colours or "\x1b" in text or "\r" in text:
-                ended = [self._line(line) for line in ended]
+            end = text.rindex("\n") + 1
+            ended, rest = self._whole(text[:end]), text[end:]
         self._hold(rest)
         while self._length > LONGEST_LINE:
             text = self._after_redrawing(self._taken())
             if len(text) > LONGEST_LINE:
                 cut = _uncut(text, LONGEST_LINE)
-                ended.append(self._line(text[:cut]) + self._mark)
+                ended += f"{self._line(text[:cut])}{self._mark}\n"
                 text = text[cut:]
             self._hold(text)
         return ended
 
-    def end(self) -> list[str]:
+    def end(self) -> str:
         """The last line, where it had no newline."""
         self._hold(self._filter.close())
         line = self._line(self._taken())
-        return [line] if _COLOR.sub("", line) else []
+        return f"{line}\n" if _COLOR.sub("", line) else ""
+
+    def _whole(self, lines: str) -> str:
+        # most output has nothing that a line of it could hand on to the next
+        if self._colours or "\x1b" in lines:
+            return "".join(f"{self._line(line)}\n" for line in lines[:-1].split("\n"))
+        lines = lines.replace("\r\n", "\n")
+        return _BEFORE_REDRAWING.sub("", lines) if "\r" in lines else lines
 
     def _hold(self, text: str) -> None:
         if text:

@@ -1,13 +1,17 @@
-"""How text gets to a person: colour where it is wanted, characters the stream can write, nothing raised.
+"""How text gets to a person: colour where it is wanted, characters the stream can write, no control characters.
 
-The one way to print. ``NO_COLOR`` (https://no-color.org) and ``FORCE_COLOR``
-(https://force-color.org) count when they are set to anything but the empty string; where both are,
-``NO_COLOR`` wins, as it does in Python itself.
+The one way to print, and the one place where setlist's own words are made safe (:func:`escaped`): descriptions, keys,
+file names and what other tools said come from files that somebody else may have written. ``NO_COLOR``
+(https://no-color.org) and ``FORCE_COLOR`` (https://force-color.org) count when they are set to anything but the empty
+string; where both are, ``NO_COLOR`` wins, as it does in Python itself.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
@@ -27,6 +31,44 @@ _RESET = "\x1b[0m"
 
 _PLAINER = {"→": "->", "…": "...", "·": "-", "✗": "x", "–": "-", "‘": "'", "’": "'", "×": "x", "✓": "ok", "│": "|"}
 """What stands for a character of ours on a stream that can't write it."""
+
+
+# C0 without tab and newline, DEL, C1, line and paragraph separators, and what reverses the order of characters
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+
+# What CI systems take for a command in a log: GitHub's ``::name::`` at the beginning of a line, and anywhere in a line
+# its older ``##[name]``, Azure's ``##vso[`` and TeamCity's ``##teamcity[``
+_CI_COMMAND = r"^(?P<blank>[ \t]*):(?=:[A-Za-z][^\n]*::)|#(?=#(?:vso|teamcity)?\[)"
+
+_UNSAFE = re.compile(f"[{_CONTROLS}]|{_CI_COMMAND}", re.MULTILINE)
+_UNSAFE_BUT_COLOURS = re.compile(rf"(?!\x1b\[[0-9;]*m)[{_CONTROLS}]|{_CI_COMMAND}", re.MULTILINE)
+
+_SHORT = {"\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+
+
+def escaped(text: str, *, colours: bool = False) -> str:
+    """The text without what a terminal or a CI system would obey: that is escaped as in JSON (``\\u001b``).
+
+    These are control characters but tabs and newlines, characters that reverse the direction of others, and the
+    beginnings of workflow commands. JSON text stays the same JSON.
+
+    Args:
+        text: what is to be shown.
+        colours: whether sequences that set colours pass.
+    """
+    if text.isascii() and text.isprintable() and ":" not in text and "#" not in text:
+        return text
+    return (_UNSAFE_BUT_COLOURS if colours else _UNSAFE).sub(_escape, text)
+
+
+def escaped_line(text: str) -> str:
+    """The text on one line: as :func:`escaped`, and newlines as well."""
+    return escaped(text).replace("\n", "\\n")
+
+
+def _escape(found: re.Match[str]) -> str:
+    blank, character = found["blank"] or "", found[0][-1]
+    return blank + (_SHORT.get(character) or f"\\u{ord(character):04x}")
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -97,31 +139,44 @@ def size_of(*terminals: Terminal) -> os.terminal_size | None:
     return None
 
 
+def _closed() -> OSError:
+    return OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+class _Closed(io.StringIO):
+    """Stands for a standard stream that was closed before we were started."""
+
+    def write(self, _: str) -> int:
+        raise _closed()
+
+
 class Terminal:
     """One of the two standard streams, as setlist writes to it.
 
     Args:
-        stream: where text goes.
+        stream: where text goes. None: it was closed before we were started.
         color: whether it may be coloured.
-        lossy: whether what can't be written (a closed pipe, a full disk) is dropped. So it is for what is
-            said beside the work; results raise BrokenPipeError, and the edge ends quietly.
+        lossy: whether words that can't be written (a closed pipe, a full disk) are dropped. So it is for what is
+            said beside the work; results raise OSError, which the edge tells of.
+
+    Attributes:
+        lost: why something couldn't be written that somebody was to read: a result, or what a command wrote.
+        broken: whether anything at all couldn't be written.
     """
 
-    def __init__(self, stream: TextIO, *, color: bool = False, lossy: bool = False) -> None:
-        self.stream = stream
+    def __init__(self, stream: TextIO | None, *, color: bool = False, lossy: bool = False) -> None:
+        self.stream: TextIO = _Closed() if stream is None else stream
         self.color = color
+        self.lost: OSError | None = None
+        self.broken = False
         self._lossy = lossy
         self._encoding: str | None = getattr(stream, "encoding", None)
 
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str], *, lossy: bool = False) -> Terminal:
-        """The terminal for a standard stream, which is None under pythonw and the like."""
-        if stream is None:
-            import io
-
-            return cls(io.StringIO(), lossy=lossy)
-        color = wants_color(stream, environ)
-        if color and is_terminal(stream):
+        """The terminal for a standard stream, which is None where it is closed, and under pythonw."""
+        color = stream is not None and wants_color(stream, environ)
+        if stream is not None and color and is_terminal(stream):
             from setlist.system import understands_ansi
 
             color = understands_ansi(stream.fileno())
@@ -135,35 +190,52 @@ class Terminal:
         """The text in these styles, or as it is where there is no colour."""
         if not self.color or not styles or not text:
             return text
-        return "".join(_CODES[style] for style in styles) + text + _RESET
+        return "".join(_CODES[style] for style in styles) + escaped(text) + _RESET
 
     def line(self, text: str = "") -> None:
-        """Write a line, at once: a child that shares the stream writes after it, never into it."""
+        """Write a line of our words, at once: a child that shares the stream writes after it, never into it."""
         self.write(text + "\n")
 
     def write(self, text: str) -> None:
-        """Write text as it is."""
+        """Write words of ours, made safe."""
+        self.put(escaped(text, colours=self.color))
+
+    def put(self, text: str) -> None:
+        """Write text that is safe, or meant to be obeyed: sequences that move the cursor, workflow commands."""
         try:
             self.stream.write(printable(text, self._encoding))
             self.stream.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            self.broken = True
             if not self._lossy:
-                raise
+                raise self._lose(error) from error
 
-    def pass_on(self, text: str) -> None:
-        """Write what a command wrote: byte by byte, where the stream takes bytes. What can't be written is dropped."""
+    def pass_on(self, text: str | bytes) -> None:
+        """Write what a command wrote, text or bytes: byte by byte, where the stream takes bytes.
+
+        What can't be written is dropped, and ``lost`` says so: the work goes on, and its logs are kept.
+        """
+        data = as_written(text) if isinstance(text, str) else text
         buffer = getattr(self.stream, "buffer", None)
         try:
             if buffer is None:
-                self.stream.write(as_written(text).decode("utf-8", "replace"))
+                self.stream.write(data.decode("utf-8", "replace"))
                 self.stream.flush()
                 return
             self.stream.flush()
-            buffer.write(as_written(text))
+            buffer.write(data)
             buffer.flush()
-        except (OSError, ValueError):
-            return
+        except (OSError, ValueError) as error:
+            self.broken = True
+            # a stream that was closed from the beginning is one that nobody wants to read
+            if not isinstance(self.stream, _Closed):
+                self._lose(error)
+
+    def _lose(self, error: OSError | ValueError) -> OSError:
+        if self.lost is None:
+            self.lost = error if isinstance(error, OSError) else _closed()
+        return self.lost
 
     def plain(self, text: str) -> str:
-        """The text in characters that the stream can write."""
-        return printable(text, self._encoding)
+        """Words of ours, made safe, in characters that the stream can write."""
+        return printable(escaped(text, colours=self.color), self._encoding)

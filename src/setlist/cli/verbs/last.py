@@ -99,7 +99,7 @@ def _print(log: Path, context: Context) -> None:
             data = stream.read(_AT_ONCE)
             more = bool(data)
             text = shown.feed(decoder.decode(data, final=not more))
-            out.write(text)
+            out.put(text)
             at_start = ends_line(text, at_start)
     # what comes next is in no colour that a program left on, and has a line of its own
-    out.write((RESET if out.color and colours else "") + ("" if at_start else "\n"))
+    out.put((RESET if out.color and colours else "") + ("" if at_start else "\n"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from setlist.cli.options import COMMON, JSON, Arguments
 from setlist.errors import UsageError
 from setlist.reports.console import one_line
+from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -56,7 +57,7 @@ def _print(context: Context, session: SessionSpec, explanation: Explanation) -> 
     interpreter = f"{explanation.interpreter} · " if explanation.interpreter else ""
     out.line(f"{name}  {interpreter}{_TOLD[explanation.state]}")
     for note in explanation.notes:
-        out.line(f"  {note}")
+        out.line(f"  {escaped_line(note)}")
     width = max((len(change.name) for change in explanation.inputs), default=0)
     for change in sorted(explanation.inputs, key=lambda change: not change.changed):
         if change.changed:
