@@ -28,8 +28,8 @@ KILL_PATIENCE = 5.0
 """Seconds after SIGKILL until we give up on what doesn't die (a process stuck in the kernel)."""
 
 READ_AT_ONCE = 1 << 18
-"""Bytes: what a pipe is made to hold where that can be said (:func:`setlist.system.widen_pipe`). Each look at a pipe costs
-the same, however much is in it."""
+"""Bytes: what a pipe is made to hold where that can be said (:func:`setlist.system.widen_pipe`). Each look at a pipe
+costs the same, however much is in it."""
 
 MOST_IN_A_PIPE = 1 << 20
 """Bytes: no more can be left in a pipe when who wrote to it has ended or waits for us."""
