@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -169,6 +170,32 @@ def stat_signature(path: str | os.PathLike[str]) -> str | None:
     except (OSError, ValueError):
         return None
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+MODULES, KIND, TIMES, ACCESS = "\0modules", "\0kind", "\0times", "\0access"
+"""What stands behind a path of which not the content (of a directory: the names) was looked at, but only which modules
+are in the directory; whether it is there, and is a file, a directory, or a link to where; its times and size; its
+permissions."""
+
+
+def look(root: Path, looked: str) -> str:
+    """What is there, as a signature: of a path, relative to the root, and how it was looked at. Empty: nothing.
+
+    Raises:
+        Nothing: what can't be looked at isn't there.
+    """
+    path, _, how = looked.partition("\0")
+    path = os.path.join(root, path)
+    try:
+        if f"\0{how}" == KIND:
+            mode = os.lstat(path).st_mode
+            return f"link {os.readlink(path)}" if stat.S_ISLNK(mode) else f"{stat.S_IFMT(mode):o}"
+        if f"\0{how}" == ACCESS:
+            status = os.stat(path)
+            return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
+    except (OSError, ValueError):
+        return ""
+    return stat_signature(path) or ""
 
 
 def digest(data: bytes | str) -> str:

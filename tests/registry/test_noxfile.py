@@ -105,6 +105,137 @@ def test_a_noxfile_is_loaded_again_only_for_what_it_looked_at(
     assert not (project.path / "__pycache__").exists()
 
 
+def _retarget(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("b")
+
+
+LOOKS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a file under .git": ('open(".git/HEAD").read().strip()', lambda root: (root / ".git/HEAD").write_text("other")),
+    "a file under .nox": ('open(".nox/x").read()', lambda root: (root / ".nox/x").write_text("other")),
+    "a file under site-packages": (
+        'open("site-packages/x").read()',
+        lambda root: (root / "site-packages/x").write_text("other"),
+    ),
+    "a file outside of the root": (
+        'open("../shared/x").read()',
+        lambda root: (root / "../shared/x").write_text("other"),
+    ),
+    "a directory outside of the root": (
+        '"-".join(sorted(os.listdir("../shared")))',
+        lambda root: (root / "../shared/y").write_text(""),
+    ),
+    "a module outside of the root": ("outer.NAME", lambda root: (root / "../shared/outer.py").write_text("NAME = 'b'")),
+    "a module that can't be imported": ("inner", lambda root: (root / "../shared/inner.py").write_text("")),
+    "os.access": ('os.access("file", os.X_OK)', lambda root: (root / "file").chmod(0o755)),
+    "os.access, of nothing": ('os.access("new", os.F_OK)', lambda root: (root / "new").write_text("")),
+    "os.path.lexists": ('os.path.lexists("new")', lambda root: (root / "new").symlink_to("nowhere")),
+    "os.path.islink": (
+        'os.path.islink("file")',
+        lambda root: (root / "file").rename(root / "a") and _link(root / "file"),
+    ),
+    "os.readlink": ('os.readlink("link")', lambda root: _retarget(root / "link")),
+    "os.path.realpath": (
+        'os.path.basename(os.path.realpath("link"))',
+        lambda root: _retarget(root / "link"),
+    ),
+    "os.path.getmtime": ('os.path.getmtime("file")', lambda root: os.utime(root / "file", (1, 1))),
+    "os.path.getmtime, of a directory": ('os.path.getmtime("folder")', lambda root: os.utime(root / "folder", (1, 1))),
+    "os.path.getsize": ('os.path.getsize("file")', lambda root: (root / "file").write_text("longer")),
+    "os.path.isdir": ('os.path.isdir("folder")', lambda root: (root / "folder").rmdir()),
+    "os.path.isdir, of nothing": ('os.path.isdir("new")', lambda root: (root / "new").mkdir()),
+    "os.path.isdir, of a file": (
+        'os.path.isdir("file")',
+        lambda root: (root / "file").unlink() or (root / "file").mkdir(),  # type: ignore[func-returns-value]
+    ),
+    "Path.exists, of a directory": ('pathlib.Path("folder").exists()', lambda root: (root / "folder").rmdir()),
+    "Path.is_file": ('pathlib.Path("file").is_file()', lambda root: (root / "file").unlink()),
+    "Path.glob": (
+        '"-".join(p.name for p in pathlib.Path("folder").glob("*"))',
+        lambda root: (root / "folder/x").touch(),
+    ),
+    "Path.glob of one name": ('any(pathlib.Path("folder").glob("x"))', lambda root: (root / "folder/x").touch()),
+    "glob of one name": ('bool(glob.glob("new"))', lambda root: (root / "new").write_text("")),
+    "glob of one name, in a directory": (
+        'bool(glob.glob("folder/x"))',
+        lambda root: (root / "folder/x").write_text(""),
+    ),
+    "glob of a directory": ('bool(glob.glob("folder/"))', lambda root: (root / "folder").rmdir()),
+    "os.scandir": ('any(e.name == "x" for e in os.scandir("folder"))', lambda root: (root / "folder/x").write_text("")),
+    "os.scandir, a hidden name": (
+        'any(e.name == ".x" for e in os.scandir("folder"))',
+        lambda root: (root / "folder/.x").write_text(""),
+    ),
+    "os.scandir, a kind": (
+        'any(e.is_dir() for e in os.scandir("holder"))',
+        lambda root: (root / "holder/x").unlink() or (root / "holder/x").mkdir(),  # type: ignore[func-returns-value]
+    ),
+    "os.walk": ('sum(len(n) for _, _, n in os.walk("holder"))', lambda root: (root / "holder/y").write_text("")),
+    "shutil.which": ('bool(shutil.which("tool"))', lambda root: _program(root / "bin/tool")),
+    "nox.project.load_toml": (
+        'nox.project.load_toml("../shared/x.toml")["x"]',
+        lambda root: (root / "../shared/x.toml").write_text("x = 'b'"),
+    ),
+}
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("a")
+
+
+def _program(path: Path) -> None:
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links and permissions")
+@pytest.mark.parametrize(("look", "change"), LOOKS.values(), ids=LOOKS)
+def test_what_a_noxfile_looked_at_is_looked_at_again(
+    look: str,
+    change: Callable[[Path], object],
+    project: ProjectFolder,
+    loads: Loads,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = project.path
+    for name in (".git/HEAD", ".nox/x", "site-packages/x", "../shared/x", "file", "a", "b", "holder/x"):
+        project.write(name, "first")
+    project.write("../shared/x.toml", "x = 'a'\n")
+    project.write("../shared/outer.py", "NAME = 'a'\n")
+    for name in ("folder", "bin"):
+        (root / name).mkdir()
+    (root / "link").symlink_to("a")
+    monkeypatch.setenv("PATH", f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    project.write(
+        "noxfile.py",
+        f"""
+        import glob, os, pathlib, shutil, sys
+        import nox
+        sys.path.append("../shared")
+        import outer
+        try:
+            import inner
+        except ImportError:
+            inner = None
+
+        @nox.session(tags=["_" + str({look})])
+        def one(session): ...
+        """,
+    )
+
+    def tag() -> str:
+        return registry(project).sessions["one"].tags[0]
+
+    first = tag()
+    assert tag() == first
+    assert loads() == 1
+    change(root)
+    assert tag() != first
+    assert loads() == 2
+    tag()
+    assert loads() == 2
+
+
 def test_the_value_of_a_variable_is_not_written_down(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hush-hush")
     project.write("noxfile.py", PLAIN + "\nimport os\nos.environ['TOKEN']\n")

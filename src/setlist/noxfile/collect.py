@@ -45,7 +45,7 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
     watch = Watch(job["root"])
     try:
         config = parse([*job["arguments"], "-f", job["file"]])
-        watch.keep_variables("NOX")  # of those that option parsers look at
+        watch.start_again("NOX")  # of what option parsers look at, these variables alone count
         wanted = None if job["in_environment"] else wanted_environment(config)
         if wanted is not None:
             return {"script": wanted, **_looked_at(watch)}

@@ -35,7 +35,7 @@ from setlist.project import Project
 from setlist.records import as_mapping, beside_defaults, dataclass, field, is_record
 from setlist.warm import digest
 
-FORMAT = 3
+FORMAT = 4
 
 WHOLE = "*"
 """Stands among the names of environment variables for all of them."""

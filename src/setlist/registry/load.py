@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from setlist.files import read_bytes, stat_signature
+from setlist import STATE_DIRECTORY
+from setlist.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
 from setlist.model import Registry
 from setlist.project import Project
 from setlist.records import dataclass
@@ -115,7 +116,7 @@ def load(
     if (
         compiled is not None
         and compiled.sources == tuple(source.file for source in sources)
-        and all((stat_signature(project.root / file) or "") == signed for file, signed in compiled.signatures.items())
+        and all(look(project.root, file) == signed for file, signed in compiled.signatures.items())
         and same_variables(compiled.variables, world.environ)
     ):
         current = compiled
@@ -123,8 +124,29 @@ def load(
         current, lasting = _made_anew(project, sources, compiled, world)
         if not lasting:
             return Loaded(current.registry, None)
-    signatures = {file: signed or None for file, signed in current.signatures.items()}
+    signatures = _whole_signatures(project, current.signatures)
+    if signatures is None:
+        return Loaded(current.registry, None)
     return Loaded(current.registry, {**places, **signatures}, tuple(current.variables))
+
+
+def _whole_signatures(project: Project, signatures: Mapping[str, str]) -> dict[str, str | None] | None:
+    """Stat signatures that change whenever one of these does; None where no such signature tells it."""
+    whole: dict[str, str | None] = {}
+    for looked, signed in signatures.items():
+        file, _, how = looked.partition("\0")
+        if f"\0{how}" == KIND and signed:
+            if signed.startswith("link"):
+                return None
+            before = stat_signature(project.root / file)
+            if look(project.root, looked) != signed:
+                return None
+            whole[file] = before
+        elif f"\0{how}" == ACCESS and signed:
+            return None
+        else:
+            whole[file] = signed or None
+    return whole
 
 
 def _places(project: Project) -> Iterator[str]:
@@ -265,20 +287,26 @@ class _Seen:
         self._digests: dict[str, str] = {}
 
     def signature(self, file: str) -> str:
-        """The stat signature; empty where there is no such file."""
+        """That of :func:`setlist.files.look`; empty where there is no such file."""
         if file not in self._signatures:
-            self._signatures[file] = stat_signature(self._root / file) or ""
+            self._signatures[file] = look(self._root, file)
         return self._signatures[file]
 
     def digest(self, file: str) -> str:
-        """The content's digest, for a directory that of its names; empty where it can't be read."""
+        """The content's digest, for a directory that of its names; empty where it can't be read.
+
+        Where something else than that was looked at, it is the signature.
+        """
         from setlist.files import digest
 
         if file not in self._digests:
             self.signature(file)
-            path = self._root / file
+            if file.endswith((KIND, TIMES, ACCESS)):
+                self._digests[file] = self._signatures[file]
+                return self._digests[file]
+            path = self._root / file.partition("\0")[0]
             try:
-                modules = file.endswith("/")
+                modules = file.endswith(MODULES)
                 self._digests[file] = digest(_names_in(path, modules) if path.is_dir() else read_bytes(path))
             except OSError:
                 # one that isn't there has no signature; one that can't be read as a whole is known by it
@@ -287,19 +315,22 @@ class _Seen:
 
 
 def _names_in(folder: Path, modules: bool) -> str:
-    """What a noxfile sees that lists a directory, or only what it can import, without what comes and goes by itself."""
+    """What a noxfile sees that lists a directory, or only what it can import."""
+    own = STATE_DIRECTORY.partition("/")[0]
     with os.scandir(folder) as entries:
         found = sorted(
-            entry.name
+            f"{entry.name}{'/' * entry.is_dir()}"
             for entry in entries
-            if not entry.name.startswith((".", "__pycache__"))
-            and (
-                not modules
-                or entry.name.endswith((".py", ".so", ".pyd"))
-                or (entry.name.isidentifier() and entry.is_dir())
-            )
+            if (_is_module(entry) if modules else entry.name != own)
         )
     return "\0".join(found)
+
+
+def _is_module(entry: os.DirEntry[str]) -> bool:
+    # what is compiled comes and goes by itself
+    if entry.name.startswith((".", "__pycache__")):
+        return False
+    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
 
 
 # Each loader is imported when a file of its kind is to be read, which a warm run never does.
