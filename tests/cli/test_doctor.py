@@ -70,6 +70,17 @@ def test_leaked_variables_are_told(project: ProjectFolder) -> None:
     assert found["HOME"][0] == "warn"
 
 
+def test_an_index_that_only_pip_is_told_of_is_a_warning(project: ProjectFolder) -> None:
+    project.sessions("[tool.setlist.session.lint]\n")
+    assert "indexes" not in checks(project, env={"PIP_INDEX_URL": "https://me:secret@example.invalid/"})
+    environ = {"PIP_INDEX_URL": "https://me:secret@example.invalid/", "UV_DEFAULT_INDEX": None}
+    status, message, remedy = checks(project, env=environ)["indexes"]
+    assert (status, message) == ("warn", "an index is named for pip only, in PIP_INDEX_URL")
+    assert "UV_DEFAULT_INDEX" in str(remedy)
+    project.sessions('[tool.setlist.session.lint]\ninstaller = "pip"\n')
+    assert "indexes" not in checks(project, env=environ)
+
+
 def test_environments_of_gone_sessions_and_unfinished_ones(project: ProjectFolder) -> None:
     project.sessions("[tool.setlist.session.lint]\n")
     project.environment("gone").mkdir(parents=True)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
-from setlist.environment.pyproject import Pyproject
-from setlist.lock.indexes import Indexes, indexes_of_uv, pip_environ
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from setlist.errors import ConfigurationError
+from setlist.lock.indexes import Indexes, download_environ, indexes_of_uv
+from setlist.project import Project
 
 A, B, C = "https://a.example.invalid/simple", "https://b.example.invalid/simple", "https://c.example.invalid/simple"
 
 
 def found(tmp_path: Path, environ: dict[str, str] | None = None, text: str = "", own: str | None = None) -> Indexes:
     variables = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "home"), **(environ or {})}
-    return indexes_of_uv(variables, Pyproject(tmp_path / "pyproject.toml", tomllib.loads(text)), tmp_path, own)
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    return indexes_of_uv(variables, Project(tmp_path), own)
 
 
 def test_nothing_told_leaves_pip_to_its_own_settings(tmp_path: Path) -> None:
@@ -86,14 +83,18 @@ def test_a_uv_toml_overrules_pyproject_and_is_overruled_by_variables(tmp_path: P
     assert found(tmp_path, {"UV_NO_CONFIG": "1"}, text=text).default is None
 
 
-def test_a_malformed_uv_toml_is_uvs_to_complain_about(tmp_path: Path) -> None:
+def test_a_malformed_uv_toml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "uv.toml").write_text("[", encoding="utf-8")
-    assert found(tmp_path).options() == []
+    with pytest.raises(ConfigurationError, match=r"uv\.toml"):
+        found(tmp_path)
 
 
-def test_certificates_and_keyrings_are_handed_on_and_constraints_arent() -> None:
-    environ = pip_environ({"SSL_CERT_FILE": "/ca.pem", "UV_KEYRING_PROVIDER": "subprocess", "PIP_CONSTRAINT": "c.txt"})
-    assert environ["PIP_CERT"] == "/ca.pem"
-    assert environ["PIP_KEYRING_PROVIDER"] == "subprocess"
-    assert "PIP_CONSTRAINT" not in environ
-    assert pip_environ({"SSL_CERT_FILE": "/ca.pem", "PIP_CERT": "/own.pem"})["PIP_CERT"] == "/own.pem"
+def test_certificates_and_keyrings_are_handed_on_and_constraints_arent(tmp_path: Path) -> None:
+    environ = {"SSL_CERT_FILE": "/ca.pem", "UV_KEYRING_PROVIDER": "subprocess", "PIP_CONSTRAINT": "c.txt"}
+    environ["PIP_CONFIG_FILE"] = os.devnull
+    given = download_environ(environ, Project(tmp_path))
+    assert given["PIP_CERT"] == "/ca.pem"
+    assert given["PIP_KEYRING_PROVIDER"] == "subprocess"
+    assert "PIP_CONSTRAINT" not in given
+    own = download_environ({"SSL_CERT_FILE": "/ca.pem", "PIP_CERT": "/own.pem"}, Project(tmp_path))
+    assert own["PIP_CERT"] == "/own.pem"

@@ -200,6 +200,25 @@ def _tools(context: Context) -> Iterator[Check]:
     yield _installed("virtualenv", "install virtualenv beside setlist")
     yield _installed("uv", 'install uv beside setlist, or set installer = "pip"')
     yield from _uv_runs(context)
+    yield from _indexes(context)
+
+
+def _indexes(context: Context) -> Iterator[Check]:
+    """An index that pip is told of and uv isn't: packages that only it has aren't found."""
+    from setlist.environment.configuration import pip_only_indexes
+    from setlist.environment.installers import hint_for_pip_only
+
+    try:
+        specs = [session.environment for session in context.registry.sessions.values()]
+    except SetlistError:
+        return  # told of already
+    try:
+        places = pip_only_indexes(context.caller.environ, context.project)
+    except SetlistError as error:
+        yield _failed("indexes", error)
+        return
+    if places and any(spec.installer == "uv" and not spec.index_url for spec in specs):
+        yield Check("indexes", "warn", f"an index is named for pip only, in {', '.join(places)}", hint_for_pip_only())
 
 
 def _installed(package: str, remedy: str) -> Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from setlist.environment.configuration import configuration_files, describe_files, variables
+from setlist.environment.configuration import configuration_files, settings, variables
 from setlist.environment.contents import Drift, compare, look
 from setlist.environment.creation import site_packages
 from setlist.environment.decide import changes_between
@@ -53,12 +53,11 @@ def evaluate(resources: Resources, session: SessionSpec, directory: Path, state:
     interpreter = _interpreter(resources, request, state)
     # What is read may change while it is read: signatures taken both before and after must agree,
     # or the file is recorded as never seen, so that the next run looks again.
-    settings = configuration_files(spec.installer, caller.environ, project.root)
-    before = _signatures(settings)
+    before = _signatures(configuration_files(spec.installer, caller.environ, project.root))
     pyproject_before = stat_signature(project.root / "pyproject.toml")
     pyproject = read_pyproject(project)
     requirements = gather(project, session, pyproject, caller.environ)
-    settings_found = describe_files(settings)
+    stated = settings(spec.installer, caller.environ, project)
     watched: dict[str, str | None] = {str(path): stat_signature(path) for path in sorted(requirements.watched)}
     if watched.get(str(pyproject.path)) != pyproject_before:
         watched[str(pyproject.path)] = "changed while it was read"
@@ -91,9 +90,8 @@ def evaluate(resources: Resources, session: SessionSpec, directory: Path, state:
             inputs["lock"] = locked.digest
     found_variables = variables(spec.installer, caller.environ)
     inputs |= {f"variable {name}": value for name, value in found_variables.items()}
-    inputs |= {f"settings {project.relative(path)}": value for path, value in settings_found.items()}
-    if spec.installer == "uv" and (tool := pyproject.table("tool", "uv")):
-        inputs["tool.uv"] = digest(repr(sorted(tool.items(), key=lambda item: item[0])))
+    for path, value in stated.items():
+        inputs["tool.uv" if path == str(pyproject.path) else f"settings {project.relative(path)}"] = value
     sources = None
     if spec.project in ("wheel", "sdist"):
         sources = resources.builds.signature()

@@ -16,6 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from setlist.environment.configuration import (
+    installer_environ,
+    pip_environ,
+    pip_only_indexes,
+    uv_configuration,
+)
 from setlist.environment.creation import treat_no_package_as_a_seed
 from setlist.environment.names import normalised
 from setlist.environment.pinned import by_hash, pin_of, pinned_names, still_fitting, without_project
@@ -23,6 +29,7 @@ from setlist.errors import ConfigurationError, PreparationError, ResolutionFaile
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
+from setlist.project import Project
 from setlist.records import dataclass
 from setlist.system import WINDOWS, bin_directory
 
@@ -115,13 +122,14 @@ class Installer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InstallerSettings:
-    """What an installer is run with: a clean ``environ``, ``cwd`` as the project's root, ``locks`` as the
-    descriptors of the locks that it works under, ``find_links`` a directory of wheels to take packages from
-    and from nowhere else."""
+    """What an installer is run with: the caller's ``environ`` and the settings that the ``project`` has for it,
+    ``cwd`` where it isn't the project's root, ``locks`` as the descriptors of the locks that it works under,
+    ``find_links`` a directory of wheels to take packages from and from nowhere else."""
 
     environ: Mapping[str, str]
-    cwd: Path
+    project: Project
     offline: bool
+    cwd: Path | None = None
     index_url: str | None = None
     exclude_newer: str | None = None
     locks: tuple[int, ...] = ()
@@ -185,7 +193,7 @@ class Uv:
     def _resolve(self, arguments: Sequence[str]) -> None:
         self._run(
             arguments,
-            lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=_hint(words)),
+            lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=self._hint(words)),
         )
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
@@ -200,13 +208,13 @@ class Uv:
             # which uv does whether or not it will need them, takes as long as a quarter of all it does then.
             return
         self._run(
-            arguments, lambda words: SyncFailed("the packages can't be installed", detail=words, hint=_hint(words))
+            arguments, lambda words: SyncFailed("the packages can't be installed", detail=words, hint=self._hint(words))
         )
 
     def install(self, python: Path, arguments: Sequence[str]) -> None:
         self._run(
             ["pip", "install", "--quiet", "--python", str(python), *arguments],
-            lambda words: SyncFailed("s.install failed", detail=words, hint=_hint(words)),
+            lambda words: SyncFailed("s.install failed", detail=words, hint=self._hint(words)),
         )
 
     def uninstall(self, python: Path, names: Sequence[str]) -> None:
@@ -230,22 +238,38 @@ class Uv:
 
     def _start(self, arguments: Sequence[str], without: Collection[str] = ()) -> tuple[int, str]:
         """Run uv, with what belongs to all its commands, and ``without`` some variables."""
+        settings = self.settings
         options: list[str] = []
-        if arguments[0] == "pip" and self.settings.index_url:
-            options += ["--default-index", self.settings.index_url]
-        if arguments[0] == "pip" and self.settings.exclude_newer:
-            options += ["--exclude-newer", self.settings.exclude_newer]
-        if self.settings.find_links is not None:
-            options += ["--find-links", str(self.settings.find_links), "--no-index"]
+        if arguments[0] == "pip" and settings.index_url:
+            options += ["--default-index", settings.index_url]
+        if arguments[0] == "pip" and settings.exclude_newer:
+            options += ["--exclude-newer", settings.exclude_newer]
+        if settings.find_links is not None:
+            options += ["--find-links", str(settings.find_links), "--no-index"]
         short = _FOR_A_SHORT_LIFE if arguments[1] == "compile" or "--offline" in arguments else {}
-        done = run_process(
-            [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
-            env={**short, **{name: value for name, value in self.settings.environ.items() if name not in without}},
-            cwd=self.settings.cwd,
-            capture=True,
-            keep_open=self.settings.locks,
-        )
-        return done.code, _words(done.stderr, done.stdout if done.code else b"")
+        environ = {**short, **installer_environ(settings.environ)}
+        configuration = uv_configuration(settings.environ, settings.project)
+        with configuration.options(universal="--universal" in arguments) as configured:
+            options += configured
+            done = run_process(
+                [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
+                env={name: value for name, value in environ.items() if name not in without},
+                cwd=settings.cwd or settings.project.root,
+                capture=True,
+                keep_open=settings.locks,
+            )
+        words = _words(done.stderr, done.stdout if done.code else b"")
+        return done.code, words.replace(configured[-1], f"uv's settings ({', '.join(configuration.stated_in)})")
+
+    def _hint(self, words: str) -> str | None:
+        """What may help: an index that only pip is told of is a likelier reason than the network."""
+        if re.search(f"{_NETWORK}|{_NOT_FOUND}", words) and not (
+            self.settings.offline or self.settings.index_url or self.settings.find_links
+        ):
+            places = pip_only_indexes(self.settings.environ, self.settings.project)
+            if places:
+                return f"{' and '.join(places)}: an index is named for pip only; {hint_for_pip_only()}"
+        return _hint(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,19 +361,32 @@ class Pip:
             raise failure(words)
 
     def _start(self, python: Path, arguments: Sequence[str], *, quiet: bool = True) -> tuple[int, str]:
+        settings = self.settings
         options = ["--no-input", "--disable-pip-version-check", *(["--quiet"] if quiet else [])]
         if arguments[0] == "install":
             options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
             options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
             options += ["--index-url", self.settings.index_url] if self.settings.index_url else []
         done = run_process(
-            [str(python), "-m", "pip", *arguments, *options],
-            env={**self.settings.environ, "PIP_NO_COLOR": "1", "PIP_ROOT_USER_ACTION": "ignore"},
-            cwd=self.settings.cwd,
+            [*pip_command(python), *arguments, *options],
+            env={
+                **pip_environ(settings.environ, settings.project.root, arguments[0]),
+                "PIP_NO_COLOR": "1",
+                "PIP_ROOT_USER_ACTION": "ignore",
+            },
+            cwd=settings.cwd or settings.project.root,
             capture=True,
             keep_open=self.settings.locks,
         )
         return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+
+
+def pip_command(python: Path) -> list[str]:
+    """The words that start the pip of an environment.
+
+    Isolated (``-I``): the directory that pip is started in, the project's root, is no place to import modules from.
+    """
+    return [str(python), "-I", "-m", "pip"]
 
 
 @cache
@@ -418,6 +455,17 @@ _NETWORK = (
     r"(?i)failed to fetch|error sending request|dns error|connection (?:refused|reset)|timed out|"
     r"network is unreachable|name resolution|connection error|newconnectionerror|connectivity is disabled"
 )
+
+
+_NOT_FOUND = r"not found in the|no versions? of|there are no|(?:is|are) available"
+
+
+def hint_for_pip_only() -> str:
+    """What to do about an index that only pip is told of."""
+    return (
+        "uv doesn't read pip's settings: name the index in UV_DEFAULT_INDEX or [[tool.uv.index]], "
+        'or set installer = "pip"'
+    )
 
 
 def _hint(words: str) -> str | None:

@@ -56,7 +56,7 @@ def installer_for(resources: Resources, session: SessionSpec, interpreter: Inter
     spec = session.environment
     settings = InstallerSettings(
         environ=resources.environ,
-        cwd=resources.project.root,
+        project=resources.project,
         offline=resources.offline,
         index_url=spec.index_url,
         exclude_newer=spec.exclude_newer,

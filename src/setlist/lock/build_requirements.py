@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from setlist.environment.configuration import installer_environ
 from setlist.environment.creation import create
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.resources import Resources
@@ -120,7 +121,7 @@ class BuildRequirements:
             question = json.dumps([backend, list(paths), list(kinds)])
             done = run_process(
                 [str(python_of(directory)), "-I", "-c", _ASK, question],
-                env=dict(self.settings.environ),
+                env=installer_environ(self.settings.environ),
                 cwd=tree,
                 capture=True,
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from setlist.environment.installers import pip_command
 from setlist.environment.names import normalised
 from setlist.errors import PreparationError, StorageError
 from setlist.files import remove_tree, write_atomically
@@ -175,7 +176,7 @@ class Downloader:
             write_atomically(source, "".join(f"{line}\n" for line in lines))
             done = run_process(
                 [
-                    *(str(self.python()), "-m", "pip", "download", "--quiet", "--progress-bar", "off"),
+                    *(*pip_command(self.python()), "download", "--quiet", "--progress-bar", "off"),
                     *("--no-deps", "--ignore-requires-python", "--require-hashes", *words),
                     *("--log", str(log), "--dest", str(files), "-r", str(source)),
                 ],

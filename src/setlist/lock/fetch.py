@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from setlist.environment.creation import template
 from setlist.environment.installers import InstallerSettings
-from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import local_path
 from setlist.environment.resources import Resources, python_request
 from setlist.errors import InterpreterNotFound, LockOutOfDate
 from setlist.lock.build_requirements import BuildRequirements
 from setlist.lock.document import Pin, pins_of
 from setlist.lock.download import Downloader, FetchFailed, Shelf, prepare_shelf
-from setlist.lock.indexes import indexes_of_uv, pip_environ
+from setlist.lock.indexes import download_environ, indexes_of_uv
 from setlist.lock.targets import Target, elsewhere, here, minor_of
 from setlist.lock.use import ProjectLocks
 from setlist.model import SessionSpec, Settings
@@ -160,11 +159,10 @@ class _Fetching:
         self._builds: dict[_Source, BuildRequirements] = {}
         own = resources.interpreters.find(None)
         self._own = own
-        self._pyproject = read_pyproject(resources.project)
         self._downloader = Downloader(
             shelf,
             lambda: python_of(template(own, cache_directory=resources.cache, seed_pip=True, environ=resources.environ)),
-            pip_environ(resources.environ),
+            download_environ(resources.environ, resources.project),
             resources.project.root,
         )
 
@@ -184,7 +182,7 @@ class _Fetching:
         if builds is None:
             settings = InstallerSettings(
                 environ=self._resources.environ,
-                cwd=self._resources.project.root,
+                project=self._resources.project,
                 offline=False,
                 index_url=source.index_url,
                 exclude_newer=source.exclude_newer,
@@ -202,9 +200,7 @@ class _Fetching:
             self._progress(len(self._seen) - len(self._waiting), len(self._seen))
 
     def _fetch(self, pins: Sequence[Pin], target: Target, source: _Source) -> None:
-        options = indexes_of_uv(
-            self._resources.environ, self._pyproject, self._resources.project.root, source.index_url
-        ).options()
+        options = indexes_of_uv(self._resources.environ, self._resources.project, source.index_url).options()
         missing = [pin for pin in pins if self._shelf.wheel(pin, target) is None]
         self.there += len(pins) - len(missing)
         known = {pin: self._shelf.sdist(pin) for pin in missing}

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from setlist.environment.configuration import configuration_files
-from setlist.environment.pyproject import Pyproject
-from setlist.files import read_text
+from setlist.environment.configuration import absolute, pip_environ, uv_tables
+from setlist.project import Project
 from setlist.records import dataclass
-from setlist.toml import parse_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +35,12 @@ class Indexes:
         return [f"--{name} {shlex.quote(value)}" for name, value in pairs]
 
 
-def indexes_of_uv(environ: Mapping[str, str], pyproject: Pyproject, root: Path, own: str | None) -> Indexes:
+def indexes_of_uv(environ: Mapping[str, str], project: Project, own: str | None) -> Indexes:
     """What uv is told by its variables, its files and pyproject.toml.
 
     Args:
         environ: the environment variables.
-        pyproject: the project's.
-        root: the project's, where relative paths start.
+        project: the project; relative paths in variables start at its root.
         own: the session's ``index-url``, which goes before all.
     """
     default, extra, links, trusted = own, [], [], []
@@ -55,55 +50,39 @@ def indexes_of_uv(environ: Mapping[str, str], pyproject: Pyproject, root: Path, 
         extra += [_address(entry, environ) for entry in environ.get(name, "").split()]
     links += [entry.strip() for entry in environ.get("UV_FIND_LINKS", "").split(",") if entry.strip()]
     trusted += environ.get("UV_INSECURE_HOST", "").split()
-    for place, table in _tables(environ, pyproject, root):
+    for place, table in uv_tables(environ, project):
         for entry in _entries(table.get("index")):
             url = _with_login(str(entry.get("url", "")), str(entry.get("name", "")), environ)
             if entry.get("format") == "flat":
-                links.append(_place(url, place))
+                links.append(absolute(url, place))
             elif entry.get("default") and default is None:
-                default = _place(url, place)
+                default = absolute(url, place)
             else:
-                extra.append(_place(url, place))
+                extra.append(absolute(url, place))
         if default is None and isinstance(table.get("index-url"), str):
-            default = _place(table["index-url"], place)
-        extra += [_place(url, place) for url in _strings(table.get("extra-index-url"))]
-        links += [_place(url, place) for url in _strings(table.get("find-links"))]
+            default = absolute(table["index-url"], place)
+        extra += [absolute(url, place) for url in _strings(table.get("extra-index-url"))]
+        links += [absolute(url, place) for url in _strings(table.get("find-links"))]
         trusted += _strings(table.get("allow-insecure-host"))
     return Indexes(
         default,
         tuple(dict.fromkeys(extra)),
-        tuple(dict.fromkeys(_place(link, root) for link in links)),
+        tuple(dict.fromkeys(absolute(link, project.root) for link in links)),
         tuple(dict.fromkeys(trusted)),
     )
 
 
-def pip_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables to start pip with: certificates and logins that uv is told of are pip's too."""
-    found = dict(environ)
+def download_environ(environ: Mapping[str, str], project: Project) -> dict[str, str]:
+    """The variables to download with: pip's own settings, and the certificates and logins that uv is told of."""
+    found = pip_environ(environ, project.root, "download")
     if environ.get("SSL_CERT_FILE"):
         found.setdefault("PIP_CERT", environ["SSL_CERT_FILE"])
     if environ.get("UV_KEYRING_PROVIDER"):
         found.setdefault("PIP_KEYRING_PROVIDER", environ["UV_KEYRING_PROVIDER"])
-    for name in ("PIP_REQUIRE_HASHES", "PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_CONSTRAINT", "PIP_REQUIREMENT"):
+    for name in ("PIP_REQUIRE_HASHES", "PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_CONSTRAINT"):
         # said anew for what is fetched; constraints were seen to when the lock was made
         found.pop(name, None)
     return {**found, "PIP_NO_COLOR": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-
-
-def _tables(environ: Mapping[str, str], pyproject: Pyproject, root: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """uv's settings with the directory that they lie in, the first that says something counting."""
-    found: list[tuple[Path, Mapping[str, Any]]] = []
-    for path in configuration_files("uv", environ, root):
-        # one that can't be read is uv's to complain about
-        with suppress(OSError, ValueError):
-            found.append((path.parent, parse_toml(read_text(path))))
-    # a uv.toml beside pyproject.toml overrules it
-    if not environ.get("UV_NO_CONFIG") and not (root / "uv.toml").is_file():
-        found.insert(0, (root, pyproject.table("tool", "uv")))
-    for place, table in found:
-        yield place, table
-        if isinstance(table.get("pip"), Mapping):
-            yield place, table["pip"]
 
 
 def _address(entry: str, environ: Mapping[str, str]) -> str:
@@ -121,11 +100,6 @@ def _with_login(url: str, name: str, environ: Mapping[str, str]) -> str:
     return urlunsplit(
         parts._replace(netloc=f"{quote(user or '', safe='')}:{quote(word or '', safe='')}@{parts.netloc}")
     )
-
-
-def _place(written: str, directory: Path) -> str:
-    """A URL as it is, a path made absolute."""
-    return written if re.match(r"^[a-z+]{2,}:", written) else str(directory / written)
 
 
 def _entries(value: object) -> Sequence[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from setlist.environment.configuration import counted_of_uv
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.request import parse_request
@@ -107,7 +108,7 @@ def lock_inputs(
     for name, lines in sorted(repositories.items()):
         # Of its own, so that it is known whether a lock's commit is still an answer to what is asked for
         values[f"repository {name}"] = "\n".join(sorted(lines))
-    tool = dict(pyproject.table("tool", "uv"))
+    tool = counted_of_uv(pyproject.table("tool", "uv"))
     if tool:
         values["tool.uv"] = _canonical(tool)
     return LockInputs(

@@ -69,7 +69,7 @@ def _rendered(
 
     installer = InstallerSettings(
         environ=clean(context.caller.environ),
-        cwd=context.project.root,
+        project=context.project,
         offline=offline,
         index_url=session.environment.index_url,
     )

@@ -73,7 +73,7 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
 
     context.project.prepare()
     environments = Environments(context.project, context.caller, offline=True)
-    installer = InstallerSettings(environ=clean(context.caller.environ), cwd=context.project.root, offline=False)
+    installer = InstallerSettings(environ=clean(context.caller.environ), project=context.project, offline=False)
     with handling_signals(), progress_line(context.err, "resolving", quiet=context.verbosity < 0) as progress:
         found = lock_environments(
             context.project, context.registry.settings, environments, sessions, installer, progress

@@ -55,7 +55,7 @@ def run(arguments: Arguments, context: Context) -> int:
         check=arguments.flag("check"),
         offline=arguments.flag("offline"),
     )
-    installer = InstallerSettings(environ=clean(context.caller.environ), cwd=context.project.root, offline=wish.offline)
+    installer = InstallerSettings(environ=clean(context.caller.environ), project=context.project, offline=wish.offline)
     quiet = arguments.flag("json") or context.verbosity < 0
 
     sessions = _collected(context, sessions, quiet=quiet)
