@@ -145,7 +145,6 @@ def test_the_nearest_of_the_settings_above_a_project_counts(
     project.write("uv.toml", 'override-dependencies = ["beta==1.0"]\n')
     environment = world.run(deps=("alpha",))
     assert environment.action == "synced"
-    assert project.installed("lint")["alpha"] != "1.0"
     assert project.installed("lint")["beta"] == "1.0"
 
 
@@ -155,7 +154,6 @@ def test_a_setting_is_an_input_only_if_it_counts(world: EnvironmentWorld, projec
     project.write("config/uv/uv.toml", 'cache-dir = "nowhere"\n')
     assert world.run(deps=("alpha",)).action == "reused"
     project.write("config/uv/uv.toml", 'prerelease = "allow"\n')
-    assert world.explain(deps=("alpha",)).changes
     assert world.run(deps=("alpha",)).action != "reused"
 
 
