@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from setlist.errors import PreparationError
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 from support.wheels import make_wheel
@@ -115,3 +119,100 @@ def test_find_links_beside_a_file_may_have_any_name(
     project.write("requirements.txt", "--find-links wheels\nthing\n")
     EnvironmentWorld(project.path).run(requirements=("requirements.txt",), installer=installer)
     assert project.installed("lint")["thing"] == "1.0"
+
+
+WRONG = f"sha256:{'0' * 64}"
+
+
+def sha256(wheelhouse: Path, name: str) -> str:
+    return f"sha256:{hashlib.sha256(next(wheelhouse.glob(f'{name}-*.whl')).read_bytes()).hexdigest()}"
+
+
+HASHED = {
+    "a file": ({"r.txt": "delta==1.0 --hash={hash}\n"}, {"requirements": ("r.txt",)}),
+    "continued": ({"r.txt": "delta==1.0 \\\n    --hash={hash}\n"}, {"requirements": ("r.txt",)}),
+    "included": ({"r.txt": "-r more.txt\n", "more.txt": "delta==1.0 --hash={hash}\n"}, {"requirements": ("r.txt",)}),
+    "constraint": ({"c.txt": "delta==1.0 --hash={hash}\n"}, {"deps": ("delta==1.0",), "constraints": ("c.txt",)}),
+    "a URL": ({}, {"deps": ("delta @ {url}#{fragment}",)}),
+}
+
+
+def hashed(project: ProjectFolder, wheelhouse: Path, where: str, value: str) -> dict[str, Any]:
+    """A session's keys that ask for delta 1.0 with a hash, written in one of the places that there are."""
+    files, keys = HASHED[where]
+    url = (wheelhouse / "delta-1.0-py3-none-any.whl").as_uri()
+
+    def filled(text: str) -> str:
+        return text.format(hash=value, url=url, fragment=value.replace(":", "="))
+
+    for name, text in files.items():
+        project.write(name, filled(text))
+    return {key: tuple(map(filled, lines)) for key, lines in keys.items()}
+
+
+@pytest.mark.parametrize("where", HASHED)
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_file_without_the_written_hash_is_refused(
+    world: EnvironmentWorld, project: ProjectFolder, wheelhouse: Path, installer: str, where: str
+) -> None:
+    with pytest.raises(PreparationError):
+        world.run(**hashed(project, wheelhouse, where, WRONG), installer=installer)
+    right = sha256(wheelhouse, "delta-1.0")
+    world.run(**hashed(project, wheelhouse, where, right), installer=installer)
+    assert project.installed("lint")["delta"] == "1.0"
+    with pytest.raises(PreparationError):
+        world.run(**hashed(project, wheelhouse, where, WRONG), installer=installer)
+    assert project.installed("lint")["delta"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("form", "where"),
+    [("requirements", where) for where in HASHED] + [("pylock", where) for where in HASHED if where != "a URL"],
+)
+def test_a_lock_holds_the_written_hashes_and_no_others(
+    project: ProjectFolder, wheelhouse: Path, form: str, where: str
+) -> None:
+    def define(value: str) -> None:
+        keys = "".join(
+            f"{key} = {json.dumps(list(lines))}\n" for key, lines in hashed(project, wheelhouse, where, value).items()
+        )
+        project.sessions(
+            f'[tool.setlist]\nlock-format = "{form}"\n[tool.setlist.session.lint]\nrun = ["python -V"]\n{keys}'
+        )
+
+    define(WRONG)
+    refused = project.setlist_inside("lock")
+    assert refused.code == 1
+    assert WRONG in refused.err
+    right = sha256(wheelhouse, "delta-1.0")
+    define(right)
+    project.setlist_inside("lock", check=True)
+    project.run_inside("--locked", check=True)
+    assert project.installed("lint") == {"delta": "1.0"}
+    define(WRONG)
+    assert project.setlist_inside("lock").code == 1
+    assert project.run_inside("--locked").code == 3
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_what_is_installed_is_checked_when_a_hash_is_written_for_it(
+    world: EnvironmentWorld, project: ProjectFolder, installer: str
+) -> None:
+    project.write("r.txt", "delta==1.0\n")
+    world.run(requirements=("r.txt",), installer=installer)
+    project.write("r.txt", f"delta==1.0 --hash=sha512:{'0' * 128}\n")
+    with pytest.raises(PreparationError):
+        world.run(requirements=("r.txt",), installer=installer)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_file_may_require_hashes_of_all(
+    world: EnvironmentWorld, project: ProjectFolder, wheelhouse: Path, installer: str
+) -> None:
+    alpha, beta = sha256(wheelhouse, "alpha-1.0"), sha256(wheelhouse, "beta-2.0")
+    project.write("r.txt", f"--require-hashes\nalpha==1.0 --hash={alpha}\n")
+    with pytest.raises(PreparationError):
+        world.run(requirements=("r.txt",), installer=installer)
+    project.write("r.txt", f"--require-hashes\nalpha==1.0 --hash={alpha}\nbeta==2.0 --hash={beta}\n")
+    world.run(requirements=("r.txt",), installer=installer)
+    assert project.installed("lint")["beta"] == "2.0"

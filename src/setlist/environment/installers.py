@@ -23,8 +23,16 @@ from setlist.environment.configuration import (
     uv_configuration,
 )
 from setlist.environment.creation import treat_no_package_as_a_seed
+from setlist.environment.hashes import WrittenHashes, with_written_hashes
 from setlist.environment.names import normalised
-from setlist.environment.pinned import by_hash, pin_of, pinned_names, still_fitting, without_project
+from setlist.environment.pinned import (
+    by_hash,
+    pin_of,
+    pinned_names,
+    still_fitting,
+    without_hashes,
+    without_project,
+)
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.files import write_atomically
 from setlist.model import InstallerName, Interpreter, Resolution
@@ -51,7 +59,8 @@ class ResolveRequest:
     ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
     directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
     the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
-    ``upgrade_packages``; ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
+    ``upgrade_packages``; ``hashes`` are those that a person wrote, which the answer has or there is none;
+    ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
     the names whose metadata aren't taken from a cache. For a lock ``universal`` is the oldest Python it is for, and
     there is no ``interpreter``.
     """
@@ -72,6 +81,8 @@ class ResolveRequest:
     upgrade_packages: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     afresh: tuple[str, ...] = ()
+    hashes: Sequence[WrittenHashes] = ()
+    require_hashes: bool = False
 
 
 class Installer(Protocol):
@@ -147,14 +158,15 @@ class Uv:
         output = request.scratch / "requirements.txt"
         if request.previous is not None:
             # uv takes the versions in an output file that is there as preferences
-            write_atomically(output, request.previous)
+            # and their hashes for those of the index
+            write_atomically(output, without_hashes(request.previous))
         arguments = _compile_arguments(request)
         for name in request.upgrade_packages:
             arguments += ["--upgrade-package", name]
         if request.hashed:
             arguments.append("--generate-hashes")
         self._resolve([*arguments, "--output-file", str(output), str(source), *map(str, request.files)])
-        return without_project(output.read_text(encoding="utf-8"), request.project_root)
+        return _with_hashes(output.read_text(encoding="utf-8"), request)
 
     def install_exactly(self, python: Path, request: ResolveRequest) -> None:
         """Resolve, and make the environment of ``python`` hold exactly that; what it holds is kept where it fits.
@@ -182,7 +194,7 @@ class Uv:
         """
         pinned = request.scratch / "pinned.txt"
         output = request.scratch / "pylock.setlist.toml"
-        write_atomically(pinned, re.sub(r"\s*\\?\n\s+--hash=\S+", "", answer))
+        write_atomically(pinned, without_hashes(answer))
         arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output)]
         for name in without:
             arguments += ["--no-emit-package", name]
@@ -313,7 +325,7 @@ class Pip:
         if code != 0:
             return code, "", words
         lines = [pin_of(item) for item in json.loads(path.read_bytes())["install"]]
-        return 0, without_project("".join(f"{line}\n" for line in sorted(lines)), request.project_root), words
+        return 0, _with_hashes("".join(f"{line}\n" for line in sorted(lines)), request), words
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
         def failure(words: str) -> SyncFailed:
@@ -412,6 +424,16 @@ def _beside_its_package() -> str | None:
     binary = bin_directory(Path(sys.prefix)) / ("uv.exe" if WINDOWS else "uv")
     installed = spec is not None and spec.origin is not None and spec.origin.startswith(sys.prefix + os.sep)
     return str(binary) if installed and os.access(binary, os.X_OK) else None
+
+
+def _with_hashes(answer: str, request: ResolveRequest) -> str:
+    """What was resolved, without the project under test, with the hashes that were written.
+
+    Raises:
+        ResolutionFailed: there are none that fit.
+    """
+    answer = without_project(answer, request.project_root)
+    return with_written_hashes(answer, request.hashes, required=request.require_hashes)
 
 
 def _written(request: ResolveRequest) -> Path:

@@ -16,6 +16,7 @@ from setlist.environment.contents import compare, keep_caches_apart, look
 from setlist.environment.creation import create, site_packages, template, template_name, template_of
 from setlist.environment.decide import Decision
 from setlist.environment.evaluate import Evaluation
+from setlist.environment.hashes import newly_hashed
 from setlist.environment.installers import (
     Installer,
     InstallerSettings,
@@ -109,7 +110,7 @@ def mend(
 
     # What is there, and not what was recorded: what somebody added by hand is told when it goes
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
-    again = () if anew else _reinstalled(resources, directory, evaluation)
+    again = () if anew else _reinstalled(resources, directory, evaluation, wanted)
     doomed = put_away(directory) if anew else None
     try:
         image = _image(resources, session, evaluation, resolution) if anew else None
@@ -293,6 +294,8 @@ def _resolve(
             index_url=spec.index_url,
             previous=None if upgrade else preferred,
             hashed=wanted.hashed,
+            hashes=wanted.hashes,
+            require_hashes=wanted.require_hashes,
             scratch=scratch,
         )
         held = None
@@ -318,9 +321,12 @@ def _project_lines(resources: Resources, session: SessionSpec, evaluation: Evalu
     return f"{name} @ {artifact.as_uri()}\n"
 
 
-def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation) -> tuple[str, ...]:
+def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation, wanted: str) -> tuple[str, ...]:
     """The packages that a sync must install again though their version is right."""
     names = set(evaluation.drift.packages)
+    if written := evaluation.requirements.hashes:
+        with suppress(OSError):  # never synced
+            names |= newly_hashed((directory / RESOLVED).read_text(encoding="utf-8"), wanted, written)
     changed = [change.name for change in evaluation.changes if change.changed]
     if {"project metadata", "project", "project sources"} & set(changed):
         names |= set(evaluation.requirements.project_names)

@@ -50,6 +50,11 @@ def by_hash(text: str, scratch: Path) -> list[list[str]]:
     return found
 
 
+def without_hashes(text: str) -> str:
+    """A resolution without its hashes."""
+    return re.sub(r"\s*\\?\n\s+--hash=\S+", "", text)
+
+
 def without_project(text: str, root: Path) -> str:
     """A resolution without the line (and its hashes) of the project under test itself."""
     uri = root.as_uri()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setlist.environment.hashes import WrittenHashes, hashes_in, logical_lines
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.errors import ConfigurationError
@@ -45,7 +46,8 @@ class Requirements:
     ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
     reads itself, ``project_line`` the project under test as a local directory, if it is asked for.
     ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
-    says that a file names an index (``option_lines`` are these lines), ``hashed`` that one holds hashes. ``direct``
+    says that a file names an index (``option_lines`` are these lines). ``hashes`` are those written beside
+    requirements and constraints, ``require_hashes`` says that a file demands one for each package. ``direct``
     are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
     known without a build. ``repositories`` are the requirements from version control, by normalised name.
     """
@@ -58,10 +60,16 @@ class Requirements:
     watched: set[Path] = field(default_factory=set)
     options: bool = False
     option_lines: list[str] = field(default_factory=list)
-    hashed: bool = False
+    hashes: list[WrittenHashes] = field(default_factory=list)
+    require_hashes: bool = False
     repositories: dict[str, set[str]] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     project_names: tuple[str, ...] = ()
+
+    @property
+    def hashed(self) -> bool:
+        """Whether what is installed must have hashes that a person wrote."""
+        return self.require_hashes or bool(self.hashes)
 
 
 def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
@@ -75,6 +83,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
     for line in spec.deps:
         found.lines.append(_absolute(line, project.root))
         _note_name(found, line)
+        _note_hashes(found, line, "deps")
         _watch_local(found, found.lines[-1], project)
     if spec.deps:
         found.inputs["deps"] = ", ".join(spec.deps)
@@ -83,6 +92,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         found.lines += lines
         for line in lines:
             _note_name(found, line)
+            _note_hashes(found, line, f"group {group}")
         found.inputs[f"group {group}"] = ", ".join(lines)
     for kind, names, files in (
         ("requirements", spec.requirements, found.files),
@@ -264,7 +274,9 @@ def _read_file(
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
     variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(_VARIABLE, text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
-    found.hashed = found.hashed or "--hash=" in text
+    for number, line in logical_lines(text) if "--" in text or "#" in text else ():
+        found.require_hashes = found.require_hashes or line.split("#")[0].strip() == "--require-hashes"
+        _note_hashes(found, line, f"{project.relative(path)}:{number}")
     for number, line in enumerate(text.splitlines(), start=1):
         if re.match(_OPTION, line):
             found.options = True
@@ -306,6 +318,11 @@ def _note_name(found: Requirements, line: str) -> None:
         found.direct.add(name)
         if "@" in line and re.search(_REPOSITORY, line):
             found.repositories.setdefault(name, set()).add(line.split(" #")[0].strip())
+
+
+def _note_hashes(found: Requirements, line: str, where: str) -> None:
+    if (written := hashes_in(line, where)) is not None:
+        found.hashes.append(written)
 
 
 def _includes(text: str, path: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setlist.environment.names import normalised
 from setlist.errors import LockOutOfDate
 from setlist.lock.document import FORMAT, LockDamaged, LockDocument, MalformedLine, checked_body, conflict_line, pins_of
 from setlist.toml import parse_toml
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from packaging.pylock import Package
 
 _PACKAGE = "\n[[packages]]\n"
+_FILE_ENTRY = r"(?m)^sdist = \{.*\}\n|\s*\{ (?:url|path|name) = [^{}]*hashes = \{[^{}]*\} \},?"
+_DIGEST = r'\b(md5|sha\d+) = "([0-9a-f]+)"'
 _OURS = "\n[tool.setlist]\n"
 
 
@@ -152,6 +155,36 @@ def refuse_local(body: str) -> None:
             "they are found again",
             hint='lock-format = "requirements" can',
         )
+
+
+def with_hashes_of(text: str, body: str) -> str:
+    """A pylock file without the files whose hashes the requirements ``body`` doesn't have: a person may name some only.
+
+    Raises:
+        LockOutOfDate: a package has no file left. Hashes of another algorithm than the resolver's can't be told apart.
+    """
+    allowed: dict[tuple[str, str | None], set[str]] = {}
+    for pin in pins_of(body):
+        allowed.setdefault((pin.name, pin.version), set()).update(pin.hashes)
+    head, *packages = text.split(_PACKAGE)
+    kept = [head]
+    for package in packages:
+        fields = dict(re.findall(r'^(name|version) = "(.*)"$', package, re.MULTILINE))
+        hashes = allowed.get((normalised(fields.get("name", "")), fields.get("version")))
+        if hashes:
+
+            def file(match: re.Match[str], hashes: set[str] = hashes) -> str:
+                found = {f"{name}:{value}" for name, value in re.findall(_DIGEST, match[0])}
+                return match[0] if found & hashes else ""
+
+            package = re.sub(_FILE_ENTRY, file, package)
+            if not re.search(_DIGEST, package):
+                raise LockOutOfDate(
+                    f"{fields.get('name')}: a pylock file can't hold the hashes that were written for it",
+                    hint='lock-format = "requirements" can, or write sha256 hashes',
+                )
+        kept.append(package)
+    return _PACKAGE.join(kept)
 
 
 def narrowed_standard(text: str, platforms: Sequence[str], python: str, only: str | None) -> str:

@@ -87,16 +87,20 @@ def resolve(
             # uv keeps what a backend once said for as long as pyproject.toml is untouched
             afresh=wanted.project_names,
             hashed=True,
+            hashes=wanted.hashes,
+            require_hashes=wanted.require_hashes,
             scratch=Path(scratch),
         )
         uv = Uv(settings)
         body = narrowed(uv.resolve(request), inputs.platforms, inputs.python, inputs.only)
         if not standard:
             return Answer(relative(body, project.root))
-        from setlist.lock.pylock import narrowed_standard, refuse_local
+        from setlist.lock.pylock import narrowed_standard, refuse_local, with_hashes_of
 
         refuse_local(relative(body, project.root))
         toml = uv.resolve_standard(request, preferences(body), wanted.project_names)
+        if wanted.hashes:
+            toml = with_hashes_of(toml, body)
         return Answer(
             relative(body, project.root), narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only)
         )
