@@ -44,8 +44,9 @@ def test_an_install_is_made_once(
 
 def test_another_install_replaces_the_first(world: EnvironmentWorld, project: ProjectFolder) -> None:
     installing(world, ["alpha==1.0"])
-    moved, _ = installing(world, ["tool==1.0"])
-    assert {str(change) for change in moved} == {"- alpha 1.0", "- beta 2.0", "+ tool 1.0"}
+    moved, gone = installing(world, ["tool==1.0"])
+    assert [str(change) for change in moved] == ["+ tool 1.0"]
+    assert {str(change) for change in gone} == {"- alpha 1.0", "- beta 2.0"}
     assert project.installed("lint") == {"delta": "1.0", "tool": "1.0"}
 
 
@@ -83,6 +84,20 @@ def test_a_changed_local_project_is_installed_again(world: EnvironmentWorld, pro
     moved, _ = installing(world, ["./lib"])
     assert [str(change) for change in moved] == ["~ libby 1.0 → 2.0"]
     assert "./lib  # libby 2.0" in (project.environment("lint") / "requirements.txt").read_text()
+
+
+def test_changed_sources_of_an_editable_project_install_nothing(
+    world: EnvironmentWorld, project: ProjectFolder
+) -> None:
+    project.make_package()
+    installing(world, ["-e", "."])
+    project.write("src/demo/__init__.py", "changed = True\n")
+    assert installing(world, ["-e", "."]) == [(), ()]
+    assert len(project.builds()) == 1
+
+    project.make_package(version="2.0")
+    moved, _ = installing(world, ["-e", "."])
+    assert [str(change) for change in moved] == ["~ demo 1.0 → 2.0"]
 
 
 def test_a_failed_install_leaves_an_environment_that_is_repaired(world: EnvironmentWorld) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
-from setlist.environment.state import NAME, Contents, Install, State, forget_state, read_state, spec_data, write_state
+from setlist.environment.state import NAME, Contents, State, forget_state, read_state, spec_data, write_state
 from setlist.model import EnvironmentSpec, Interpreter
 
 STATE = State(
@@ -22,7 +22,7 @@ STATE = State(
     sources=None,
     contents=Contents({"alpha": ("1.0", "1:2:3")}, {"bin": ("python",)}, {"bin": "1:2:3"}),
     direct=("alpha",),
-    installs=(Install(("six",), {"variable X": "1"}, {"six": "1.0"}),),
+    steps=({"kind": "install", "words": ["pip", "install", "six"], "inputs": {"variable X": "1"}},),
 )
 
 
@@ -50,7 +50,7 @@ def _without(key: str) -> Any:
         lambda data: {**data, "format": 999},
         lambda data: {**data, "contents": 1},
         lambda data: {**data, "interpreter": {"executable": "/py"}},
-        lambda data: {**data, "installs": "no"},
+        lambda data: {**data, "steps": "no"},
         _without("inputs"),
     ],
 )

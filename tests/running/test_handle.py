@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,6 +319,50 @@ def test_install_is_told_done_once_and_undone(world: World, wheelhouse: object) 
     assert world.messages("info") == []
     passes(world, "pass", environment=OWN_VENV)
     assert any(text.startswith("no longer installed by its function: - delta") for text in world.messages("info"))
+
+
+SEE = """
+program = "import importlib.metadata as m; print(sorted(d.name + d.version for d in m.distributions()))"
+seen = []
+def see():
+    seen.append(s.run("python", "-c", program, silent=True).strip())
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            "s.install('delta==1.0'); see(); s.install('delta==2.0'); see()",
+            ["['beta1.0', 'delta1.0']", "['beta1.0', 'delta2.0']"],
+        ),
+        ("s.install('delta'); see(); s.install('tool')", ["['beta1.0', 'delta2.0']"]),
+        ("s.install('beta==2.0'); s.install('delta==1.0'); see()", ["['beta2.0', 'delta1.0']"]),
+        ("see(); s.install('beta==2.0'); see()", ["['beta1.0']", "['beta2.0']"]),
+        (
+            "see(); s.run('uv', 'pip', 'install', 'delta==1.0', external=True); see(); s.install('tool==1.0'); see()",
+            ["['beta1.0']", "['beta1.0', 'delta1.0']", "['beta1.0', 'delta1.0', 'tool1.0']"],
+        ),
+    ],
+    ids=["another version", "later", "over deps", "over deps later", "by a command"],
+)
+def test_command_sees_what_was_installed_before_it(
+    world: World, wheelhouse: object, monkeypatch: pytest.MonkeyPatch, body: str, expected: list[str]
+) -> None:
+    from setlist.environment.installers import uv_binary
+
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(uv_binary()).parent), os.environ["PATH"]]))
+    world.caller = type(world.caller)(dict(os.environ), world.root, ci=False)
+    own = EnvironmentSpec(deps=("beta==1.0",))
+    for _ in range(3):
+        passes(world, f"{SEE}{body}\nassert seen == {expected!r}, seen", environment=own)
+
+
+def test_install_that_overrode_another_is_undone_when_it_is_gone(world: World, wheelhouse: object) -> None:
+    world.caller = type(world.caller)(dict(os.environ), world.root, ci=False)
+    first = f"{SEE}s.install('delta==1.0')\n"
+    passes(world, first + "s.install('delta==2.0')\nsee()", environment=OWN_VENV)
+    passes(world, first + "see()\nassert seen == [\"['delta1.0']\"], seen", environment=OWN_VENV)
 
 
 def test_install_needs_an_environment(world: World) -> None:

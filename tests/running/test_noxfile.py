@@ -265,7 +265,7 @@ subprocess.run([sys.argv[1], "pip", "install", "-q", *names], check=True)
 """
 
 
-def test_environment_is_made_anew_where_only_a_command_knows_what_it_installs(
+def test_what_a_command_installs_that_only_it_knows_is_gone_before_it_runs(
     project: ProjectFolder, wheelhouse: Path
 ) -> None:
     from setlist.environment.installers import uv_binary
@@ -274,16 +274,36 @@ def test_environment_is_made_anew_where_only_a_command_knows_what_it_installs(
     project.write("names.txt", "delta tool")
     noxfile(project, f'session.run("python", "sneaky.py", {uv_binary()!r})\nsession.install("alpha==1.0")')
     lint(project)
+    assert "reused" in lint(project).err
+    assert {"delta", "tool", "alpha"} <= project.installed("lint").keys()
+
+    project.write("names.txt", "tool")
+    lint(project)
+
+    assert project.installed("lint").keys() == {"tool", "alpha", "beta"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for poetry")
+def test_environment_is_made_anew_where_only_an_installer_knows_what_it_installs(
+    project: ProjectFolder, wheelhouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from setlist.environment.installers import uv_binary
+
+    poetry = project.write("fake/poetry", f"#!/bin/sh\nexec {uv_binary()} pip install -q $(cat names.txt)\n")
+    poetry.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{poetry.parent}{os.pathsep}{os.environ['PATH']}")
+    project.write("names.txt", "delta tool")
+    noxfile(project, 'session.run("poetry", "install", external=True)\nsession.install("alpha==1.0")')
+    lint(project)
     result = lint(project)
     assert "reused" in result.err
-    assert installs(project) == []
+    assert installs(project) == [[]]
 
     project.write("names.txt", "tool")
     result = lint(project)
 
     assert "made anew" in result.err
-    assert "delta" not in project.installed("lint")
-    assert "alpha" in project.installed("lint")
+    assert project.installed("lint").keys() == {"tool", "alpha", "beta"}
 
 
 def test_package_that_a_command_removed_comes_back(project: ProjectFolder, wheelhouse: Path) -> None:

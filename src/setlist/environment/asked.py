@@ -322,7 +322,7 @@ def _group(file: Path, group: str) -> list[str] | None:
 class Root:
     """A distribution that was asked for: by ``name``, or by where it comes from (``path``, ``url``).
 
-    ``specifier`` are the versions that will do, where it is asked for everywhere.
+    ``specifier`` are the versions that will do.
     """
 
     name: str | None
@@ -333,8 +333,13 @@ class Root:
     specifier: str = ""
 
 
-def roots_of(asked: Asked) -> tuple[Root, ...] | None:
-    """The distributions by which all that the words bring hangs; None where that can't be told."""
+def roots_of(asked: Asked, environment: Mapping[str, str]) -> tuple[Root, ...] | None:
+    """The distributions by which all that the words bring hangs; None where that can't be told.
+
+    Args:
+        asked: what they name.
+        environment: what markers speak of: one that is false asks for nothing.
+    """
     if asked.elsewhere or asked.unread:
         return None
     words = [*asked.requirements, *asked.editables]
@@ -347,6 +352,8 @@ def roots_of(asked: Asked) -> tuple[Root, ...] | None:
         words += [(line, file.parent) for line in lines]
     roots: list[Root] = []
     for word, cwd in words:
+        if not _applies(word, environment):
+            continue
         root = _root(word, cwd, deps=asked.deps, editable=(word, cwd) in asked.editables)
         if root is None:
             return None
@@ -369,6 +376,26 @@ def _project_lines(file: Path, asked: Asked) -> list[str] | None:
         return None
 
 
+def _applies(word: str, environment: Mapping[str, str]) -> bool:
+    """Whether a requirement's marker is true; the installer will say so where it is malformed."""
+    from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        marker = Requirement(word).marker
+    except InvalidRequirement:
+        # a path or a URL: what follows " ;" is its marker
+        _, separator, text = word.partition(" ;")
+        try:
+            marker = Marker(text) if separator else None
+        except InvalidMarker:
+            return True
+    try:
+        return marker is None or marker.evaluate({"extra": "", **environment})
+    except UndefinedEnvironmentName:
+        return True
+
+
 def _root(word: str, cwd: Path, *, deps: bool, editable: bool = False) -> Root | None:
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -378,10 +405,7 @@ def _root(word: str, cwd: Path, *, deps: bool, editable: bool = False) -> Root |
     with suppress(InvalidRequirement):
         requirement = Requirement(word)
         extras = tuple(map(normalised, sorted(requirement.extras)))
-        applies = requirement.marker is None
-        return Root(
-            normalised(requirement.name), extras, deps=deps, specifier=str(requirement.specifier) if applies else ""
-        )
+        return Root(normalised(requirement.name), extras, deps=deps, specifier=str(requirement.specifier))
     if "://" in word:
         url, _, fragment = word.partition("#")
         named = re.search(r"egg=([\w.-]+)(\[[^\]]*\])?", fragment)

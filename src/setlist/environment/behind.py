@@ -28,7 +28,7 @@ def files_behind(resources: Resources, state: State) -> Mapping[str, str | None]
         it knows.
     """
     steps = [step for step in steps_of(state.steps) if step.kind != "seed"]
-    if any(step.kind != "install" for step in steps):
+    if any(step.kind != "install" or step.after or not step.there for step in steps):
         return None
     known = {name: value for step in steps for name, value in step.known.items()}
     compiled = tuple(dict.fromkeys(path for step in steps for path in step.compiled))

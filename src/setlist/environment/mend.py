@@ -28,7 +28,7 @@ from setlist.environment.maker import command_of, seeds_of
 from setlist.environment.meanwhile import meanwhile
 from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
-from setlist.environment.state import Install, State, forget_state, spec_data, write_state
+from setlist.environment.state import State, forget_state, spec_data, write_state
 from setlist.errors import LockOutOfDate, SyncFailed
 from setlist.files import digest, put_away, remove_put_away, remove_tree, scratch_directory, write_atomically
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
@@ -175,6 +175,17 @@ def make_bare(resources: Resources, session: SessionSpec, directory: Path, inter
         command=command_of(spec, directory, interpreter, sys.executable),
     )
     keep_caches_apart(site_packages(directory))
+
+
+def back_to_base(
+    resources: Resources, session: SessionSpec, directory: Path, interpreter: Interpreter, lock: int
+) -> None:
+    """Make an environment hold just what it held before its session's function installed anything."""
+    if session.nox is not None:
+        make_bare(resources, session, directory, interpreter)
+    else:
+        installer = installer_for(resources, session, interpreter, lock)
+        installer.sync(python_of(directory), directory / RESOLVED, ())
 
 
 def _image(resources: Resources, session: SessionSpec, evaluation: Evaluation, resolution: str) -> Path | None:
@@ -342,30 +353,10 @@ def _reinstalled(resources: Resources, directory: Path, evaluation: Evaluation, 
     return tuple(sorted(names & evaluation.contents.packages.keys()))
 
 
-def record(
-    resources: Resources,
-    session: SessionSpec,
-    directory: Path,
-    state: State,
-    kept: tuple[Install, ...],
-    arguments: tuple[str, ...] | None,
-    inputs: dict[str, str],
-) -> State:
-    """Record a finished environment after imperative installs: those kept, and the new one, if there is one."""
-    contents = look(directory, site_packages(directory))
-    if arguments is not None:
-        packages = {name: version for name, (version, _) in contents.packages.items()}
-        kept = (*kept, Install(arguments, inputs, packages))
-    renewed = replace(state, contents=contents, installs=kept)
-    _record_frozen(resources, session, directory, renewed)
-    write_state(directory, renewed)
-    return renewed
-
-
 def record_steps(
     resources: Resources, session: SessionSpec, directory: Path, state: State, steps: tuple[dict[str, Any], ...]
 ) -> State:
-    """Record an environment after a noxfile's function has done something to it."""
+    """Record an environment after a session's function has done something to it."""
     renewed = replace(state, contents=look(directory, site_packages(directory)), steps=steps)
     _record_frozen(resources, session, directory, renewed)
     write_state(directory, renewed)

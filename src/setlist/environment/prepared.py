@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.environment import guard
 from setlist.environment.resources import Resources
-from setlist.environment.state import forget_state, read_state
-from setlist.errors import SessionError
+from setlist.errors import SessionError, SyncFailed
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.system import bin_directory, python_of
 
@@ -47,7 +45,8 @@ class PreparedEnvironment:
         self._resources = resources
         self._session = session
         self._hold = hold
-        self._done = 0
+        self._recorder: Recorder | None = None
+        self._asked: list[tuple[str, ...]] = []
         self.directory = directory
         self.interpreter = interpreter
         self.duration = duration
@@ -65,15 +64,17 @@ class PreparedEnvironment:
             self.frozen = directory / "requirements.txt"
 
     def recorder(self) -> Recorder:
-        """What records a noxfile's installs, and compares them with the recorded ones."""
+        """What records the installs of the session's function, and compares them with the recorded ones."""
         from setlist.environment.recorder import Recorder
 
-        assert self.directory is not None
-        return Recorder(self._resources, self._session, self.directory, self._hold)
+        if self._recorder is None:
+            assert self.directory is not None
+            self._recorder = Recorder(self._resources, self._session, self.directory, self._hold)
+        return self._recorder
 
     def install(self, *arguments: str) -> tuple[Change, ...]:
         """Install more, as ``pip install`` takes its arguments. Nothing is done if the session's last run made
-        the same installs up to this one, with the same files behind them.
+        the same install at this point, with the same files behind it.
 
         Returns:
             the packages that moved.
@@ -81,116 +82,90 @@ class PreparedEnvironment:
         Raises:
             SessionError: there is no environment to install into, or the installer failed.
         """
-        directory = self._own("s.install")
-        inputs = self._inputs(arguments)
-        state = read_state(directory)
-        if state is not None and self._done < len(state.installs):
-            known = state.installs[self._done]
-            if known.arguments == arguments and known.inputs == inputs:
-                self._done += 1
-                return ()
-        changes = self._change(directory, arguments, inputs)
-        self._done += 1
-        return changes
+        from setlist.environment.asked import read_asked
+        from setlist.environment.mend import changes_of
 
-    def finish_installs(self) -> tuple[Change, ...]:
-        """Forget the installs that the session's function no longer makes, and what they brought.
+        if self.directory is None:
+            raise SessionError('s.install needs an environment, and this session has backend = "none"')
+        root = self._resources.project.root
+        for path in read_asked(arguments, root, self._resources.caller.environ).unread:
+            reason = "No such file or directory" if not path.exists() else "can't be read"
+            raise SessionError(f"s.install: {path}: {reason}", hint="paths are relative to the project's root")
+        before = self.recorder().versions
+        self._until_it_is_done(lambda: self._install(arguments))
+        return changes_of(before, self.recorder().versions)
 
-        Called when it has ended well: one that failed may not have come to all of them.
+    def settle(self, command: Sequence[str]) -> tuple[Change, ...]:
+        """A command is about to run: it is to see what was installed so far, and nothing else.
+
+        Returns:
+            the packages that moved.
+
+        Raises:
+            SessionError: that can't be done.
         """
+        from setlist.environment.mend import changes_of
+
         if self.directory is None:
             return ()
-        state = read_state(self.directory)
-        if state is None or self._done >= len(state.installs):
+        before = self.recorder().versions
+        self._until_it_is_done(lambda: self.recorder().settle(command)["do"] != "replay")
+        return changes_of(before, self.recorder().versions)
+
+    def ran(self, command: Sequence[str]) -> None:
+        """A command has run: see what it has changed."""
+        if self.directory is not None:
+            self.recorder().ran(command, {}, self._resources.project.root)
+
+    def finish_installs(self, *, ok: bool = True) -> tuple[Change, ...]:
+        """The session's function has ended: forget the installs that it no longer makes, and what they brought.
+
+        Args:
+            ok: it has ended well. One that failed may not have come to all of them.
+        """
+        from setlist.environment.mend import changes_of
+
+        if self.directory is None or (self._recorder is None and not self._has_steps()):
             return ()
-        return self._change(self.directory, None, {})
+        before = self.recorder().versions
+        self._until_it_is_done(lambda: self.recorder().finish(ok=ok) is not None)
+        return changes_of(before, self.recorder().versions)
 
-    def _change(self, directory: Path, arguments: tuple[str, ...] | None, inputs: dict[str, str]) -> tuple[Change, ...]:
-        # Readers can't become writers without a moment in which somebody else may come first, so all is
-        # looked at anew under the writer's lock
-        self._hold.close()
-        try:
-            with guard.exclusive(
-                self._resources.project, self._session.name, self._resources.waiting(self._session.name)
-            ) as lock:
-                return self._install(directory, arguments, inputs, lock)
-        finally:
-            self._hold.enter_context(
-                guard.shared(self._resources.project, self._session.name, self._resources.waiting(self._session.name))
-            )
+    def _has_steps(self) -> bool:
+        from setlist.environment.state import read_state
 
-    def _install(
-        self, directory: Path, arguments: tuple[str, ...] | None, inputs: dict[str, str], lock: int
-    ) -> tuple[Change, ...]:
-        from setlist.environment.mend import RESOLVED, changes_of, installer_for, record, versions_of
+        state = None if self.directory is None else read_state(self.directory)
+        return state is not None and bool(state.steps)
 
-        state = read_state(directory)
-        if state is None:
-            raise SessionError("the environment was taken apart by another run", hint=f"run {self._session.name} again")
-        kept = state.installs[: self._done]
-        if arguments is not None and len(state.installs) > len(kept):
-            known = state.installs[self._done]
-            if known.arguments == arguments and known.inputs == inputs:
-                return ()  # the run that was waited for has done it
-        installer = installer_for(self._resources, self._session, self.interpreter, lock)
-        forget_state(directory)
-        if len(state.installs) > len(kept):
-            # Another install than last time: back to what was before it, so that nothing is left of that one
-            installer.sync(self.python, directory / RESOLVED, ())
-            for item in kept:
-                installer.install(self.python, item.arguments)
-        if arguments is not None:
-            installer.install(self.python, arguments)
-        renewed = record(self._resources, self._session, directory, state, kept, arguments, inputs)
-        return changes_of(versions_of(state), versions_of(renewed))
+    def _until_it_is_done(self, step: Callable[[], bool]) -> None:
+        """Do a step; where the environment was made anew for it, first all installs so far once more."""
+        while not step():
+            asked, self._asked = self._asked, []
+            for arguments in asked:
+                self._install(arguments)
 
-    def _inputs(self, arguments: tuple[str, ...]) -> dict[str, str]:
-        """What the files behind an install hold: requirement files, constraints, local projects."""
-        from setlist.environment.configuration import variables
-        from setlist.environment.requirements import local_path, scan
-        from setlist.environment.sources import digest_sources
+    def _install(self, arguments: tuple[str, ...]) -> bool:
+        from setlist.environment.mend import installer_for
 
-        root, environ = self._resources.project.root, self._resources.caller.environ
-        found = {
-            f"variable {name}": value for name, value in variables(self._session.environment.installer, environ).items()
-        }
-        for position, word in enumerate(arguments):
-            before = arguments[position - 1] if position else ""
-            name, _, value = word.partition("=")
-            file = None
-            if before in ("-r", "-c", "--requirement", "--requirements", "--constraint", "--constraints"):
-                file = word
-            elif name in ("--requirement", "--requirements", "--constraint", "--constraints"):
-                file = value
-            elif word[:2] in ("-r", "-c") and len(word) > 2:
-                file = word[2:]
-            if file is not None:
+        recorder = self.recorder()
+        program = ("uv", "pip") if self._session.environment.installer == "uv" else ("pip",)
+        answer = recorder.install((*program, "install", *arguments), {}, self._resources.project.root)
+        if answer["do"] == "replay":
+            return False
+        if answer["do"] == "run":
+            installer = installer_for(self._resources, self._session, self.interpreter, recorder.lock)
+            constraints = answer.get("constraints", ())
+            try:
                 try:
-                    found |= {str(path): content for path, content in scan(root / file, environ).items()}
-                except OSError as error:
-                    raise SessionError(
-                        f"s.install: {error.filename}: {error.strerror}",
-                        hint="paths are relative to the project's root",
-                    ) from error
-                continue
-            path = local_path(word if "://" in word else word.partition("[")[0])
-            if path is None and not word.startswith("-") and (root / word.partition("[")[0]).is_dir():
-                path = Path(word.partition("[")[0]) if os.sep in word else None
-            if path is not None:
-                path = root / path
-                found[str(path)] = digest_sources(path) if path.is_dir() else _content(path)
-        return found
-
-    def _own(self, what: str) -> Path:
-        if self.directory is None:
-            raise SessionError(f'{what} needs an environment, and this session has backend = "none"')
-        return self.directory
-
-
-def _content(path: Path) -> str:
-    from setlist.files import digest
-
-    try:
-        return digest(path.read_bytes()) if path.is_file() else "missing"
-    except OSError:
-        return "missing"
+                    installer.install(self.python, (*arguments, *constraints))
+                except SyncFailed:
+                    if not constraints:
+                        raise
+                    # a version of last time isn't to be had any more
+                    installer.install(self.python, arguments)
+            except BaseException:
+                recorder.installed(ok=False)
+                raise
+            recorder.installed(ok=True)
+        self._asked.append(arguments)
+        return True

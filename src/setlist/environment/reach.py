@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from setlist.environment.asked import Root
 from setlist.environment.freeze import Installed, installed
+from setlist.environment.markers import marker_environment
 from setlist.environment.names import normalised
 from setlist.model import Interpreter
 
@@ -56,6 +58,19 @@ def reached(
     return {name for name, _ in passed}
 
 
+def share_files(site_packages: Sequence[Path], names: Collection[str]) -> bool:
+    """Whether a file of these distributions is another one's too: it would go with them."""
+    from importlib.metadata import distributions
+
+    theirs: set[str] = set()
+    others: set[str] = set()
+    for folder in site_packages:
+        for found in distributions(path=[str(folder)]):
+            files = theirs if normalised(found.metadata["Name"] or "") in names else others
+            files |= {os.path.normpath(folder / file) for file in found.files or () if file.suffix != ".pyc"}
+    return not theirs.isdisjoint(others)
+
+
 def lacking(site_packages: Sequence[Path], roots: Iterable[Root], interpreter: Interpreter) -> tuple[str, ...]:
     """What is asked for and isn't there, or in another version; in words. Arguments as above."""
     from packaging.specifiers import SpecifierSet
@@ -98,24 +113,12 @@ class _Required:
     def __init__(self, site_packages: Sequence[Path], interpreter: Interpreter) -> None:
         from importlib.metadata import distributions
 
-        from packaging.markers import default_environment
-
         self._lines = {
             normalised(found.metadata["Name"] or ""): found.requires or ()
             for found in distributions(path=[str(path) for path in site_packages])
         }
         self._parsed: dict[str, list[Requirement]] = {}
-        # the same machine and system as ours, another Python
-        self._environment = {
-            **{name: str(value) for name, value in default_environment().items()},
-            "implementation_name": interpreter.implementation,
-            "platform_python_implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(
-                interpreter.implementation, ""
-            ),
-            "python_version": ".".join(interpreter.version.split(".")[:2]),
-            "python_full_version": interpreter.version,
-            "implementation_version": interpreter.version,
-        }
+        self._environment = marker_environment(interpreter)
 
     def by(self, name: str, extra: str) -> Iterable[Requirement]:
         """What one requires, for an extra of it or (empty) in any case."""

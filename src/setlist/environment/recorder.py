@@ -1,9 +1,15 @@
-"""What a noxfile's function installs, compared as it happens with what it installed last time.
+"""What a session's function installs, compared as it happens with what it installed last time.
 
-Nothing is known before it is asked for, so all is in place from the last run, and each step either was the same then
-(nothing is done) or is done now, in place. What then nobody has asked for goes before the next command runs: what
-hangs by nothing that was asked for, as the distributions' own metadata tell. Where that can't be told, or where what is
-left out had changed what stays, the environment is made anew, and what was installed so far once more.
+Every command of a function is to see the environment as a fresh run would show it. Nothing is known before it is asked
+for, so what the last run installed before its first command is in place when the function starts. An install that was
+the same then is skipped; any other is done now, in place. Before the first command runs, everything is taken out that
+nobody has asked for: what hangs by nothing that was asked for, as the distributions' own metadata tell. Where that
+can't be told, or where a step that is gone had changed what stays, the environment is made anew, and the function's
+installs so far are done once more.
+
+What the last run installed after its first command isn't in place at the start: it is uninstalled, or the environment
+is made anew, before anything else. From the first command on every install is done, unless it changed nothing at the
+same point of the last run. An install that is done once more takes the versions that it brought last time.
 
 docs/nox.md says what a person has to know of it.
 """
@@ -22,11 +28,12 @@ from setlist.environment.contents import compare, drifted, look
 from setlist.environment.creation import site_packages
 from setlist.environment.freeze import installed
 from setlist.environment.locked import Locked
+from setlist.environment.markers import marker_environment
 from setlist.environment.names import normalised
 from setlist.environment.resources import Resources
-from setlist.environment.state import State, forget_state, read_state
-from setlist.environment.steps import Step, data_of, steps_of
-from setlist.errors import SessionError
+from setlist.environment.state import Contents, State, forget_state, read_state
+from setlist.environment.steps import Step, data_of, held_after, steps_of
+from setlist.errors import SessionError, SyncFailed
 from setlist.files import digest
 from setlist.model import Change, InputChange, SessionSpec
 from setlist.records import as_mapping, replace
@@ -36,7 +43,13 @@ RESOLVED = "resolved.txt"
 """What was installed from a lock, kept in the environment."""
 
 CONSTRAINTS = "constraints.txt"
-"""The versions that an environment held when it was made anew, kept in it."""
+"""The versions that a step brought last time, while it is done once more; kept in the environment."""
+
+_INSTALLERS = (
+    ("uv", "sync"), ("uv", "pip", "sync"), ("pip-sync",), ("poetry", "install"), ("poetry", "sync"), ("pdm", "install"),
+    ("pdm", "sync"), ("pipenv", "install"), ("pipenv", "sync"),
+)  # fmt: skip
+"""Commands that install, beside pip's and uv's: they look at an environment only to change it."""
 
 
 class Recorder:
@@ -47,6 +60,9 @@ class Recorder:
         session: whose environment it is.
         directory: the environment.
         hold: holds the environment unchanged; it is let go and taken again around a change.
+
+    Attributes:
+        lock: the descriptor of the environment's exclusive lock, while something is changed.
     """
 
     def __init__(self, resources: Resources, session: SessionSpec, directory: Path, hold: ExitStack) -> None:
@@ -55,14 +71,13 @@ class Recorder:
         self._directory = directory
         self._hold = hold
         self._changing: ExitStack | None = None
-        self._lock = -1
+        self.lock = -1
         self._commands = 0
+        self._started = False
         self._done: list[Step] = []
-        self._runs: list[Step] = []
         self._changed: set[str] = set()
         self._unwritten = False
         self._untidy = False
-        self._doubtful = False
         self._broken = False
         self._pending: tuple[Asked, tuple[str, ...], dict[str, str]] | None = None
         self._locked: Locked | None = None
@@ -79,15 +94,51 @@ class Recorder:
         """Let what is recorded be what the coming steps are compared with."""
         self._state = state
         self._contents = state.contents
-        steps = steps_of(state.steps)
-        self._seeds = next((step.brought for step in steps if step.kind == "seed"), tuple(state.contents.packages))
-        self._left = [step for step in steps if step.kind == "install"]
-        self._left_runs = [step for step in steps if step.kind == "run"]
+        steps = [step for step in steps_of(state.steps) if step.kind != "seed"]
+        seeds = [step for step in steps_of(state.steps) if step.kind == "seed"]
+        self._seeds = held_after({}, seeds) if seeds else self._held_now(state.contents)
+        there = [step for step in steps if step.there]
+        self._left = [step for step in there if step.after == 0]
+        self._memory: list[tuple[Step, Mapping[str, str] | None]] = [(step, None) for step in steps if not step.there]
+        self._first = held = held_after(self._seeds, self._left)
+        for step in there:
+            if step.after:
+                held = held_after(held, [step])
+                self._memory.append((step, held))
+        self._held = held
+        self._in_place = bool(self._left)
+        self._interleaved = any(step.after for step in there)
         self._known: dict[str, Sequence[str]] = {}
         self._compiled: set[str] = set()
         for step in steps:
             self._known |= step.known
             self._compiled |= set(step.compiled)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What the environment holds: name to version."""
+        return {name: version for name, (version, _) in self._contents.packages.items()}
+
+    def _start(self) -> None:
+        """Take out what the last run installed after its first command."""
+        if self._started:
+            return
+        self._started = True
+        if self._interleaved and self._changing is None:
+            # to the end: another run would see it between two of our steps
+            self._begin()
+        tangled = _are_tangled(self._left)
+        if self._held == self._first and not tangled:
+            return
+        if self._changing is None:
+            self._begin()
+        kept = all(self._held.get(name) == value for name, value in self._first.items())
+        extra = sorted(self._held.keys() - self._first.keys())
+        if tangled or not kept or not self._take_out(extra):
+            self._reset()
+        else:
+            self._held = dict(self._first)
+            self._unwritten = True
 
     # --- one install ----------------------------------------------------------------------------------------
 
@@ -95,12 +146,13 @@ class Recorder:
         """Decide about an install that the function asks for.
 
         Returns:
-            ``do`` is ``skip`` (it was done last time), ``run``, or ``replay``: first those from before once more, with
-            ``words`` at their ends.
+            ``do`` is ``skip`` (it is there), ``run`` (with ``extra`` words at its end), or ``replay``: the
+            environment was made anew, so all steps so far are to be asked for again, and then this one.
 
         Raises:
             SetlistError: the environment can't be changed.
         """
+        self._start()
         words = _plain(command)
         asked, inputs = self._look_at(words, env, cwd)
         if self._skips(words, inputs):
@@ -109,31 +161,45 @@ class Recorder:
             self._begin()
             if self._skips(words, inputs):
                 return {"do": "skip"}  # the run that was waited for has done it
+        roots = self._roots_of(asked)
         answer: dict[str, Any] = {"do": "run"}
-        roots = roots_of(asked)
-        if self._install_lock() and self._lock_holds(asked, words, inputs, roots):
+        if self._lock_holds(asked, words, inputs, roots):
             return {"do": "skip"}
         if self._locked is not None and roots is not None and all(root.path for root in roots):
             answer["extra"] = ["--no-deps"]  # which are in the lock
         if self._left and (roots is None or any(step.overrides or step.roots is None for step in self._left)):
             # what is left over couldn't be told from what it brings
-            if self._commands == 0:
-                answer |= self._made_anew()
-            else:
-                self._doubtful = True
+            replay = bool(self._done)
+            self._reset()
+            if replay:
+                return {"do": "replay"}
         forget_state(self._directory)
         self._remove_changed(inputs)
         self._contents = self._look()
         self._pending = (asked, words, inputs)
-        self._untidy = True
+        self._untidy = self._untidy or self._in_place
+        versions = self._versions_of_last_time(words, inputs)
+        if versions and self._locked is None:
+            constraints = self._directory / CONSTRAINTS
+            constraints.write_text("".join(f"{line}\n" for line in versions), encoding="utf-8")
+            answer["constraints"] = ["-c", str(constraints)]
         return answer
+
+    def _versions_of_last_time(self, words: tuple[str, ...], inputs: Mapping[str, str]) -> list[str]:
+        for place, (step, _) in enumerate(self._memory):
+            if step.same_as("install", words, inputs):
+                del self._memory[place]
+                return [
+                    f"{name}=={value}" for name, value in step.brought.items() if value is not None and " " not in value
+                ]
+        return []
 
     def _install_lock(self) -> bool:
         """Install all that the session's lock holds, once; whether it has one."""
         from setlist.environment.mend import installer_for
 
         locks = self._resources.locks
-        if locks is None:
+        if locks is None or self._session.nox is None:
             return False
         if not self._looked_for_lock:
             self._looked_for_lock = True
@@ -144,9 +210,10 @@ class Recorder:
                 file.write_text(self._locked.text, encoding="utf-8")
                 forget_state(self._directory)
                 uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
-                installer = installer_for(self._resources, uv, self._state.interpreter, self._lock)
+                installer = installer_for(self._resources, uv, self._state.interpreter, self.lock)
                 installer.install(python_of(self._directory), ["--no-deps", "-r", str(file)])
                 self._contents = self._look()
+                self._held = self._held_now(self._contents)
                 self._untidy = self._unwritten = True
         return self._locked is not None
 
@@ -160,6 +227,8 @@ class Recorder:
         """
         from setlist.environment.reach import lacking
 
+        if not self._install_lock():
+            return False
         locks = self._resources.locks
         assert locks is not None
         named = [root for root in roots or () if root.name is not None]
@@ -172,7 +241,7 @@ class Recorder:
         assert roots is not None
         if len(named) < len(roots):
             return False
-        self._note_install(asked, words, inputs, (), ())
+        self._note_install(asked, words, inputs, {}, ())
         return True
 
     def installed(self, *, ok: bool) -> tuple[Change, ...]:
@@ -185,19 +254,12 @@ class Recorder:
         asked, words, inputs = self._pending
         self._pending = None
         before, now = self._contents, self._look()
-        self._contents = now
-        moved = tuple(
-            name
-            for name in sorted(before.packages.keys() | now.packages.keys())
-            if before.packages.get(name) != now.packages.get(name)
-        )
-        self._changed |= set(moved)
+        moved = self._moved_between(before, now)
         if not ok:
-            if not compare(before, now):
+            if compare(before, now):
                 # installers fetch and build everything before they change anything
-                self._write([*self._done, *self._left])
-            else:
                 self._broken = True
+            self._write()
             self._end()
             return ()
         self._note_install(asked, words, inputs, moved, tuple(name for name in moved if name in before.packages))
@@ -205,12 +267,25 @@ class Recorder:
             Change(name, before.packages.get(name, (None,))[0], now.packages.get(name, (None,))[0]) for name in moved
         )
 
+    def _moved_between(self, before: Contents, now: Contents) -> dict[str, str | None]:
+        """The packages that a step has changed, and what they are now."""
+        names = sorted(
+            name
+            for name in before.packages.keys() | now.packages.keys()
+            if before.packages.get(name) != now.packages.get(name)
+        )
+        self._contents = now
+        if names:
+            self._held = self._held_now(now)
+            self._changed |= set(names)
+        return {name: self._held.get(name) for name in names}
+
     def _note_install(
         self,
         asked: Asked,
         words: tuple[str, ...],
         inputs: dict[str, str],
-        moved: tuple[str, ...],
+        moved: Mapping[str, str | None],
         overrides: tuple[str, ...],
     ) -> None:
         compiled = self._compiled_of(asked)
@@ -219,22 +294,32 @@ class Recorder:
         sources = Sources({})
         after = inputs_of(asked, sources, tuple(self._compiled))
         inputs |= {name: value for name, value in after.items() if name.startswith(("local ", "editable "))}
-        roots = roots_of(asked)
+        roots = self._roots_of(asked)
+        replaced = next((step for step in self._left if step.words == words), None)
+        brought = dict(moved)
+        if replaced is not None:
+            # the same step as last time, with something else behind it: what it changes of its own is no other's
+            self._left.remove(replaced)
+            overrides = tuple(name for name in overrides if name not in replaced.brought or name in replaced.overrides)
+            overrides = tuple(sorted({*overrides, *replaced.overrides}))
+            brought = {**{name: self._held.get(name) for name in replaced.brought}, **brought}
         self._done.append(
             Step(
                 kind="install",
                 words=words,
                 inputs=inputs,
                 roots=None if roots is None else tuple(as_mapping(root) for root in roots),
-                brought=moved,
+                brought=brought,
                 overrides=overrides,
                 after=self._commands,
                 known=dict(sources.known),
                 compiled=compiled,
             )
         )
-        self._left = [step for step in self._left if step.words != words]
         self._unwritten = True
+
+    def _roots_of(self, asked: Asked) -> tuple[Root, ...] | None:
+        return roots_of(asked, marker_environment(self._state.interpreter))
 
     def _look_at(
         self, words: tuple[str, ...], env: Mapping[str, str | None], cwd: Path
@@ -252,12 +337,19 @@ class Recorder:
             return False
         for place, step in enumerate(self._left):
             if step.same_as("install", words, inputs):
-                if any(earlier.overrides for earlier in self._left[:place]) or self._touched(step):
+                if (place and any(other.overrides for other in self._left)) or self._touched(step):
                     return False
-                self._done.append(replace(step, after=self._commands))
-                self._unwritten = self._unwritten or step.after != self._commands
+                self._done.append(step)
+                self._unwritten = self._unwritten or place > 0
                 # those before it aren't asked for any more, or later
                 del self._left[place]
+                return True
+        for place, (step, held) in enumerate(self._memory):
+            # the environment is already what it was after this step
+            if held == self._held and not self._left and step.same_as("install", words, inputs):
+                self._done.append(replace(step, brought={}, overrides=(), after=self._commands))
+                self._unwritten = True
+                del self._memory[place]
                 return True
         return False
 
@@ -322,81 +414,76 @@ class Recorder:
 
     # --- other commands -------------------------------------------------------------------------------------
 
-    def settle(self) -> tuple[Change, ...]:
-        """A command is about to run: the environment is to hold what was asked for so far, and nothing else.
+    def settle(self, command: Sequence[str]) -> dict[str, Any]:
+        """A command is about to run. It is to see what was asked for so far, and nothing else, unless it only installs.
 
         Returns:
-            the packages that moved.
+            ``do`` is ``run`` or ``replay``, as for an install; ``changes`` are the packages that moved.
         """
-        changes = self._settled(all_of_it=False)
+        self._start()
+        if _only_installs(_plain(command)):
+            return {"do": "run", "changes": (), "installs": True}
+        changes = self._settled()
+        if changes is None:
+            return {"do": "replay"}
         self._commands += 1
-        return changes
+        return {"do": "run", "changes": changes}
 
     def ran(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> None:
         """A command has run: see what it has changed."""
         words = _plain(command)
-        known = next((step for step in self._left_runs if step.words == words), None)
-        moved: tuple[str, ...] = ()
+        known = next((step for step in self._left if step.kind == "run" and step.words == words), None)
+        moved: dict[str, str | None] = {}
+        overrides: set[str] = set()
         if drifted(self._directory, self._contents):
-            now = self._look()
-            drift = compare(self._contents, now)
-            if drift:
-                moved = drift.packages
-                self._changed |= set(moved)
-            self._contents = now
+            before, now = self._contents, self._look()
+            moved = self._moved_between(before, now)
+            overrides = moved.keys() & before.packages.keys()
             self._unwritten = True
         if known is None and not moved and install_words(words) is None:
             return
+        brought = dict(moved)
         if known is not None:
-            self._left_runs.remove(known)
-        self._note_run(words, env, cwd, moved, known)
-
-    def _note_run(
-        self,
-        words: tuple[str, ...],
-        env: Mapping[str, str | None],
-        cwd: Path,
-        moved: tuple[str, ...],
-        known: Step | None,
-    ) -> None:
-        readable = install_words(words) is not None
+            self._left.remove(known)
+            overrides = {*known.overrides, *(overrides - known.brought.keys())}
+            brought = {**{name: self._held.get(name) for name in known.brought}, **brought}
         roots: tuple[Root, ...] | None = None
         inputs: dict[str, str] = {}
-        if readable:
+        if install_words(words) is not None:
             asked, inputs = self._look_at(words, env, cwd)
-            roots = roots_of(asked)
-        brought = tuple(
-            sorted({*moved, *(known.brought if known is not None else ())} & self._contents.packages.keys())
+            roots = self._roots_of(asked)
+        self._done.append(
+            Step(
+                kind="run",
+                words=words,
+                inputs=inputs,
+                roots=None if roots is None else tuple(as_mapping(root) for root in roots),
+                brought=brought,
+                overrides=tuple(sorted(overrides)),
+                after=self._commands,
+                sources="" if roots is None and _only_installs(words) and not _is_exact(words) else None,
+            )
         )
-        step = Step(
-            kind="run",
-            words=words,
-            inputs=inputs,
-            roots=None if roots is None else tuple(as_mapping(root) for root in roots),
-            brought=brought,
-            after=self._commands,
-            sources="" if roots is None and not _is_exact(words) else None,
-        )
-        self._runs.append(step)
-        if known is not None and step.inputs != known.inputs:
+        if self._in_place and (moved or (known is not None and inputs != known.inputs)):
             self._untidy = True
         if known is None or moved or self._untidy:
-            self._write([*self._done, *self._left])
+            self._write()
 
-    def finish(self, *, ok: bool) -> tuple[Change, ...]:
+    def finish(self, *, ok: bool) -> tuple[Change, ...] | None:
         """The function has ended.
 
         Returns:
-            the packages that moved.
+            the packages that moved; None where all steps are to be done again, and then to be finished.
         """
-        changes: tuple[Change, ...] = ()
+        changes: tuple[Change, ...] | None = ()
         try:
             if ok:
-                changes = self._settled(all_of_it=True)
+                changes = self._settled(last=True)
             elif self._unwritten and self._pending is None:
-                self._write([*self._done, *self._left])
+                self._write()
         finally:
-            self._end()
+            if changes is not None:
+                self._end(last=True)
         return changes
 
     # --- changing -------------------------------------------------------------------------------------------
@@ -407,130 +494,175 @@ class Recorder:
         self._changing = ExitStack()
         name = self._session.name
         try:
-            self._lock = self._changing.enter_context(
+            self.lock = self._changing.enter_context(
                 guard.exclusive(self._resources.project, name, self._resources.waiting(name))
             )
         except BaseException:
             self._changing = None
             raise
         state = read_state(self._directory)
-        if (
-            state is None
-            or state.steps != self._state.steps
-            or state.contents.packages != self._state.contents.packages
+        if state is not None and (
+            state.steps == self._state.steps and state.contents.packages == self._state.contents.packages
         ):
-            done, self._done = self._done, []
-            if state is None:
-                raise SessionError("the environment was taken apart by another run", hint=f"run {name} again")
-            self._take(state)
-            # another run was here. What we have passed must still be there, in this order
-            for step in done:
-                if not self._skips(step.words, step.inputs):
-                    raise SessionError("another run has changed the environment", hint=f"run {name} again")
+            return
+        if state is None:
+            raise SessionError("the environment was taken apart by another run", hint=f"run {name} again")
+        # another run was here. What we have passed must still be there, in this order
+        done, self._done, held = self._done, [], self._held
+        self._take(state)
+        changed = self._commands and self._held != held
+        if self._commands:
+            self._done, self._left = done, []
+        elif done:
+            changed = self._held != self._first or not all(self._skips(step.words, step.inputs) for step in done)
+        if changed:
+            raise SessionError("another run has changed the environment", hint=f"run {name} again")
 
-    def _end(self) -> None:
+    def _end(self, *, last: bool = False) -> None:
         """Let others use the environment again."""
-        if self._changing is None:
+        if self._changing is None or (self._interleaved and not last):
             return
         self._changing.close()
         self._changing = None
         name = self._session.name
         self._hold.enter_context(guard.shared(self._resources.project, name, self._resources.waiting(name)))
 
-    def _settled(self, *, all_of_it: bool) -> tuple[Change, ...]:
-        dropped = [step for step in self._left if all_of_it or step.after <= self._commands]
-        gone_runs = self._left_runs if all_of_it else []
-        changes: tuple[Change, ...] = ()
-        if dropped or gone_runs or self._untidy:
+    def _settled(self, *, last: bool = False) -> tuple[Change, ...] | None:
+        """Take out what nobody has asked for.
+
+        Returns:
+            the packages that moved; None where the environment was made anew, and all steps are to be done again.
+        """
+        changes: tuple[Change, ...] | None = ()
+        if self._left or self._untidy:
             if self._changing is None:
                 self._begin()
-                dropped = [step for step in self._left if all_of_it or step.after <= self._commands]
-            self._left = [step for step in self._left if step not in dropped]
-            if any(step.overrides for step in dropped):
-                self._doubtful = True
-            if all_of_it:
-                self._left_runs = []
-            changes = self._remove_left_over()
+            replay = bool(self._done)
+            changes = None
+            if not any(step.overrides for step in self._left):
+                changes = self._remove_left_over()
+            if changes is None:
+                self._reset()
+                if replay:
+                    return None
+            self._memory += [] if last else [(step, None) for step in self._left]
+            self._left = []
             self._untidy = False
             self._unwritten = True
+        self._in_place = False
+        if last and self._memory:
+            self._memory, self._unwritten = [], True
         if self._unwritten:
-            self._write([*self._done, *self._left])
+            self._write()
         self._end()
-        return changes
+        return changes or ()
 
-    def _remove_left_over(self) -> tuple[Change, ...]:
+    def _remove_left_over(self) -> tuple[Change, ...] | None:
+        """Uninstall what hangs by nothing that was asked for; None where more than that would go."""
         from setlist.environment.reach import left_over
 
-        steps = [*self._done, *self._left, *self._runs, *self._left_runs]
         kept = set(self._seeds)
         roots: list[Root] = []
-        for step in steps:
+        for step in self._done:
             if step.roots is None:
-                kept |= set(step.brought)
+                kept |= step.brought.keys()
             else:
                 roots += _roots(step)
         names = left_over(site_packages(self._directory), roots, kept, self._state.interpreter)
-        if not names:
-            return ()
-        forget_state(self._directory)
         before = self._contents.packages
-        self._uninstall(names)
-        self._contents = self._look()
+        if not self._take_out(names):
+            return None
+        self._held = {name: value for name, value in self._held.items() if name not in names}
+        self._done = [
+            replace(step, brought={name: value for name, value in step.brought.items() if name not in names})
+            for step in self._done
+        ]
         self._changed -= set(names)  # by which nothing hangs
         return tuple(Change(name, before[name][0], None) for name in names if name in before)
+
+    def _take_out(self, names: Sequence[str]) -> bool:
+        """Uninstall packages; whether all others are as they were."""
+        from setlist.environment.reach import share_files
+
+        if not names:
+            return True
+        if share_files(site_packages(self._directory), names):
+            return False
+        rest = {name: value for name, value in self._contents.packages.items() if name not in names}
+        forget_state(self._directory)
+        try:
+            self._uninstall(names)
+        except SyncFailed:
+            return False
+        self._contents = self._look()
+        return self._contents.packages == rest
 
     def _uninstall(self, names: Sequence[str]) -> None:
         from setlist.environment.mend import installer_for
 
         if names:
-            installer_for(self._resources, self._session, self._state.interpreter, self._lock).uninstall(
+            installer_for(self._resources, self._session, self._state.interpreter, self.lock).uninstall(
                 python_of(self._directory), names
             )
 
-    def _made_anew(self) -> dict[str, Any]:
-        """Make the environment anew; the installs so far are to be done again, in the versions that there were."""
-        from setlist.environment.mend import make_bare
+    def _reset(self) -> None:
+        """Make the environment what it was before the function did anything. All of its steps are to be done again."""
+        from setlist.environment.mend import back_to_base
 
-        # what a step has changed was another version before it
-        changed = {name for step in (*self._done, *self._left) for name in step.overrides}
-        lines = [
-            f"{item.name}=={item.version}\n"
-            for item in installed(site_packages(self._directory))
-            if item.url is None and normalised(item.name) not in changed
-        ]
         forget_state(self._directory)
-        make_bare(self._resources, self._session, self._directory, self._state.interpreter)
-        constraints = self._directory / CONSTRAINTS
-        constraints.write_text("".join(lines), encoding="utf-8")
-        self._left, self._left_runs = [], []
+        back_to_base(self._resources, self._session, self._directory, self._state.interpreter, self.lock)
+        self._memory = [*((step, None) for step in (*self._done, *self._left)), *self._memory]
+        self._done, self._left = [], []
         self._contents = self._look()
-        if not self._done:
-            return {"do": "run"}
-        return {"do": "replay", "words": ["-c", str(constraints)]}
+        self._held = self._seeds = self._held_now(self._contents)
+        self._changed = set()
+        self._untidy = self._in_place = self._looked_for_lock = False
+        self._state = replace(self._state, steps=())
+        self._unwritten = True
 
-    def _look(self) -> Any:
+    def _look(self) -> Contents:
         return look(self._directory, site_packages(self._directory))
 
-    def _write(self, installs: Sequence[Step]) -> None:
+    def _held_now(self, contents: Contents) -> dict[str, str]:
+        origins = {
+            normalised(item.name): f" @ {item.url}{f'@{item.revision}' if item.revision else ''}"
+            for item in installed(site_packages(self._directory))
+            if item.url is not None
+        }
+        return {name: version + origins.get(name, "") for name, (version, _) in contents.packages.items()}
+
+    def _write(self) -> None:
         from setlist.environment.mend import record_steps
         from setlist.environment.sources import sign_sources
 
-        if self._doubtful or self._broken:
+        if self._broken:
             # nobody can say that it is what a new one would be: the next run makes a new one
             forget_state(self._directory)
             return
-        runs = [*self._runs, *self._left_runs]
-        if any(step.sources == "" for step in runs):
+        there = [*self._done, *self._left]
+        told = held_after(self._seeds, there)
+        if told != self._held:
+            # what came of a lock, or went with something else
+            rest = {
+                name: self._held.get(name)
+                for name in told.keys() | self._held.keys()
+                if told.get(name) != self._held.get(name)
+            }
+            if there:
+                there[-1] = replace(there[-1], brought={**there[-1].brought, **rest})
+            else:
+                self._seeds = dict(self._held)
+        if any(step.sources == "" for step in there):
             signature = sign_sources(self._resources.project.root)
-            runs = [replace(step, sources=signature) if step.sources == "" else step for step in runs]
-        seed = Step(kind="seed", words=(), inputs={}, brought=self._seeds)
-        direct = {root["name"] for step in (*installs, *runs) for root in step.roots or () if root["name"] is not None}
+            there = [replace(step, sources=signature) if step.sources == "" else step for step in there]
+        seed = Step(kind="seed", words=(), inputs={}, brought=dict(self._seeds))
+        remembered = [replace(step, there=False) for step, _ in self._memory if step.kind == "install"]
+        state = self._state
+        if self._session.nox is not None:
+            direct = {root["name"] for step in there for root in step.roots or () if root["name"] is not None}
+            state = replace(state, direct=tuple(sorted(direct)))
         self._state = record_steps(
-            self._resources,
-            self._session,
-            self._directory,
-            replace(self._state, direct=tuple(sorted(direct))),
-            data_of([seed, *installs, *runs]),
+            self._resources, self._session, self._directory, state, data_of([seed, *there, *remembered])
         )
         self._contents = self._state.contents
         self._unwritten = False
@@ -557,7 +689,7 @@ def installs_then_and_now(resources: Resources, state: State) -> tuple[InputChan
     found = []
     for step in steps_of(state.steps):
         words = install_words(step.words)
-        if step.kind == "seed" or words is None:
+        if step.kind == "seed" or words is None or not step.there:
             continue
         cwd = resources.project.root / step.inputs.get("directory", "")
         asked = read_asked(words, cwd, resources.caller.environ)
@@ -586,3 +718,19 @@ def _is_exact(words: Sequence[str]) -> bool:
     if tuple(words[:3]) == ("uv", "pip", "sync"):
         return True
     return tuple(words[:2]) == ("uv", "sync") and "--inexact" not in words
+
+
+def _only_installs(words: Sequence[str]) -> bool:
+    """Whether a command does nothing but install: it needn't be shown the environment as it was before."""
+    named = (os.path.basename(words[0]).removesuffix(".exe"), *words[1:])
+    return install_words(words) is not None or any(named[: len(known)] == known for known in _INSTALLERS)
+
+
+def _are_tangled(steps: Sequence[Step]) -> bool:
+    """Whether a command that runs each time would find what it brought changed by a later step."""
+    return any(
+        not step.brought.keys().isdisjoint(later.overrides)
+        for place, step in enumerate(steps)
+        if step.kind == "run"
+        for later in steps[place + 1 :]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from setlist.environment.markers import marker_environment
 from setlist.environment.names import normalised
 from setlist.model import Interpreter
 
@@ -28,7 +29,6 @@ def unmet(
     """
     from importlib.metadata import distributions
 
-    from packaging.markers import default_environment
     from packaging.requirements import InvalidRequirement, Requirement
 
     held: dict[str, str] = {}
@@ -38,15 +38,7 @@ def unmet(
         held[name] = distribution.version
         if name in names:
             required += distribution.requires or ()
-    # The same machine and system as ours, another Python
-    environment = {
-        **{name: str(value) for name, value in default_environment().items()},
-        "implementation_name": interpreter.implementation,
-        "platform_python_implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(interpreter.implementation, ""),
-        "python_version": ".".join(interpreter.version.split(".")[:2]),
-        "python_full_version": interpreter.version,
-        "implementation_version": interpreter.version,
-    }
+    environment = marker_environment(interpreter)
     found: dict[str, None] = {}
     for line in required:
         try:

@@ -14,20 +14,8 @@ from setlist.files import write_atomically
 from setlist.model import EnvironmentSpec, Interpreter
 from setlist.records import as_mapping, dataclass, field, field_names
 
-FORMAT = 1
+FORMAT = 2
 NAME = "state.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Install:
-    """One ``s.install`` of a session's function: its arguments, what their files held, what came of it.
-
-    ``packages`` is everything that the environment held afterwards, name to version.
-    """
-
-    arguments: tuple[str, ...]
-    inputs: dict[str, str]
-    packages: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +39,8 @@ class State:
     ``spec`` is the session's EnvironmentSpec as JSON data; ``inputs`` maps an input's name to its
     value; ``watched`` maps each file that was read for them to its stat signature (None: it
     wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
-    ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what a
-    noxfile's function has done to the environment, see :mod:`setlist.environment.steps`. ``image`` is the key of the
+    ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what the
+    session's function has done to the environment, see :mod:`setlist.environment.steps`. ``image`` is the key of the
     image (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
     """
 
@@ -65,7 +53,6 @@ class State:
     sources: str | None
     contents: Contents
     direct: tuple[str, ...]
-    installs: tuple[Install, ...] = ()
     steps: tuple[dict[str, Any], ...] = ()
     image: str | None = None
 
@@ -90,10 +77,6 @@ def read_state(directory: Path) -> State | None:
                 dict(data["contents"]["directories"]),
             ),
             direct=tuple(data["direct"]),
-            installs=tuple(
-                Install(tuple(item["arguments"]), dict(item["inputs"]), dict(item["packages"]))
-                for item in data["installs"]
-            ),
             steps=tuple(map(dict, data.get("steps", ()))),
             image=data.get("image"),
         )

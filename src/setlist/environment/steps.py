@@ -1,4 +1,4 @@
-"""What a noxfile's function has done to an environment, step by step, as it is recorded."""
+"""What a session's function has done to an environment, step by step, as it is recorded."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from setlist.records import as_mapping, dataclass, field
 
 Kind = Literal["seed", "install", "run"]
-"""``seed``: what was there from the start; ``install``: ``session.install``; ``run``: any other command that changed
-what is installed."""
+"""``seed``: what was there from the start; ``install``: ``session.install`` of a noxfile, or ``s.install``; ``run``:
+any other command that changed what is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,20 +19,23 @@ class Step:
 
     ``words`` is the whole command, ``inputs`` what decides what it comes to besides: digests of the files behind it,
     the variables its author has set, its directory. ``roots`` are the distributions by which what it brought
-    hangs, None where that couldn't be told; then everything it ``brought`` counts. ``overrides`` are those that an
-    earlier step had brought and that it changed, so that it can't be left out and the rest be as it was. ``after``
-    is how many other commands had run before. ``sources``: for one that nobody can read, the signature of all of the
-    project's files when it ran. ``known`` are stat signatures behind the digests, ``compiled`` the editable projects
-    that were compiled.
+    hangs, None where that couldn't be told; then everything it ``brought`` counts. ``brought`` maps each package that
+    it changed to what was there afterwards (None: nothing), so that what the environment held after a step is the
+    sum of the steps up to it. ``overrides`` are the packages that it changed and that were there before it: it can't
+    be left out and the rest be as it was. ``after`` is how many commands that see the environment had run before.
+    ``there`` is false for a step that isn't in the environment: what it brought was taken out again, and is remembered
+    for its versions. ``sources``: for one that nobody can read, the signature of all of the project's files when it
+    ran. ``known`` are stat signatures behind the digests, ``compiled`` the editable projects that were compiled.
     """
 
     kind: Kind
     words: tuple[str, ...]
     inputs: dict[str, str]
     roots: tuple[dict[str, Any], ...] | None = None
-    brought: tuple[str, ...] = ()
+    brought: dict[str, str | None] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     after: int = 0
+    there: bool = True
     sources: str | None = None
     known: dict[str, Sequence[str]] = field(default_factory=dict)
     compiled: tuple[str, ...] = ()
@@ -40,6 +43,14 @@ class Step:
     def same_as(self, kind: str, words: Sequence[str], inputs: Mapping[str, str]) -> bool:
         """Whether it was the same command with the same behind it."""
         return self.kind == kind and self.words == tuple(words) and self.inputs == inputs
+
+
+def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
+    """What an environment holds after more steps: package to version, with the origin where it isn't an index."""
+    sum_of_all: dict[str, str | None] = {**held}
+    for step in steps:
+        sum_of_all |= step.brought
+    return {name: value for name, value in sum_of_all.items() if value is not None}
 
 
 def steps_of(data: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:

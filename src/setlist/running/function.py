@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from setlist import system
 from setlist.errors import SetlistError
 from setlist.events import Emit, from_json
+from setlist.model import Change
 from setlist.process import Completed, Interrupted, run_process
 from setlist.project import Caller
 from setlist.records import as_mapping
@@ -70,7 +71,7 @@ def run_in_worker(
         "ci": caller.ci,
         "keep_open": scope.keep_open,
     }
-    link = Link(job, scope.emit, prepared.install, scope.hide)
+    link = Link(job, scope.emit, prepared, scope.hide)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
@@ -112,11 +113,11 @@ class Link:
         self,
         job: Mapping[str, Any],
         emit: Emit,
-        install: Callable[..., Any],
+        prepared: PreparedEnvironment | None,
         hide: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         self._emit = emit
-        self._install = install
+        self._prepared = prepared
         self._hide = hide
         self._received = b""
         self.result: Mapping[str, Any] | None = None
@@ -167,19 +168,27 @@ class Link:
             self.result = message["result"]
         elif "hide" in message:
             self._hide(message["hide"])
-        elif message.get("ask") == "install":
-            return self._installed(message["arguments"])
+        elif "ask" in message and self._prepared is not None:
+            return self._asked(message, self._prepared)
         return {}
 
-    def _installed(self, arguments: list[str]) -> Mapping[str, Any]:
+    def _asked(self, message: Mapping[str, Any], prepared: PreparedEnvironment) -> Mapping[str, Any]:
+        """Do what only we can do: we hold the environment's lock."""
+        changes: tuple[Change, ...] = ()
         try:
-            return {"changes": [as_mapping(change) for change in self._install(*arguments)]}
+            if message["ask"] == "install":
+                changes = prepared.install(*message["arguments"])
+            elif message["ask"] == "settle":
+                changes = prepared.settle(message["command"])
+            elif message["ask"] == "ran":
+                prepared.ran(message["command"])
         except SetlistError as error:
             told = {"message": error.message, "where": error.where, "hint": error.hint, "detail": error.detail}
             return {"error": told}
         except Interrupted:
             # who waits for the worker sees the signal too, and ends it
             return {"error": {"message": "interrupted"}}
+        return {"changes": [as_mapping(change) for change in changes]}
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Send a line to the worker."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, NoReturn, Protocol, overload
 
-from setlist.errors import CommandRefused, SessionFunctionFailed
+from setlist.errors import CommandFailed, CommandRefused, SessionFunctionFailed
 from setlist.events import Message
 from setlist.model import Change, Interpreter
 from setlist.running.command import Invocation, Scope, find_program, invoke, working_directory
@@ -32,6 +32,12 @@ class Surroundings(Protocol):
 
     def install(self, *arguments: str) -> tuple[Change, ...]:
         """Install more, as ``pip install`` takes its arguments."""
+
+    def settle(self, command: tuple[str, ...]) -> tuple[Change, ...]:
+        """A command is about to run: it is to see what was installed so far, and nothing else."""
+
+    def ran(self, command: tuple[str, ...]) -> None:
+        """A command has run: see what it has changed."""
 
 
 class SessionSkipped(Exception):
@@ -195,14 +201,23 @@ class SessionHandle:
             allow_failure=allow_failure,
             stdout=None if stdout is None else directory / stdout,
         )
-        ok, completed = invoke(invocation, self._scope, capture=silent, timeout=timeout)
+        changes = self._prepared.settle(command)
+        if changes:
+            self._say("info", "as it was before: " + ", ".join(map(str, changes)))
+        try:
+            ok, completed = invoke(invocation, self._scope, capture=silent, timeout=timeout)
+        except CommandFailed:
+            self._prepared.ran(command)
+            raise
+        self._prepared.ran(command)
         return completed.stdout.decode(errors="replace") if silent else ok
 
     def install(self, *words: Word) -> tuple[Change, ...]:
         """Install more into the environment, as ``pip install`` takes its arguments.
 
         For what can't be declared: it is recorded, done only when it isn't what the last run did, and
-        undone when the function no longer asks for it. It isn't listed, locked or shipped; ``deps`` are.
+        undone when the function no longer asks for it. A command sees what was installed before it, and
+        nothing else. It isn't listed, locked or shipped; ``deps`` are.
 
         Returns:
             The packages that moved.

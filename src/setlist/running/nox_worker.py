@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setlist.errors import LockOutOfDate, SessionError, SetlistError
 from setlist.events import CommandFinished, CommandStarted, Message, Output, to_json
@@ -116,7 +116,7 @@ class _Run:
         self._collecting: bool = given["collecting"]
         self._initial: dict[str, str | None] = {}
         self._kinds = threading.local()
-        self._installs: list[tuple[Sequence[str], Mapping[str, Any]]] = []
+        self._steps: list[_Step] = []
         self._reason: str | None = None
         self._raised: BaseException | None = None
         self._cleared = False
@@ -143,11 +143,11 @@ class _Run:
             return {"status": "interrupted", "notified": []}
         except SystemExit as error:
             if error.code in (None, 0):
-                return {"status": "ok", "notified": self._notified()}
+                return self._ended_well()
             return {"status": "failed", "reason": f"sys.exit({error.code!r})"}
         status, reason = result.status.name, result.reason or ""
         if status == "SUCCESS":
-            return {"status": "ok", "notified": self._notified()}
+            return self._ended_well()
         notified = {"notified": self._notified()}
         if status in ("SKIPPED", "ABORTED"):
             return {"status": status.lower(), "reason": reason, **notified}
@@ -168,6 +168,19 @@ class _Run:
         if self._raised is not None:
             return {**self._as_raised(self._raised), **notified}
         return {"status": "failed", "reason": reason or self._reason or "stopped by its function", **notified}
+
+    def _ended_well(self) -> Mapping[str, Any]:
+        """Leave an environment that holds what was asked for, and nothing else."""
+        from nox.command import CommandFailed
+
+        if not self._collecting:
+            try:
+                with interruptible():
+                    while self._asked({"ask": "last"}).get("do") == "replay":
+                        self._replay()
+            except (SetlistError, CommandFailed) as error:
+                return {"status": "failed", "reason": self._reason or str(error)}
+        return {"status": "ok", "notified": self._notified()}
 
     def _as_raised(self, error: BaseException) -> dict[str, Any]:
         import traceback
@@ -305,41 +318,76 @@ class _Run:
 
     def _run_command(self, args: Sequence[Any], **options: Any) -> Any:
         kind = self._kind
-        if kind == "install":
-            return self._install(args, options)
-        if self._collecting:
-            if kind != "make":
-                words = " ".join(os.fspath(word) for word in args)
-                raise SessionError(f"what it installs depends on a command: {words}")
-        elif kind != "make":
-            answer = self._host.ask({"ask": "settle"})
-            if "error" in answer:
-                raise _error(answer["error"])
-        return self._run(args, options)
+        if kind == "make":
+            return self._run(args, options)
+        if kind != "install" and self._collecting:
+            words = " ".join(os.fspath(word) for word in args)
+            raise SessionError(f"what it installs depends on a command: {words}")
+        step = _Step(kind, args, options, os.getcwd())
+        while (done := self._step(step)) is _REPLAY:
+            self._replay()
+        return done
 
-    def _install(self, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-        words = [os.fspath(word) for word in args]
-        answer = self._host.ask(
-            {"ask": "install", "words": words, "env": self._own_env(options.get("env")), "cwd": os.getcwd()}
-        )
-        if "error" in answer:
-            raise _error(answer["error"])
-        if answer["do"] == "skip":
-            self._installs.append((args, options))
-            return "" if options.get("silent") else True
-        ok = False
+    def _step(self, step: _Step) -> Any:
+        """Do an install, or another command; the host says how."""
+        return self._install(step) if step.kind == "install" else self._other(step)
+
+    def _replay(self) -> None:
+        """The environment was made anew: what was installed so far is installed once more."""
+        steps, self._steps = self._steps, []
+        here, kind = os.getcwd(), self._kind
         try:
-            for earlier, earlier_options in self._installs if answer["do"] == "replay" else ():
-                self._run([*earlier, *answer["words"]], earlier_options)
-            done = self._run([*args, *answer.get("extra", ())], options)
-            ok = True
+            for step in steps:
+                os.chdir(step.cwd)
+                self._kinds.value = step.kind
+                self._step(step)
+        finally:
+            os.chdir(here)
+            self._kinds.value = kind
+
+    def _other(self, step: _Step) -> Any:
+        answer = self._asked({"ask": "settle", "words": [os.fspath(word) for word in step.args]})
+        if answer.get("do") == "replay":
+            return _REPLAY
+        done = self._run(step.args, step.options)
+        if answer.get("installs"):
+            self._steps.append(step)
+        return done
+
+    def _install(self, step: _Step) -> Any:
+        from nox.command import CommandFailed
+
+        args, options = step.args, step.options
+        words = [os.fspath(word) for word in args]
+        answer = self._asked(
+            {"ask": "install", "words": words, "env": self._own_env(options.get("env")), "cwd": step.cwd}
+        )
+        if answer["do"] == "replay":
+            return _REPLAY
+        if answer["do"] == "skip":
+            self._steps.append(step)
+            return "" if options.get("silent") else True
+        args, constraints = [*args, *answer.get("extra", ())], answer.get("constraints", ())
+        try:
+            try:
+                done = self._run([*args, *constraints], options)
+            except CommandFailed:
+                if not constraints:
+                    raise
+                # a version of last time isn't to be had any more
+                done = self._run(args, options)
         except Exception:
             self._host.ask({"ask": "installed", "ok": False})
             raise
-        if ok:
-            self._host.ask({"ask": "installed", "ok": True})
-        self._installs.append((args, options))
+        self._host.ask({"ask": "installed", "ok": True})
+        self._steps.append(step)
         return done
+
+    def _asked(self, message: Mapping[str, Any]) -> Any:
+        answer = self._host.ask(message)
+        if "error" in answer:
+            raise _error(answer["error"])
+        return answer
 
     def _own_env(self, env: Mapping[str, str | None] | None) -> dict[str, str | None]:
         """The variables of a command that its author has set."""
@@ -487,6 +535,19 @@ class _Run:
 
     def _tell(self, event: Any) -> None:
         self._host.ask(to_json(event))
+
+
+class _Step(NamedTuple):
+    """A step that has been asked for, to be done once more in a new environment."""
+
+    kind: str
+    args: Sequence[Any]
+    options: Mapping[str, Any]
+    cwd: str
+
+
+_REPLAY = object()
+"""Said of a step that can't be done before all those so far are done again."""
 
 
 class _Command:

@@ -193,7 +193,9 @@ class _Visit:
         if self._equipment.jobserver is not None:
             self._equipment.jobserver.started(session)
             self._held.callback(self._equipment.jobserver.ended, session)
-        if prepared.directory is not None:
+        # with nox's --no-install an environment that is there stays as it is
+        as_it_is = "--no-install" in setting.project.nox_arguments and prepared.action == "reused"
+        if prepared.directory is not None and not as_it_is:
             self._recorder = prepared.recorder()
         if self._recorder is None or prepared.action != "reused":
             self.repeatable.spoiled()
@@ -257,7 +259,16 @@ class _Visit:
             if asked == "installed":
                 self.tell_changes("installed", recorder.installed(ok=message["ok"]))
             elif asked == "settle":
-                self.tell_changes("no longer asked for", recorder.settle())
+                answer = recorder.settle(message["words"])
+                self.tell_changes("not asked for by now", answer.pop("changes", ()))
+                if answer["do"] == "replay":
+                    self.tell("info", "made anew: what is no longer asked for can't be taken out alone")
+                return answer
+            elif asked == "last":
+                changes = recorder.finish(ok=True)
+                self.tell_changes("no longer asked for", changes or ())
+                if changes is None:
+                    return {"do": "replay"}
             elif ran := message.get("ran"):
                 recorder.ran(ran["words"], ran["env"], Path(ran["cwd"]))
                 self.repeatable.ran(tuple(message["command"]), message["started"])
@@ -276,7 +287,7 @@ class _Visit:
             return
         self._finished = True
         ok = result is not None and result["status"] == "ok"
-        self.tell_changes("no longer asked for", self._recorder.finish(ok=ok))
+        self.tell_changes("no longer asked for", self._recorder.finish(ok=ok) or ())
 
     def made_from(self) -> str | None:
         """The signature of the environment's record, which nobody can change as long as we hold it."""
@@ -325,7 +336,7 @@ class _NoxLink(Link):
 
     def __init__(self, visit: _Visit) -> None:
         emit: Callable[..., None] = (lambda _: None) if visit.collecting else visit.setting.emit
-        super().__init__({}, emit, lambda *_: ())
+        super().__init__({}, emit, None)
         self._visit = visit
 
     def started(self) -> None:

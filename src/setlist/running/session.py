@@ -296,7 +296,12 @@ def _function(
     from setlist.running.function import run_in_worker
 
     session = scope.session
-    result = run_in_worker(scope, prepared, posargs, setting.caller, str(temporary.unmade))
+    ended_well = False
+    try:
+        result = run_in_worker(scope, prepared, posargs, setting.caller, str(temporary.unmade))
+        ended_well = result["status"] == "ok"
+    finally:
+        changes = prepared.finish_installs(ok=ended_well)
     status, reason = result["status"], result.get("reason", "")
     if status == "skipped":
         return Ending("skipped", reason), False
@@ -307,7 +312,6 @@ def _function(
         _tell_traceback(setting, session, reason, result["traceback"])
     if status != "ok":
         return _failed(session, reason), True
-    changes = prepared.finish_installs()
     if changes:
         text = "no longer installed by its function: " + ", ".join(map(str, changes))
         setting.emit(Message(time=time.time(), session=session.name, level="info", text=text))

@@ -48,7 +48,18 @@ class _Surroundings:
 
     def install(self, *arguments: str) -> tuple[Change, ...]:
         """Let the host install: it holds the environment's lock."""
-        answer = self.host.ask({"ask": "install", "arguments": arguments})
+        return self._asked({"ask": "install", "arguments": arguments})
+
+    def settle(self, command: tuple[str, ...]) -> tuple[Change, ...]:
+        """Let the host see that a command finds what was installed so far, and nothing else."""
+        return self._asked({"ask": "settle", "command": command})
+
+    def ran(self, command: tuple[str, ...]) -> None:
+        """Let the host see what a command has changed."""
+        self._asked({"ask": "ran", "command": command})
+
+    def _asked(self, question: Mapping[str, Any]) -> tuple[Change, ...]:
+        answer = self.host.ask(question)
         if "error" in answer:
             raise SessionError(**answer["error"])
         return tuple(Change(**change) for change in answer["changes"])
