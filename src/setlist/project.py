@@ -194,7 +194,8 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     if file is not None:
         if not file.is_file():
             raise UsageError(f"{file}: no such file")
-        return Project(file.parent, file)
+        root = file.parent.resolve()
+        return Project(root, root / file.name)
     fallback: Path | None = None
     for directory in (start, *start.parents):
         if _has_definitions(directory) or (directory / "noxfile.py").is_file():

@@ -64,6 +64,34 @@ def test_exec_in_the_callers_own_environment(made: ProjectFolder) -> None:
     assert result.out == "bare\n"
 
 
+@pytest.mark.parametrize("program", ["pip", "outside"])
+def test_exec_starts_no_program_from_outside_the_environment(made: ProjectFolder, tmp_path: Path, program: str) -> None:
+    for name in ("pip", "outside"):
+        (tmp_path / name).write_text("#!/bin/sh\necho it ran\n")
+        (tmp_path / name).chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+
+    result = made.setlist_inside("exec", "lint", "--", program, "list", env={"PATH": path})
+
+    assert result.code == 1
+    assert "it ran" not in result.out
+    assert f"'{program}' isn't in the environment of lint" in result.err
+    assert f'external = ["{program}"]' in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_exec_starts_what_external_names_and_what_has_a_path(made: ProjectFolder, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("#!/bin/sh\necho it ran\n")
+    (tmp_path / "outside").chmod(0o755)
+    made.sessions('[tool.setlist.session.lint]\nexternal = ["outside"]\n')
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+
+    named = made.setlist("exec", "lint", "--", "outside", env={"PATH": path}, check=True)
+    by_path = made.setlist("exec", "lint", "--", str(tmp_path / "outside"), check=True)
+
+    assert named.out == by_path.out == "it ran\n"
+
+
 def test_env_shows_the_paths(made: ProjectFolder) -> None:
     out = made.setlist_inside("env", "lint", check=True).out
     assert f"directory    {made.environment('lint')}\n" in out

@@ -69,6 +69,14 @@ def test_a_linked_project_is_one_project(project: ProjectFolder, wheelhouse: Pat
     except OSError:
         pytest.skip("no symbolic links here")
     project.run("lint", check=True)
+    elsewhere = project.path.parent
+    for words in (
+        ("-C", str(link)),
+        ("-f", str(link / "pyproject.toml")),
+        ("-C", str(project.path)),
+        ("-C", str(link)),
+    ):
+        assert "reused" in project.run("lint", *words, cwd=elsewhere, check=True).err, words
     assert project.run("lint", cwd=link, check=True).code == 0
 
 

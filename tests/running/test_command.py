@@ -148,7 +148,7 @@ def test_env_tables_see_what_stands_before(scope: Scope) -> None:
 
 def refused(scope: Scope, program: str) -> CommandRefused:
     with pytest.raises(CommandRefused) as caught:
-        find_program((program,), scope, scope.cwd, scope.environ)
+        find_program((program,), scope.session, scope.bin, scope.cwd, scope.environ)
     return caught.value
 
 
@@ -179,20 +179,23 @@ def test_a_file_that_isnt_executable_isnt_a_program(scope: Scope) -> None:
 @pytest.mark.parametrize("pattern", ["git", "g*", "*"])
 def test_external_names_and_globs_allow_it(scope: Scope, pattern: str) -> None:
     allowed = replace(scope, session=replace(SPEC, external=("make", pattern)))
-    assert find_program(("git",), allowed, scope.cwd, scope.environ, windows=False) == "git"
+    assert find_program(("git",), allowed.session, allowed.bin, scope.cwd, scope.environ, windows=False) == "git"
 
 
 def test_one_call_may_allow_it(scope: Scope) -> None:
-    assert find_program(("git",), scope, scope.cwd, scope.environ, external=True, windows=False) == "git"
+    assert (
+        find_program(("git",), scope.session, scope.bin, scope.cwd, scope.environ, external=True, windows=False)
+        == "git"
+    )
 
 
 def test_without_an_environment_nothing_is_checked(scope: Scope) -> None:
-    assert find_program(("git",), replace(scope, bin=()), scope.cwd, {}, windows=False) == "git"
+    assert find_program(("git",), scope.session, (), scope.cwd, {}, windows=False) == "git"
 
 
 def test_a_path_is_taken_as_it_is(scope: Scope) -> None:
-    assert find_program(("./x",), scope, scope.cwd, {}, windows=False) == "./x"
-    assert find_program(("/bin/sh",), scope, scope.cwd, {}, windows=False) == "/bin/sh"
+    assert find_program(("./x",), scope.session, scope.bin, scope.cwd, {}, windows=False) == "./x"
+    assert find_program(("/bin/sh",), scope.session, scope.bin, scope.cwd, {}, windows=False) == "/bin/sh"
 
 
 def test_on_windows_endings_are_tried_and_paths_are_the_childs(scope: Scope, tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_on_windows_endings_are_tried_and_paths_are_the_childs(scope: Scope, tmp
     environ = {"PATHEXT": ".EXE;.BAT", "PATH": ""}
 
     def found(program: str) -> str:
-        return find_program((program,), scope, tmp_path, environ, windows=True)
+        return find_program((program,), scope.session, scope.bin, tmp_path, environ, windows=True)
 
     assert found("ruff") == str(programs / "ruff.exe")
     assert found("ruff.exe") == str(programs / "ruff.exe")
@@ -220,8 +223,10 @@ def test_on_windows_a_program_from_outside_is_looked_for_on_the_childs_path(scop
     (outside / "git").write_text("")
     (outside / "git").chmod(stat.S_IRWXU)
     environ = {"Path": str(outside)}
-    assert find_program(("git",), scope, tmp_path, environ, external=True, windows=True) == str(outside / "git")
-    assert find_program(("gone",), scope, tmp_path, environ, external=True, windows=True) == "gone"
+    assert find_program(("git",), scope.session, scope.bin, tmp_path, environ, external=True, windows=True) == str(
+        outside / "git"
+    )
+    assert find_program(("gone",), scope.session, scope.bin, tmp_path, environ, external=True, windows=True) == "gone"
 
 
 # --- how it goes ----------------------------------------------------------------------------------

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
 import pytest
 
+from setlist import STATE_DIRECTORY
 from support.project import ProjectFolder, Result
 from support.wheels import make_wheel
 
@@ -544,6 +547,34 @@ def test_why_tells_of_installs(five: ProjectFolder) -> None:
     changed = next(line for line in told.splitlines() if "-r requirements.txt" in line)
     assert "requirements.txt changed" in changed
     assert "uv pip install tool" in told
+
+
+def test_nox_works_beside_us_after_create_tmp(project: ProjectFolder) -> None:
+    head = HEAD.replace('"uv"', '"virtualenv"') + "nox.options.reuse_existing_virtualenvs = True\n"
+    body = "session.create_tmp()\nsession.run('python', '-c', 'print(1)')\n"
+    noxfile(project, body, head=head)
+
+    lint(project)
+
+    assert not (project.path / ".nox").exists()
+    nox = subprocess.run([sys.executable, "-m", "nox", "-s", "lint"], cwd=project.path, capture_output=True, text=True)
+    assert nox.returncode == 0, nox.stderr
+    lint(project)
+
+
+def test_create_tmp_stays_for_other_sessions_and_is_empty_at_first(project: ProjectFolder) -> None:
+    body = """
+        tmp = __import__("pathlib").Path(session.create_tmp())
+        assert list(tmp.iterdir()) == []
+        (tmp / "left").touch()
+        assert __import__("pathlib").Path(session.create_tmp(), "left").is_file()
+    """
+    noxfile(project, textwrap.dedent(body), head=HEAD.replace('"uv"', '"none"'))
+
+    lint(project)
+    lint(project)
+
+    assert (project.path / STATE_DIRECTORY / "tmp" / "lint" / "tmp" / "left").is_file()
 
 
 def test_what_is_imported_later_is_nox_s_own(project: ProjectFolder) -> None:

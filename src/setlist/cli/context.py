@@ -73,7 +73,8 @@ class Context:
         self._offline = arguments.flag("offline")
         directory = arguments.value("directory")
         if directory is not None:
-            path = self.path(directory)
+            # as the system names it to a process that starts there: a symbolic link is another name, no other project
+            path = self.path(directory).resolve()
             if not path.is_dir():
                 raise UsageError(f"{directory}: no such directory")
             self._caller = replace(self.caller, cwd=path)

@@ -70,16 +70,23 @@ def session_variables(
 
 
 def inside(context: Context, session: SessionSpec, argv: Sequence[str]) -> int:
-    """Run a program in the session's environment, where the caller stands, and return its exit code."""
+    """Run a program in the session's environment, where the caller stands, and return its exit code.
+
+    Raises:
+        CommandRefused: it is neither in the environment nor named in ``external``.
+    """
     from setlist.guardian import guarding
     from setlist.process import handling_signals
+    from setlist.running.command import find_program
     from setlist.running.temporary import Temporary
 
     temporary = Temporary.of(context.project, session.name)
     try:
         grace = context.registry.settings.terminate_grace
         with guarding(grace), handling_signals(), prepared(context, session) as environment:
-            return start(context, argv, session_variables(context, session, environment, temporary))
+            variables = session_variables(context, session, environment, temporary)
+            program = find_program(argv, session, environment.bin, context.caller.cwd, variables)
+            return start(context, [program, *argv[1:]], variables)
     finally:
         temporary.remove()
 

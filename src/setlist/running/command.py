@@ -123,7 +123,7 @@ def invocation_of(command: Command, scope: Scope) -> Invocation:
                 where=str(scope.session.origin),
                 hint="give it arguments after '--', or a default: {posargs:...}",
             )
-        argv = (find_program(words, scope, cwd, environ), *words[1:])
+        argv = (find_program(words, scope.session, scope.bin, cwd, environ), *words[1:])
     return Invocation(
         words=words,
         argv=argv,
@@ -145,7 +145,8 @@ def shell_line(line: str, environ: Mapping[str, str], *, windows: bool = system.
 
 def find_program(
     words: Sequence[str],
-    scope: Scope,
+    session: SessionSpec,
+    bin_directories: Sequence[Path],
     cwd: Path,
     environ: Mapping[str, str],
     *,
@@ -156,7 +157,8 @@ def find_program(
 
     Args:
         words: the command.
-        scope: its session's.
+        session: whose it is.
+        bin_directories: the environment's own programs; empty where the session has no environment of its own.
         cwd: where it starts: a word with a path separator is relative to it.
         environ: what it sees; its PATH is searched for programs from outside.
         external: whether one from outside of the environment is fine, whatever the session says.
@@ -170,12 +172,11 @@ def find_program(
         return str(cwd / program)  # which CreateProcess would take relative to our own directory
     if "/" in program:
         return program
-    for directory in scope.bin:
+    for directory in bin_directories:
         if found := _program_in(directory, program, environ, windows):
             return found
-    session = scope.session
-    if scope.bin and not external and not any(fnmatchcase(program, pattern) for pattern in session.external):
-        raise _refused(program, scope)
+    if bin_directories and not external and not any(fnmatchcase(program, pattern) for pattern in session.external):
+        raise _refused(program, session.name, bin_directories)
     if windows:
         # CreateProcess searches our PATH, not the child's, and knows nothing of PATHEXT
         import shutil
@@ -194,8 +195,7 @@ def _program_in(directory: Path, program: str, environ: Mapping[str, str], windo
     return path if os.path.isfile(path) and os.access(path, os.X_OK) else None
 
 
-def _refused(program: str, scope: Scope) -> CommandRefused:
-    name = scope.session.name
+def _refused(program: str, name: str, bin_directories: Sequence[Path]) -> CommandRefused:
     if " " in program:
         # a whole line where a word is expected, as in s.run("pytest -x")
         return CommandRefused(
@@ -203,7 +203,7 @@ def _refused(program: str, scope: Scope) -> CommandRefused:
             hint=f"it is one word, spaces and all; give each word separately: {', '.join(map(repr, program.split()))}",
         )
     there: list[str] = []
-    for directory in scope.bin:
+    for directory in bin_directories:
         with suppress(OSError):
             there += os.listdir(directory)
     near = nearest(program, there)

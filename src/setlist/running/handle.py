@@ -191,7 +191,7 @@ class SessionHandle:
                 environ[name] = value
         self._scope.hide(environ)
         directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._scope.project)
-        program = find_program(command, self._scope, directory, environ, external=external)
+        program = find_program(command, self._scope.session, self._scope.bin, directory, environ, external=external)
         invocation = Invocation(
             words=command,
             argv=(program, *command[1:]),

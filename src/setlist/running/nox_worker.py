@@ -236,13 +236,17 @@ class _Run:
         return inside
 
     def _in_its_place(self, create_tmp: Callable[..., str]) -> Callable[..., str]:
-        """``create_tmp`` where nox has it, which other sessions may look into; and empty, as in a new environment."""
+        """``create_tmp`` in the session's directory for temporary files, and empty, as in a new environment.
+
+        Not in ``.nox/NAME``: nox would reuse that directory as an environment, though no Python is in it. Not in our
+        environment, which is checked.
+        """
 
         def create(session: Any) -> str:
             with self._doing("tmp"):
                 if not self._cleared:
                     self._cleared = True
-                    self._host.ask({"ask": "tmp", "path": os.path.abspath(os.path.join(self._runner.envdir, "tmp"))})
+                    self._host.ask({"ask": "tmp"})
                 return create_tmp(session)
 
         return create
@@ -272,11 +276,10 @@ class _Run:
     def _kind(self) -> str:
         return getattr(self._kinds, "value", "run")
 
-    def envdir(self, of_nox: Callable[[], str]) -> str:
+    def envdir(self) -> str:
         """The session's directory, as nox has it: relative to where the noxfile is."""
-        if self._kind == "tmp":
-            return of_nox()
-        return os.path.relpath(self._job["envdir"], os.path.dirname(self._loaded.config.noxfile))
+        directory = self._job["tmp" if self._kind == "tmp" else "envdir"]
+        return os.path.relpath(directory, os.path.dirname(self._loaded.config.noxfile))
 
     def make_environment(self, make_it: Callable[[], None]) -> ProcessEnv:
         """The environment, as an object of nox's own class for its backend."""
@@ -638,7 +641,7 @@ def _runner_class(run: _Run) -> type[SessionRunner]:
 
         @property
         def envdir(self) -> str:
-            return run.envdir(lambda: super(Runner, self).envdir)
+            return run.envdir()
 
         def _create_venv(self) -> None:
             self.venv = run.make_environment(super()._create_venv)

@@ -206,6 +206,7 @@ class _Visit:
         return {
             "backend": backend,
             "envdir": str(setting.project.environment(self.session.name)),
+            "tmp": str(setting.project.temporary(self.session.name)),
             "interpreter": prepared.interpreter.executable if prepared is not None else None,
             "reused": prepared is not None and prepared.action == "reused",
             "grace": [setting.grace.interrupt, setting.grace.terminate],
@@ -248,7 +249,7 @@ class _Visit:
         try:
             if asked == "tmp":
                 self.repeatable.spoiled()
-                self._clear(Path(message["path"]))
+                self._clear(self.setting.project.temporary(self.session.name) / "tmp")
                 return {}
             if recorder is None:
                 return {"do": "run"}

@@ -1,7 +1,8 @@
 """Run a command in a session's environment, made right first.
 
-The command sees what the session's own commands see, and starts in the current directory. The exit
-code is the command's own.
+The command sees what the session's own commands see, and starts in the current directory. It is looked for where
+theirs are: in the environment, or among what 'external' names; any other is started by its path. The exit code
+is the command's own.
 """
 
 from __future__ import annotations

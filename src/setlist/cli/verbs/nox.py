@@ -73,11 +73,11 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
-        context.about(Project(Path(answer["root"])))
+        context.about(Project(Path(answer["root"]).resolve()))
         with context.script_python(spec, answer["file"]) as python:
             answer = ask(python, in_environment=True)
     if "error" in answer:
-        error: ConfigurationError = failed(Project(Path(answer["root"])), answer["file"], answer["error"])
+        error: ConfigurationError = failed(Project(Path(answer["root"]).resolve()), answer["file"], answer["error"])
         raise error
     return answer
 
@@ -87,7 +87,7 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     from setlist.project import Project
     from setlist.registry.load import NOXFILE
 
-    root = Path(answer["root"])
+    root = Path(answer["root"]).resolve()
     arguments = tuple(answer["arguments"])
     envdir = None if answer["envdir"] is None else Path(answer["envdir"])
     if answer["file"] == NOXFILE:
