@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def nasty(project: ProjectFolder) -> ProjectFolder:
         backend = "none"
         description = "{NASTY}"
         env = {{ A = "{NASTY}" }}
-        tags = ["{NASTY}"]
+        tags = ["::error::x ##vso[y] \\u202e"]
         run = ["python -c 'import sys; sys.exit(1)' \\u001b]0;title\\u0007"]
     """)
     return project
@@ -154,7 +155,7 @@ def test_nothing_that_a_definition_or_a_command_line_says_is_obeyed(nasty: Proje
 
 def test_json_says_what_was_written(nasty: ProjectFolder) -> None:
     written = json.loads(f'"{NASTY}"')
-    assert nasty.setlist_inside("list", "--json").json["sessions"][0]["description"] == written
+    assert nasty.setlist_inside("list", "--json", check=True).json["sessions"][0]["description"] == written
 
 
 @pytest.mark.parametrize(
@@ -171,3 +172,41 @@ def test_an_unknown_key_is_shown_and_not_obeyed(project: ProjectFolder, text: st
     result = project.run_inside("--list")
     assert result.code == 2
     assert is_safe(result.err)
+
+
+def test_the_json_says_where_sessions_are_defined(project: ProjectFolder) -> None:
+    project.sessions(SESSIONS)
+    project.write("sessions/more.toml", "# more\n[session.more]\n")
+    found = project.setlist_inside("list", "--json", check=True).json["sessions"]
+    places = {(one["family"], one["file"], one["line"]) for one in found}
+    assert places == {("web", "pyproject.toml", 3), ("plain", "pyproject.toml", 11), ("more", "sessions/more.toml", 2)}
+
+
+def test_a_shard_is_listed_by_what_it_runs(project: ProjectFolder) -> None:
+    names = [f"s{number}" for number in range(9)]
+    project.sessions("".join(f"[tool.setlist.session.{name}]\nbackend = 'none'\nrun = []\n" for name in names))
+    shards = []
+    for number in (1, 2, 3):
+        words = ["--shard", f"{number}/3"]
+        listed = set(re.findall(r"\bs\d\b", project.run_inside("--list", *words, check=True).out))
+        planned = set(re.findall(r"^s\d\b", project.run_inside("-n", *words, check=True).out, re.MULTILINE))
+        assert listed == planned
+        shards.append(listed)
+    assert set.union(*shards) == set(names)
+    assert sum(map(len, shards)) == 9
+    assert project.run_inside("--list", "--shard", "4/3").code == 2
+
+
+def test_what_failed_is_listed_as_it_would_be_run(project: ProjectFolder) -> None:
+    project.sessions("""
+        [tool.setlist.defaults]
+        backend = "none"
+        [tool.setlist.session.good]
+        run = "python -c pass"
+        [tool.setlist.session.bad]
+        run = "python -c 'raise SystemExit(1)'"
+    """)
+    project.run_inside()
+    out = project.run_inside("--list", "--failed", check=True).out
+    assert "bad" in out
+    assert "good" not in out

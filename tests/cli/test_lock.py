@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -233,6 +234,16 @@ def test_check_changes_nothing_and_names_what_is_out_of_date(three: ProjectFolde
     assert resolvers.count() == 1
     assert files(three) == before
     assert "lint" not in result.err
+
+
+@pytest.mark.parametrize("moving", [["--upgrade"], ["--upgrade-package", "alpha"]])
+def test_the_command_that_check_names_does_what_was_checked(three: ProjectFolder, moving: list[str]) -> None:
+    three.setlist_inside("lock", "--upgrade-package", "alpha==1.0", check=True)
+    result = three.setlist_inside("lock", "--check", *moving)
+    assert result.code == 3
+    (hint,) = re.findall(r"^hint: 'setlist (.*)' renews", result.err, re.MULTILINE)
+    three.setlist_inside(*hint.split(), check=True)
+    assert three.setlist_inside("lock", "--check", *moving).code == 0
 
 
 def test_pins_are_looked_at_only_where_some_are_to_move(three: ProjectFolder) -> None:

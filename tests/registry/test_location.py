@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setlist.model import Origin, SessionSpec
 from setlist.registry.definition import Place, Problem
-from setlist.registry.location import dotted, line_of, located
+from setlist.registry.location import dotted, line_of, lines_of_sessions, located
+from setlist.toml import parse_toml
 
 TEXT = '''\
 # comment
@@ -83,3 +85,54 @@ def test_a_file_that_is_gone_by_now_is_told_without_a_line(tmp_path: Path) -> No
 
 def test_keys_that_are_not_bare_are_quoted() -> None:
     assert dotted(("tool", "a b", "c-d")) == 'tool."a b".c-d'
+
+
+SESSIONS = """\
+[tool.setlist.session.plain]
+run = [
+    ["a"],
+    ["b"]
+]
+description = '''
+[tool.setlist.session.quoted]
+'''
+[tool.setlist.session."a b".matrix]  # before its own table
+x = ["1"]
+[tool.setlist.session."a b"]
+
+[tool.setlist.session]
+inline = { run = "a" }
+dotted.run = "b"
+quoted = {}
+"""
+
+
+def spec(name: str, file: str = "pyproject.toml", line: int | None = None) -> SessionSpec:
+    return SessionSpec(name=name, family=name, origin=Origin(file, line))
+
+
+@pytest.mark.parametrize("text", [SESSIONS, SESSIONS.replace('["b"]', '["b"],'), SESSIONS.replace("\n", "\r\n")])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_lines_of_sessions(text: str, mark: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes((mark + text).encode())
+    (tmp_path / "more.toml").write_text("\n[session.more]\n")
+    names = ["plain", "a b", "inline", "dotted", "quoted", "absent"]
+    sessions = [*map(spec, names), spec("more", "more.toml"), spec("f", "x.py", 7), spec("gone", "gone.toml")]
+    lines = lines_of_sessions(sessions, tmp_path)
+    assert lines.pop("absent", None) in (None, 1, 13)
+    assert lines == {"plain": 1, "a b": 9, "inline": 14, "dotted": 15, "quoted": 16, "more": 2, "f": 7}
+
+
+def test_a_file_is_parsed_once_for_all_of_its_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"s{number}" for number in range(50)]
+    (tmp_path / "pyproject.toml").write_text("".join(f"[tool.setlist.session.{name}]\n" for name in names))
+    parsed: list[str] = []
+
+    def count(text: str) -> object:
+        parsed.append(text)
+        return parse_toml(text)
+
+    monkeypatch.setattr("setlist.registry.location.parse_toml", count)
+    lines = lines_of_sessions(map(spec, names), tmp_path)
+    assert list(lines.values()) == list(range(1, 51))
+    assert len(parsed) == 1

@@ -68,7 +68,13 @@ def ended(code: int, *, ok: bool = False, timed_out: bool = False) -> CommandFin
 
 def finished(session: str, status: SessionStatus = "ok", reason: str | None = None) -> SessionFinished:
     return SessionFinished(
-        time=0, session=session, status=status, reason=reason, exit_code=0, duration=0.42, frozen=None
+        time=0,
+        session=session,
+        status=status,
+        reason=reason,
+        exit_code=int(status == "failed"),
+        duration=0.42,
+        frozen=None,
     )
 
 
@@ -244,6 +250,21 @@ def test_the_summary_is_in_the_order_of_the_plan_and_failures_come_last_with_the
         "d  failed  0.4s  x: exit code 2\n"
         "1 ok, 1 flaky, 2 failed in 3.0s\n"
     )
+
+
+def test_a_failure_that_is_allowed_is_told_from_one_that_is_not() -> None:
+    stream = io.StringIO()
+    console = Console(Terminal(stream, color=True))
+    console(RunStarted(time=0, run="1", sessions=("a", "b", "c"), argv=(), jobs=2))
+    allowed = SessionFinished(time=0, session="b", status="failed", reason="x", exit_code=0, duration=0.4, frozen=None)
+    for event in (finished("a", "failed", "y"), allowed, finished("c"), END):
+        console(event)
+    assert stream.getvalue().splitlines()[:3] == [
+        "b  \x1b[33mfailed (allowed)\x1b[0m  0.4s  x",
+        "c  \x1b[32mok\x1b[0m                0.4s",
+        "a  \x1b[31m\x1b[1mfailed\x1b[0m            0.4s  y",
+    ]
+    assert "1 ok, 1 failed, 1 failed (allowed) in 3.0s" in stream.getvalue()
 
 
 def test_one_long_name_leaves_the_column_of_the_others() -> None:

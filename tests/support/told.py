@@ -63,7 +63,7 @@ def done(session: str, code: int = 0) -> Event:
 
 
 def ended(session: str, status: Any = "ok", reason: str | None = None, **other: Any) -> Event:
-    given = {"exit_code": 0, "duration": 0.42, "frozen": None}
+    given = {"exit_code": int(status == "failed"), "duration": 0.42, "frozen": None}
     return SessionFinished(time=0, session=session, status=status, reason=reason, **{**given, **other})
 
 

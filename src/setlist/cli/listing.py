@@ -29,14 +29,15 @@ def default_names(context: Context) -> frozenset[str]:
 
 
 def show_sessions(
-    context: Context, sessions: Sequence[SessionSpec], *, words: Sequence[str], as_json: bool = False
+    context: Context, sessions: Sequence[SessionSpec], *, words: Sequence[str] | None, as_json: bool = False
 ) -> None:
     """Print the sessions: as a table, a line each, or as JSON. The default ones are marked with ``*``.
 
     Args:
         context: the command's world.
         sessions: what is shown.
-        words: the command line, the command itself or the verb being the first of them.
+        words: the command line, the command itself or the verb being the first of them. None: it could show others the
+            next time, though neither the definitions nor the environments have changed.
         as_json: the documented form for programs.
     """
     from setlist.cli.relisting import finished_environments, keep
@@ -62,7 +63,8 @@ def show_sessions(
     context.out.write(shown)
     if said:
         context.err.write(said)
-    keep(words, context, finished, context.out.plain(shown), context.err.plain(said))
+    if words is not None:
+        keep(words, context, finished, context.out.plain(shown), context.err.plain(said))
 
 
 def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:
@@ -141,18 +143,27 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
 
 def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> dict[str, Any]:
     """The sessions as JSON-ready data, the documented and versioned form; ``ready`` have a finished environment."""
+    from setlist.registry.location import lines_of_sessions
+
     defaults = default_names(context)
+    lines = lines_of_sessions(sessions, context.project.root)
     return {
         "format": FORMAT,
         "root": str(context.project.root),
         "sessions": [
-            session_json(session, default=session.name in defaults, ready=session.name in ready) for session in sessions
+            session_json(
+                session,
+                default=session.name in defaults,
+                ready=session.name in ready,
+                line=lines.get(session.name),
+            )
+            for session in sessions
         ],
     }
 
 
-def session_json(session: SessionSpec, *, default: bool, ready: bool) -> dict[str, Any]:
-    """One session as JSON-ready data.
+def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int | None) -> dict[str, Any]:
+    """One session as JSON-ready data; ``line`` is where its definition begins.
 
     ``matrix`` holds this session's value on each axis; ``default`` says whether a bare ``run`` runs
     it; ``ready`` whether a finished environment is there.
@@ -162,7 +173,7 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool) -> dict[st
         "name": session.name,
         "family": session.family,
         "file": session.origin.file,
-        "line": session.origin.line,
+        "line": line,
         "description": session.description,
         "python": environment.python,
         "matrix": dict(session.axes),

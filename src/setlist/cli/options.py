@@ -8,9 +8,9 @@ and words in any order, and everything after the first ``--`` is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from setlist.errors import UsageError, nearest
+from setlist.errors import UsageError
 from setlist.records import dataclass
 
 
@@ -56,7 +56,12 @@ class Arguments:
 
 
 def parse(
-    argv: Sequence[str], options: Sequence[Option], *, command: str, words_before_rest: int | None = None
+    argv: Sequence[str],
+    options: Sequence[Option],
+    *,
+    command: str,
+    words_before_rest: int | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> Arguments:
     """Read a command line.
 
@@ -66,6 +71,7 @@ def parse(
         command: what was typed to get here (``run``, ``setlist why``), for messages.
         words_before_rest: after so many words all others are ``rest``, with or without ``--``: for a
             command line that holds another one.
+        elsewhere: what to write instead of options that other programs have, by their spelling.
 
     Raises:
         UsageError: an option is unknown, lacks its value, or has one it doesn't take.
@@ -93,7 +99,7 @@ def parse(
         for spelling, value in pairs:
             option = by_spelling.get(spelling)
             if option is None:
-                raise _unknown(spelling, by_spelling, command)
+                raise _unknown(spelling, by_spelling, command, elsewhere or {})
             if option.metavar is None:
                 if value is not None:
                     raise UsageError(f"option '{spelling}' takes no value", hint=_help_hint(command))
@@ -139,10 +145,50 @@ def _short(word: str, by_spelling: dict[str, Option]) -> list[tuple[str, str | N
     return pairs
 
 
-def _unknown(spelling: str, by_spelling: dict[str, Option], command: str) -> UsageError:
-    near = nearest(spelling, [known for known in by_spelling if known.startswith("--")])
+def _unknown(
+    spelling: str, by_spelling: Mapping[str, Option], command: str, elsewhere: Mapping[str, str]
+) -> UsageError:
+    short = not spelling.startswith("--")
     hint = _help_hint(command)
-    return UsageError(f"unknown option '{spelling}'", hint=f"did you mean '{near}'? {hint}" if near else hint)
+    known = elsewhere.get(spelling[:2] if short else spelling)
+    near = None if short else meant_option(spelling, [other for other in by_spelling if other.startswith("--")])
+    if known is not None:
+        hint = f"{known}; {hint}"
+    elif near is not None:
+        hint = f"did you mean '{near}'? {hint}"
+    return UsageError(f"unknown option '{spelling}'", hint=hint)
+
+
+def meant_option(typed: str, options: Sequence[str]) -> str | None:
+    """The option that was most likely meant.
+
+    That is the one that begins like what was typed, three letters or more (``--rec``), or the one that is made of it
+    by one slip, or two in a word of six letters or more. A slip is a letter too many, too few, another one, or two
+    that are exchanged. Where several are as near, none is: a guess that may be wrong is worse than a list.
+    """
+    name = typed.strip("-")
+    begun = [option for option in options if len(name) >= 3 and option.startswith(f"--{name}")]
+    if begun:
+        return begun[0] if len(begun) == 1 else None
+    most = 1 if len(name) < 6 else 2
+    slips = {option: _slips(name, option.strip("-")) for option in options}
+    fewest = min(slips.values(), default=most + 1)
+    nearest = [option for option, count in slips.items() if count == fewest]
+    return nearest[0] if fewest <= most and len(nearest) == 1 else None
+
+
+def _slips(one: str, other: str) -> int:
+    """How many slips make one word of another: their optimal string alignment distance."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, last, row = row, before, [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def _help_hint(command: str) -> str:

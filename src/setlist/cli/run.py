@@ -49,6 +49,46 @@ OPTIONS = (
     HELP,
 )
 
+_NAMED = "sessions are named without an option: run NAME"
+_REUSED = "environments are reused without being asked for"
+
+ELSEWHERE = {
+    # nox
+    **dict.fromkeys(("-s", "--session", "--sessions"), _NAMED),
+    "--list-sessions": "write --list",
+    **dict.fromkeys(
+        ("--pythons", "--force-python", "--force-pythons", "--extra-python", "--extra-pythons"), "write -p"
+    ),
+    "--keywords": "write -k",
+    "--tags": "write -t",
+    **dict.fromkeys(("-R", "--reuse-existing-virtualenvs", "--reuse-venv", "--no-venv", "--no-install"), _REUSED),
+    **dict.fromkeys(("-N", "--no-reuse-existing-virtualenvs"), "write -r"),
+    "--noxfile": "write -f",
+    "--stop-on-first-error": "write -x",
+    "--non-interactive": "commands have no terminal where sessions are captured: write --output group",
+    **dict.fromkeys(("--force-color", "--forcecolor"), "set FORCE_COLOR=1"),
+    **dict.fromkeys(("--no-color", "--nocolor"), "set NO_COLOR=1"),
+    # tox
+    **dict.fromkeys(("-e", "--env", "--envlist"), _NAMED),
+    **dict.fromkeys(("-a", "--listenvs", "--listenvs-all"), "write --list"),
+    **dict.fromkeys(("--parallel", "--parallel-live", "-o"), "write -j auto"),
+    **dict.fromkeys(("-c", "--conf"), "write -f"),
+    **dict.fromkeys(("-m", "--labels"), "write -t"),
+    "--result-json": "write --report FILE.json",
+    # pytest
+    **dict.fromkeys(("--exitfirst", "--maxfail"), "write -x"),
+    **dict.fromkeys(("--lf", "--last-failed", "--ff", "--failed-first"), "write --failed"),
+    **dict.fromkeys(("--junitxml", "--junit-xml"), "write --report FILE.xml"),
+    **dict.fromkeys(("--collect-only", "--co"), "write --list"),
+    "--numprocesses": "write -j",
+    "--capture": "write --output direct",
+    "--durations": "write: setlist history --sessions",
+    # make
+    "--keep-going": "a run goes on after a failure, without being asked to",
+    **dict.fromkeys(("--just-print", "--recon"), "write -n"),
+}
+"""What to write instead of options of nox, tox, pytest and make that ``run`` doesn't have."""
+
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
     """The ``run`` command. Returns the exit code."""
@@ -63,7 +103,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     Raises:
         SetlistError: what the user is told instead.
     """
-    arguments = parse(argv, OPTIONS, command="run")
+    arguments = parse(argv, OPTIONS, command="run", elsewhere=ELSEWHERE)
     if arguments.flag("help"):
         from setlist.cli.help import run_help
 
@@ -78,14 +118,13 @@ def run(argv: Sequence[str], context: Context) -> int:
     if arguments.flag("list"):
         from setlist.cli.listing import show_sessions
 
-        show_sessions(context, _listed(arguments, context), words=("run", *argv))
+        if not {"shard", "failed"}.intersection(arguments.given):
+            show_sessions(context, _listed(arguments, context), words=("run", *argv))
+        elif sessions := _chosen(arguments, context):
+            # which ones these are goes by more than a record of a listing holds: past runs, and how long they took
+            show_sessions(context, sessions, words=None)
         return 0
-    sessions = _selected(arguments, context)
-    shard = arguments.value("shard")
-    if sessions and shard is not None:
-        from setlist.cli.sharding import sharded
-
-        sessions = sharded(context, sessions, shard)
+    sessions = _chosen(arguments, context)
     if not sessions:
         return 0
 
@@ -188,6 +227,17 @@ def _wheels(arguments: Arguments, context: Context) -> Path | None:
     if not path.is_dir():
         raise UsageError(f"--find-links: {named} is no directory", hint="'setlist fetch --to DIR' fills one")
     return path
+
+
+def _chosen(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
+    """The sessions that are to be run, of one shard or of all. Empty: there is nothing to do, and that was said."""
+    sessions = _selected(arguments, context)
+    shard = arguments.value("shard")
+    if not sessions or shard is None:
+        return sessions
+    from setlist.cli.sharding import sharded
+
+    return sharded(context, sessions, shard)
 
 
 def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:

@@ -213,7 +213,10 @@ class Environments:
             "refresh": "current",
             "nothing": "current",
         }
-        return Explanation(kinds.get(decision.work, "stale"), evaluation.interpreter.label, inputs, tuple(notes))
+        kind = kinds.get(decision.work, "stale")
+        if kind == "current" and any(change.changed for change in inputs):
+            kind = "stale"  # by what its function installs, which is told apart from what is declared
+        return Explanation(kind, evaluation.interpreter.label, inputs, tuple(notes))
 
     def frozen(self, session: SessionSpec) -> str:
         """The frozen requirements of the session's environment, as they were written when it was last synced.

@@ -6,7 +6,8 @@ with it some day, so it is the oracle: it is asked which first lines of the file
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -73,8 +74,6 @@ def _has(document: Mapping[str, object], path: Sequence[str]) -> bool:
 
 def dotted(path: Sequence[str]) -> str:
     """A key's path as TOML writes it."""
-    import re
-
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in path)
 
 
@@ -104,6 +103,75 @@ def line_at(place: Place, key: Sequence[str], root: Path) -> int | None:
     return line_of(text, (*place.path, *key))
 
 
+def lines_of_sessions(sessions: Iterable[SessionSpec], root: Path) -> dict[str, int]:
+    """The lines on which sessions are defined, by their names, of those that have one.
+
+    Each file is read once, however many sessions it defines.
+    """
+    tables: dict[str, Mapping[tuple[str, ...], int]] = {}
+    lines: dict[str, int] = {}
+    for session in sessions:
+        origin = session.origin
+        line = origin.line
+        if line is None and origin.file.endswith(".toml"):
+            if origin.file not in tables:
+                tables[origin.file] = _tables_in(root / origin.file)
+            line = tables[origin.file].get((*_prefix_of(origin.file), "session", session.family))
+            if line is None:  # written without a table of its own
+                line = line_of_session(session, root)
+        if line is not None:
+            lines[session.name] = line
+    return lines
+
+
+def _tables_in(path: Path) -> Mapping[tuple[str, ...], int]:
+    """The first line of each table that is written with a header, or that holds one which is.
+
+    The parser is asked for all of them at once: what looks like a header is given a key that holds its line. Where it
+    is a part of a text of several lines, that makes none.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    lines: list[str] = []
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        lines.append(line)
+        if _HEADER.fullmatch(line):
+            lines.append(f'"{_MARK}" = {number}')
+    marked = "\n".join(lines)
+    try:
+        document = parse_toml(marked)
+    except ValueError:
+        return {}
+    found: dict[tuple[str, ...], int] = {}
+
+    def look(value: object, at: tuple[str, ...]) -> int | None:
+        if isinstance(value, list):
+            inside = [look(item, at) for item in value]
+        elif isinstance(value, Mapping):
+            mark = value.get(_MARK)
+            inside = [mark if isinstance(mark, int) else None]
+            inside += [look(inner, (*at, name)) for name, inner in value.items()]
+        else:
+            return None
+        first = min((line for line in inside if line is not None), default=None)
+        if first is not None and isinstance(value, Mapping):
+            found[at] = first
+        return first
+
+    look(document, ())
+    return found
+
+
+_HEADER = re.compile(r"[ \t]*\[.*\][ \t]*(?:#.*)?")
+_MARK = "line, as setlist marks it"
+
+
+def _prefix_of(file: str) -> tuple[str, ...]:
+    return ("tool", "setlist") if Path(file).name == "pyproject.toml" else ()
+
+
 def line_of_session(session: SessionSpec, root: Path, key: Sequence[str] = ()) -> int | None:
     """The line on which a session is defined, or a key of its definition.
 
@@ -115,5 +183,4 @@ def line_of_session(session: SessionSpec, root: Path, key: Sequence[str] = ()) -
     origin = session.origin
     if origin.line is not None or not origin.file.endswith(".toml"):
         return origin.line
-    prefix = ("tool", "setlist") if Path(origin.file).name == "pyproject.toml" else ()
-    return line_at(Place(origin.file, (*prefix, "session", session.family)), key, root)
+    return line_at(Place(origin.file, (*_prefix_of(origin.file), "session", session.family)), key, root)

@@ -31,6 +31,7 @@ from setlist.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
 from setlist.reports.block import Block, Sink
 from setlist.reports.console import Console, command_text, duration_text, one_line
+from setlist.reports.outcome import ALLOWED, is_allowed
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 
 if TYPE_CHECKING:
@@ -418,7 +419,7 @@ class Board:
     def _finished(self, event: SessionFinished) -> None:
         session = event.session
         self._progress.active.pop(session, None)
-        self._progress.ended[session] = event.status
+        self._progress.ended[session] = ALLOWED if is_allowed(event) else event.status
         self._console(event)
         if self._alone == session:
             self._alone = None

@@ -23,6 +23,7 @@ from setlist.events import (
     SessionsAdded,
     SessionStarted,
 )
+from setlist.reports.outcome import ALLOWED, counted, is_allowed
 from setlist.reports.terminal import escaped_line
 from setlist.system import WINDOWS
 
@@ -50,6 +51,17 @@ _LATE: tuple[SessionStatus, ...] = ("interrupted", "aborted", "failed")
 """How sessions end that are told last, in this order."""
 
 _LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "error": ("red",)}
+
+
+def _word(finished: SessionFinished) -> tuple[str, tuple[Style, ...]]:
+    """How a session ended, in a word or two, and how that is coloured."""
+    if is_allowed(finished):
+        return ALLOWED, ("yellow",)
+    return _STATUS[finished.status]
+
+
+def _lateness(finished: SessionFinished) -> int:
+    return -1 if is_allowed(finished) or finished.status not in _LATE else _LATE.index(finished.status)
 
 
 def duration_text(seconds: float) -> str:
@@ -268,24 +280,24 @@ class Console:
         place = {name: position for position, name in enumerate(self._sessions)}
         finished = sorted(self._finished, key=lambda one: place.get(one.session, len(place)))
         # what somebody has to look at is nearest to the prompt
-        finished.sort(key=lambda one: _LATE.index(one.status) if one.status in _LATE else -1)
+        finished.sort(key=_lateness)
         shown = [one for one in finished if self._verbosity >= 0 or one.status != "ok"]
         width = column_of([one.session for one in shown])
-        words = max((len(_STATUS[one.status][0]) for one in shown), default=0)
+        words = max((len(_word(one)[0]) for one in shown), default=0)
         for one in shown:
             self._terminal.line(self._summary_line(one, width, words))
             log = self._log_of(one.session) if self._log_of is not None and one.status in _LATE else None
             if log is not None:
                 self._terminal.line(f"  {self._terminal.styled('log:', 'dim')} {log}")
         if self._jobs > 1 and len(finished) > 1 and self._verbosity >= 0:
-            counts = ", ".join(f"{count} {word}" for word, count in _counts(finished))
+            counts = counted([_word(one)[0] for one in finished], _STATUS)
             self._terminal.line(self._terminal.styled(f"{counts} in {duration_text(event.duration)}", "dim"))
         elif self._verbosity > 0 and len(shown) > 1:
             self._terminal.line(self._terminal.styled(f"{len(shown)} sessions, {duration_text(event.duration)}", "dim"))
         self._finished.clear()
 
     def _summary_line(self, finished: SessionFinished, width: int, words: int) -> str:
-        word, styles = _STATUS[finished.status]
+        word, styles = _word(finished)
         reason = None if finished.reason is None else one_line(finished.reason)
         if finished.status == "flaky" and reason is None:
             reason = f"passed at try {finished.attempts}"
@@ -295,12 +307,6 @@ class Console:
         told = "  ".join(part for part in (took, reason) if part is not None)
         name = f"{finished.session.ljust(width)}  " if self._named else ""
         return f"{name}{self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {told}".rstrip()
-
-
-def _counts(finished: Sequence[SessionFinished]) -> list[tuple[str, int]]:
-    """How many ended in which way, those that did."""
-    statuses = [one.status for one in finished]
-    return [(word, statuses.count(status)) for status, (word, _) in _STATUS.items() if status in statuses]
 
 
 def column_of(names: Sequence[str]) -> int:

@@ -6,13 +6,13 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from setlist.events import Event, RunFinished
 from setlist.model import SessionSpec, SessionStatus
 from setlist.reports.console import action_text, duration_text, one_line
-from setlist.reports.outcome import RunOutcome, SessionOutcome
+from setlist.reports.outcome import RunOutcome, SessionOutcome, counted
 from setlist.reports.plain import plain_text
 from setlist.reports.terminal import Terminal, escaped
 
@@ -113,19 +113,12 @@ def step_summary(run: RunOutcome) -> str:
     """The sessions of a run as Markdown: what went wrong first."""
     order = list(_MARKS)
     sessions = sorted(run.sessions.values(), key=lambda session: order.index(session.status))
-    lines = [f"### setlist: {_counted(sessions)}", ""]
+    lines = [f"### setlist: {counted([session.word for session in sessions], _MARKS) or 'nothing to run'}", ""]
     lines += ["| session | status | duration | environment | |", "| --- | --- | ---: | --- | --- |"]
     lines += [_row(session) for session in sessions]
     if run.finished is not None:
         lines += ["", f"{duration_text(run.finished.duration)}, exit code {run.finished.exit_code}"]
     return "\n".join([*lines, "", ""])
-
-
-def _counted(sessions: Iterable[SessionOutcome]) -> str:
-    statuses = [session.status for session in sessions]
-    counts = {status: statuses.count(status) for status in _MARKS}
-    said = [f"{count} {status.replace('-', ' ')}" for status, count in counts.items() if count]
-    return ", ".join(said) or "nothing to run"
 
 
 def _row(session: SessionOutcome) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from setlist import __version__
+from setlist.registry.location import lines_of_sessions
 from setlist.reports.console import command_text, end_text
 from setlist.reports.excerpt import excerpt, last_lines
 from setlist.reports.outcome import RunOutcome, SessionOutcome
@@ -55,11 +56,12 @@ class JUnit(WrittenAtEnd):
             "jobs": str(run.started.jobs),
             "exit_code": str(run.finished.exit_code),
         }
+        lines = lines_of_sessions(self._sessions.values(), self._project.root)
         yield b'<?xml version="1.0" encoding="utf-8"?>\n'
         yield _opened(suites) + b"\n" + _opened(suite) + b"\n"
         yield _bytes(_properties(properties))
         for session in run.sessions.values():
-            yield _bytes(self._case(session))
+            yield _bytes(self._case(session, lines.get(session.name)))
         said = "\n".join(f"{message.level}: {message.text}" for message in run.messages)
         if said:
             system_out = ElementTree.Element("system-out")
@@ -67,7 +69,7 @@ class JUnit(WrittenAtEnd):
             yield _bytes(system_out)
         yield b"</testsuite>\n</testsuites>\n"
 
-    def _case(self, session: SessionOutcome) -> ElementTree.Element:
+    def _case(self, session: SessionOutcome, line: int | None) -> ElementTree.Element:
         spec = self._sessions.get(session.name)
         case = ElementTree.Element(
             "testcase",
@@ -79,8 +81,8 @@ class JUnit(WrittenAtEnd):
         )
         if spec is not None:
             case.set("file", xml_text(spec.origin.file))
-            if spec.origin.line is not None:
-                case.set("line", str(spec.origin.line))
+            if line is not None:
+                case.set("line", str(line))
         case.append(_properties(_facts(session)))
         verdict = verdict_of(session)
         if verdict != "passed":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
 from setlist.events import (
     CommandFinished,
     CommandStarted,
@@ -17,6 +20,26 @@ from setlist.events import (
 )
 from setlist.model import SessionStatus
 from setlist.records import dataclass, field
+
+ALLOWED = "failed (allowed)"
+"""How a session ended that failed and may."""
+
+
+def is_allowed(finished: SessionFinished) -> bool:
+    """Whether a session failed and the run may pass all the same (``allow-failure``)."""
+    return finished.status == "failed" and finished.exit_code == 0
+
+
+def counted(words: Sequence[str], order: Iterable[SessionStatus] = get_args(SessionStatus)) -> str:
+    """How many sessions ended in which way: ``3 ok, 1 failed``.
+
+    Args:
+        words: how each ended (:attr:`SessionOutcome.word`).
+        order: in which they are told.
+    """
+    told = [word for status in order for word in ((status, ALLOWED) if status == "failed" else (status,))]
+    told = [word.replace("-", " ") for word in told]
+    return ", ".join(f"{words.count(word)} {word}" for word in told if word in words)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +89,12 @@ class SessionOutcome:
     @property
     def allowed(self) -> bool:
         """Whether it failed and the run may pass all the same."""
-        return self.status == "failed" and self.finished is not None and self.finished.exit_code == 0
+        return self.finished is not None and is_allowed(self.finished)
+
+    @property
+    def word(self) -> str:
+        """How it ended, in a word or two, as it is counted."""
+        return ALLOWED if self.allowed else self.status.replace("-", " ")
 
     @property
     def captured(self) -> bool:

@@ -112,16 +112,9 @@ def when_text(time: float) -> str:
 
 def counts_text(outcome: RunOutcome) -> str:
     """How many sessions ended how: ``3 ok, 1 failed``."""
-    return ", ".join(f"{count} {status.replace('-', ' ')}" for status, count in _counts(outcome).items())
+    from setlist.reports.outcome import counted
 
-
-def _counts(outcome: RunOutcome) -> dict[str, int]:
-    from typing import get_args
-
-    from setlist.model import SessionStatus
-
-    statuses = [session.status for session in outcome.sessions.values()]
-    return {status: statuses.count(status) for status in get_args(SessionStatus) if status in statuses}
+    return counted([session.word for session in outcome.sessions.values()])
 
 
 def _run_json(outcome: RunOutcome) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def run(arguments: Arguments, context: Context) -> int:
     if any(result.outcome == "outdated" for result in results):
         outdated = [result.session for result in results if result.outcome == "outdated"]
         names = shortened(context, outdated, many=SHOWN)
-        typed = "" if len(outdated) > SHOWN else "".join(f" {name}" for name in outdated)
+        # without these they would stay as they are: what is checked is whether anything would move
+        moving = ["--upgrade"] * wish.upgrade + [f"--upgrade-package {package}" for package in wish.packages]
+        typed = "".join(f" {word}" for word in (*moving, *(() if len(outdated) > SHOWN else outdated)))
         told = LockOutOfDate(
             f"out of date: {', '.join(names)}", hint=f"'setlist lock{typed}' renews what is out of date"
         )
