@@ -546,6 +546,9 @@ def test_why_tells_of_installs(five: ProjectFolder) -> None:
 
     changed = next(line for line in told.splitlines() if "-r requirements.txt" in line)
     assert "requirements.txt changed" in changed
+    assert "nothing changed" not in told
+    assert told.splitlines()[0].endswith("out of date: it would be brought up to date")
+    assert "would be brought up to date" in five.run_inside("-n", "lint", check=True).out
     assert "uv pip install tool" in told
 
 
