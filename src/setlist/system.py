@@ -115,26 +115,67 @@ def _locked_by_filelock(descriptor: int) -> bool:
 def user_cache(environ: Mapping[str, str]) -> Path:
     """Where setlist keeps what all projects of a user share: templates and found interpreters.
 
-    ``SETLIST_CACHE_DIR`` names another place. Without a home directory it lies in the temporary
-    directory, by user.
+    ``SETLIST_CACHE_DIR`` names another place. Where there is no home directory, or it isn't the user's to write in (a
+    container that runs as any user id), the cache lies in the temporary directory, by user.
     """
     named = environ.get("SETLIST_CACHE_DIR")
     if named:
         return Path(named).absolute()
+    own = _own_cache(environ, "setlist")
+    return own if own is not None and _can_be_written(own) else _temporary_cache()
+
+
+def cache_of(program: str, environ: Mapping[str, str]) -> Path | None:
+    """Where a program is to keep its cache; None where it can at the usual place, under the user's home directory."""
+    own = _own_cache(environ, program)
+    return None if own is not None and _can_be_written(own) else user_cache(environ) / program
+
+
+def _own_cache(environ: Mapping[str, str], program: str) -> Path | None:
+    """A program's cache under the user's home directory, None where there is no home."""
     if sys.platform == "linux" and "ANDROID_DATA" not in environ:
         # platformdirs says the same, and takes longer to be imported than an environment takes to be looked through
         base = environ.get("XDG_CACHE_HOME", "")
         home = environ.get("HOME", "")
         if os.path.isabs(base) or os.path.isabs(home):
-            return Path(base if os.path.isabs(base) else os.path.join(home, ".cache"), "setlist")
+            return Path(base if os.path.isabs(base) else os.path.join(home, ".cache"), program)
     from platformdirs import user_cache_path
 
-    path = user_cache_path("setlist", appauthor=False)
-    if path.is_absolute() and not str(path).startswith("~"):
-        return path
-    import tempfile
+    try:
+        path = user_cache_path(program, appauthor=False)
+    except RuntimeError:  # a user id without a name, and no HOME
+        return None
+    return path if path.is_absolute() and not str(path).startswith("~") else None
 
-    return Path(tempfile.gettempdir()) / f"setlist-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+def _can_be_written(path: Path) -> bool:
+    """Whether a directory can be written into, or made."""
+    for place in (path, *path.parents):
+        if os.path.lexists(place):
+            return os.access(place, os.W_OK | os.X_OK)
+    return False
+
+
+def _temporary_cache() -> Path:
+    """The user's own directory in the temporary one, which is everybody's: what another user made isn't taken."""
+    import stat
+    import tempfile
+    from itertools import count
+
+    user = os.getuid() if hasattr(os, "getuid") else None
+    for number in count(1):
+        path = Path(tempfile.gettempdir(), f"cache-of-setlist-{'user' if user is None else user}-{number}")
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            found = path.lstat()
+            if stat.S_ISDIR(found.st_mode) and (user is None or (found.st_uid == user and not found.st_mode & 0o022)):
+                return path
+        except OSError:
+            return path  # whoever writes there says why it can't be
+        else:
+            return path
+    raise AssertionError
 
 
 def machine() -> tuple[str, ...]:

@@ -254,4 +254,12 @@ def test_an_index_for_pip_alone_is_known_by_what_names_it(place: Project, world:
 
 def test_git_and_destinations_are_kept_from_installers() -> None:
     environ = {"GIT_DIR": "x", "GIT_INDEX_FILE": "x", "GIT_SSH_COMMAND": "ssh", "UV_PYTHON": "3", "UV_INDEX": "x"}
-    assert installer_environ({**environ, "PIP_TARGET": "x"}) == {"GIT_SSH_COMMAND": "ssh", "UV_INDEX": "x"}
+    kept = {"GIT_SSH_COMMAND": "ssh", "UV_INDEX": "x", "UV_CACHE_DIR": "x", "HOME": "/home/me"}
+    assert installer_environ({**environ, **kept, "PIP_TARGET": "x"}) == kept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="user ids of POSIX")
+def test_a_user_without_a_home_has_one_for_installers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.expanduser", str)  # as for a user id that has no name
+    environ = installer_environ({"SETLIST_CACHE_DIR": str(tmp_path)})
+    assert (environ["HOME"], environ["UV_CACHE_DIR"]) == (str(tmp_path), str(tmp_path / "uv"))

@@ -30,6 +30,7 @@ from setlist.files import digest, read_text, write_atomically
 from setlist.model import InstallerName
 from setlist.project import Project
 from setlist.records import dataclass
+from setlist.system import cache_of, user_cache
 
 TYPE_CHECKING = False
 
@@ -140,7 +141,7 @@ def installer_environ(environ: Mapping[str, str]) -> dict[str, str]:
     Args:
         environ: the caller's.
     """
-    return {
+    found = {
         name: value
         for name, value in clean(environ).items()
         if name not in GIT_LOCAL
@@ -149,6 +150,11 @@ def installer_environ(environ: Mapping[str, str]) -> dict[str, str]:
             for installer, prefix in _PREFIX.items()
         )
     }
+    if not environ.get("UV_CACHE_DIR") and (place := cache_of("uv", environ)):
+        found["UV_CACHE_DIR"] = str(place)  # uv itself would take a directory in the project
+    if _home(environ, sys.platform) is None:
+        found["HOME"] = str(user_cache(environ))  # pip doesn't start without one
+    return found
 
 
 def settings(installer: InstallerName, environ: Mapping[str, str], project: Project) -> dict[str, str]:
@@ -378,6 +384,8 @@ def pip_environ(environ: Mapping[str, str], root: Path, command: str) -> dict[st
     found = {name: value for name, value in installer_environ(environ).items() if not name.startswith("PIP_")}
     if command in _WITH_SETTINGS:
         found |= {_variable(name): value for name, (value, _) in _pip_settings(environ, root, command).items()}
+    if "PIP_CACHE_DIR" not in found and (place := cache_of("pip", environ)):
+        found["PIP_CACHE_DIR"] = str(place)
     return {**found, "PIP_CONFIG_FILE": os.devnull}
 
 
