@@ -253,6 +253,38 @@ def test_dry_run_masks_secrets(project: ProjectFolder) -> None:
     assert "hunter2" not in result.out
 
 
+@pytest.mark.parametrize("environment", ['backend = "none"', 'deps = ["alpha"]'])
+def test_dry_run_says_what_is_up_to_date(project: ProjectFolder, wheelhouse: Path, environment: str) -> None:
+    project.sessions(f"""
+        [tool.setlist.session.lint]
+        {environment}
+        inputs = ["src"]
+        run = ["python -c pass {{posargs}}"]
+    """)
+    project.write("src/a.txt", "1")
+
+    def planned(*argv: str) -> list[str]:
+        before = recorded()
+        lines = project.run_inside("-n", "lint", *argv, check=True).out.splitlines()
+        assert recorded() == before
+        return lines
+
+    def recorded() -> dict[Path, int]:
+        environment = project.environment("lint")
+        of_session = [*environment.rglob("*"), *environment.parents[1].glob("uptodate/*")]
+        return {path: path.stat().st_mtime_ns for path in of_session}
+
+    assert planned()[1:] == ["  $ python -c pass {posargs}"]
+    project.run_inside("lint", check=True)
+    (line,) = planned()
+    assert line.endswith(" · up to date, wouldn't be run")
+    assert "up to date" in project.run_inside("lint", check=True).err
+    assert planned("--", "x")[1:] == ["  $ python -c pass {posargs}", "posargs: x"]
+    assert planned("-r")[1:] == ["  $ python -c pass {posargs}"]
+    project.write("src/a.txt", "22")
+    assert planned()[1:] == ["  $ python -c pass {posargs}"]
+
+
 def test_results_go_to_stdout_and_words_to_stderr(quick: ProjectFolder) -> None:
     result = quick.run_inside(check=True)
     assert result.out == "['nothing']\n"

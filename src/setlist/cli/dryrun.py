@@ -24,6 +24,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     Raises:
         SetlistError: an environment can't be looked at for a reason that isn't its session's own.
     """
+    from setlist.running.rules import RunOptions, posargs_of
     from setlist.running.secrets import masker_of
 
     out = context.out
@@ -39,6 +40,11 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         interpreter, would = _environment_text(context, session, recreate=recreate, upgrade=upgrade)
         why = "" if step.requested else f" ({_required_by(parents.get(session.name, ()))})"
         name = out.styled(session.name, "bold") + " " * (width - len(session.name))
+        if not (recreate or upgrade) and _is_up_to_date(
+            context, session, posargs_of(step, RunOptions(posargs=posargs))
+        ):
+            out.line(f"{name}  {interpreter} · up to date, wouldn't be run{why}")
+            continue
         out.line(f"{name}  {interpreter} · {masked(would)}{why}")
         if session.function is not None:
             out.line(f"  {session.function.name}() in {session.function.file}")
@@ -49,6 +55,20 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     if posargs:
         # word by word: quoted, they could be in another form
         out.line(f"posargs: {command_text([masked(word) for word in posargs])}")
+
+
+def _is_up_to_date(context: Context, session: SessionSpec, posargs: tuple[str, ...]) -> bool:
+    if not session.inputs:
+        return False
+    from setlist.running.run import plain_setting
+    from setlist.running.session import would_be_up_to_date
+
+    setting = plain_setting(context.project, context.registry, context.caller)
+    try:
+        with context.environments.as_it_is(session) as prepared:
+            return prepared is not None and would_be_up_to_date(setting, session, prepared, posargs)
+    except SessionError:
+        return False
 
 
 def _required_by(parents: Sequence[str]) -> str:

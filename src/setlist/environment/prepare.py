@@ -134,6 +134,28 @@ class Environments:
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._resources, session, directory, state.interpreter, outcome, duration, hold)
 
+    @contextmanager
+    def as_it_is(self, session: SessionSpec) -> Iterator[PreparedEnvironment | None]:
+        """The session's environment where a run would reuse it, held; None where it wouldn't. Changes nothing.
+
+        Raises:
+            SetlistError: its inputs can't be read.
+        """
+        started = time.perf_counter()
+        if self._as_prepared(session).environment.backend == "none":
+            yield self._callers_own(session, started)
+            return
+        directory = self._resources.project.environment(session.name)
+        state = read_state(directory) if self.explain(session).state == "current" else None
+        if state is None:
+            yield None
+            return
+        with ExitStack() as hold:
+            hold.enter_context(
+                guard.shared(self._resources.project, session.name, self._resources.waiting(session.name))
+            )
+            yield PreparedEnvironment(self._resources, session, directory, state.interpreter, None, 0.0, hold)
+
     def standing(self, session: SessionSpec) -> Standing | None:
         """What an untouched environment is known by; None where there is none, or more than signatures decides."""
         session = self._as_prepared(session)

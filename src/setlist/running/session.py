@@ -12,6 +12,7 @@ from setlist.environment.environ import session_environ
 from setlist.errors import (
     CommandFailed,
     InterpreterNotFound,
+    SessionError,
     SetlistError,
 )
 from setlist.events import (
@@ -111,6 +112,43 @@ def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> Ending:
     return Ending("failed", reason, 0 if session.allow_failure else exit_code)
 
 
+def would_be_up_to_date(
+    setting: Setting, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+) -> bool:
+    """Whether a run would find that the session needn't run. Changes nothing.
+
+    Args:
+        setting: a run's.
+        session: the session.
+        prepared: its environment, as it is and as a run would use it.
+        posargs: the words after ``--``.
+    """
+    if not session.inputs:
+        return False
+    from setlist.running import uptodate
+
+    try:
+        now, last = _records(setting, session, prepared, posargs, Equipment())
+    except SessionError:
+        return False  # running it will tell
+    return uptodate.is_up_to_date(now, last, setting.project, session)
+
+
+def _records(
+    setting: Setting,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> tuple[Record | None, Record | None]:
+    """What the session would be a function of now, and what it was when it last passed."""
+    from setlist.running import uptodate
+
+    last = uptodate.read_record(setting.project, session.name)
+    what = _what_runs(setting, session, prepared, posargs, equipment)
+    return uptodate.record_of(setting.project, session, prepared, what, last), last
+
+
 def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
     if _only_gathers(session):
         return Ending("ok")
@@ -122,9 +160,7 @@ def _prepared(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], 
         if session.inputs:
             from setlist.running import uptodate
 
-            last = uptodate.read_record(setting.project, session.name)
-            what = _what_runs(setting, session, prepared, posargs, equipment)
-            record = uptodate.record_of(setting.project, session, prepared, what, last)
+            record, last = _records(setting, session, prepared, posargs, equipment)
             untouched = prepared.action in ("reused", "none") and not setting.recreate
             if untouched and uptodate.is_up_to_date(record, last, setting.project, session):
                 if record is not None and record != last:
