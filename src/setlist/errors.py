@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from setlist.logins import masked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -43,7 +45,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
 
 class SetlistError(Exception):
-    """A problem that is told to the user in one message.
+    """A problem that is told to the user in one message. Logins in URLs are masked in it.
 
     Args:
         message: what happened, one line.
@@ -62,6 +64,7 @@ class SetlistError(Exception):
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
+        message, detail, hint = masked(message), detail and masked(detail), hint and masked(hint)
         super().__init__(message)
         self.message = message
         self.where = where

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from setlist.model import Change, EnvironmentAction, SessionStatus
-from setlist.records import dataclass, field_names
+from setlist.records import dataclass, field_names, replace
 
 FORMAT = 1
 
@@ -191,6 +191,40 @@ KINDS: dict[str, type[Event]] = {
         RunFinished,
     )
 }
+
+
+_IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "status", "frozen")
+"""Fields of events that hold setlist's own words, by which readers tell one thing from another. No secrets
+come there, and a value such as ``test`` would make two sessions one."""
+
+
+def with_texts(event: Event, change: Callable[[str], str]) -> Event:
+    """The event with ``change`` applied to its texts, those in tuples and package changes included.
+
+    Names of sessions and setlist's own words (a status, an action) stay what they are.
+    """
+    changes: dict[str, Any] = {}
+    for name in field_names(event):
+        if name not in _IDENTITIES:
+            value = getattr(event, name)
+            changed = _with_texts(value, change)
+            if changed is not value:
+                changes[name] = changed
+    return replace(event, **changes) if changes else event
+
+
+def _with_texts(value: object, change: Callable[[str], str]) -> object:
+    """The value with its texts changed; the very same where nothing is."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, tuple):
+        items = tuple(_with_texts(item, change) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, Change):
+        old, new = (None if version is None else change(version) for version in (value.old, value.new))
+        changed = Change(change(value.package), old, new)
+        return value if changed == value else changed
+    return value
 
 
 def to_json(event: Event) -> dict[str, Any]:

@@ -121,11 +121,11 @@ def read_definition(path: Path, shown: str) -> str:
         ) from error
 
 
-def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
+def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, private: bool = False) -> None:
     """Write a file so that it is there whole or not at all: by temporary name, then rename.
 
     Its directory is made if it isn't there. Text is written as UTF-8 with ``\\n``. What comes in pieces is
-    asked for one by one.
+    asked for one by one. A ``private`` file can be read by its owner only.
 
     Raises:
         OSError: the disk is full, the place isn't writable; nothing is left behind.
@@ -136,7 +136,8 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o600 if private else 0o666)
         with open(descriptor, "wb") as stream:
             stream.writelines(pieces)
         os.replace(temporary, path)

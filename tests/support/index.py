@@ -15,6 +15,7 @@ request's Accept header. Without the fixture: ``with serving() as index``; a han
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import json
@@ -62,6 +63,7 @@ class LocalIndex:
         self._files: dict[str, Served] = {}
         self._status = 200
         self._hanging = False
+        self._login: bytes | None = None
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
@@ -88,6 +90,18 @@ class LocalIndex:
     def fail(self, status: int = 500) -> None:
         """Answer every request with this status."""
         self._status = status
+
+    def require_login(self, user: str, password: str) -> None:
+        """Answer 401 to every request without this login (HTTP's basic authentication)."""
+        self._login = f"{user}:{password}".encode()
+
+    def url_with(self, login: str, path: str = "simple/") -> str:
+        """A URL of the index, with a login in it."""
+        return f"http://{login}@127.0.0.1:{self._server.server_port}/{path}"
+
+    def allows(self, authorization: str | None) -> bool:
+        """Whether a request with this header is let in."""
+        return self._login is None or authorization == f"Basic {base64.b64encode(self._login).decode()}"
 
     def hang(self) -> None:
         """Answer no request, until :meth:`recover` or :meth:`stop` (at most a minute)."""
@@ -155,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, kind, body = self.index.answer(self.path, self.headers.get("Accept", ""))
+        if not self.index.allows(self.headers.get("Authorization")):
+            status, kind, body = 401, "text/plain", b"who is it?\n"
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         if status == 200 and self.index.max_age is not None and self.headers.get("If-None-Match") == tag:
             status, body = 304, b""
@@ -162,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
             if self.index.max_age is not None:
                 self.send_header("Cache-Control", f"max-age={self.index.max_age}")
                 self.send_header("ETag", tag)

@@ -97,6 +97,7 @@ def _crash_log(error: Exception, argv: Sequence[str], context: Context) -> Path 
 
     from setlist import __version__
     from setlist.files import write_atomically
+    from setlist.logins import masked
 
     text = "".join(
         [
@@ -111,7 +112,7 @@ def _crash_log(error: Exception, argv: Sequence[str], context: Context) -> Path 
         try:
             if project is not None and directory == project.logs:
                 project.prepare()
-            write_atomically(directory / name, text.encode("utf-8", "backslashreplace"))
+            write_atomically(directory / name, masked(text).encode("utf-8", "backslashreplace"))
         except (OSError, SetlistError):
             continue
         return directory / name

@@ -130,6 +130,7 @@ def _write(words: Sequence[str], context: Context, finished: Iterable[str], out:
 
     from setlist.environment.state import NAME
     from setlist.files import write_atomically
+    from setlist.logins import holds_login
 
     project, loaded = context.project, context.loaded
     assert loaded.signatures is not None
@@ -144,6 +145,8 @@ def _write(words: Sequence[str], context: Context, finished: Iterable[str], out:
         "out": out,
         "err": err,
     }
+    if holds_login(record):
+        return
     content = dumps(record)
     project.prepare()
     place = project.state / FOLDER

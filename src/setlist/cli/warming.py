@@ -33,6 +33,7 @@ from setlist.events import (
     to_json,
 )
 from setlist.files import stat_signature, write_atomically
+from setlist.logins import holds_login
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
@@ -144,6 +145,8 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
     }
     from marshal import dumps
 
+    if holds_login(record):
+        return
     place = context.project.state / warm.FOLDER
     try:
         write_atomically(place / warm.key_of(argv, str(context.project.root), environ), dumps(record))

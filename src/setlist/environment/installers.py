@@ -35,10 +35,11 @@ from setlist.environment.pinned import (
 )
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.files import write_atomically
+from setlist.logins import Logins, expanded
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
 from setlist.project import Project
-from setlist.records import dataclass
+from setlist.records import dataclass, field
 from setlist.system import WINDOWS, bin_directory
 
 _FINDING_UV = threading.Lock()
@@ -61,7 +62,8 @@ class ResolveRequest:
     the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
     ``upgrade_packages``; ``hashes`` are those that a person wrote, which the answer has or there is none;
     ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
-    the names whose metadata aren't taken from a cache. For a lock ``universal`` is the oldest Python it is for, and
+    the names whose metadata aren't taken from a cache, ``logins`` those of all URLs. For a lock
+    ``universal`` is the oldest Python it is for, and
     there is no ``interpreter``.
     """
 
@@ -83,6 +85,7 @@ class ResolveRequest:
     afresh: tuple[str, ...] = ()
     hashes: Sequence[WrittenHashes] = ()
     require_hashes: bool = False
+    logins: Logins = field(default_factory=Logins)
 
 
 class Installer(Protocol):
@@ -252,14 +255,17 @@ class Uv:
         """Run uv, with what belongs to all its commands, and ``without`` some variables."""
         settings = self.settings
         options: list[str] = []
-        if arguments[0] == "pip" and settings.index_url:
-            options += ["--default-index", settings.index_url]
         if arguments[0] == "pip" and settings.exclude_newer:
             options += ["--exclude-newer", settings.exclude_newer]
         if settings.find_links is not None:
             options += ["--find-links", str(settings.find_links), "--no-index"]
         short = _FOR_A_SHORT_LIFE if arguments[1] == "compile" or "--offline" in arguments else {}
+        # as a variable: others see the words of a command line, and a URL may hold a login
+        index = _index(settings, "UV_DEFAULT_INDEX") if arguments[0] == "pip" else {}
         environ = {**short, **installer_environ(settings.environ)}
+        if index:
+            environ.pop("UV_INDEX_URL", None)
+            environ |= index
         configuration = uv_configuration(settings.environ, settings.project)
         with configuration.options(universal="--universal" in arguments) as configured:
             options += configured
@@ -324,8 +330,11 @@ class Pip:
         )
         if code != 0:
             return code, "", words
-        lines = [pin_of(item) for item in json.loads(path.read_bytes())["install"]]
-        return 0, _with_hashes("".join(f"{line}\n" for line in sorted(lines)), request), words
+        lines = sorted(
+            pin_of(item, lambda url: request.logins.restored(url, self.settings.environ))
+            for item in json.loads(path.read_bytes())["install"]
+        )
+        return 0, _with_hashes("".join(f"{line}\n" for line in lines), request), words
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
         def failure(words: str) -> SyncFailed:
@@ -378,11 +387,11 @@ class Pip:
         if arguments[0] == "install":
             options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
             options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
-            options += ["--index-url", self.settings.index_url] if self.settings.index_url else []
         done = run_process(
             [*pip_command(python), *arguments, *options],
             env={
                 **pip_environ(settings.environ, settings.project.root, arguments[0]),
+                **_index(settings, "PIP_INDEX_URL"),
                 "PIP_NO_COLOR": "1",
                 "PIP_ROOT_USER_ACTION": "ignore",
             },
@@ -399,6 +408,11 @@ def pip_command(python: Path) -> list[str]:
     Isolated (``-I``): the directory that pip is started in, the project's root, is no place to import modules from.
     """
     return [str(python), "-I", "-m", "pip"]
+
+
+def _index(settings: InstallerSettings, variable: str) -> dict[str, str]:
+    """The session's index as a variable of the installer, references to other variables replaced."""
+    return {variable: expanded(settings.index_url, settings.environ)} if settings.index_url else {}
 
 
 @cache

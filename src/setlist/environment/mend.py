@@ -27,10 +27,12 @@ from setlist.environment.installers import (
 from setlist.environment.maker import command_of, seeds_of
 from setlist.environment.meanwhile import meanwhile
 from setlist.environment.names import normalised
+from setlist.environment.requirements import logins_of
 from setlist.environment.resources import Resources
 from setlist.environment.state import State, forget_state, spec_data, write_state
 from setlist.errors import LockOutOfDate, SyncFailed
 from setlist.files import digest, put_away, remove_put_away, remove_tree, scratch_directory, write_atomically
+from setlist.logins import Logins, refers_to_login
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.records import dataclass, replace
 from setlist.system import python_of
@@ -52,11 +54,16 @@ class Outcome:
     changes: tuple[Change, ...]
 
 
-def installer_for(resources: Resources, session: SessionSpec, interpreter: Interpreter, lock: int) -> Installer:
-    """The session's installer, with the session's index and the run's settings, under the environment's lock."""
+def installer_for(
+    resources: Resources, session: SessionSpec, interpreter: Interpreter, lock: int, logins: Logins | None = None
+) -> Installer:
+    """The session's installer, with the session's index and the run's settings, under the environment's lock.
+
+    ``logins`` are what variables in the requirements stand for.
+    """
     spec = session.environment
     settings = InstallerSettings(
-        environ=resources.environ,
+        environ=resources.environ if logins is None else {**resources.environ, **logins.environ},
         project=resources.project,
         offline=resources.offline,
         index_url=spec.index_url,
@@ -102,10 +109,13 @@ def mend(
     """
     resources.project.prepare()
     spec, interpreter = session.environment, evaluation.interpreter
-    installer = installer_for(resources, session, interpreter, lock)
+    logins = evaluation.requirements.logins
+    installer = installer_for(resources, session, interpreter, lock, logins)
     anew = decision.work in ("create", "recreate", "repair")
     sound = old if not anew and not upgrade else None
     resolution, done = _resolve(resources, session, directory, sound, evaluation, installer, upgrade=upgrade)
+    # what the resolver came by may have logins of its own
+    installer = installer_for(resources, session, interpreter, lock, logins)
     wanted = resolution + _project_lines(resources, session, evaluation, installer)
 
     # What is there, and not what was recorded: what somebody added by hand is told when it goes
@@ -119,7 +129,7 @@ def mend(
             forget_state(directory)
         elif not laid_out:
             make_bare(resources, session, directory, interpreter)
-        write_atomically(directory / RESOLVED, wanted)
+        write_atomically(directory / RESOLVED, wanted, private=refers_to_login(wanted))
         # what a noxfile's session installs is up to its function
         if not (done or session.nox is not None or (laid_out and wanted == resolution)):
             installer.sync(python_of(directory), directory / RESOLVED, again)
@@ -184,8 +194,10 @@ def back_to_base(
     if session.nox is not None:
         make_bare(resources, session, directory, interpreter)
     else:
-        installer = installer_for(resources, session, interpreter, lock)
-        installer.sync(python_of(directory), directory / RESOLVED, ())
+        resolved = directory / RESOLVED
+        text = resolved.read_text(encoding="utf-8")
+        logins = logins_of(resources.project, session, text, resources.caller.environ)
+        installer_for(resources, session, interpreter, lock, logins).sync(python_of(directory), resolved, ())
 
 
 def _image(resources: Resources, session: SessionSpec, evaluation: Evaluation, resolution: str) -> Path | None:
@@ -288,7 +300,7 @@ def _resolve(
         known = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         known = None
-    if known is not None and known.startswith(header) and not upgrade:
+    if known is not None and known.startswith(header) and wanted.logins.covers(known) and not upgrade:
         return known.partition("\n")[2], False
     last = known.partition("\n")[2] if known is not None else None
     preferred = locked.preferred if locked is not None else last
@@ -308,14 +320,15 @@ def _resolve(
             hashes=wanted.hashes,
             require_hashes=wanted.require_hashes,
             scratch=scratch,
+            logins=wanted.logins,
         )
         held = None
         if sound is not None and one_go.fits(spec, evaluation, last):
             held = one_go.resolve_and_sync(installer, directory, sound, request)
         # the installer looks for packages where the files say, whatever directory it reads them in
         options = "".join(f"{line}\n" for line in dict.fromkeys(wanted.option_lines))
-        answer = options + installer.resolve(request) if held is None else held
-    write_atomically(path, header + answer)
+        answer = wanted.logins.hide(options + installer.resolve(request) if held is None else held)
+    write_atomically(path, header + answer, private=refers_to_login(answer))
     return answer, held is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -71,17 +71,21 @@ def without_project(text: str, root: Path) -> str:
     return "".join(f"{line}\n" for line in kept)
 
 
-def pin_of(item: dict[str, Any]) -> str:
-    """One entry of pip's installation report as a requirement line (PEP 610 for what comes by URL)."""
+def pin_of(item: dict[str, Any], with_login: Callable[[str], str]) -> str:
+    """One entry of pip's installation report as a requirement line (PEP 610 for what comes by URL).
+
+    ``with_login`` gives a URL the login that pip leaves out of its report.
+    """
     name, version = item["metadata"]["name"], item["metadata"]["version"]
     origin = item["download_info"]
     if not item.get("is_direct"):
         return f"{name}=={version}"
     if origin.get("dir_info", {}).get("editable"):
         return f"-e {origin['url']}  # {name}"
+    url = with_login(origin["url"])
     if "vcs_info" in origin:
-        return f"{name} @ {origin['vcs_info']['vcs']}+{origin['url']}@{origin['vcs_info']['commit_id']}"
-    return f"{name} @ {origin['url']}"
+        url = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
+    return f"{name} @ {url}" + (f"#subdirectory={origin['subdirectory']}" if origin.get("subdirectory") else "")
 
 
 def still_fitting(previous: str, lines: Sequence[str]) -> str:

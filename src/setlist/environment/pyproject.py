@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from setlist.files import stat_signature, write_atomically
+from setlist.logins import holds_login
 from setlist.project import Project
 from setlist.records import dataclass
 
@@ -67,7 +68,9 @@ def read_pyproject(project: Project) -> Pyproject:
         # a date is no JSON, nor is a number of 5,000 digits: then it is parsed each time; and what can't be kept is no
         # problem of this run's
         with suppress(TypeError, ValueError, RecursionError, OSError):
-            write_atomically(kept, json.dumps({"format": FORMAT, "signature": signature, "data": data}))
+            text = json.dumps({"format": FORMAT, "signature": signature, "data": data})
+            if not holds_login(text):
+                write_atomically(kept, text)
     return Pyproject(path, data)
 
 

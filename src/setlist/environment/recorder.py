@@ -34,7 +34,8 @@ from setlist.environment.resources import Resources
 from setlist.environment.state import Contents, State, forget_state, read_state
 from setlist.environment.steps import Step, data_of, held_after, steps_of
 from setlist.errors import SessionError, SyncFailed
-from setlist.files import digest
+from setlist.files import digest, write_atomically
+from setlist.logins import masked, refers_to_login
 from setlist.model import Change, InputChange, SessionSpec
 from setlist.records import as_mapping, replace
 from setlist.system import python_of
@@ -197,6 +198,7 @@ class Recorder:
     def _install_lock(self) -> bool:
         """Install all that the session's lock holds, once; whether it has one."""
         from setlist.environment.mend import installer_for
+        from setlist.environment.requirements import logins_of
 
         locks = self._resources.locks
         if locks is None or self._session.nox is None:
@@ -207,10 +209,13 @@ class Recorder:
             if self._locked is not None and self._locked.text and not self._state.steps and not self._done:
                 # hash by hash, and nothing else. By uv in any case: pip would want a hash of a directory too
                 file = self._directory / RESOLVED
-                file.write_text(self._locked.text, encoding="utf-8")
+                write_atomically(file, self._locked.text, private=refers_to_login(self._locked.text))
                 forget_state(self._directory)
                 uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
-                installer = installer_for(self._resources, uv, self._state.interpreter, self.lock)
+                logins = logins_of(
+                    self._resources.project, self._session, self._locked.text, self._resources.caller.environ
+                )
+                installer = installer_for(self._resources, uv, self._state.interpreter, self.lock, logins)
                 installer.install(python_of(self._directory), ["--no-deps", "-r", str(file)])
                 self._contents = self._look()
                 self._held = self._held_now(self._contents)
@@ -708,9 +713,9 @@ def _roots(step: Step) -> list[Root]:
 
 
 def _plain(command: Sequence[str]) -> tuple[str, ...]:
-    """A command with its program's name: uv may be named by its path."""
+    """A command as it is recorded: with its program's name, since uv may be named by its path, and without logins."""
     name = os.path.basename(command[0])
-    return ("uv" if name in ("uv", "uv.exe") else command[0], *command[1:])
+    return ("uv" if name in ("uv", "uv.exe") else command[0], *map(masked, command[1:]))
 
 
 def _is_exact(words: Sequence[str]) -> bool:

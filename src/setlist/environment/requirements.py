@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.errors import ConfigurationError
 from setlist.files import digest, read_definition, read_text, text_or_nothing
+from setlist.logins import Logins, masked, refers_to_login
 from setlist.project import Project
 from setlist.records import dataclass, field
 from setlist.registry.mistakes import mistaken
@@ -49,7 +50,8 @@ class Requirements:
     says that a file names an index (``option_lines`` are these lines). ``hashes`` are those written beside
     requirements and constraints, ``require_hashes`` says that a file demands one for each package. ``direct``
     are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
-    known without a build. ``repositories`` are the requirements from version control, by normalised name.
+    known without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
+    are those of all URLs in what was read.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -65,6 +67,7 @@ class Requirements:
     repositories: dict[str, set[str]] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     project_names: tuple[str, ...] = ()
+    logins: Logins = field(default_factory=Logins)
 
     @property
     def hashed(self) -> bool:
@@ -80,20 +83,25 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
     """
     spec = session.environment
     found = Requirements(watched={pyproject.path})
+    for text in _texts(pyproject.data):
+        found.logins.hide(text)
+    if spec.index_url:
+        found.logins.hide(spec.index_url)
     for line in spec.deps:
+        found.logins.hide(line)
         found.lines.append(_absolute(line, project.root))
         _note_name(found, line)
         _note_hashes(found, line, "deps")
         _watch_local(found, found.lines[-1], project)
     if spec.deps:
-        found.inputs["deps"] = ", ".join(spec.deps)
+        found.inputs["deps"] = masked(", ".join(spec.deps))
     for group in spec.groups:
         lines = resolve_group(group, pyproject, project, session)
         found.lines += lines
         for line in lines:
             _note_name(found, line)
             _note_hashes(found, line, f"group {group}")
-        found.inputs[f"group {group}"] = ", ".join(lines)
+        found.inputs[f"group {group}"] = masked(", ".join(lines))
     for kind, names, files in (
         ("requirements", spec.requirements, found.files),
         ("constraints", spec.constraints, found.constraints),
@@ -137,6 +145,43 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
             else f"{description.name}{extras} @ {project.root.as_uri()}"
         )
     return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every string in data, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def logins_of(project: Project, session: SessionSpec, text: str, environ: Mapping[str, str]) -> Logins | None:
+    """The logins of resolved requirements, read again from where they were written.
+
+    Args:
+        project: whose session it is.
+        session: the session.
+        text: the resolved requirements.
+        environ: the environment variables.
+
+    Returns:
+        None where no login is in the text.
+
+    Raises:
+        ConfigurationError: as :func:`gather`.
+    """
+    if not refers_to_login(text):
+        return None
+    from setlist.environment.pyproject import read_pyproject
+
+    logins = gather(project, session, read_pyproject(project), environ).logins
+    if session.nox is not None:
+        logins.hide(text_or_nothing(project.root / session.origin.file))
+    return logins
 
 
 def resolve_group(group: str, pyproject: Pyproject, project: Project, session: SessionSpec) -> list[str]:
@@ -274,13 +319,16 @@ def _read_file(
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
     variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(_VARIABLE, text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
+    found.logins.hide(text)
     for number, line in logical_lines(text) if "--" in text or "#" in text else ():
         found.require_hashes = found.require_hashes or line.split("#")[0].strip() == "--require-hashes"
         _note_hashes(found, line, f"{project.relative(path)}:{number}")
     for number, line in enumerate(text.splitlines(), start=1):
         if re.match(_OPTION, line):
             found.options = True
-            found.option_lines.append(_with_absolute_wheels(line.split(" #")[0].strip(), path.parent))
+            found.option_lines.append(
+                found.logins.hide(_with_absolute_wheels(line.split(" #")[0].strip(), path.parent))
+            )
             continue
         if match := re.match(_INCLUDE, line):
             target = match.group(1).strip()

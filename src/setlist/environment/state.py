@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.files import write_atomically
+from setlist.logins import masked
 from setlist.model import EnvironmentSpec, Interpreter
 from setlist.records import as_mapping, dataclass, field, field_names
 
@@ -95,8 +96,8 @@ def write_state(directory: Path, state: State) -> None:
 
 
 def state_text(state: State) -> str:
-    """What stands in the record."""
-    return json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":"))
+    """What stands in the record. Logins in URLs are masked: what is compared with it has to be masked as well."""
+    return masked(json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":")))
 
 
 def forget_state(directory: Path) -> None:
@@ -105,6 +106,10 @@ def forget_state(directory: Path) -> None:
 
 
 def spec_data(spec: EnvironmentSpec) -> list[Any]:
-    """An environment's spec as JSON data, to be compared with the recorded one."""
+    """An environment's spec as JSON data, to be compared with the recorded one: logins in URLs are masked."""
     values = (getattr(spec, name) for name in field_names(spec))
-    return [list(value) if isinstance(value, tuple) else value for value in values]
+    return [list(map(_masked, value)) if isinstance(value, tuple) else _masked(value) for value in values]
+
+
+def _masked(value: Any) -> Any:
+    return masked(value) if isinstance(value, str) else value

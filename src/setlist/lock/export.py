@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.names import normalised
+from setlist.environment.requirements import logins_of
 from setlist.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
 from setlist.files import read_text, write_atomically
 from setlist.lock.document import LockDocument, Pin, pins_of
@@ -19,6 +20,7 @@ from setlist.lock.files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
 from setlist.model import SessionSpec, Settings
 from setlist.project import Project
+from setlist.records import replace
 from setlist.toml import parse_toml
 
 ExportFormat = Literal["requirements", "pylock", "cyclonedx"]
@@ -113,6 +115,9 @@ def _served(
     project: Project, session: SessionSpec, document: LockDocument, installer: InstallerSettings
 ) -> dict[tuple[str, str | None], Mapping[str, Any]]:
     """What the resolver knows of the locked packages, by name and version (None for what comes by URL)."""
+    logins = logins_of(project, session, document.body, installer.environ)
+    if logins is not None:
+        installer = replace(installer, environ={**installer.environ, **logins.environ})
     plain = re.sub(r"\s*\\?\n\s+--hash=\S+", "", document.body)
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         request = ResolveRequest(
@@ -131,7 +136,8 @@ def _served(
             scratch=Path(scratch),
         )
         write_atomically(Path(scratch) / "requirements.in", plain)
-        data = _parsed(Uv(installer).resolve_standard(request, "", ()))
+        answer = Uv(installer).resolve_standard(request, "", ())
+        data = _parsed(answer if logins is None else logins.hide(answer))
     packages: list[Mapping[str, Any]] = data.get("packages", [])
     return {
         (

@@ -16,6 +16,7 @@ from setlist.environment.pyproject import Pyproject
 from setlist.environment.request import parse_request
 from setlist.environment.requirements import Requirements, gather
 from setlist.files import digest, text_or_nothing
+from setlist.logins import masked
 from setlist.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.project import Project
 from setlist.records import dataclass, field
@@ -101,7 +102,7 @@ def lock_inputs(
     special = {
         "resolution": spec.resolution if spec.resolution != "highest" else None,
         "exclude-newer": spec.exclude_newer,
-        "index-url": spec.index_url,
+        "index-url": masked(spec.index_url) if spec.index_url else None,
         "one version for all": "yes" if settings.lock_consistent else None,
     }
     values |= {name: value for name, value in special.items() if value is not None}

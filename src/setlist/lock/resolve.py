@@ -15,7 +15,7 @@ from setlist.lock.local import relative
 from setlist.lock.narrow import narrowed
 from setlist.model import Resolution
 from setlist.project import Project
-from setlist.records import dataclass
+from setlist.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,15 @@ def resolve(
             require_hashes=wanted.require_hashes,
             scratch=Path(scratch),
         )
-        uv = Uv(settings)
-        body = narrowed(uv.resolve(request), inputs.platforms, inputs.python, inputs.only)
+        logins = wanted.logins
+        uv = Uv(replace(settings, environ={**settings.environ, **logins.environ}))
+        body = narrowed(logins.hide(uv.resolve(request)), inputs.platforms, inputs.python, inputs.only)
         if not standard:
             return Answer(relative(body, project.root))
         from setlist.lock.pylock import narrowed_standard, refuse_local, with_hashes_of
 
         refuse_local(relative(body, project.root))
-        toml = uv.resolve_standard(request, preferences(body), wanted.project_names)
+        toml = logins.hide(uv.resolve_standard(request, preferences(body), wanted.project_names))
         if wanted.hashes:
             toml = with_hashes_of(toml, body)
         return Answer(

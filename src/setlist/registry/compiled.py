@@ -20,6 +20,7 @@ from typing import Any
 from setlist import __version__
 from setlist.errors import StorageError
 from setlist.files import write_atomically
+from setlist.logins import holds_login
 from setlist.model import (
     Command,
     EnvironmentSpec,
@@ -131,6 +132,8 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
     # what was read is written as it was
     lines = sessions.lines if isinstance(sessions, _Kept) else [_line(plain(each)) for each in sessions.values()]
     content = b"\n".join([_line(head), compiled.packed.encode(), *lines])
+    if holds_login(content):
+        return  # the sources are read each time then
     try:
         project.prepare()
         write_atomically(project.compiled_registry, (_seal(content), b"\n", content))

@@ -50,10 +50,11 @@ def _place(error: BaseException, session: SessionSpec, project: Project) -> str 
 def keep_traceback(text: str, session: SessionSpec, project: Project) -> Path | None:
     """Write a full traceback beside the session's log; None where that can't be done."""
     from setlist.files import write_atomically
+    from setlist.logins import masked
 
     path = project.logs / f"{session.name}.traceback.log"
     try:
-        write_atomically(path, text.encode("utf-8", "backslashreplace"))
+        write_atomically(path, masked(text).encode("utf-8", "backslashreplace"))
     except OSError:
         return None
     return path

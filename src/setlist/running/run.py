@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.prepare import Environments
-from setlist.events import Emit, Event, Message, RunFinished, RunStarted, SessionsAdded
+from setlist.events import Emit, Event, Message, Output, RunFinished, RunStarted, SessionsAdded, with_texts
 from setlist.guardian import end_orphans
 from setlist.lock.use import project_locks
+from setlist.logins import masked as without_logins
 from setlist.model import NoxSession, Registry, SessionSpec
 from setlist.plan import Plan
 from setlist.process import Grace, Interrupted, checkpoint
@@ -51,6 +52,7 @@ def run_plan(
     at_once = min(options.jobs, len(plan.steps))
     if at_once > 1:
         emit = _one_at_a_time(emit)
+    emit = _without_logins(emit)
     masker = options.masker
     masked = emit if masker is None else _masking(emit, masker)
     names = tuple(step.session.name for step in plan.steps)
@@ -167,6 +169,11 @@ def _one_at_a_time(emit: Emit) -> Emit:
             emit(event)
 
     return emit_one
+
+
+def _without_logins(emit: Emit) -> Emit:
+    """For events in whose URLs logins are masked. What commands print is theirs."""
+    return lambda event: emit(event if isinstance(event, Output) else with_texts(event, without_logins))
 
 
 def _masking(emit: Emit, masker: Masker) -> Emit:

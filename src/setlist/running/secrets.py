@@ -11,13 +11,12 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, AnyStr
+from typing import AnyStr
 
 from setlist import system
 from setlist.errors import SubstitutionError
-from setlist.events import Event
-from setlist.model import Change, Pairs, SessionSpec
-from setlist.records import field_names, replace
+from setlist.events import Event, with_texts
+from setlist.model import Pairs, SessionSpec
 from setlist.registry.template import Values, expand_text
 
 SHORTEST = 4
@@ -25,10 +24,6 @@ SHORTEST = 4
 
 _SHORTEST_ENCODED = 8
 """How many bytes a value needs for its base64 forms to be looked for."""
-
-_IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "status", "frozen")
-"""Fields of events that hold setlist's own words, by which readers tell one thing from another. No secrets
-come there, and a value such as ``test`` would make two sessions one."""
 
 
 def secret_values(
@@ -244,33 +239,7 @@ class Masker:
         Names of sessions and setlist's own words (a status, an action) stay what they are. ``Output`` is masked
         as well, but a secret that is split across two of them is seen by :meth:`stream` alone.
         """
-        if not self:
-            return event
-        changes: dict[str, Any] = {}
-        for name in field_names(event):
-            if name not in _IDENTITIES:
-                value = getattr(event, name)
-                masked = self._masked(value)
-                if masked is not value:
-                    changes[name] = masked
-        return replace(event, **changes) if changes else event
-
-    def _masked(self, value: object) -> object:
-        """The value masked; the very same where there is nothing to mask."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, tuple):
-            items = tuple(map(self._masked, value))
-            return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-        if isinstance(value, Change):
-            fields = (value.package, value.old, value.new)
-            package, old, new = map(self._masked, fields)
-            return value if (package, old, new) == fields else Change(str(package), _or_none(old), _or_none(new))
-        return value
-
-
-def _or_none(value: object) -> str | None:
-    return None if value is None else str(value)
+        return with_texts(event, self.text) if self else event
 
 
 class MaskedStream:
