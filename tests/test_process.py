@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from setlist import process_tree, system
 from setlist.errors import CommandRefused, SessionError
 from setlist.process import Completed, Grace, Interrupted, handling_signals, run_process
 from setlist.process_tree import MARK, ProcessTree, marked
+from support.storm import is_over, storm
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes and signals")
 
@@ -72,7 +74,7 @@ class Tree:
     def __init__(self, directory: Path) -> None:
         self.mark = uuid.uuid4().hex
         self.directory = directory
-        self.environ = {**os.environ, "TREE_OF_TEST": self.mark, "D": str(directory)}
+        self.environ = {**os.environ, "TREE_OF_TEST": self.mark, "D": str(directory), "BEAT": str(directory / "beat")}
         self.environ.pop(MARK, None)
         self._drivers: list[subprocess.Popen[str]] = []
 
@@ -367,6 +369,33 @@ def test_what_stays_behind_in_its_group_is_terminated(tree: Tree) -> None:
     driver = tree.drive("sh", "-c", "sleep 60 & (trap '' TERM; touch $D/deaf; sleep 60) & exit 7", grace=(0.1, 0.1))
     assert said(driver) == "code 7 in time"
     assert tree.alive() == []
+
+
+@posix
+@pytest.mark.parametrize("handle", [True, False])
+def test_what_forks_anew_all_the_time_is_ended_with_its_group(tree: Tree, handle: bool) -> None:
+    driver = tree.drive(*storm("group"), handle=handle)
+    assert said(driver) == "code 0 in time"
+    tree.wait_for("beat")
+    assert is_over(tree.directory / "beat")
+
+
+@posix
+@pytest.mark.parametrize("where", ["group", "session", "sessions"])
+def test_a_time_out_ends_what_forks_anew_all_the_time(tree: Tree, where: str) -> None:
+    driver = tree.drive(*storm(where, "stays"), timeout=1)
+    assert said(driver).endswith("timed out")
+    assert is_over(tree.directory / "beat")
+
+
+@posix
+@pytest.mark.parametrize("where", ["group", "session", "sessions"])
+def test_a_signal_ends_what_forks_anew_all_the_time(tree: Tree, where: str) -> None:
+    driver = tree.drive(*storm(where, "stays"))
+    tree.wait_for("beat")
+    driver.send_signal(signal.SIGTERM)
+    assert said(driver) == "interrupted SIGTERM"
+    assert is_over(tree.directory / "beat")
 
 
 @posix
@@ -708,6 +737,15 @@ def test_what_stays_behind_at_a_terminal_is_terminated(tree: Tree, terminal: Cal
     child.expect("code 7 in time")
     assert ended(child) == 0
     assert tree.alive() == []
+
+
+@posix
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells who is left in a shared group")
+def test_what_forks_anew_all_the_time_at_a_terminal_is_ended(tree: Tree, terminal: Callable[..., Any]) -> None:
+    child = terminal("sh", "-c", f"trap '' HUP; exec {shlex.join(storm('group'))}")
+    child.expect("code 0 in time")
+    assert ended(child) == 0
+    assert is_over(tree.directory / "beat")
 
 
 @posix

@@ -144,7 +144,7 @@ class Child:
         """
         count = self._signals.count if self._signals is not None else 0
         for position, (signum, seconds) in enumerate(ways, 1):
-            if not self._tree.find(group_only=group_only) and self._ended():
+            if not self._tree.left(group_only=group_only) and self._ended():
                 return
             if signum:
                 self._tree.send(signum)
@@ -153,10 +153,9 @@ class Child:
         patience = time.monotonic() + KILL_PATIENCE
         while True:
             # looked for anew each time: one that forks may have done so in between
-            left = self._tree.find(group_only=group_only)
-            if (not left and self._ended()) or time.monotonic() > patience:
+            if (self._tree.gone(group_only=group_only) and self._ended()) or time.monotonic() > patience:
                 return
-            self._tree.kill()
+            self._tree.kill(group_only=group_only)
             self._gone_within(0.05, count, group_only)
 
     def drain(self) -> None:
@@ -207,8 +206,7 @@ class Child:
             if milder and self._ended():
                 deadline = min(deadline, time.monotonic() + STRAGGLERS)
                 milder = False
-            # the cheap question first: looking for strays means looking at every process there is
-            if self._ended() and not self._tree.alive() and not self._tree.find(group_only=group_only):
+            if self._ended() and self._tree.gone(group_only=group_only):
                 return True
             remaining = deadline - time.monotonic()
             if remaining <= 0 or self._insisted(count):

@@ -10,6 +10,16 @@ Several ways lead from a child to what it started, and none is enough alone:
 
 What escapes all of them, elsewhere than on Linux: a process that left the group and the session, whose parent
 ended, and that was started with an emptied environment, before anybody looked.
+
+A process may be another one a few milliseconds later: it forks and ends, and so does its child. Such a one isn't
+ended by looking and then killing what was found. Therefore
+
+- a group of which all members are ours is signalled as a group: the kernel does that at once, no fork comes between;
+- who is to be killed one by one is stopped first (SIGSTOP) as soon as it is seen, until nobody new is seen;
+- "nobody is left" is only said after a look in which everybody seen could also be looked at.
+
+Control groups would do the same in one write (``cgroup.kill``), but a process may hardly ever make one: a login
+session's belongs to root, and a container's is mounted read-only.
 """
 
 from __future__ import annotations
@@ -29,6 +39,15 @@ if TYPE_CHECKING:
     import psutil
 
 MARK = "SETLIST_PROCESS"
+
+KILL = 9
+"""SIGKILL, which Windows doesn't name."""
+
+LOOKS = 6
+"""How often in a row those that end while they are looked at are looked for again."""
+
+SWEEPS = 40
+"""How often those that start others are looked for before they are killed, each found one being stopped."""
 
 
 def marked(environ_value: str | None, mark: str) -> bool:
@@ -60,6 +79,9 @@ class ProcessTree:
         self.ink = ink
         self._birth = birth
         self._known: dict[int, psutil.Process] = {}
+        self._others: set[int] = set()
+        self._groups: set[int] = {pid} if own_group and pid is not None else set()
+        """The groups in which there is nobody but ours."""
 
     def left_in_group(self) -> bool:
         """Whether, now that the child is reaped, anybody may be left in its group. A few system calls.
@@ -70,42 +92,88 @@ class ProcessTree:
         if sys.platform == "win32" or self.pid is None:
             return False
         if self.own_group:
-            try:
-                os.killpg(self.pid, 0)
-            except ProcessLookupError:
-                return False
-            except PermissionError:  # macOS says so of zombies; of another user's process, everybody
-                return True
-            return True
+            return _signal_group(self.pid, 0)
         if sys.platform != "linux":
             return False
         group = os.getpgrp()
-        return any(_has_group(pid, group) and self._is_marked_here(pid) for pid in _younger_than(self.pid))
+        for _ in range(LOOKS):
+            ended = False
+            for pid in sorted(_younger_than(self.pid), reverse=True):
+                in_group = _group_of(pid)
+                if in_group == group and self._is_marked(pid):
+                    return True
+                ended = ended or in_group is None or (in_group == group and _process(pid) is None)
+            if not ended:
+                return False
+        return False
 
-    def find(self, *, group_only: bool = False) -> list[psutil.Process]:
+    def find(self, *, group_only: bool = False, stop: bool = False) -> list[psutil.Process]:
         """Those that are alive now, the child included. Looks at every process of the system.
 
         Args:
             group_only: leave out those that left the group.
+            stop: stop each as soon as it is seen (POSIX). Only who wasn't there at the last call is looked at.
         """
         import psutil
 
         self._known = {pid: process for pid, process in self._known.items() if _alive(process)}
-        everybody = {process.pid: process for process in psutil.process_iter()}
-        everybody.pop(os.getpid(), None)
         root = self._root()
         parents: dict[int, int] = {}
+        others: set[int] = self._others if stop else set()
+        for _ in range(LOOKS):
+            pids = [pid for pid in psutil.pids() if pid != os.getpid() and pid not in self._known]
+            others.intersection_update(pids)
+            ended = False
+            # the newest first: one that forks and ends all the time may be gone when the rest has been looked at
+            for pid in sorted(set(pids) - others, reverse=True):
+                ours = self._is_in_group(pid, root) if group_only else self._belongs(pid, root, parents)
+                process = _process(pid)
+                if ours and process is not None:
+                    if stop and sys.platform != "win32":
+                        with suppress(psutil.Error, OSError):
+                            process.suspend()
+                    self._known[pid] = process
+                else:
+                    others.add(pid)
+                    ended = ended or process is None
+            if self._known or not ended:
+                break
+        self._others = others
         if not group_only:
-            for pid, process in everybody.items():
-                with suppress(psutil.Error):
-                    parents[pid] = process.ppid()
-        for pid, process in everybody.items():
-            if pid in self._known:
-                continue
-            ours = self._is_in_group(process, root) if group_only else self._belongs(process, root, parents)
-            if ours and _alive(process):
-                self._known[pid] = process
+            self._note_groups()
         return list(self._known.values())
+
+    def _note_groups(self) -> None:
+        """Note the groups that processes of ours have made, and in which there is nobody else."""
+        groups = {_group_of(pid) for pid in self._known} - {None, _our_group()}
+        for pid in self._others:
+            group = _group_of(pid)
+            if group in groups and _process(pid) is not None:
+                groups.discard(group)
+        self._groups |= {group for group in groups if group is not None}
+
+    def left(self, *, group_only: bool = False) -> bool:
+        """Whether anybody may be left: somebody was seen, or a group of ours is there.
+
+        Args:
+            group_only: leave out those that left the group.
+        """
+        found = self.find(group_only=group_only)
+        self._signal_groups(0)
+        return bool(found or self._groups)
+
+    def gone(self, *, group_only: bool = False) -> bool:
+        """Whether nobody is left, now that they were told to end.
+
+        Who is in a group of ours and isn't seen there, since it forks and ends all the time, is killed with the group.
+
+        Args:
+            group_only: leave out those that left the group.
+        """
+        if self.alive() or self.find(group_only=group_only):
+            return False
+        self._signal_groups(KILL)
+        return True
 
     def alive(self) -> bool:
         """Whether any of those that were found so far is left. Cheap."""
@@ -121,27 +189,39 @@ class ProcessTree:
                     process.terminate()
             return
         # a stopped process gets to see nothing but SIGKILL until it is continued
-        numbers = (signum, signal.SIGCONT) if signum == signal.SIGTERM else (signum,)
-        group = self._root() if self.own_group else None
-        members = [process for process in self._known.values() if group is None or not _has_group(process.pid, group)]
-        for number in numbers:
-            if group is not None:
-                with suppress(OSError):
-                    os.killpg(group, number)
-            for process in members:
-                with suppress(psutil.Error, OSError):
-                    process.send_signal(number)
+        for number in (signum, signal.SIGCONT) if signum == signal.SIGTERM else (signum,):
+            self._signal_groups(number)
+            for process in self._known.values():
+                if _group_of(process.pid) not in self._groups:
+                    with suppress(psutil.Error, OSError):
+                        process.send_signal(number)
 
-    def kill(self) -> None:
-        """End all that were found, now."""
+    def kill(self, *, group_only: bool = False) -> None:
+        """End all that were found, and what they start meanwhile, now.
+
+        Args:
+            group_only: leave alone what left the group.
+        """
         import psutil
 
         if sys.platform == "win32":
             for process in self._known.values():
                 with suppress(psutil.Error, OSError):
                     process.kill()
-        else:
-            self.send(signal.SIGKILL)
+            return
+        self._signal_groups(signal.SIGKILL)
+        for _ in range(SWEEPS):
+            before = set(self._known)
+            self.find(group_only=group_only, stop=True)
+            if before.issuperset(self._known):
+                break
+        self.send(signal.SIGKILL)
+
+    def _signal_groups(self, signum: int) -> None:
+        if self.own_group and self._root() is None:
+            self._groups.discard(self.pid or 0)
+        # from the moment at which one is gone, its number may be another group's
+        self._groups = {group for group in self._groups if _signal_group(group, signum)}
 
     def _root(self) -> int | None:
         """The child's number, as long as it isn't another process's. It may be gone, its group may not."""
@@ -149,38 +229,42 @@ class ProcessTree:
             return None
         return self.pid
 
-    def _is_in_group(self, process: psutil.Process, root: int | None) -> bool:
+    def _is_in_group(self, pid: int, root: int | None) -> bool:
         if self.own_group:
-            return root is not None and _has_group(process.pid, root)
-        return _has_group(process.pid, _our_group()) and self._is_marked(process)
+            return root is not None and _group_of(pid) == root
+        return _group_of(pid) == _our_group() and self._is_marked(pid)
 
-    def _belongs(self, process: psutil.Process, root: int | None, parents: dict[int, int]) -> bool:
-        seen = set()
-        pid = process.pid
-        while pid not in seen and pid > 0:
-            if pid == root or pid in self._known:
-                return True
-            seen.add(pid)
-            pid = parents.get(pid, 0)
-        if root is not None and (_has_session(process.pid, root) or (self.own_group and _has_group(process.pid, root))):
+    def _belongs(self, pid: int, root: int | None, parents: dict[int, int]) -> bool:
+        if pid == root or covers(self.ink, sentinel.ink_of(pid)):
             return True
-        return covers(self.ink, sentinel.ink_of(process.pid)) or self._is_marked(process)
+        if root is not None and (_has_session(pid, root) or (self.own_group and _group_of(pid) == root)):
+            return True
+        if self._is_marked(pid):
+            return True
+        seen = set()
+        while pid not in seen and pid > 0:
+            seen.add(pid)
+            if pid not in parents:
+                parents[pid] = _parent_of(pid)
+            pid = parents[pid]
+            if pid == root or pid in self._known:
+                return pid > 0
+        return False
 
-    def _is_marked(self, process: psutil.Process) -> bool:
-        import psutil
-
+    def _is_marked(self, pid: int) -> bool:
         if not self.mark:
             return False
-        try:
-            return marked(process.environ().get(MARK), self.mark)
-        except (psutil.Error, OSError):
-            return False
+        if sys.platform == "linux":
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as stream:
+                    return self.mark.encode() in stream.read()
+            except OSError:
+                return False
+        import psutil
 
-    def _is_marked_here(self, pid: int) -> bool:
         try:
-            with open(f"/proc/{pid}/environ", "rb") as stream:
-                return self.mark.encode() in stream.read()
-        except OSError:
+            return marked(psutil.Process(pid).environ().get(MARK), self.mark)
+        except (psutil.Error, OSError):
             return False
 
 
@@ -192,31 +276,51 @@ def end_all(trees: Sequence[ProcessTree], *, terminate: float, patience: float =
         terminate: seconds between the two.
         patience: seconds after SIGKILL until those that don't die are given up.
     """
-    # one that forks and ends while we look can be missed, and its child as well, but not twice
-    if not (_found(trees) or _found(trees)):
+    left = [tree.left() for tree in trees]  # each one looks, whatever the others found
+    if not any(left):
         return
     for tree in trees:
         tree.send(signal.SIGTERM)
     _gone_by(trees, time.monotonic() + terminate)
     deadline = time.monotonic() + patience
     # looked for anew each time: one that forks may have done so in between
-    while _found(trees) and time.monotonic() < deadline:
+    while not _gone(trees) and time.monotonic() < deadline:
         for tree in trees:
             tree.kill()
         _gone_by(trees, time.monotonic() + 0.05)
 
 
-def _found(trees: Sequence[ProcessTree]) -> bool:
-    # each one looks, whatever the others found
-    found = [tree.find() for tree in trees]
-    return any(found)
+def _gone(trees: Sequence[ProcessTree]) -> bool:
+    gone = [tree.gone() for tree in trees]
+    return all(gone)
 
 
 def _gone_by(trees: Sequence[ProcessTree], deadline: float) -> None:
     pause = 0.002
-    while time.monotonic() < deadline and (any(tree.alive() for tree in trees) or _found(trees)):
+    while time.monotonic() < deadline and (any(tree.alive() for tree in trees) or not _gone(trees)):
         time.sleep(pause)
         pause = min(pause * 2, 0.05)
+
+
+def _process(pid: int) -> psutil.Process | None:
+    """The process of that number; None where it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+    except psutil.Error:
+        return None
+    return process if _alive(process) else None
+
+
+def _parent_of(pid: int) -> int:
+    """The number of a process's parent; 0 where it can't be told."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
+        return 0
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -235,13 +339,27 @@ def _our_group() -> int:
     return os.getpgrp()
 
 
-def _has_group(pid: int, group: int) -> bool:
+def _signal_group(group: int, signum: int) -> bool:
+    """Send a signal to a process group. False where there is none."""
     if sys.platform == "win32":
         return False
     try:
-        return os.getpgid(pid) == group
-    except OSError:
+        os.killpg(group, signum)
+    except ProcessLookupError:
         return False
+    except PermissionError:  # of another user's process, and on macOS of a zombie
+        return True
+    return True
+
+
+def _group_of(pid: int) -> int | None:
+    """A process's group; None where it has ended, or there are no groups."""
+    if sys.platform == "win32":
+        return None
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
 
 
 def _has_session(pid: int, session: int) -> bool:
