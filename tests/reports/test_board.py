@@ -244,6 +244,13 @@ def test_a_session_that_isnt_captured_has_the_terminal_for_itself(stream: Watche
     ]
 
 
+@pytest.mark.parametrize(("code", "counted"), [(1, "1/2 done · 1 failed"), (0, "1/2 done · 1 running")])
+def test_a_failure_that_is_allowed_is_not_counted_as_one(stream: Watched, code: int, counted: str) -> None:
+    over = (began("a"), ready("a"), running("a"), ended("a", "failed", "x", exit_code=code))
+    play(stream, *run("a", "b")(*over, began("b"), running("b"))[:-1])
+    assert any(line.startswith(counted) for line in screen(stream))
+
+
 def test_words_about_no_session_stand_above_it(stream: Watched) -> None:
     message = Message(time=0, session=None, level="warning", text="careful")
     play(stream, *run("a")(began("a"))[:-1], message)
