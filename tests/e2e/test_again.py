@@ -65,7 +65,7 @@ def test_it_imports_next_to_nothing(lint: ProjectFolder) -> None:
 
 @pytest.mark.parametrize("code", ["0", "3"])
 def test_it_says_and_keeps_what_the_whole_program_does(lint: ProjectFolder, code: str) -> None:
-    argv = ("lint", "--", "one", "two words")
+    argv = ("lint", "--", "one", "two words", "separated\u2028\x85\x1b[31m by \u202e::error::x")
     lint.run(*argv, check=True)
     assert records(lint)
     lint.write("code", code)

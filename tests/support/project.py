@@ -122,7 +122,8 @@ class ProjectFolder:
     def history(self) -> list[dict[str, Any]]:
         """The events of the latest run, as they were kept."""
         runs = sorted((self.path / STATE_DIRECTORY / "history").glob("*.jsonl"))
-        return [json.loads(line) for line in runs[-1].read_text(encoding="utf-8").splitlines()] if runs else []
+        lines = runs[-1].read_text(encoding="utf-8").split("\n") if runs else []
+        return [json.loads(line) for line in lines if line]
 
     def make_package(
         self,

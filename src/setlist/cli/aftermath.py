@@ -138,7 +138,8 @@ def _finish(
     shown = Terminal.of(sys.stderr, os.environ, lossy=True)
     stream, shown.stream = shown.stream, io.StringIO()
     console = Console(shown)
-    for line in run.told.splitlines():
+    # not splitlines(): JSON may hold separators that it takes for the end of a line
+    for line in run.told.removesuffix("\n").split("\n"):
         console(from_json(json.loads(line)))
     shown.stream = stream
     took = run.elapsed()

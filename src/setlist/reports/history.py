@@ -100,7 +100,7 @@ def past_runs(project: Project) -> Iterator[tuple[Event, ...]]:
     """The events of the kept runs, the latest first. Lines that can't be understood are left out."""
     for name in reversed(_names(project.history)):
         try:
-            lines = (project.history / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = (project.history / name).read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:
             continue
         yield tuple(event for line in lines if (event := _event(line)) is not None)
