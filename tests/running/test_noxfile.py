@@ -434,6 +434,117 @@ def test_install_that_the_lock_doesn_t_hold_is_an_error_with_locked(locked: Proj
     assert "tool" in locked.installed("lint")
 
 
+def test_requirement_whose_marker_is_false_isn_t_missed_in_the_lock(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.write("more.txt", 'marked; python_version < "3.0"\n')
+    noxfile(project, """session.install("delta", 'tool; python_version < "3.0"', "-r", "more.txt")""")
+    project.setlist_inside("lock", check=True)
+
+    lint(project, "--locked")
+
+    assert project.installed("lint") == {"delta": "2.0"}
+
+
+@pytest.fixture
+def moving(project: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
+    """A project of which newer packages are there than those that it is going to be locked with."""
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "thing", "1.0")
+    make_wheel(wheels, "other", "1.0")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    project.make_package(dependencies=["thing"])
+    project.write("thing.txt", "thing\n")
+    return project
+
+
+def moved(project: ProjectFolder, body: str, *, backend: str = "uv") -> Result:
+    """What comes of a run with --locked, after newer packages have appeared."""
+    noxfile(project, body, head=HEAD.replace('"uv"', repr(backend)))
+    if project.setlist_inside("lock").code != 0:
+        lint(project)  # the lock is made from what was installed
+        project.setlist_inside("lock", check=True)
+        project.setlist_inside("clean", "lint", check=True)
+    for name in ("thing", "other"):
+        make_wheel(Path(os.environ["UV_FIND_LINKS"]), name, "2.0")
+    return project.run_inside("lint", "--locked")
+
+
+@pytest.mark.parametrize(
+    ("words", "backend"),
+    [
+        ('".", "thing", "-U", "--no-build-isolation"', "virtualenv"),
+        ('".", "thing", "-U"', "uv"),
+        ('"-e", ".", "-U", "--force-reinstall"', "uv"),
+        ('"thing", "--upgrade", "--upgrade-strategy", "eager"', "virtualenv"),
+        ('"--pre", "-U", "thing"', "virtualenv"),
+        ('"-U", "-r", "thing.txt"', "uv"),
+        ('"--no-deps", "-U", "thing"', "uv"),
+    ],
+)
+def test_no_words_move_what_is_locked(moving: ProjectFolder, words: str, backend: str) -> None:
+    for _ in range(2):
+        result = moved(
+            moving, f'session.install({words})\nsession.run("python", "-c", "import thing")', backend=backend
+        )
+
+        assert result.code == 0, result
+        assert moving.installed("lint")["thing"] == "1.0"
+
+
+@pytest.mark.parametrize("method", ["run", "run_install"])
+def test_no_installer_command_moves_what_is_locked(moving: ProjectFolder, method: str) -> None:
+    body = f'session.{method}("uv", "pip", "install", "-q", "-U", "thing", external=True)'
+
+    assert moved(moving, body).code == 0
+    assert moving.installed("lint")["thing"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'session.install("thing==2.0")',
+        'session.install("thing", "--target", "elsewhere")',
+        'session.run("uv", "pip", "install", "-q", "thing==2.0", external=True)',
+        'session.run("python", "sneaky.py", UV)',
+    ],
+)
+def test_what_the_lock_can_t_vouch_for_is_refused(moving: ProjectFolder, line: str) -> None:
+    from setlist.environment.installers import uv_binary
+
+    moving.write("sneaky.py", SNEAKY)
+    moving.write("names.txt", "thing==2.0")
+    assert moved(moving, 'session.install("thing")').code == 0
+    noxfile(moving, f'session.install("thing")\n{line.replace("UV", repr(uv_binary()))}')
+
+    result = moving.run_inside("lint", "--locked")
+
+    assert result.code == 3, result
+    assert "the lock of lint is out of date: it doesn't hold" in result.err
+
+
+@pytest.mark.parametrize("words", ['"."', '"-e", "."'])
+def test_requirement_of_the_project_that_the_lock_doesn_t_hold_is_refused(moving: ProjectFolder, words: str) -> None:
+    assert moved(moving, f"session.install({words})").code == 0
+    moving.make_package(dependencies=["thing", "other"])
+
+    for _ in range(2):
+        result = moving.run_inside("lint", "--locked")
+        assert result.code == 3, result
+        assert "it doesn't hold other" in result.err
+
+
+def test_command_sees_of_the_lock_what_was_asked_for_by_then(project: ProjectFolder, wheelhouse: Path) -> None:
+    check = "import importlib.util as u; raise SystemExit(u.find_spec('tool') is not None)"
+    noxfile(project, f'session.install("delta")\nsession.run("python", "-c", {check!r})\nsession.install("tool")')
+    lint(project)
+    project.setlist_inside("lock", check=True)
+
+    for _ in range(3):
+        lint(project, "--locked")
+
+    assert project.installed("lint") == {"delta": "2.0", "tool": "2.0"}
+
+
 def test_missing_lock_is_an_error_with_locked(project: ProjectFolder, wheelhouse: Path) -> None:
     noxfile(project, 'session.install("delta")')
 
@@ -514,6 +625,20 @@ def test_conda_is_left_to_nox(project: ProjectFolder, monkeypatch: pytest.Monkey
         f"create --yes --prefix {place} pip python",
         f"install --yes --channel=forge --prefix {place} numpy",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for conda")
+def test_conda_is_refused_with_locked(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    conda = project.write("fake/conda", FAKE_CONDA)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{conda.parent}{os.pathsep}{os.environ['PATH']}")
+    noxfile(project, 'session.conda_install("numpy")', head=HEAD.replace('"uv"', '"conda"'))
+
+    result = project.run_inside("lint", "--locked")
+
+    assert result.code == 3
+    assert "lint can't be locked: conda installs what it needs" in result.err
+    assert not conda.with_name("conda.log").exists()
 
 
 def test_fallback_backend_is_used_where_the_first_is_missing(project: ProjectFolder, wheelhouse: Path) -> None:

@@ -33,6 +33,11 @@ _WITH_VALUE = frozenset(
     --no-emit-package --no-extra
     """.split()  # noqa: SIM905 - as long as it is, quotes would hide it
 )
+_INDEX = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index", "--no-index")
+_BUILD = (
+    "-C", "--config-settings", "--config-setting", "--global-option", "--build-option", "--no-build-isolation",
+    "-q", "-qq", "-qqq", "--quiet", "-v", "-vv", "-vvv", "--verbose", "--disable-pip-version-check", "--no-input",
+)  # fmt: skip
 _ELSEWHERE = ("-t", "--target", "--prefix", "--root", "--user", "--dry-run", "--python", "-p", "--system")
 """With these it isn't about the session's environment, or nobody can say so."""
 
@@ -73,6 +78,26 @@ class Asked:
     def deps(self) -> bool:
         """Whether what is asked for brings its dependencies with it."""
         return "--no-deps" not in self.options and "--no-dependencies" not in self.options
+
+    @property
+    def index_options(self) -> list[str]:
+        """The options among the words that say where packages are looked for."""
+        return self._options(_INDEX)
+
+    @property
+    def build_options(self) -> list[str]:
+        """The options among the words that say how local sources are built, and what is said of it."""
+        return self._options(_BUILD)
+
+    def _options(self, names: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        waiting = iter(self.options)
+        for word in waiting:
+            name, equals, _ = word.partition("=")
+            value = [next(waiting, "")] if name in _WITH_VALUE and not equals else []
+            if name in names:
+                found += [word, *value]
+        return found
 
 
 def read_asked(words: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> Asked:

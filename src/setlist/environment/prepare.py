@@ -12,7 +12,7 @@ from setlist.environment import guard
 from setlist.environment.prepared import PreparedEnvironment
 from setlist.environment.resources import Resources, python_request
 from setlist.environment.state import NAME, State, read_state, spec_data
-from setlist.errors import InterpreterNotFound, PreparationError, SessionError, StorageError
+from setlist.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
 from setlist.files import stat_signature
 from setlist.model import InputChange, SessionSpec
 from setlist.project import Caller, Project
@@ -103,8 +103,14 @@ class Environments:
             StorageError: the disk doesn't let us.
         """
         started = time.perf_counter()
-        session = self._as_prepared(session)
+        written, session = session, self._as_prepared(session)
         if session.environment.backend == "none":
+            locks = self._resources.locks
+            if written.environment.backend != "none" and locks is not None and not locks.accepts(None):
+                raise LockOutOfDate(
+                    f"{session.name} can't be locked: conda installs what it needs",
+                    hint=f"run {session.name} without --locked",
+                )
             yield self._callers_own(session, started)
             return
         directory = self._resources.project.environment(session.name)

@@ -109,7 +109,8 @@ class PreparedEnvironment:
         if self.directory is None:
             return ()
         before = self.recorder().versions
-        self._until_it_is_done(lambda: self.recorder().settle(command)["do"] != "replay")
+        root = self._resources.project.root
+        self._until_it_is_done(lambda: self.recorder().settle(command, {}, root)["do"] != "replay")
         return changes_of(before, self.recorder().versions)
 
     def ran(self, command: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,16 @@ def reached(
 ) -> set[str]:
     """The normalised names of the distributions that are asked for, and of what they require. Arguments as above."""
     items = {normalised(item.name): item for item in installed(site_packages)}
-    required = _Required(site_packages, interpreter)
+    return {name for name, _ in _reached(items, _Required(site_packages, interpreter), roots, kept)}
+
+
+_ALONE = "without what it requires"
+
+
+def _reached(
+    items: Mapping[str, Installed], required: _Required, roots: Iterable[Root], kept: Collection[str]
+) -> set[tuple[str, str]]:
+    """The distributions, each with an extra that is asked of it, none (empty), or ``_ALONE``."""
     waiting: list[tuple[str, tuple[str, ...], bool]] = [(name, (), True) for name in kept]
     for root in roots:
         waiting += [(name, root.extras, root.deps) for name in names_of(root, items.values())]
@@ -49,13 +58,13 @@ def reached(
             if name not in items or (name, extra) in passed or (extra and not deps):
                 continue
             if not deps:
-                passed.add((name, "without what it requires"))
+                passed.add((name, _ALONE))
                 continue
             passed.add((name, extra))
             for requirement in required.by(name, extra):
                 wanted = tuple(map(normalised, requirement.extras))
                 waiting.append((normalised(requirement.name), wanted, True))
-    return {name for name, _ in passed}
+    return passed
 
 
 def share_files(site_packages: Sequence[Path], names: Collection[str]) -> bool:
@@ -71,7 +80,7 @@ def share_files(site_packages: Sequence[Path], names: Collection[str]) -> bool:
     return not theirs.isdisjoint(others)
 
 
-def lacking(site_packages: Sequence[Path], roots: Iterable[Root], interpreter: Interpreter) -> tuple[str, ...]:
+def lacking(site_packages: Sequence[Path], roots: Sequence[Root], interpreter: Interpreter) -> tuple[str, ...]:
     """What is asked for and isn't there, or in another version; in words. Arguments as above."""
     from packaging.specifiers import SpecifierSet
 
@@ -87,9 +96,10 @@ def lacking(site_packages: Sequence[Path], roots: Iterable[Root], interpreter: I
         )
     ]
     found += [root.name for root in roots if root.name is not None and not root.specifier and root.name not in items]
+    found += [str(root.path or root.url) for root in roots if root.name is None and not names_of(root, items.values())]
     required = _Required(site_packages, interpreter)
-    for name in reached(site_packages, roots, (), interpreter):
-        for requirement in required.by(name, ""):
+    for name, extra in sorted(_reached(items, required, roots, ())):
+        for requirement in required.by(name, extra) if extra != _ALONE else ():
             wanted = normalised(requirement.name)
             if wanted not in items or not requirement.specifier.contains(items[wanted].version, prereleases=True):
                 found.append(f"{requirement.name}{requirement.specifier}")

@@ -17,6 +17,7 @@ docs/nox.md says what a person has to know of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -81,6 +82,7 @@ class Recorder:
         self._untidy = False
         self._broken = False
         self._pending: tuple[Asked, tuple[str, ...], dict[str, str]] | None = None
+        self._by_lock = False
         self._locked: Locked | None = None
         self._looked_for_lock = False
         self._take(self._read())
@@ -147,8 +149,9 @@ class Recorder:
         """Decide about an install that the function asks for.
 
         Returns:
-            ``do`` is ``skip`` (it is there), ``run`` (with ``extra`` words at its end), or ``replay``: the
-            environment was made anew, so all steps so far are to be asked for again, and then this one.
+            ``do`` is ``skip`` (it is there), ``run`` (by ``words`` where these are given, with ``constraints`` at
+            their end), or ``replay``: the environment was made anew, so all steps so far are to be asked for again, and
+            then this one.
 
         Raises:
             SetlistError: the environment can't be changed.
@@ -163,21 +166,27 @@ class Recorder:
             if self._skips(words, inputs):
                 return {"do": "skip"}  # the run that was waited for has done it
         roots = self._roots_of(asked)
-        answer: dict[str, Any] = {"do": "run"}
-        if self._lock_holds(asked, words, inputs, roots):
-            return {"do": "skip"}
-        if self._locked is not None and roots is not None and all(root.path for root in roots):
-            answer["extra"] = ["--no-deps"]  # which are in the lock
         if self._left and (roots is None or any(step.overrides or step.roots is None for step in self._left)):
             # what is left over couldn't be told from what it brings
             replay = bool(self._done)
             self._reset()
             if replay:
                 return {"do": "replay"}
+        answer: dict[str, Any] = {"do": "run"}
+        # as they were written: what is recorded has no logins
+        written = read_asked(install_words(command) or (), cwd, self._resources.caller.environ)
+        if self._lock_holds(written.index_options, roots):
+            local = _words_for_local(command, asked, roots or ())
+            if not local:
+                self._note_install(asked, words, inputs, {}, ())
+                return {"do": "skip"}
+            # what they require is in the lock
+            answer["words"] = local
         forget_state(self._directory)
         self._remove_changed(inputs)
         self._contents = self._look()
         self._pending = (asked, words, inputs)
+        self._by_lock = "words" in answer
         self._untidy = self._untidy or self._in_place
         versions = self._versions_of_last_time(words, inputs)
         if versions and self._locked is None:
@@ -195,65 +204,62 @@ class Recorder:
                 ]
         return []
 
-    def _install_lock(self) -> bool:
-        """Install all that the session's lock holds, once; whether it has one."""
-        from setlist.environment.mend import installer_for
-        from setlist.environment.requirements import logins_of
+    def _lock_holds(self, options: Sequence[str], roots: tuple[Root, ...] | None) -> bool:
+        """Whether there is a lock that holds what is asked for, but for local directories and files; it is installed.
 
+        Raises:
+            LockOutOfDate: it doesn't hold that, and must.
+        """
         locks = self._resources.locks
         if locks is None or self._session.nox is None:
             return False
         if not self._looked_for_lock:
             self._looked_for_lock = True
             self._locked = locks.find(self._session)
-            if self._locked is not None and self._locked.text and not self._state.steps and not self._done:
-                # hash by hash, and nothing else. By uv in any case: pip would want a hash of a directory too
-                file = self._directory / RESOLVED
-                write_atomically(file, self._locked.text, private=refers_to_login(self._locked.text))
-                forget_state(self._directory)
-                uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
-                logins = logins_of(
-                    self._resources.project, self._session, self._locked.text, self._resources.caller.environ
-                )
-                installer = installer_for(self._resources, uv, self._state.interpreter, self.lock, logins)
-                installer.install(python_of(self._directory), ["--no-deps", "-r", str(file)])
-                self._contents = self._look()
-                self._held = self._held_now(self._contents)
-                self._untidy = self._unwritten = True
-        return self._locked is not None
-
-    def _lock_holds(
-        self, asked: Asked, words: tuple[str, ...], inputs: dict[str, str], roots: tuple[Root, ...] | None
-    ) -> bool:
-        """Whether an install is done with what the lock holds; one of local directories never is.
-
-        Raises:
-            LockOutOfDate: it isn't, and must be.
-        """
-        from setlist.environment.reach import lacking
-
-        if not self._install_lock():
+        if self._locked is None:
             return False
-        locks = self._resources.locks
-        assert locks is not None
-        named = [root for root in roots or () if root.name is not None]
         missing: tuple[str, ...] = ("what can't be told",)
         if roots is not None:
-            missing = lacking(site_packages(self._directory), named, self._state.interpreter)
+            wanted = [root for root in roots if root.path is None]
+            missing = self._lacking(wanted)
+            # what local sources require isn't known before they are built
+            if self._locked.text and (missing or len(wanted) < len(roots)):
+                self._install_lock(self._locked.text, options)
+                missing = self._lacking(wanted)
         if missing:
             locks.out_of_date(self._session, ", ".join(missing))
-            return False
-        assert roots is not None
-        if len(named) < len(roots):
-            return False
-        self._note_install(asked, words, inputs, {}, ())
-        return True
+        return not missing
+
+    def _lacking(self, roots: Sequence[Root]) -> tuple[str, ...]:
+        from setlist.environment.reach import lacking
+
+        return lacking(site_packages(self._directory), roots, self._state.interpreter)
+
+    def _install_lock(self, text: str, options: Sequence[str]) -> None:
+        """Install all that the session's lock holds: hash by hash, and nothing else."""
+        from setlist.environment.mend import installer_for
+        from setlist.environment.requirements import logins_of
+
+        file = self._directory / RESOLVED
+        write_atomically(file, text, private=refers_to_login(text))
+        forget_state(self._directory)
+        # by uv in any case: pip would want a hash of a directory too
+        uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
+        logins = logins_of(self._resources.project, self._session, text, self._resources.caller.environ)
+        installer = installer_for(self._resources, uv, self._state.interpreter, self.lock, logins)
+        installer.install(python_of(self._directory), ["--no-deps", *options, "-r", str(file)])
+        self._contents = self._look()
+        self._held = self._held_now(self._contents)
+        self._untidy = self._unwritten = True
 
     def installed(self, *, ok: bool) -> tuple[Change, ...]:
         """What was decided to be run has ended.
 
         Returns:
             the packages that moved.
+
+        Raises:
+            LockOutOfDate: what was built from local sources requires what the lock doesn't hold.
         """
         assert self._pending is not None
         asked, words, inputs = self._pending
@@ -267,6 +273,11 @@ class Recorder:
             self._write()
             self._end()
             return ()
+        self._broken = self._by_lock  # until it is known to be complete
+        if self._by_lock and (missing := self._lacking(self._roots_of(asked) or ())):
+            assert self._resources.locks is not None
+            self._resources.locks.out_of_date(self._session, ", ".join(missing))
+        self._broken = False
         self._note_install(asked, words, inputs, moved, tuple(name for name in moved if name in before.packages))
         return tuple(
             Change(name, before.packages.get(name, (None,))[0], now.packages.get(name, (None,))[0]) for name in moved
@@ -419,23 +430,33 @@ class Recorder:
 
     # --- other commands -------------------------------------------------------------------------------------
 
-    def settle(self, command: Sequence[str]) -> dict[str, Any]:
+    def settle(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:
         """A command is about to run. It is to see what was asked for so far, and nothing else, unless it only installs.
 
         Returns:
-            ``do`` is ``run`` or ``replay``, as for an install; ``changes`` are the packages that moved.
+            ``do`` is ``start`` (it ``installs``, or doesn't), or ``replay``, as for an install; ``changes`` are the
+            packages that moved. Where there is a lock pip and uv are answered as an install is.
         """
         self._start()
         if _only_installs(_plain(command)):
-            return {"do": "run", "changes": (), "installs": True}
+            locks = self._resources.locks if self._session.nox is not None else None
+            if locks is not None and install_words(command) is not None and locks.find(self._session) is not None:
+                return self.install(command, env, cwd)
+            return {"do": "start", "installs": True}
         changes = self._settled()
         if changes is None:
             return {"do": "replay"}
         self._commands += 1
-        return {"do": "run", "changes": changes}
+        return {"do": "start", "changes": changes}
 
     def ran(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> None:
-        """A command has run: see what it has changed."""
+        """A command has run: see what it has changed.
+
+        Raises:
+            LockOutOfDate: it has installed what the lock doesn't hold.
+        """
+        if self._pending is not None:
+            return  # it was an install
         words = _plain(command)
         known = next((step for step in self._left if step.kind == "run" and step.words == words), None)
         moved: dict[str, str | None] = {}
@@ -469,10 +490,28 @@ class Recorder:
                 sources="" if roots is None and _only_installs(words) and not _is_exact(words) else None,
             )
         )
+        self._compare_with_lock(moved)
         if self._in_place and (moved or (known is not None and inputs != known.inputs)):
             self._untidy = True
         if known is None or moved or self._untidy:
             self._write()
+
+    def _compare_with_lock(self, moved: Mapping[str, str | None]) -> None:
+        locks = self._resources.locks
+        if not moved or locks is None or self._session.nox is None:
+            return
+        locked = locks.find(self._session)
+        if locked is not None and locked.text is not None:
+            pins = _pins(locked.text)
+            other = [
+                f"{name} {value}"
+                for name, value in moved.items()
+                if value is not None and name not in self._seeds and pins.get(name) != value
+            ]
+            if other:
+                self._broken = True  # and is to be made anew
+                locks.out_of_date(self._session, ", ".join(other))
+                self._broken = False
 
     def finish(self, *, ok: bool) -> tuple[Change, ...] | None:
         """The function has ended.
@@ -706,6 +745,31 @@ def installs_then_and_now(resources: Resources, state: State) -> tuple[InputChan
         new = f"{told} changed" if changed else "as recorded"
         found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
     return tuple(found)
+
+
+def _words_for_local(command: Sequence[str], asked: Asked, roots: Sequence[Root]) -> list[str]:
+    """The command that installs the local directories and files among what is asked for, and nothing else."""
+    wanted = {root.path for root in roots}
+    targets: list[str] = []
+    for word, cwd in (*asked.requirements, *asked.editables):
+        editable = (word, cwd) in asked.editables
+        target = local_target(word, cwd) or (local_target(f"./{word}", cwd) if editable else None)
+        if target is not None and str(target[0]) in wanted:
+            extras = f"[{','.join(target[1])}]" if target[1] else ""
+            written = f"-e {word}" if editable else word
+            shown = word if written in asked.direct else f"{target[0]}{extras}"
+            targets += ["-e", shown] if editable else [shown]
+    start = command[: list(command).index("install") + 1]
+    return [*start, *asked.build_options, *targets, "--no-deps"] if targets else []
+
+
+def _pins(text: str) -> dict[str, str]:
+    """The versions that a lock holds."""
+    return {
+        normalised(found[1]): found[2]
+        for line in text.splitlines()
+        if (found := re.match(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)", line))
+    }
 
 
 def _roots(step: Step) -> list[Root]:

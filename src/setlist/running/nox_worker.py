@@ -219,6 +219,8 @@ class _Run:
         for name, kind in (("install", "install"), ("conda_install", "conda"), ("run_install", "run-install")):
             setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
         session_class = nox.sessions.Session
+        if self._collecting:
+            session_class.run = self._collected(session_class.run)  # type: ignore[method-assign]
         session_class.create_tmp = self._in_its_place(session_class.create_tmp)  # type: ignore[method-assign]
         if self._noting:
             session_class.chdir = session_class.cd = self._followed(session_class.chdir)  # type: ignore[method-assign]
@@ -234,6 +236,17 @@ class _Run:
                 return method(*arguments, **options)
 
         return inside
+
+    def _collected(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """``run``, which does nothing with --install-only; but what is an installer's is an install all the same."""
+
+        def collect(session: Any, *args: Any, **options: Any) -> Any:
+            if all(isinstance(word, (str, os.PathLike)) for word in args):
+                words, env = [os.fspath(word) for word in args], self._own_env(options.get("env"))
+                self._asked({"ask": "settle", "words": words, "env": env, "cwd": os.getcwd()})
+            return run(session, *args, **options)
+
+        return collect
 
     def _in_its_place(self, create_tmp: Callable[..., str]) -> Callable[..., str]:
         """``create_tmp`` in the session's directory for temporary files, and empty, as in a new environment.
@@ -323,17 +336,55 @@ class _Run:
         kind = self._kind
         if kind == "make":
             return self._run(args, options)
-        if kind != "install" and self._collecting:
-            words = " ".join(os.fspath(word) for word in args)
-            raise SessionError(f"what it installs depends on a command: {words}")
         step = _Step(kind, args, options, os.getcwd())
         while (done := self._step(step)) is _REPLAY:
             self._replay()
         return done
 
     def _step(self, step: _Step) -> Any:
-        """Do an install, or another command; the host says how."""
-        return self._install(step) if step.kind == "install" else self._other(step)
+        """Do an install, or start another command; the host says how."""
+        args, options = step.args, step.options
+        answer = self._asked(
+            {
+                "ask": "install" if step.kind == "install" else "settle",
+                "words": [os.fspath(word) for word in args],
+                "env": self._own_env(options.get("env")),
+                "cwd": step.cwd,
+            }
+        )
+        what = answer["do"]
+        if what == "replay":
+            return _REPLAY
+        if what == "skip":
+            self._steps.append(step)
+            return "" if options.get("silent") else True
+        if what == "start":
+            if self._collecting:
+                words = " ".join(os.fspath(word) for word in args)
+                raise SessionError(f"what it installs depends on a command: {words}")
+            done = self._run(args, options)
+        else:
+            done = self._installed(answer.get("words") or args, answer.get("constraints", ()), options)
+        if what == "run" or answer.get("installs"):
+            self._steps.append(step)
+        return done
+
+    def _installed(self, args: Sequence[Any], constraints: Sequence[str], options: Mapping[str, Any]) -> Any:
+        from nox.command import CommandFailed
+
+        try:
+            try:
+                done = self._run([*args, *constraints], options)
+            except CommandFailed:
+                if not constraints:
+                    raise
+                # a version of last time isn't to be had any more
+                done = self._run(args, options)
+        except Exception:
+            self._host.ask({"ask": "installed", "ok": False})
+            raise
+        self._asked({"ask": "installed", "ok": True})
+        return done
 
     def _replay(self) -> None:
         """The environment was made anew: what was installed so far is installed once more."""
@@ -347,44 +398,6 @@ class _Run:
         finally:
             os.chdir(here)
             self._kinds.value = kind
-
-    def _other(self, step: _Step) -> Any:
-        answer = self._asked({"ask": "settle", "words": [os.fspath(word) for word in step.args]})
-        if answer.get("do") == "replay":
-            return _REPLAY
-        done = self._run(step.args, step.options)
-        if answer.get("installs"):
-            self._steps.append(step)
-        return done
-
-    def _install(self, step: _Step) -> Any:
-        from nox.command import CommandFailed
-
-        args, options = step.args, step.options
-        words = [os.fspath(word) for word in args]
-        answer = self._asked(
-            {"ask": "install", "words": words, "env": self._own_env(options.get("env")), "cwd": step.cwd}
-        )
-        if answer["do"] == "replay":
-            return _REPLAY
-        if answer["do"] == "skip":
-            self._steps.append(step)
-            return "" if options.get("silent") else True
-        args, constraints = [*args, *answer.get("extra", ())], answer.get("constraints", ())
-        try:
-            try:
-                done = self._run([*args, *constraints], options)
-            except CommandFailed:
-                if not constraints:
-                    raise
-                # a version of last time isn't to be had any more
-                done = self._run(args, options)
-        except Exception:
-            self._host.ask({"ask": "installed", "ok": False})
-            raise
-        self._host.ask({"ask": "installed", "ok": True})
-        self._steps.append(step)
-        return done
 
     def _asked(self, message: Mapping[str, Any]) -> Any:
         answer = self._host.ask(message)
@@ -483,9 +496,7 @@ class _Run:
             real = [os.fspath(word) for word in process.args]
             ran = {"words": [command.words[0], *real[1:]], "env": self._own_env(process.env), "cwd": os.getcwd()}
             started = {"argv": real, "environ": env, "cwd": os.getcwd()} if self._noting else None
-            self._host.ask(
-                {**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started}
-            )
+            self._asked({**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started})
         return done.code, done.stdout, done.stderr
 
     # --- what nox says --------------------------------------------------------------------------------------

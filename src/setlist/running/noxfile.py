@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from setlist.environment.asked import install_words
 from setlist.environment.maker import CONDA, backend_of, uv_and_version
 from setlist.environment.state import NAME
 from setlist.errors import SetlistError
@@ -252,7 +253,7 @@ class _Visit:
                 self._clear(self.setting.project.temporary(self.session.name) / "tmp")
                 return {}
             if recorder is None:
-                return {"do": "run"}
+                return {"do": "start"}
             if asked == "install":
                 answer = recorder.install(message["words"], message["env"], Path(message["cwd"]))
                 self.repeatable.installs(skipped=answer["do"] == "skip")
@@ -260,8 +261,10 @@ class _Visit:
             if asked == "installed":
                 self.tell_changes("installed", recorder.installed(ok=message["ok"]))
             elif asked == "settle":
-                answer = recorder.settle(message["words"])
+                answer = recorder.settle(message["words"], message["env"], Path(message["cwd"]))
                 self.tell_changes("not asked for by now", answer.pop("changes", ()))
+                if answer["do"] in ("skip", "run"):
+                    self.repeatable.spoiled()
                 if answer["do"] == "replay":
                     self.tell("info", "made anew: what is no longer asked for can't be taken out alone")
                 return answer
@@ -323,10 +326,11 @@ class _Collecting(_Visit):
         return self._told("none" if self.session.environment.backend == "none" else backend, None)
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        if message.get("ask") == "install":
+        asked = message.get("ask")
+        if asked == "install" or (asked == "settle" and install_words(message["words"]) is not None):
             self.installs.append({name: message[name] for name in ("words", "env", "cwd")})
             return {"do": "skip"}
-        return {}
+        return {"do": "start"}
 
     def leave(self, result: Mapping[str, Any] | None) -> None:
         """Nothing was done."""
