@@ -262,7 +262,7 @@ def test_the_median() -> None:
     assert median([9.0, 1.0, 2.0]) == 2.0
 
 
-def test_separators_within_a_text_end_no_line_of_the_history(project: ProjectFolder) -> None:
+def test_separators_within_a_text_end_no_line_of_the_history(project: Project) -> None:
     reason = "one\x85two\u2028three\u2029four\x1dfive"
     history = History(project)
     for event in run_of(session("a", "failed", reason=reason), exit_code=1, argv=("a", "--", "x\u2028y")):
