@@ -219,6 +219,48 @@ def test_a_free_threaded_build_must_be_asked_for(machine: Machine) -> None:
     assert found.label == "python 3.98.1t"
 
 
+@pytest.mark.parametrize("place", ["venv/bin/python", "venv/bin/python3.98"])
+@pytest.mark.parametrize("threaded", [True, False])
+def test_the_base_says_itself_whether_it_is_free_threaded(machine: Machine, place: str, threaded: bool) -> None:
+    """A virtual environment's base is found by its name, which may be another build's by now."""
+    base = machine.python("opt/python3", "3.98.0", free_threaded=threaded)
+    machine.python(place, "3.98.0", free_threaded=not threaded, system=str(base))
+    machine.on_path("venv/bin")
+    suits, other = ("3.98t", "3.98") if threaded else ("3.98", "3.98t")
+    assert machine.interpreters().find(suits).free_threaded == threaded
+    with pytest.raises(InterpreterNotFound):
+        machine.interpreters().find(other)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "bin/python3.98",
+        "bin/python3",
+        "home/.pyenv/versions/3.98.0/bin/python3.98",
+        "home/.local/share/uv/python/cpython-3.98.0-linux-x86_64-gnu/bin/python3.98",
+        "home/.local/share/mise/installs/python/3.98.0/bin/python3.98",
+        "home/.asdf/installs/python/3.98.0/bin/python3.98",
+        "home/miniforge3/envs/it/bin/python3.98",
+    ],
+)
+def test_no_place_answers_a_plain_version_with_a_free_threaded_build(machine: Machine, place: str) -> None:
+    machine.python(place, "3.98.0", free_threaded=True)
+    machine.on_path("bin")
+    for request in ("3.98", "3.98.0", ">=3.98", "python3.98", "py398"):
+        with pytest.raises(InterpreterNotFound):
+            machine.interpreters().find(request)
+
+
+def test_setlists_own_base_says_itself_what_it_is(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = machine.python("opt/python3", ".".join(map(str, sys.version_info[:3])), free_threaded=True)
+    monkeypatch.setattr(sys, "_base_executable", str(base))
+    monkeypatch.setattr(sys, "prefix", str(machine.root / "venv"))
+    with pytest.raises(InterpreterNotFound):
+        machine.interpreters().find(RUNNING)
+    assert machine.interpreters().find(f"{RUNNING}t").executable == str(base)
+
+
 def test_pypy_must_be_asked_for(machine: Machine) -> None:
     machine.python("home/.pyenv/versions/pypy3.98-7.3/bin/pypy3.98", "3.98.1", implementation="PyPy")
     with pytest.raises(InterpreterNotFound):

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from setlist.environment.request import Request, machine_answers, parse_request, satisfies
@@ -27,6 +28,7 @@ __all__ = ["Interpreters", "satisfies"]
 
 _FORMAT = 1
 _KEPT = 200
+OWN = "setlist's own"
 FOUND = "interpreters.json"
 """Where it is remembered in the user's cache what was found."""
 
@@ -90,7 +92,7 @@ class Interpreters:
             if known is not None and self.still_valid(known):
                 return known
         if request is None:
-            found = _running().interpreter
+            found = self._running().interpreter
         else:
             wanted = parse_request(request)
             if wanted.path is not None:
@@ -105,7 +107,7 @@ class Interpreters:
         return stat_signature(interpreter.executable) == interpreter.signature
 
     def _search(self, request: Request) -> Interpreter:
-        running = _running()
+        running = self._running()
         if running.usable and _answers(running, request):
             return running.interpreter
         from setlist.environment.places import candidates, in_words, places
@@ -139,6 +141,21 @@ class Interpreters:
             "\n".join(notes) or None,
             hint=f"install it, for instance: uv python install {quote(request.for_uv)}",
         )
+
+    def _running(self) -> _Asked:
+        """The base installation of the interpreter that we run on."""
+        from python_discovery import PythonInfo
+
+        # in this process; the property is None where only a search of the prefix can tell
+        own = PythonInfo()
+        info = own if own.system_executable is not None else PythonInfo.current_system()
+        base = info.system_executable or info.executable
+        # A virtual environment knows its base by its name, which may be another build's by now: a free-threaded one's,
+        # as 'python3' is where that was installed last. Mostly it is a link to it, and the same binary.
+        if info is own and os.path.exists(base) and not os.path.samefile(base, sys.executable):
+            with suppress(_DoesNotRun):
+                return self._ask(base, OWN)
+        return _as_asked(info, OWN)
 
     def _home(self) -> str | None:
         home = self._environ.get("USERPROFILE" if WINDOWS else "HOME")
@@ -226,16 +243,6 @@ def _answers(asked: _Asked, request: Request) -> bool:
         and machine_answers(interpreter.machine, request.machine)
         and request.accepts_release(tuple(int(number) for number in interpreter.version.split(".")))
     )
-
-
-def _running() -> _Asked:
-    """The base installation of the interpreter that we run on."""
-    from python_discovery import PythonInfo
-
-    # in this process; the property is None where only a search of the prefix can tell
-    own = PythonInfo()
-    info = own if own.system_executable is not None else PythonInfo.current_system()
-    return _as_asked(info, "setlist's own")
 
 
 def _asked(path: str, environ: Mapping[str, str], found: str) -> _Asked:
