@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.durations import FILE, durations_file, read_durations, write_durations
+from setlist.durations import durations_file, read_durations, write_durations
 from setlist.errors import ConfigurationError, StorageError
 from setlist.project import Project
 
@@ -63,7 +63,7 @@ def test_a_damaged_file_is_told_and_can_be_written_anew(project: Project, text: 
     durations_file(project).write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         read_durations(project)
-    assert caught.value.file == FILE
+    assert caught.value.file == "sessions/durations.json"
     assert "setlist history --save" in (caught.value.hint or "")
     write_durations(project, {"a": 1.0})
     assert read_durations(project) == {"a": 1.0}
@@ -71,5 +71,5 @@ def test_a_damaged_file_is_told_and_can_be_written_anew(project: Project, text: 
 
 def test_where_it_cant_be_written_that_is_told(project: Project) -> None:
     (project.root / "sessions").write_text("")
-    with pytest.raises(StorageError, match=FILE):
+    with pytest.raises(StorageError, match=r"sessions/durations\.json"):
         write_durations(project, {"a": 1.0})

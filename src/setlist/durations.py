@@ -13,9 +13,9 @@ from pathlib import Path
 from setlist.errors import ConfigurationError, StorageError
 from setlist.files import read_definition
 from setlist.limits import LARGEST_NUMBER
-from setlist.project import Project
+from setlist.project import Project, sessions_folder
 
-FILE = "sessions/durations.json"
+NAME = "durations.json"
 FORMAT = 1
 
 MOVED = 0.2
@@ -24,7 +24,7 @@ MOVED = 0.2
 
 def durations_file(project: Project) -> Path:
     """The file, there or not."""
-    return project.root / FILE
+    return project.root / sessions_folder(project.root) / NAME
 
 
 def read_durations(project: Project) -> dict[str, float] | None:
@@ -33,26 +33,28 @@ def read_durations(project: Project) -> dict[str, float] | None:
     Raises:
         ConfigurationError: it can't be understood.
     """
+    path = durations_file(project)
+    shown = project.relative(path)
     try:
-        text = read_definition(durations_file(project), FILE)
+        text = read_definition(path, shown)
     except FileNotFoundError:
         return None
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged("isn't JSON", line=getattr(error, "lineno", None)) from error
+        raise _damaged(shown, "isn't JSON", line=getattr(error, "lineno", None)) from error
     seconds = data.get("seconds") if isinstance(data, dict) else None
     if not isinstance(seconds, dict) or data.get("format") != FORMAT:
-        raise _damaged(f'isn\'t {{"format": {FORMAT}, "seconds": {{SESSION: SECONDS, …}}}}')
+        raise _damaged(shown, f'isn\'t {{"format": {FORMAT}, "seconds": {{SESSION: SECONDS, …}}}}')
     for name, value in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_NUMBER:
-            raise _damaged(f"{name}: {json.dumps(value)} is no number of seconds")
+            raise _damaged(shown, f"{name}: {json.dumps(value)} is no number of seconds")
     return {name: float(value) for name, value in seconds.items()}
 
 
-def _damaged(what: str, line: int | None = None) -> ConfigurationError:
+def _damaged(file: str, what: str, line: int | None = None) -> ConfigurationError:
     return ConfigurationError(
-        f"the file of durations {what}", file=FILE, line=line, hint="remove it; 'setlist history --save' writes it anew"
+        f"the file of durations {what}", file=file, line=line, hint="remove it; 'setlist history --save' writes it anew"
     )
 
 
@@ -105,4 +107,4 @@ def _write(project: Project, durations: Mapping[str, float]) -> None:
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, text)
     except OSError as error:
-        raise StorageError(f"can't write {FILE}: {error.strerror or error}") from error
+        raise StorageError(f"can't write {project.relative(path)}: {error.strerror or error}") from error

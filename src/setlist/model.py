@@ -231,7 +231,8 @@ class Settings:
 
     ``default`` are the selectors of a bare ``run``, None where the sessions' own ``default`` key
     decides. The grace periods are in seconds: how long an interrupted command is waited for before
-    it is terminated, and a terminated one before it is killed. ``lock_dir`` is relative to the root;
+    it is terminated, and a terminated one before it is killed. ``lock_dir`` is relative to the root, empty
+    where it isn't set (:func:`setlist.project.sessions_folder` decides);
     ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
     what can't carry one; ``lock_consistent`` wants one version of a package across all locks. ``resources``
     says how many there are of what sessions take; of one that isn't named here there is one.
@@ -244,7 +245,7 @@ class Settings:
     default: tuple[str, ...] | None = None
     interrupt_grace: float = 5.0
     terminate_grace: float = 3.0
-    lock_dir: str = "sessions/locks"
+    lock_dir: str = ""
     lock_format: LockFormat = "requirements"
     lock_platforms: tuple[str, ...] = ()
     require_hashes: bool = False

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from setlist import STATE_DIRECTORY
 from setlist.errors import ProjectNotFound, StorageError, UsageError
 from setlist.records import dataclass
+
+FOLDERS = ("sessions", ".sessions")
+"""Where session files, locks and ``durations.json`` may lie. Nothing takes the second one for a package."""
 
 _LASTING_STATE = ("history", "logs", "cache")
 _OLDER_STATE = frozenset(
@@ -179,8 +182,8 @@ class Project:
 def find_project(start: Path, file: Path | None = None) -> Project:
     """The project that ``start`` lies in: the nearest directory, upwards, with session definitions.
 
-    A directory has definitions when its pyproject.toml has a ``tool.setlist`` table, it has a
-    ``sessions/`` folder with .toml or .py files, or it has a noxfile.py. Failing that, the nearest one with a
+    A directory has definitions when its pyproject.toml has a ``tool.setlist`` table, one of :data:`FOLDERS` in it
+    holds session files (:func:`has_session_files`), or it has a noxfile.py. Failing that, the nearest one with a
     pyproject.toml.
 
     Args:
@@ -217,8 +220,133 @@ def _has_definitions(directory: Path) -> bool:
             return True
     except OSError:
         pass
-    sessions = directory / "sessions"
+    return any(has_session_files(directory / folder) for folder in FOLDERS)
+
+
+def session_file_names(folder: Path) -> list[str]:
+    """The names of the .py and .toml files in a directory, in order, but for hidden and private ones."""
     try:
-        return any(entry.name.endswith((".toml", ".py")) for entry in os.scandir(sessions))
+        with os.scandir(folder) as entries:
+            # hidden files are editors' own, and a name that begins with _ is for what files share
+            return sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith((".toml", ".py")) and not entry.name.startswith((".", "_")) and entry.is_file()
+            )
     except OSError:
+        return []
+
+
+def has_session_files(folder: Path) -> bool:
+    """Whether a directory holds session definitions, and isn't just called as if it did."""
+    return any(is_session_file(folder / name) for name in session_file_names(folder))
+
+
+def is_session_file(path: Path) -> bool:
+    """Whether a file imports setlist, or is TOML that defines a session or defaults. Nothing is executed or parsed.
+
+    One that can't be read counts: the registry says what is wrong with it.
+    """
+    from setlist.files import read_bytes
+
+    try:
+        text = read_bytes(path)
+    except OSError:
+        return True
+    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
+    if path.suffix == ".py":
+        return b"setlist" in text and any(
+            _imports_setlist(statement) for line in lines for statement in line.split(b";")
+        )
+    return _defines_sessions(lines)
+
+
+def _defines_sessions(lines: Sequence[bytes]) -> bool:
+    """Whether the lines of a TOML file have a table or a top-level key that is called ``session`` or ``defaults``."""
+    in_table = False
+    for line in map(bytes.strip, lines):
+        is_header = line.startswith(b"[")
+        if is_header or not in_table:
+            name = line.lstrip(b" \t[\"'").partition(b"]")[0].partition(b"=")[0].partition(b".")[0].rstrip(b" \t\"'")
+            if name in (b"session", b"defaults"):
+                return True
+        in_table = in_table or is_header
+    return False
+
+
+def _imports_setlist(statement: bytes) -> bool:
+    words = statement.split(None, 3)
+    if words[:2] == [b"from", b"setlist"]:
+        return len(words) > 2 and words[2].startswith(b"import")
+    if words[:1] != [b"import"]:
         return False
+    names = statement.strip().removeprefix(b"import").partition(b"#")[0].split(b",")
+    return any(name.split()[:1] == [b"setlist"] for name in names)
+
+
+def sessions_folder(root: Path) -> str:
+    """The directory that lock files and ``durations.json`` are in, or are to be in: one of :data:`FOLDERS`.
+
+    Where one has them, it stays that one. Else the one with session files. Else ``sessions``, unless that is a
+    package of the project's own, or setuptools would take it for one.
+    """
+    for folder in FOLDERS:
+        if os.path.isdir(root / folder / "locks") or os.path.isfile(root / folder / "durations.json"):
+            return folder
+    visible, hidden = FOLDERS
+    for folder in FOLDERS:
+        if has_session_files(root / folder):
+            return folder
+    return hidden if session_file_names(root / visible) or setuptools_packages(root, visible) else visible
+
+
+def setuptools_packages(root: Path, name: str) -> bool:
+    """Whether setuptools takes a directory of this name for a package of the project.
+
+    It does so in a flat layout where nothing says what the packages are, and then refuses to build a project that has
+    another one; and where ``packages.find`` searches the root for namespace packages, without a restriction.
+    https://setuptools.pypa.io/en/latest/userguide/package_discovery.html
+    """
+    from setlist.files import text_or_nothing
+    from setlist.toml import parse_toml
+
+    text = text_or_nothing(root / "pyproject.toml")
+    scripts = text_or_nothing(root / "setup.py"), text_or_nothing(root / "setup.cfg")
+    if ("build-backend" in text and "setuptools" not in text) or not ("[project" in text or any(scripts)):
+        return False
+    try:
+        pyproject = parse_toml(text)
+        backend = pyproject.get("build-system", {}).get("build-backend", "setuptools")
+        settings = pyproject.get("tool", {}).get("setuptools", {})
+        packages = settings.get("packages")
+        if not backend.startswith("setuptools"):
+            return False
+        if isinstance(packages, dict):
+            return _is_found(name, **packages.get("find", {}))
+        explicit = {"packages", "py-modules", "package-dir", "ext-modules"} & settings.keys()
+    except (ValueError, AttributeError, TypeError):
+        return False  # whoever builds the project says what is wrong with it
+    if explicit or os.path.isdir(root / "src"):
+        return False
+    words = ("packages", "py_modules", "package_dir", "ext_modules", "configuration")
+    return not any(word in script for script in scripts for word in words)
+
+
+PACKAGING_HINT = (
+    "rename sessions/ to .sessions/, which setuptools leaves alone, "
+    'or name the packages: [tool.setuptools.packages.find] include = ["NAME*"]'
+)
+
+
+def _is_found(
+    name: str,
+    where: Sequence[str] = (".",),
+    include: Sequence[str] = ("*",),
+    exclude: Sequence[str] = (),
+    namespaces: bool = True,
+) -> bool:
+    from fnmatch import fnmatchcase
+
+    included = any(fnmatchcase(name, pattern) for pattern in include)
+    excluded = any(fnmatchcase(name, pattern) for pattern in exclude)
+    return namespaces and included and not excluded and any(os.path.normpath(path) == "." for path in where)

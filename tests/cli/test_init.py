@@ -34,7 +34,7 @@ def test_a_second_init_says_where_the_first_is(project: ProjectFolder) -> None:
 
 
 def test_sessions_of_another_kind_are_found(project: ProjectFolder) -> None:
-    project.write("sessions/ci.toml", "")
+    project.write("sessions/ci.toml", "[session.ci]\n")
     result = project.setlist_inside("init")
     assert result.code == 2
     assert "sessions/ci.toml" in result.err

@@ -246,7 +246,7 @@ def test_a_wrong_session_file_is_one_message(
 
 
 def test_source_that_is_not_utf8(tmp_path: Path) -> None:
-    error = refused(tmp_path, a=b"x = 'caf\xe9'\n")
+    error = refused(tmp_path, a=b"import setlist; x = 'caf\xe9'\n")
     assert error.file == "sessions/a.py"
     assert "utf-8" in f"{error.message} {error.detail}"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.errors import InterpreterNotFound, SetlistError
+from setlist.project import FOLDERS, PACKAGING_HINT, setuptools_packages
 from setlist.records import dataclass
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def all_checks(context: Context) -> Iterator[Check]:
         yield from _definitions(context)
         yield from _storage(context, project)
         yield from _git(project)
+        yield from _packaging(project)
         yield from _leftovers(context, project)
     yield from _interpreters(context)
     yield from _tools(context)
@@ -147,6 +149,17 @@ def _git(project: Project) -> Iterator[Check]:
         yield Check("git", "ok", ".setlist is ignored")
     else:
         yield Check("git", "warn", ".setlist is not ignored", "add the line '.setlist/' to .gitignore")
+
+
+def _packaging(project: Project) -> Iterator[Check]:
+    visible = FOLDERS[0]
+    if (project.root / visible).is_dir() and setuptools_packages(project.root, visible):
+        yield Check(
+            "packaging",
+            "warn",
+            f"setuptools takes {visible}/ for a package of the project: it refuses to build it, or packages both",
+            PACKAGING_HINT,
+        )
 
 
 def _leftovers(context: Context, project: Project) -> Iterator[Check]:

@@ -38,7 +38,7 @@ from setlist.files import write_atomically
 from setlist.logins import Logins, expanded
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
-from setlist.project import Project
+from setlist.project import PACKAGING_HINT, Project
 from setlist.records import dataclass, field
 from setlist.system import WINDOWS, bin_directory
 
@@ -240,7 +240,7 @@ class Uv:
     def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
         self._run(
             ["build", f"--{kind}", "--python", str(python), "--out-dir", str(output), str(source)],
-            lambda words: SyncFailed(f"the {kind} can't be built", detail=words),
+            lambda words: SyncFailed(f"the {kind} can't be built", detail=words, hint=self._hint(words)),
         )
 
     def _succeeds(self, arguments: Sequence[str], *, without: Collection[str]) -> bool:
@@ -509,4 +509,6 @@ def _hint(words: str) -> str | None:
         return "without --offline the missing package would be fetched"
     if re.search(_NETWORK, words):
         return "no network? with --offline what is in the cache is used"
+    if re.search("top-level packages discovered.*'sessions'", words):
+        return PACKAGING_HINT
     return None

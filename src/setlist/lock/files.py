@@ -10,7 +10,7 @@ from setlist.files import NotText, read_text, text_or_nothing
 from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
 from setlist.lock.inputs import LockInputs
 from setlist.model import SessionSpec, Settings
-from setlist.project import Project
+from setlist.project import Project, sessions_folder
 from setlist.records import dataclass
 
 Standing = Literal["current", "stale", "damaged", "missing"]
@@ -33,7 +33,9 @@ class LockStatus:
 
 def lock_directory(project: Project, settings: Settings) -> Path:
     """Where the project's locks are."""
-    return project.root / settings.lock_dir
+    if settings.lock_dir:
+        return project.root / settings.lock_dir
+    return project.root / sessions_folder(project.root) / "locks"
 
 
 def lock_path(project: Project, settings: Settings, session: SessionSpec) -> Path:
@@ -68,7 +70,7 @@ def _read(project: Project, settings: Settings, session: SessionSpec, path: Path
     except (OSError, NotText) as error:
         reason = str(error) if isinstance(error, NotText) else error.strerror
         raise LockDamaged(f"can't be read: {reason}", where=project.relative(path)) from error
-    shown = Path(settings.lock_dir, path.name)
+    shown = Path(project.relative(path))
     if settings.lock_format == "pylock":
         from setlist.lock.pylock import parse_pylock
 

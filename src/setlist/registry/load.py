@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from setlist import STATE_DIRECTORY
 from setlist.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
 from setlist.model import Registry
-from setlist.project import Project
+from setlist.project import FOLDERS, Project, is_session_file, session_file_names
 from setlist.records import dataclass
 from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from setlist.registry.noxfile import ScriptPython
     from setlist.registry.records import Record
 
-FOLDER = "sessions"
+SESSION_FILES = "sessions"
+"""What ``sources`` calls session files."""
+
 NOXFILE = "noxfile.py"
 
 
@@ -68,15 +71,11 @@ def _pyproject(project: Project) -> Iterator[Source]:
 
 
 def _session_files(project: Project) -> Iterator[Source]:
-    loaders = {".toml": _load_sessions_file, ".py": _load_functions}
-    try:
-        with os.scandir(project.root / FOLDER) as entries:
-            # hidden files are editors' own, and a name that begins with _ is for what files share
-            names = sorted(entry.name for entry in entries if not entry.name.startswith((".", "_")) and entry.is_file())
-    except OSError:
-        return
-    for ending, load in loaders.items():
-        yield from (Source(FOLDER, f"{FOLDER}/{name}", load) for name in names if name.endswith(ending))
+    loaders = {".toml": _load_sessions_file, ".py": _load_found_functions}
+    for folder in FOLDERS:
+        names = session_file_names(project.root / folder)
+        for ending, load in loaders.items():
+            yield from (Source(SESSION_FILES, f"{folder}/{name}", load) for name in names if name.endswith(ending))
 
 
 def _noxfile(project: Project) -> Iterator[Source]:
@@ -151,13 +150,12 @@ def _whole_signatures(project: Project, signatures: Mapping[str, str]) -> dict[s
 
 def _places(project: Project) -> Iterator[str]:
     """Where sources can appear."""
-    yield from ("pyproject.toml", NOXFILE, FOLDER)
-    try:
-        with os.scandir(project.root / FOLDER) as entries:
+    yield from ("pyproject.toml", NOXFILE)
+    for folder in FOLDERS:
+        yield folder
+        with suppress(OSError), os.scandir(project.root / folder) as entries:
             # what they lead to comes and goes by itself
-            yield from [f"{FOLDER}/{entry.name}" for entry in entries if entry.is_symlink()]
-    except OSError:
-        return
+            yield from [f"{folder}/{entry.name}" for entry in entries if entry.is_symlink()]
 
 
 def _found(project: Project) -> tuple[Source, ...]:
@@ -173,9 +171,9 @@ def _given(project: Project) -> Iterator[Source]:
     elif name == NOXFILE or project.nox_arguments or (name.endswith(".py") and _is_noxfile(project)):
         yield Source("noxfile", name, _load_noxfile)
     elif name.endswith(".py"):
-        yield Source(FOLDER, name, _load_functions)
+        yield Source(SESSION_FILES, name, _load_functions)
     else:
-        yield Source(FOLDER, name, _load_given_file)
+        yield Source(SESSION_FILES, name, _load_given_file)
 
 
 def _is_noxfile(project: Project) -> bool:
@@ -343,6 +341,10 @@ def _load_pyproject(project: Project, file: str, _: World) -> Declared:
 
 
 def _load_sessions_file(project: Project, file: str, _: World) -> Declared:
+    package = f"{os.path.dirname(file)}/__init__.py"
+    if (project.root / package).exists() and not is_session_file(project.root / file):
+        return _foreign(file, package)
+
     from setlist.registry.toml import load_sessions_file
 
     return load_sessions_file(project, file)
@@ -358,6 +360,17 @@ def _load_functions(project: Project, file: str, _: World) -> Declared:
     from setlist.registry.functions import load_functions
 
     return load_functions(project, file)
+
+
+def _load_found_functions(project: Project, file: str, _: World) -> Declared:
+    return _load_functions(project, file, _) if is_session_file(project.root / file) else _foreign(file)
+
+
+def _foreign(file: str, *reasons: str) -> Declared:
+    """A file that is no session file, though it lies where they do: it declares nothing, and isn't executed."""
+    from setlist.registry.definition import Declared
+
+    return Declared(file=file, imports=reasons)
 
 
 def _load_noxfile(project: Project, file: str, world: World) -> Declared:

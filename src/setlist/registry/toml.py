@@ -22,7 +22,7 @@ TOP_LEVEL: dict[str, str] = {
     "session": "The sessions, each a table",
     "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
     "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
-    "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' where it isn't said",
+    "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' or '.sessions/locks' if unset",
     "lock-format": "The form of lock files: 'requirements' or 'pylock' (PEP 751)",
     "lock-platforms": "What locks are for, of 'linux', 'macos', 'windows'; all platforms where it isn't said",
     "require-hashes": "Whether to refuse requirements that can carry no hash",

@@ -58,10 +58,11 @@ def _save(arguments: Arguments, context: Context) -> int:
         raise UsageError("--save writes the durations of all sessions, and goes with nothing else")
 
     from setlist.cli.sharding import save_durations
-    from setlist.durations import FILE
+    from setlist.durations import durations_file
 
     moved = save_durations(context)
-    context.err.line(f"{FILE}: {', '.join(moved)}" if moved else f"{FILE}: nothing has moved")
+    file = context.project.relative(durations_file(context.project))
+    context.err.line(f"{file}: {', '.join(moved)}" if moved else f"{file}: nothing has moved")
     return 0
 
 

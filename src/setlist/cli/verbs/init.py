@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import DIRECTORY, HELP, VERBOSE, Arguments
 from setlist.errors import ConfigurationError, StorageError, UsageError
+from setlist.project import FOLDERS, is_session_file, session_file_names, sessions_folder
 from setlist.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def run(arguments: Arguments, context: Context) -> int:
         raise ConfigurationError(
             "[tool.setlist] can't be appended: 'tool' is written as one inline table",
             file=path.name,
-            hint="write 'tool' as [tool.NAME] tables, or put the sessions into a file sessions/NAME.toml",
+            hint="write 'tool' as [tool.NAME] tables, or put the sessions into a file "
+            f"{sessions_folder(root)}/NAME.toml",
         )
     try:
         # Through a symbolic link: the file behind it is what is meant
@@ -85,12 +87,12 @@ def _refuse_second(root: Path, pyproject: bytes) -> None:
                 where=f"pyproject.toml:{number}",
                 hint="'run --list' shows its sessions",
             )
-    sessions = root / "sessions"
-    found = sorted(entry.name for entry in sessions.glob("*") if entry.suffix in (".toml", ".py"))
-    if found:
-        raise UsageError(
-            "there are sessions already", where=f"sessions/{found[0]}", hint="'run --list' shows the sessions"
-        )
+    for folder in FOLDERS:
+        for name in session_file_names(root / folder):
+            if is_session_file(root / folder / name):
+                raise UsageError(
+                    "there are sessions already", where=f"{folder}/{name}", hint="'run --list' shows the sessions"
+                )
 
 
 def _parse(content: bytes) -> dict[str, Any]:
