@@ -155,9 +155,7 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
         yield path
     finally:
         with suppress(OSError):  # 'setlist clean' tries again
-            for entry in os.listdir(path):
-                os.unlink(path / entry)
-            path.rmdir()
+            remove_tree(path)
 
 
 def stat_signature(path: str | os.PathLike[str]) -> str | None:

@@ -27,12 +27,16 @@ from setlist.environment.hashes import WrittenHashes, with_written_hashes
 from setlist.environment.names import normalised
 from setlist.environment.pinned import (
     by_hash,
+    by_version,
+    names_path,
     pin_of,
     pinned_names,
     still_fitting,
+    with_absolute_urls,
     without_hashes,
     without_project,
 )
+from setlist.environment.uv_sources import Sourced, write_for_uv
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.files import write_atomically
 from setlist.logins import Logins, expanded
@@ -61,6 +65,7 @@ class ResolveRequest:
     directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
     the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
     ``upgrade_packages``; ``hashes`` are those that a person wrote, which the answer has or there is none;
+    ``sourced`` are requirements with their ``[tool.uv.sources]``, ``source_lines`` the sources as constraints for pip;
     ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
     the names whose metadata aren't taken from a cache, ``logins`` those of all URLs. For a lock
     ``universal`` is the oldest Python it is for, and
@@ -86,6 +91,8 @@ class ResolveRequest:
     hashes: Sequence[WrittenHashes] = ()
     require_hashes: bool = False
     logins: Logins = field(default_factory=Logins)
+    sourced: Sequence[Sourced] = ()
+    source_lines: Sequence[str] = ()
 
 
 class Installer(Protocol):
@@ -99,10 +106,11 @@ class Installer(Protocol):
         """
         ...
 
-    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str], *, sourced: Sequence[str] = ()) -> None:
         """Make the environment of ``python`` hold exactly ``requirements``: add, change, remove.
 
-        ``reinstall`` are packages to install again though their version is right.
+        ``reinstall`` are packages to install again though their version is right. ``sourced`` are options by which
+        uv knows which of them come from an index of their own.
 
         Raises:
             SyncFailed: a package can't be fetched, built, or written.
@@ -168,8 +176,12 @@ class Uv:
             arguments += ["--upgrade-package", name]
         if request.hashed:
             arguments.append("--generate-hashes")
-        self._resolve([*arguments, "--output-file", str(output), str(source), *map(str, request.files)])
-        return _with_hashes(output.read_text(encoding="utf-8"), request)
+        inputs = [*map(str, (source, *request.files)), *_sourced(request)]
+        self._resolve([*arguments, "--output-file", str(output), *inputs])
+        answer = output.read_text(encoding="utf-8")
+        if any(map(names_path, answer.splitlines())):
+            answer = with_absolute_urls(answer, self._standard(request, answer), request.scratch)
+        return _with_hashes(answer, request)
 
     def install_exactly(self, python: Path, request: ResolveRequest) -> None:
         """Resolve, and make the environment of ``python`` hold exactly that; what it holds is kept where it fits.
@@ -195,14 +207,15 @@ class Uv:
         Raises:
             ResolutionFailed: the resolver doesn't come to the same answer.
         """
+        return self._standard(request, answer, *(word for name in without for word in ("--no-emit-package", name)))
+
+    def _standard(self, request: ResolveRequest, answer: str, *options: str) -> str:
         pinned = request.scratch / "pinned.txt"
         output = request.scratch / "pylock.setlist.toml"
-        write_atomically(pinned, without_hashes(answer))
-        arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output)]
-        for name in without:
-            arguments += ["--no-emit-package", name]
-        source = request.scratch / "requirements.in"
-        self._resolve([*arguments, "--constraints", str(pinned), str(source), *map(str, request.files)])
+        write_atomically(pinned, by_version(without_hashes(answer)))
+        arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output), *options]
+        inputs = [*map(str, (request.scratch / "requirements.in", *request.files)), *_sourced(request)]
+        self._resolve([*arguments, "--constraints", str(pinned), *inputs])
         return output.read_text(encoding="utf-8")
 
     def _resolve(self, arguments: Sequence[str]) -> None:
@@ -211,9 +224,10 @@ class Uv:
             lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=self._hint(words)),
         )
 
-    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str], *, sourced: Sequence[str] = ()) -> None:
         treat_no_package_as_a_seed(python.parent.parent)
         arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
+        arguments += sourced
         for name in reinstall:
             arguments += ["--reinstall-package", name]
         offline = not self.settings.offline
@@ -309,6 +323,9 @@ class Pip:
         # as arguments: in a file each would need the quoting of requirements files
         named = [("--requirement", path) for path in request.files]
         named += [("--constraint", path) for path in request.constraints]
+        if request.source_lines:
+            named.append(("--constraint", request.scratch / "sources.txt"))
+            write_atomically(named[-1][1], "".join(f"{line}\n" for line in request.source_lines))
         files = [word for option, path in named for word in (option, str(path))]
         if request.previous is not None:
             # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
@@ -336,7 +353,14 @@ class Pip:
         )
         return 0, _with_hashes("".join(f"{line}\n" for line in lines), request), words
 
-    def sync(self, python: Path, requirements: Path, reinstall: Sequence[str]) -> None:
+    def sync(
+        self,
+        python: Path,
+        requirements: Path,
+        reinstall: Sequence[str],
+        *,
+        sourced: Sequence[str] = (),  # noqa: ARG002 - sources that pip can't take are refused before
+    ) -> None:
         def failure(words: str) -> SyncFailed:
             return SyncFailed("the packages can't be installed", detail=words, hint=_hint(words))
 
@@ -454,8 +478,19 @@ def _written(request: ResolveRequest) -> Path:
     """The requirements as a file."""
     source = request.scratch / "requirements.in"
     lines = [*request.lines, *([request.project_line] if request.project_line else [])]
+    if request.source_lines:  # for pip, which takes where they come from from constraints
+        lines += [line for sourced in request.sourced for line in sourced.lines]
     write_atomically(source, "".join(f"{line}\n" for line in lines))
     return source
+
+
+def _sourced(request: ResolveRequest) -> list[str]:
+    """The requirements that have sources, as options for uv."""
+    return [
+        word
+        for number, sourced in enumerate(request.sourced)
+        for word in write_for_uv(request.scratch / f"sourced{number}", sourced)
+    ]
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:

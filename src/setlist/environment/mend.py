@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from setlist.environment.names import normalised
 from setlist.environment.requirements import logins_of
 from setlist.environment.resources import Resources
 from setlist.environment.state import State, forget_state, spec_data, write_state
+from setlist.environment.uv_sources import pins_with_indexes, write_for_uv
 from setlist.errors import LockOutOfDate, SyncFailed
 from setlist.files import digest, put_away, remove_put_away, remove_tree, scratch_directory, write_atomically
 from setlist.logins import Logins, refers_to_login
@@ -132,7 +134,7 @@ def mend(
         write_atomically(directory / RESOLVED, wanted, private=refers_to_login(wanted))
         # what a noxfile's session installs is up to its function
         if not (done or session.nox is not None or (laid_out and wanted == resolution)):
-            installer.sync(python_of(directory), directory / RESOLVED, again)
+            _sync(resources, installer, directory, evaluation, wanted, again)
         if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
             _check_against_the_lock(resources, session, directory, evaluation)
     except BaseException as error:
@@ -290,7 +292,7 @@ def _resolve(
         if upgrade:
             resources.notify(session.name, f"stays as locked: 'setlist lock --upgrade {session.name}' moves a lock")
         return locked.text, False
-    if not (wanted.lines or wanted.files or wanted.project_line):
+    if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
         return "", False
     relevant = sorted((name, value) for name, value in evaluation.inputs.items() if name not in _NOT_RESOLVED)
     machine = (interpreter.implementation, interpreter.version, interpreter.free_threaded, interpreter.machine)
@@ -319,6 +321,8 @@ def _resolve(
             hashed=wanted.hashed,
             hashes=wanted.hashes,
             require_hashes=wanted.require_hashes,
+            sourced=wanted.sourced,
+            source_lines=wanted.source_lines,
             scratch=scratch,
             logins=wanted.logins,
         )
@@ -330,6 +334,26 @@ def _resolve(
         answer = wanted.logins.hide(options + installer.resolve(request) if held is None else held)
     write_atomically(path, header + answer, private=refers_to_login(answer))
     return answer, held is not None
+
+
+def _sync(
+    resources: Resources,
+    installer: Installer,
+    directory: Path,
+    evaluation: Evaluation,
+    wanted: str,
+    again: Sequence[str],
+) -> None:
+    """Make the environment hold just what is ``wanted``, each package from the index that it is to come from."""
+    requirements = evaluation.requirements
+    sourced = None
+    if resources.find_links is None and requirements.sources:
+        sourced = pins_with_indexes(wanted, requirements.sources, requirements.indexes)
+    if sourced is None:
+        installer.sync(python_of(directory), directory / RESOLVED, again)
+        return
+    with scratch_directory(resources.project.state) as scratch:
+        installer.sync(python_of(directory), directory / RESOLVED, again, sourced=write_for_uv(scratch, sourced))
 
 
 def _project_lines(resources: Resources, session: SessionSpec, evaluation: Evaluation, installer: Installer) -> str:

@@ -44,7 +44,7 @@ def fits(spec: EnvironmentSpec, evaluation: Evaluation, known: str | None) -> bo
     return (
         known is not None
         and (spec.installer, spec.resolution, spec.project, evaluation.locked) == ("uv", "highest", None, None)
-        and not (wanted.options or wanted.hashed or wanted.files or wanted.repositories)
+        and not (wanted.options or wanted.hashed or wanted.files or wanted.repositories or wanted.sources)
         and not evaluation.drift
         and bool(changed)
         and all(name.startswith(_EDITED) for name in changed)

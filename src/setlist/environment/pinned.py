@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,6 +49,56 @@ def by_hash(text: str, scratch: Path) -> list[list[str]]:
             write_atomically(path, "".join(f"{line}\n" for line in [*options, *lines]))
             found.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
     return found
+
+
+def by_version(text: str) -> str:
+    """The lines of a resolution that pin a version: what can be a constraint."""
+    return "".join(
+        f"{line}\n" for line in text.splitlines() if re.match(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?==", line)
+    )
+
+
+def names_path(line: str) -> bool:
+    """Whether a line of a resolution is a local path, and no URL.
+
+    uv writes paths as they stand in the sources of each local project, relative to where that project lies.
+    """
+    target = re.sub(r"^(?:-e|--editable)\s+", "", line)
+    if not target.strip() or line[0].isspace() or target.startswith(("#", "-")):
+        return False
+    return not re.match(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*(?:==|@)|[A-Za-z][A-Za-z0-9+.-]+:", target)
+
+
+def with_absolute_urls(text: str, standard: str, base: Path) -> str:
+    """A resolution with URLs instead of paths.
+
+    Args:
+        text: the resolution.
+        standard: the same as a pylock file (PEP 751), which names each package.
+        base: the directory that its paths are relative to.
+    """
+    from setlist.environment.requirements import local_path
+    from setlist.toml import parse_toml
+
+    kept: list[str] = []
+    dropping = False
+    for line in text.splitlines():
+        dropping = names_path(line) if not line.startswith((" ", "\t")) else dropping
+        if not dropping:
+            kept.append(line)
+    there = {local_path(line) for line in kept}
+    for package in parse_toml(standard).get("packages", []):
+        place = package.get("directory") or package.get("archive") or {}
+        if "path" not in place:
+            continue
+        path = Path(os.path.normpath(base / place["path"]))
+        if path in there:
+            continue
+        url = path.as_uri()
+        below = f"#subdirectory={place['subdirectory']}" if place.get("subdirectory") else ""
+        marker = f" ; {package['marker']}" if package.get("marker") else ""
+        kept.append((f"-e {url}" if place.get("editable") else f"{package['name']} @ {url}") + below + marker)
+    return "".join(f"{line}\n" for line in kept)
 
 
 def without_hashes(text: str) -> str:

@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.environment.hashes import WrittenHashes, hashes_in, logical_lines
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
+from setlist.environment.uv_sources import (
+    Sourced,
+    Sources,
+    as_constraints,
+    direct_reference,
+    local_directories,
+    read_sources,
+)
 from setlist.errors import ConfigurationError
 from setlist.files import digest, read_definition, read_text, text_or_nothing
 from setlist.logins import Logins, masked, refers_to_login
 from setlist.project import Project
-from setlist.records import dataclass, field
+from setlist.records import dataclass, field, replace
 from setlist.registry.mistakes import mistaken
 
 if TYPE_CHECKING:
+    from setlist.environment.uv_sources import Entry
     from setlist.model import SessionSpec
 
 # As text: each is compiled when it is first needed, and a session with plain requirements needs one of them
@@ -47,8 +56,11 @@ class Requirements:
     ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
     reads itself, ``project_line`` the project under test as a local directory, if it is asked for.
     ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
-    says that a file names an index (``option_lines`` are these lines). ``hashes`` are those written beside
-    requirements and constraints, ``require_hashes`` says that a file demands one for each package. ``direct``
+    says that a file names an index (``option_lines`` are these lines). ``sourced`` are requirements with the
+    ``[tool.uv.sources]`` that apply to them; ``sources`` are all that apply to anything, those of local projects
+    included, and ``indexes`` what they may name; ``source_lines`` are they as constraints for pip. ``hashes`` are
+    those written beside requirements and constraints, ``require_hashes`` says that a file demands one for each
+    package. ``direct``
     are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
     known without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
     are those of all URLs in what was read.
@@ -62,6 +74,10 @@ class Requirements:
     watched: set[Path] = field(default_factory=set)
     options: bool = False
     option_lines: list[str] = field(default_factory=list)
+    sourced: list[Sourced] = field(default_factory=list)
+    sources: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    indexes: list[Entry] = field(default_factory=list)
+    source_lines: list[str] = field(default_factory=list)
     hashes: list[WrittenHashes] = field(default_factory=list)
     require_hashes: bool = False
     repositories: dict[str, set[str]] = field(default_factory=dict)
@@ -87,20 +103,23 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         found.logins.hide(text)
     if spec.index_url:
         found.logins.hide(spec.index_url)
+    sources = Sources()
+    if spec.deps or spec.groups or spec.project is not None:
+        sources = read_sources(project.root, pyproject.data)
+        found.watched |= sources.files
     for line in spec.deps:
         found.logins.hide(line)
-        found.lines.append(_absolute(line, project.root))
         _note_name(found, line)
         _note_hashes(found, line, "deps")
-        _watch_local(found, found.lines[-1], project)
+    _add(found, [_absolute(line, project.root) for line in spec.deps], sources.applying(), project)
     if spec.deps:
         found.inputs["deps"] = masked(", ".join(spec.deps))
     for group in spec.groups:
         lines = resolve_group(group, pyproject, project, session)
-        found.lines += lines
         for line in lines:
             _note_name(found, line)
             _note_hashes(found, line, f"group {group}")
+        _add(found, lines, sources.applying(group=group), project)
         found.inputs[f"group {group}"] = masked(", ".join(lines))
     for kind, names, files in (
         ("requirements", spec.requirements, found.files),
@@ -144,6 +163,12 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
             if description.name is None or spec.project == "editable"
             else f"{description.name}{extras} @ {project.root.as_uri()}"
         )
+        # uv applies them to the project's own requirements by itself
+        _note_sources(found, sources.of_project(spec.extras), project)
+    if found.sources:
+        found.inputs["sources"] = _portable(found.sources, found.indexes, project.root)
+        if spec.installer == "pip":
+            found.source_lines = as_constraints(found.sources)
     return found
 
 
@@ -182,6 +207,52 @@ def logins_of(project: Project, session: SessionSpec, text: str, environ: Mappin
     if session.nox is not None:
         logins.hide(text_or_nothing(project.root / session.origin.file))
     return logins
+
+
+def _add(found: Requirements, lines: Sequence[str], sources: Sources, project: Project) -> None:
+    """Add requirements that stand in one place, which these sources apply to."""
+    plain, sourced = sources.divided(lines)
+    found.lines += plain
+    for line in plain:
+        _watch_local(found, line, project)
+    if sourced is not None:
+        found.sourced.append(sourced)
+        _note_sources(found, replace(sources, entries=sourced.sources), project)
+
+
+def _note_sources(found: Requirements, sources: Sources, project: Project) -> None:
+    for name, entries in sources.entries.items():
+        known = found.sources.get(name, ())
+        found.sources[name] = (*known, *(entry for entry in entries if entry not in known))
+        for entry in entries:
+            if "git" in entry and "marker" not in entry:
+                found.repositories.setdefault(name, set()).add(f"{name} @ {direct_reference(entry)}")
+    found.indexes += [index for index in sources.indexes if index not in found.indexes]
+    for text in _texts([*sources.entries.values(), *sources.indexes]):
+        found.logins.hide(text)
+    for path, editable in local_directories(sources.entries):
+        _watch_path(found, path, editable, project)
+
+
+def _portable(sources: Mapping[str, Sequence[Entry]], indexes: Sequence[Entry], root: Path) -> str:
+    """Sources as an input: the same on every machine."""
+    plain = [
+        (name, sorted((key, _relative(str(value), root)) for key, value in entry.items()))
+        for name, entries in sorted(sources.items())
+        for entry in entries
+    ]
+    named = {str(entry["index"]) for entries in sources.values() for entry in entries if "index" in entry}
+    places = [(index["name"], _relative(str(index["url"]), root)) for index in indexes if str(index["name"]) in named]
+    return digest(repr((plain, places)))
+
+
+def _relative(value: str, root: Path) -> str:
+    if not os.path.isabs(value):
+        return value
+    try:
+        return os.path.relpath(value, root).replace(os.sep, "/")
+    except ValueError:  # another drive
+        return value
 
 
 def resolve_group(group: str, pyproject: Pyproject, project: Project, session: SessionSpec) -> list[str]:
@@ -425,21 +496,30 @@ def _project_name(directory: Path) -> str | None:
 def _watch_local(found: Requirements, line: str, project: Project) -> None:
     """Make what a local requirement points at an input: its metadata, or all of it where it is copied."""
     path = local_path(line)
-    if path is None:
-        return
-    name = f"local {project.relative(path)}"
-    if path.is_dir():
-        from setlist.environment.sources import digest_sources
+    if path is not None:
+        _watch_path(found, path, line.startswith(("-e", "--editable")), project)
 
-        if line.startswith(("-e", "--editable")):
-            metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-            found.watched.update(metadata)
-            found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
-        else:
-            found.inputs[name] = digest_sources(path)
-    else:
+
+def _watch_path(found: Requirements, path: Path, editable: bool, project: Project) -> None:
+    name = f"local {project.relative(path)}"
+    if path == project.root or name in found.inputs:
+        return
+    if not path.is_dir():
         found.watched.add(path)
         found.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
+        return
+    from setlist.environment.sources import digest_sources
+
+    if editable:
+        metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
+        found.watched.update(metadata)
+        found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
+    else:
+        found.inputs[name] = digest_sources(path)
+    # what it takes from beside it is installed with it
+    sources = read_sources(path)
+    found.watched |= sources.files
+    _note_sources(found, sources.of_project(), project)
 
 
 def local_path(line: str) -> Path | None:

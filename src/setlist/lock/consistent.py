@@ -58,7 +58,7 @@ def _together(
     alike: dict[str, list[Member]] = {}
     for session, inputs in members:
         asked = inputs.requirements
-        what = (asked.lines, asked.files, asked.constraints, asked.project_line, asked.hashes)
+        what = (asked.lines, asked.files, asked.constraints, asked.project_line, asked.hashes, asked.sourced)
         alike.setdefault(repr(what), []).append((session, inputs))
     together: list[Member] = []
     body = ""
@@ -89,6 +89,7 @@ def _union(members: Sequence[Member]) -> LockInputs:
         union.lines += [line for line in asked.lines if line not in union.lines]
         union.files += [path for path in asked.files if path not in union.files]
         union.constraints += [path for path in asked.constraints if path not in union.constraints]
+        union.sourced += [sourced for sourced in asked.sourced if sourced not in union.sourced]
         union.hashes += [hashes for hashes in asked.hashes if hashes not in union.hashes]
         union.require_hashes = union.require_hashes or asked.require_hashes
         if asked.project_line is not None:

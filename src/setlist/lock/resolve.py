@@ -65,7 +65,7 @@ def resolve(
         Interrupted: a signal reached us.
     """
     wanted = inputs.requirements
-    if not (wanted.lines or wanted.files or wanted.project_line):
+    if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
         return Answer("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
     import tempfile
 
@@ -89,6 +89,7 @@ def resolve(
             hashed=True,
             hashes=wanted.hashes,
             require_hashes=wanted.require_hashes,
+            sourced=wanted.sourced,
             scratch=Path(scratch),
         )
         logins = wanted.logins
