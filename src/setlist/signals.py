@@ -241,6 +241,32 @@ def interruptible() -> Iterator[None]:
             yield
 
 
+@contextmanager
+def raising_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise :class:`Interrupted`, as SIGINT raises KeyboardInterrupt.
+
+    Dying of them would leave behind what was started where nobody handles signals: a noxfile that is being loaded. A
+    signal that our parent made us ignore stays ignored. Outside the main thread it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise Interrupted(signum)
+
+    replaced = [
+        signum for signum in _handled() if signum != signal.SIGINT and signal.getsignal(signum) == signal.SIG_DFL
+    ]
+    for signum in replaced:
+        signal.signal(signum, interrupt)
+    try:
+        yield
+    finally:
+        for signum in replaced:
+            signal.signal(signum, signal.SIG_DFL)
+
+
 def _handled() -> tuple[signal.Signals, ...]:
     if sys.platform == "win32":
         return (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.project import ProjectFolder, installed
+from support.strays import Strays, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 
@@ -77,6 +78,40 @@ def test_nothing_outlives_a_signalled_run(tree: ProjectFolder, signum: signal.Si
     assert "setlist/" not in err, "no traceback of ours; the commands' own are theirs"
     assert "interrupted" in err
     assert "1" not in out.split(), "nothing more is started"
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("file", ["noxfile.py", "sessions/x.py"])
+@pytest.mark.parametrize("argv", [("run", "--list"), ("setlist", "lock")], ids=["list", "lock"])
+def test_a_signal_while_sessions_are_loaded_is_heard_at_once(
+    project: ProjectFolder, tmp_path: Path, file: str, argv: tuple[str, ...], signum: int, code: int
+) -> None:
+    strays = Strays(tmp_path)
+    project.write(
+        file,
+        f"""
+        import {"nox" if file == "noxfile.py" else "setlist"}
+        import pathlib, time
+        pathlib.Path("loading").touch()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            pass
+        pathlib.Path("loaded").touch()
+        """,
+    )
+    run = subprocess.Popen(
+        [*installed(argv[0]), *argv[1:]],
+        cwd=project.path,
+        env={**os.environ, **strays.variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until((project.path / "loading").exists)
+    run.send_signal(signum)
+    run.communicate()
+    assert run.returncode == code
+    assert strays.alive() == []
+    assert not (project.path / "loaded").exists()
 
 
 def test_an_interrupt_before_anything_runs_has_no_traceback(project: ProjectFolder) -> None:

@@ -21,8 +21,11 @@ BUG = 1
 
 def at_the_edge(command: Callable[[Sequence[str], Context], int], argv: Sequence[str], context: Context) -> int:
     """Run a command and return its exit code, whatever it raises."""
+    from setlist.signals import raising_signals
+
     try:
-        code = command(argv, context)
+        with raising_signals():
+            code = command(argv, context)
         # sessions went on while nobody could read what they printed
         lost = _lost(context, " ('setlist last' shows what is kept of the sessions' output)")
         return code or lost
