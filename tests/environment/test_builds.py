@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,114 @@ def test_what_no_build_reads_is_no_source(tmp_path: Path) -> None:
     assert (sources.sign_sources(tmp_path), sources.digest_sources(tmp_path)) == before
 
 
+def git(root: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package in a repository that ignores what is called 'ignored', wherever that is said."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    root = tmp_path / "repository"
+    rules = '[build-system]\nrequires = ["setuptools"]\n[tool.pytest.ini_options]\naddopts = "ignored.xml"\n'
+    for name, text in {
+        "pyproject.toml": rules,
+        "src/pkg/__init__.py": "",
+        "tests/test_it.py": "",
+        "data/known.json": "",
+        ".gitignore": "ignored.*\nignored/\n",
+        "tests/.gitignore": "nested.*\n",
+        ".git/info/exclude": "excluded.*\n",
+        "../config/git/ignore": "anywhere.*\n",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    git(root, "init", "-q")
+    (root / ".git/info/exclude").write_text("excluded.*\n")
+    return root
+
+
+def counts(root: Path, name: str) -> bool:
+    """Whether a file of this name is one of the sources."""
+    environ = dict(os.environ)
+    before = sources.digest_sources(root, environ)
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text("x")
+    return sources.digest_sources(root, environ) != before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ignored.xml", "ignored/report.xml", "tests/nested.log", "docs/ignored.html", "excluded.xml", "anywhere.xml"],
+)
+def test_what_git_ignores_and_no_build_reads_is_no_source(repository: Path, name: str) -> None:
+    assert not counts(repository, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "report.xml",  # isn't ignored
+        "nested.log",  # is elsewhere
+        "src/pkg/ignored.json",  # part of a package
+        "data/ignored.json",
+        "ignored.py",
+        "ignored/module.py",
+    ],
+)
+def test_what_a_build_may_read_is_a_source(repository: Path, name: str) -> None:
+    assert counts(repository, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        ("MANIFEST.in", "include ignored.xml\n"),
+        ("MANIFEST.in", "global-include *.xml\n"),
+        ("MANIFEST.in", "graft .\n"),
+        ("setup.py", "setup(data_files=['ignored.xml'])\n"),
+        ("pyproject.toml", '[build-system]\nrequires = ["setuptools"]\n[tool.setuptools]\ndata-files.x = ["*.xml"]\n'),
+    ],
+)
+def test_ignored_file_that_a_build_is_told_of_is_a_source(repository: Path, file: str, rule: str) -> None:
+    (repository / file).write_text(rule)
+    assert counts(repository, "ignored.xml")
+
+
+def test_ignored_file_that_is_tracked_is_a_source(repository: Path) -> None:
+    (repository / "ignored.xml").write_text("")
+    git(repository, "add", "-f", "ignored.xml")
+    assert counts(repository, "ignored.xml")
+
+
+def test_project_that_another_repository_ignores_is_all_sources(repository: Path) -> None:
+    inner = repository / "ignored" / "project"
+    inner.mkdir(parents=True)
+    (inner / "pyproject.toml").write_text("")
+    assert counts(inner, "module.py")
+    assert counts(inner, "data.json")
+
+
+def test_variables_of_a_hook_don_t_lead_to_another_repository(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    assert not counts(repository, "ignored.xml")
+
+
+def test_report_that_git_ignores_is_no_reason_to_build(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    project.write(".gitignore", "report.xml\n")
+    git(project.path, "init", "-q")
+    world = EnvironmentWorld(project.path)
+    world.run(project="wheel")
+    project.write("report.xml", "no source")
+    assert world.run(project="wheel").action == "reused"
+    project.write("src/demo/data.json", "a source")
+    assert world.run(project="wheel").action == "synced"
+
+
 def test_an_sdist_is_built_from_the_sources_and_nothing_else(project: ProjectFolder, wheelhouse: Path) -> None:
     project.make_package(dependencies=["delta"])
     project.write(".git/HEAD", "ref: refs/heads/main\n")
@@ -162,7 +272,7 @@ def test_a_copy_of_the_sources_has_the_repository_and_no_caches(tmp_path: Path) 
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    sources.copy_sources(tmp_path / "root", tmp_path / "copy")
+    sources.copy_sources(tmp_path / "root", tmp_path / "copy", dict(os.environ))
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {"src", ".git", ".gitignore"}
     assert (tmp_path / "copy" / ".git" / "HEAD").read_text() == "x"
     assert not (tmp_path / "copy" / "src" / "__pycache__").exists()

@@ -159,6 +159,21 @@ def test_changed_sources_of_a_copied_project_install_it_again(
     assert site is None or "changed" in (site / "demo" / "__init__.py").read_text()
 
 
+def test_report_that_git_ignores_installs_no_project_again(project: ProjectFolder, wheelhouse: Path) -> None:
+    project.make_package()
+    project.write(".gitignore", "report.xml\n")
+    subprocess.run(["git", "init", "-q"], cwd=project.path, check=True)
+    write = "import uuid; open('report.xml', 'w').write(str(uuid.uuid4()))"
+    noxfile(project, f'session.install(".")\nsession.run("python", "-c", {write!r})')
+    for _ in range(3):
+        lint(project)
+    assert installs(project) == []
+
+    project.write("src/demo/more.py", "")
+    lint(project)
+    assert installs(project) == [["."]]
+
+
 def test_unpinned_requirement_stays_until_an_upgrade(
     project: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

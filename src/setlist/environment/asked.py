@@ -244,9 +244,11 @@ class Sources:
 
     Args:
         known: by directory, the signature and the digest that it had when it was last looked at.
+        environ: what git is started with, to say what of a directory it ignores.
     """
 
-    def __init__(self, known: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, known: Mapping[str, Sequence[str]], environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
         self._before = known
         self.known: dict[str, tuple[str, ...]] = {}
 
@@ -264,7 +266,7 @@ class Sources:
         if before is not None and before[0] == signature:
             content = before[1]
         elif is_directory:
-            content = digest_sources(path)
+            content = digest_sources(path, self._environ)
         else:
             content = digest(path.read_bytes()) if path.is_file() else "missing"
         self.known[name] = (signature, content)

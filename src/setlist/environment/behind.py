@@ -37,7 +37,7 @@ def files_behind(resources: Resources, state: State) -> Mapping[str, str | None]
     if len(files) > MOST:
         return None
     signed = {path: stat_signature(path) for path in files}
-    sources = Sources(known)
+    sources = Sources(known, resources.environ)
     for one, step in zip(asked, steps, strict=True):
         if inputs_of(one, sources, compiled) != _of_files(step):
             return None

@@ -7,7 +7,7 @@ A build lies under ``.setlist/.tox/builds/DIGEST/``, by the digest of the source
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Builds:
     the sources change meanwhile (a test that writes into the tree, an editor that saves)."""
 
     project: Project
+    environ: Mapping[str, str]
     _signature: str | None = None
     _digest: str | None = None
     _artifacts: dict[tuple[str, str], Path] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Builds:
         if self._digest is None:
             # The signature first: a change while the files are read then shows in the next run
             self.signature()
-            self._digest = digest_sources(self.project.root)
+            self._digest = digest_sources(self.project.root, self.environ)
         return self._digest
 
     def artifact(self, mode: ProjectMode, interpreter: Interpreter, installer: Installer) -> Path:
@@ -70,7 +71,7 @@ class Builds:
                     return self._artifacts.setdefault((mode, kind), found)
 
             def build(output: Path) -> None:
-                with _source(self.project.root, mode) as source:
+                with _source(self.project.root, mode, self.environ) as source:
                     installer.build(mode, source, output, Path(interpreter.executable))
 
             path = self._build(mode, home, own, build)
@@ -109,7 +110,7 @@ class Builds:
 
 
 @contextmanager
-def _source(root: Path, mode: ProjectMode) -> Iterator[Path]:
+def _source(root: Path, mode: ProjectMode, environ: Mapping[str, str]) -> Iterator[Path]:
     """What to build from: the project itself, for an sdist a clean copy of its sources."""
     if mode != "sdist":
         yield root
@@ -119,7 +120,7 @@ def _source(root: Path, mode: ProjectMode) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
         copy = Path(scratch) / root.name
-        copy_sources(root, copy)
+        copy_sources(root, copy, environ)
         yield copy
 
 

@@ -307,7 +307,7 @@ class Recorder:
         compiled = self._compiled_of(asked)
         self._compiled |= set(compiled)
         # a build may have left something among the sources: it isn't to look like a change
-        sources = Sources({})
+        sources = Sources({}, self._resources.environ)
         after = inputs_of(asked, sources, tuple(self._compiled))
         inputs |= {name: value for name, value in after.items() if name.startswith(("local ", "editable "))}
         roots = self._roots_of(asked)
@@ -342,7 +342,7 @@ class Recorder:
     ) -> tuple[Asked, dict[str, str]]:
         environ = {**self._resources.caller.environ, **{name: value or "" for name, value in env.items()}}
         asked = read_asked(install_words(words) or words, cwd, environ)
-        inputs = inputs_of(asked, Sources(self._known), tuple(self._compiled))
+        inputs = inputs_of(asked, Sources(self._known, self._resources.environ), tuple(self._compiled))
         inputs["directory"] = self._resources.project.relative(cwd)
         inputs |= {f"variable {name}": digest(repr(value))[:12] for name, value in env.items()}
         return asked, inputs
@@ -677,7 +677,7 @@ class Recorder:
 
     def _write(self) -> None:
         from setlist.environment.mend import record_steps
-        from setlist.environment.sources import sign_sources
+        from setlist.environment.sources import digest_sources
 
         if self._broken:
             # nobody can say that it is what a new one would be: the next run makes a new one
@@ -697,7 +697,7 @@ class Recorder:
             else:
                 self._seeds = dict(self._held)
         if any(step.sources == "" for step in there):
-            signature = sign_sources(self._resources.project.root)
+            signature = digest_sources(self._resources.project.root, self._resources.environ)
             there = [replace(step, sources=signature) if step.sources == "" else step for step in there]
         seed = Step(kind="seed", words=(), inputs={}, brought=dict(self._seeds))
         remembered = [replace(step, there=False) for step, _ in self._memory if step.kind == "install"]
@@ -712,17 +712,16 @@ class Recorder:
         self._unwritten = False
 
 
-def stale_by_commands(state: State, root: Path) -> str | None:
+def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> str | None:
     """The command that installed something nobody can read, where files of the project have changed since.
 
     It will run again, but what it no longer brings would stay: the environment is to be made anew.
     """
-    from setlist.environment.sources import sign_sources
+    from setlist.environment.sources import digest_sources
 
-    for step in steps_of(state.steps):
-        if step.sources and step.brought and step.sources != sign_sources(root):
-            return " ".join(step.words)
-    return None
+    unread = [step for step in steps_of(state.steps) if step.sources and step.brought]
+    now = digest_sources(root, environ) if unread else ""
+    return next((" ".join(step.words) for step in unread if step.sources != now), None)
 
 
 def installs_then_and_now(resources: Resources, state: State) -> tuple[InputChange, ...]:
@@ -737,7 +736,7 @@ def installs_then_and_now(resources: Resources, state: State) -> tuple[InputChan
             continue
         cwd = resources.project.root / step.inputs.get("directory", "")
         asked = read_asked(words, cwd, resources.caller.environ)
-        now = inputs_of(asked, Sources(step.known), step.compiled)
+        now = inputs_of(asked, Sources(step.known, resources.environ), step.compiled)
         then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
         then.pop("directory", None)
         changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]

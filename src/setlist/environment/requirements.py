@@ -63,7 +63,7 @@ class Requirements:
     package. ``direct``
     are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
     known without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
-    are those of all URLs in what was read.
+    are those of all URLs in what was read. ``environ`` are the caller's variables.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -84,6 +84,7 @@ class Requirements:
     direct: set[str] = field(default_factory=set)
     project_names: tuple[str, ...] = ()
     logins: Logins = field(default_factory=Logins)
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hashed(self) -> bool:
@@ -98,7 +99,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         ConfigurationError: a group, an extra or a file that isn't there, a malformed requirement.
     """
     spec = session.environment
-    found = Requirements(watched={pyproject.path})
+    found = Requirements(watched={pyproject.path}, environ=environ)
     for text in _texts(pyproject.data):
         found.logins.hide(text)
     if spec.index_url:
@@ -515,7 +516,7 @@ def _watch_path(found: Requirements, path: Path, editable: bool, project: Projec
         found.watched.update(metadata)
         found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
     else:
-        found.inputs[name] = digest_sources(path)
+        found.inputs[name] = digest_sources(path, found.environ)
     # what it takes from beside it is installed with it
     sources = read_sources(path)
     found.watched |= sources.files

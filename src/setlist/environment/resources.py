@@ -57,7 +57,7 @@ class Resources:
         """What was built of the project in this run."""
         from setlist.environment.builds import Builds
 
-        return Builds(self.project)
+        return Builds(self.project, self.environ)
 
     def waiting(self, session: str) -> Callable[[], None]:
         """What to do when a session's environment has to be waited for."""

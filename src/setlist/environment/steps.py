@@ -24,7 +24,7 @@ class Step:
     sum of the steps up to it. ``overrides`` are the packages that it changed and that were there before it: it can't
     be left out and the rest be as it was. ``after`` is how many commands that see the environment had run before.
     ``there`` is false for a step that isn't in the environment: what it brought was taken out again, and is remembered
-    for its versions. ``sources``: for one that nobody can read, the signature of all of the project's files when it
+    for its versions. ``sources``: for one that nobody can read, the digest of all of the project's files when it
     ran. ``known`` are stat signatures behind the digests, ``compiled`` the editable projects that were compiled.
     """
 

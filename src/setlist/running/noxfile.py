@@ -226,7 +226,8 @@ class _Visit:
             self._held.enter_context(guard.exclusive(project, session.name))
         elif backend != "none" and not self.setting.recreate:
             state = read_state(project.environment(session.name))
-            command = stale_by_commands(state, project.root) if state is not None and state.steps else None
+            environ = self.setting.caller.environ
+            command = stale_by_commands(state, project.root, environ) if state is not None and state.steps else None
             if command is not None:
                 self.tell("info", f"made anew: files have changed, and {command!r} installs what only it knows")
                 return self.setting.prepare_anew(session)
