@@ -140,7 +140,7 @@ def test_control_characters_are_shown_and_not_obeyed(unsafe: str) -> None:
 def test_json_stays_the_same_json(unsafe: str, ensure_ascii: bool) -> None:
     stream = io.StringIO()
     data = {"a": f"1{unsafe}2", "b": "::error::x ##vso[y]", "c": ["\\u0041", "é", "\U0001f600"]}
-    Terminal(stream).line(json.dumps(data, ensure_ascii=ensure_ascii, indent=2))
+    Terminal(stream).lines(json.dumps(data, ensure_ascii=ensure_ascii, indent=2))
     assert json.loads(stream.getvalue()) == data
 
 
@@ -159,7 +159,7 @@ def test_json_stays_the_same_json(unsafe: str, ensure_ascii: bool) -> None:
 )
 def test_words_of_ours_are_no_command_to_a_ci_system(command: str) -> None:
     stream = io.StringIO()
-    Terminal(stream).line(f"first\n{command}")
+    Terminal(stream).lines(f"first\n{command}")
     lines = stream.getvalue().splitlines()
     assert not any(line.strip().startswith("::") or "##" in line for line in lines)
     assert json.loads('"' + lines[1].replace("\t", "\\t") + '"') == command
@@ -177,6 +177,12 @@ def test_only_colours_pass_where_there_is_colour() -> None:
     terminal = Terminal(stream, color=True)
     terminal.line(terminal.styled("red", "red") + " \x1b[1mbold\x1b[0m \x1b[2J" + terminal.styled("\x1b[31mx", "bold"))
     assert stream.getvalue() == ("\x1b[31mred\x1b[0m \x1b[1mbold\x1b[0m \\u001b[2J\x1b[1m\\u001b[31mx\x1b[0m\n")
+
+
+def test_a_line_is_one_line() -> None:
+    stream = io.StringIO()
+    Terminal(stream).line("a key\nerror: of two lines")
+    assert stream.getvalue() == "a key\\nerror: of two lines\n"
 
 
 def test_what_a_command_wrote_passes_unchanged() -> None:

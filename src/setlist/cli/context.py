@@ -148,7 +148,7 @@ class Context:
         return Environments(self.project, self.caller, offline=self._offline, notify=notify, locks=locks)
 
     def _notify(self, session: str, text: str) -> None:
-        self.err.line(f"{session}: {text}")
+        self.err.lines(f"{session}: {text}")
 
     def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
         """The sessions that selectors name; without any, those of a bare ``run``."""

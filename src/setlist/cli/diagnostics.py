@@ -20,7 +20,7 @@ class _TerminalHandler(logging.Handler):
         self.terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.terminal.line(self.format(record))
+        self.terminal.lines(self.format(record))
 
 
 def show_diagnostics(terminal: Terminal, verbosity: int) -> Callable[[], None]:

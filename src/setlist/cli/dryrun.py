@@ -51,7 +51,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         if session.nox is not None:
             out.line(f"  {session.nox.name} in {session.nox.file}")
         for command in session.commands:
-            out.line(f"  {out.styled('$', 'dim')} {masked(_template_text(command))}")
+            out.lines(f"  {out.styled('$', 'dim')} {masked(_template_text(command))}")
     if posargs:
         # word by word: quoted, they could be in another form
         out.line(f"posargs: {command_text([masked(word) for word in posargs])}")

@@ -234,7 +234,7 @@ class Console:
         text = event.command[0] if is_line else command_text(event.command)
         if self._verbosity <= 0:
             text = one_line(text)
-        self._terminal.line(f"  {self._terminal.styled('$', 'dim')} {self._terminal.styled(text, 'cyan')}")
+        self._terminal.lines(f"  {self._terminal.styled('$', 'dim')} {self._terminal.styled(text, 'cyan')}")
 
     def _command_finished(self, event: CommandFinished) -> None:
         ended = end_text(event.code, timed_out=event.timed_out, duration=event.duration)

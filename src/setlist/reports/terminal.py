@@ -195,11 +195,18 @@ class Terminal:
         return "".join(_CODES[style] for style in styles) + escaped(text) + _RESET
 
     def line(self, text: str = "") -> None:
-        """Write a line of our words, at once: a child that shares the stream writes after it, never into it."""
+        """Write a line of our words, at once: a child that shares the stream writes after it, never into it.
+
+        It is one line, whatever the text: newlines in it are escaped.
+        """
+        self.put(escaped(text, colours=self.color).replace("\n", "\\n") + "\n")
+
+    def lines(self, text: str) -> None:
+        """Write words of ours that may be of several lines."""
         self.write(text + "\n")
 
     def write(self, text: str) -> None:
-        """Write words of ours, made safe."""
+        """Write words of ours, made safe; they end where the text ends."""
         self.put(escaped(text, colours=self.color))
 
     def put(self, text: str) -> None:

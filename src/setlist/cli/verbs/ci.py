@@ -119,11 +119,11 @@ def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
     from setlist.cli.matrix import as_github, as_gitlab, as_json
 
     if form == "github":
-        context.out.line(json.dumps(as_github(jobs), separators=(",", ":")))
+        context.out.lines(json.dumps(as_github(jobs), separators=(",", ":")))
     elif form == "gitlab":
         context.out.write(as_gitlab(jobs))
     elif form == "json":
-        context.out.line(json.dumps(as_json(jobs), indent=2, ensure_ascii=False))
+        context.out.lines(json.dumps(as_json(jobs), indent=2, ensure_ascii=False))
     else:
         head = ("shard", "session" if jobs[0].shard is None else "sessions", "python", "os")
         rows = [(job.shard or "", " ".join(job.sessions), " ".join(job.pythons), job.os or "") for job in jobs]

@@ -34,7 +34,7 @@ def run(arguments: Arguments, context: Context) -> int:
 
         checks = list(all_checks(context))
         data = {"format": FORMAT, "checks": [as_mapping(check) for check in checks]}
-        context.out.line(json.dumps(data, indent=2, ensure_ascii=False))
+        context.out.lines(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         checks = _print(context, all_checks(context))
     return 1 if any(check.status == "fail" for check in checks) else 0

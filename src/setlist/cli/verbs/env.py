@@ -63,7 +63,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.flag("json"):
         import json
 
-        out.line(json.dumps({"format": FORMAT, "name": session.name, **facts}, indent=2, ensure_ascii=False))
+        out.lines(json.dumps({"format": FORMAT, "name": session.name, **facts}, indent=2, ensure_ascii=False))
         return 0
     width = max(map(len, facts))
     for name, fact in facts.items():

@@ -46,7 +46,7 @@ def run(arguments: Arguments, context: Context) -> int:
     wish = FetchWish(directory=context.caller.cwd / named, platforms=platforms, pythons=pythons)
 
     def notify(session: str, text: str) -> None:
-        context.err.line(f"{session}: {text}")
+        context.err.lines(f"{session}: {text}")
 
     context.project.prepare()
     resources = Resources(context.project, context.caller, False, notify)

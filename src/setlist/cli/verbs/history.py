@@ -211,4 +211,4 @@ def _session_json(session: SessionStatistics) -> dict[str, Any]:
 def _print_json(context: Context, data: dict[str, Any]) -> None:
     import json
 
-    context.out.line(json.dumps({"format": FORMAT, **data}, indent=2, ensure_ascii=False))
+    context.out.lines(json.dumps({"format": FORMAT, **data}, indent=2, ensure_ascii=False))

@@ -40,7 +40,9 @@ def run(arguments: Arguments, context: Context) -> int:
             context.out.line(str(log))
         else:
             if len(names) > 1:
-                context.out.line(("\n" if index else "") + context.out.styled(name, "bold"))
+                if index:
+                    context.out.line()
+                context.out.line(context.out.styled(name, "bold"))
             _print(log, context)
         if start is not None and not start.captured:
             said = f"what {name} printed went straight to the terminal, and wasn't kept"

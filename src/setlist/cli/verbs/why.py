@@ -47,7 +47,7 @@ def run(arguments: Arguments, context: Context) -> int:
     import json
 
     data = {"format": FORMAT, "sessions": [_json(session, explanation) for session, explanation in explained]}
-    context.out.line(json.dumps(data, indent=2, ensure_ascii=False))
+    context.out.lines(json.dumps(data, indent=2, ensure_ascii=False))
     return 0
 
 
