@@ -743,3 +743,72 @@ def test_interrupted_session_leaves_nothing_behind(project: ProjectFolder) -> No
 
     if os.name == "posix":
         assert project.run("lint").code == 130
+
+
+SHARED = """
+import os
+import nox
+with open("loads", "a") as stream:
+    stream.write("loaded ")
+seen = []
+
+@nox.session(venv_backend="none")
+def one(session):
+    seen.append("one")
+    os.environ["FROM_ONE"] = "set"
+    session.chdir("folder")
+
+@nox.session(venv_backend="none")
+def two(session):
+    seen.append("two")
+    session.run("python", "-c", "import os, sys; open('two', 'w').write(' '.join([*sys.argv[1:], os.getcwd()]))", *seen)
+
+@nox.session(venv_backend="none")
+def three(session):
+    session.run("python", "-c", "import os; open('three', 'w').write(os.environ['FROM_ONE'])")
+
+@nox.session(venv_backend="none")
+def dies(session):
+    os._exit(3)
+"""
+
+
+@pytest.fixture
+def shared(project: ProjectFolder) -> ProjectFolder:
+    project.write("noxfile.py", SHARED)
+    (project.path / "folder").mkdir()
+    project.run_inside("--list", check=True)
+    (project.path / "loads").unlink()
+    return project
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "one", "two", "three"), ("setlist", "nox", "--", "-s", "one", "two", "three")], ids=" ".join
+)
+def test_sessions_that_follow_one_another_share_a_loaded_noxfile_as_in_nox(
+    shared: ProjectFolder, words: tuple[str, ...]
+) -> None:
+    program, *argv = words
+
+    result = shared.run_inside(*argv) if program == "run" else shared.setlist_inside(*argv)
+
+    assert result.code == 0, result.err
+    assert shared.read("loads") == "loaded "
+    assert shared.read("two") == f"one two {os.path.realpath(shared.path)}"
+    assert shared.read("three") == "set"
+
+
+def test_sessions_side_by_side_share_nothing(shared: ProjectFolder) -> None:
+    shared.run_inside("-j", "2", "one", "two", check=True)
+
+    assert shared.read("loads") == "loaded loaded "
+    assert shared.read("two").startswith("two ")
+
+
+def test_session_that_ends_its_process_takes_no_other_with_it(shared: ProjectFolder) -> None:
+    result = shared.run_inside("one", "dies", "two")
+
+    assert result.code == 1
+    ends = {event["session"]: event["status"] for event in shared.history() if event["event"] == "session-finished"}
+    assert ends == {"one": "ok", "dies": "failed", "two": "ok"}
+    assert shared.read("loads") == "loaded loaded "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from setlist.environment.prepare import Environments
     from setlist.model import EnvironmentSpec, Registry, SessionSpec
     from setlist.registry.load import Loaded
+    from setlist.running.nox_process import NoxProcesses
 
 
 class Context:
@@ -42,6 +43,8 @@ class Context:
         self._file: Path | None = None
         self._offline = False
         self._undo: list[Callable[[], None]] = []
+        self.nox_processes: NoxProcesses | None = None
+        """Those that have loaded the project's noxfile already."""
 
     @classmethod
     def current(cls) -> Context:

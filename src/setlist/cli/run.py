@@ -7,6 +7,7 @@ imported where it is used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from setlist.cli.context import Context
@@ -145,6 +146,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     from setlist.process import handling_signals
     from setlist.running.rules import RunOptions
     from setlist.running.run import run_plan
+    from setlist.signals import signals_here
 
     cpus, jobs = _jobs(arguments, context)
     at_once = min(jobs, len(plan.steps))
@@ -168,14 +170,16 @@ def run(argv: Sequence[str], context: Context) -> int:
         captured_environ=shown.captured_environ,
         masker=shown.masker,
         only=arguments.flag("only"),
+        nox_processes=context.nox_processes,
     )
     # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
-    with guarding(context.registry.settings.terminate_grace), handling_signals():
+    handled = handling_signals() if signals_here() is None else nullcontext()
+    with guarding(context.registry.settings.terminate_grace), handled:
         try:
             code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:
             shown.close()
-    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1:
+    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and context.nox_processes is None:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):

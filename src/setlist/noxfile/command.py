@@ -1,9 +1,7 @@
-"""The process that reads nox's own command line: ``python -c "… setlist.noxfile.command.main()"``.
+"""Read nox's own command line, in the process that is going to run the sessions.
 
-Its first argument is a job as JSON: ``argv`` (the words after ``setlist nox --``), ``cwd``, ``in_environment`` and
-``result`` as in :mod:`setlist.noxfile.collect`. What nox answers by itself (``--list``, ``--usage``, ``--help``, a
-selection that matches nothing) it prints here, and ``exit`` says how it would have ended; what is to be run is
-the answer.
+What nox answers by itself (``--list``, ``--usage``, ``--help``, a selection that matches nothing) it prints here, and
+``exit`` says how it would have ended; what is to be run is the answer.
 """
 
 from __future__ import annotations
@@ -14,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from setlist.noxfile.collect import error_data, write_answer
-from setlist.noxfile.loading import LoadFailed, load_config, parse
+from setlist.noxfile.collect import error_data
+from setlist.noxfile.loading import Loaded, LoadFailed, load_config, parse
 from setlist.noxfile.script import wanted_environment
 
 if TYPE_CHECKING:
@@ -47,61 +45,61 @@ HANDED_ON = (
 """The options that change what the sessions are, or what their functions do."""
 
 
-def main() -> None:
-    """Do the job of the first argument."""
-    job = json.loads(sys.argv[1])
+def answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
+    """What nox's command line comes to, and the noxfile, if it had to be loaded for that.
+
+    Args:
+        job: ``argv`` (the words after ``setlist nox --``), ``cwd``, and ``in_environment`` as in
+            :mod:`setlist.noxfile.collect`.
+    """
     try:
-        said = answer(job)
+        answered = _answer(job)
         sys.stdout.flush()
+        return answered
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        said = {"exit": BROKEN_PIPE}
-    write_answer(job["result"], said)
+        return {"exit": BROKEN_PIPE}, None
 
 
-def answer(job: Mapping[str, Any]) -> dict[str, Any]:
-    """What nox's command line comes to."""
+def _answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
     from nox import _options, tasks
-    from nox._version import get_nox_version
     from nox.logger import setup_logging
 
     os.chdir(job["cwd"])
     try:
         config = parse(job["argv"])
     except LoadFailed as failed:
-        return {"usage": failed.message}
+        return {"usage": failed.message}, None
     if config.help:
         _options.options.print_help()
-        return {"exit": 0}
+        return {"exit": 0}, None
     if config.version:
+        from nox._version import get_nox_version
+
         sys.stderr.write(f"{get_nox_version()}\n")
-        return {"exit": 0}
+        return {"exit": 0}, None
     setup_logging(color=config.color, verbose=config.verbose, add_timestamp=config.add_timestamp)
     file = os.path.abspath(os.path.expandvars(config.noxfile))
     noxfile = {"root": os.path.dirname(file), "file": os.path.basename(file)}
     refused = _refused(config)
     if refused is not None:
-        return {"usage": refused}
+        return {"usage": refused}, None
     try:
         wanted = None if job["in_environment"] else wanted_environment(config)
         if wanted is not None:
-            return {"script": wanted, **noxfile}
+            return {"script": wanted, **noxfile}, None
         loaded = load_config(config)
     except LoadFailed as failed:
-        return {"error": error_data(failed), **noxfile}
+        return {"error": error_data(failed), **noxfile}, None
     steps: Any = (tasks.filter_manifest, tasks.honor_list_request, tasks.honor_usage_request)
     manifest: Any = loaded.manifest
     for step in steps:
         manifest = step(manifest, config)
         if isinstance(manifest, int):
-            return {"exit": manifest}
+            return {"exit": manifest}, None
     described = {runner.friendly_name: _session(runner) for runner, _ in loaded.manifest.list_all_sessions()}
-    return {
-        **noxfile,
-        "selected": [runner.friendly_name for runner in manifest],
-        "described": described,
-        **_run(config),
-    }
+    selected = [runner.friendly_name for runner in manifest]
+    return {**noxfile, "selected": selected, "described": described, **_run(config)}, loaded
 
 
 def _session(runner: SessionRunner) -> dict[str, Any]:

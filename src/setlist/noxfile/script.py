@@ -18,15 +18,17 @@ def wanted_environment(config: NoxConfig) -> dict[str, Any] | None:
     Raises:
         LoadFailed: the block is wrong.
     """
-    from nox._cli import _format_python_version, check_dependencies, check_requires_python
-    from nox.project import load_toml
-
     mode = os.environ.get("NOX_SCRIPT_MODE", "") or config.script_mode
     if mode not in ("none", "reuse", "fresh"):
         raise LoadFailed(f"NOX_SCRIPT_MODE must be none, reuse or fresh, not {mode!r}")
     if mode == "none":
         return None
     file = os.path.abspath(os.path.expandvars(config.noxfile))
+    if not _has_block(file):
+        return None
+    from nox._cli import _format_python_version, check_dependencies, check_requires_python
+    from nox.project import load_toml
+
     try:
         block = load_toml(file, missing_ok=True)
         dependencies, requires_python = block.get("dependencies"), block.get("requires-python")
@@ -42,6 +44,15 @@ def wanted_environment(config: NoxConfig) -> dict[str, Any] | None:
     except Exception as error:  # invalid TOML, requirements that are none: nox tells of each by a traceback
         raise LoadFailed(f"its script block is wrong: {error}", file=file, line=_line(file)) from error
     return {"dependencies": list(dependencies), "requires-python": requires_python}
+
+
+def _has_block(file: str) -> bool:
+    """Whether there can be a block: reading it imports half of nox."""
+    try:
+        with open(file, "rb") as stream:
+            return b"# /// script" in stream.read()
+    except OSError:
+        return False
 
 
 def _line(file: str) -> int | None:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -58,25 +57,35 @@ class _CommandLine(ModuleType):
 
 
 class _VersionCheck(ModuleType):
-    """Stands for ``nox._version`` where a noxfile says nothing of ``nox.needs_version``, which it would look for."""
+    """Stands for ``nox._version``: a noxfile that says nothing of ``nox.needs_version`` is not searched for it."""
 
     class VersionCheckFailed(Exception):
-        """Never raised: nothing is checked."""
+        """As nox's own."""
 
     class InvalidVersionSpecifier(Exception):
-        """Never raised either."""
+        """As nox's own."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(_real(self), name)
 
-    @staticmethod
-    def check_nox_version(filename: str | None = None) -> None:
-        """There is nothing to check."""
+    def check_nox_version(self, filename: str | None = None) -> None:
+        """nox's own check, where there can be something to check."""
+        if filename is not None:
+            with open(filename, "rb") as stream:
+                if b"needs_version" not in stream.read():
+                    return
+        real = _real(self)
+        try:
+            real.check_nox_version(filename)
+        except real.VersionCheckFailed as error:
+            raise self.VersionCheckFailed(*error.args) from error
+        except real.InvalidVersionSpecifier as error:
+            raise self.InvalidVersionSpecifier(*error.args) from error
 
 
-def _real(stand_in: ModuleType) -> ModuleType:
+def _real(stand_in: ModuleType) -> Any:
     import importlib
 
     if sys.modules.get(stand_in.__name__) is stand_in:
@@ -84,25 +93,15 @@ def _real(stand_in: ModuleType) -> ModuleType:
     return importlib.import_module(stand_in.__name__)
 
 
-def import_nox_sooner(noxfile: Path) -> None:
-    """Import nox without what can wait. Where it was imported already, nothing is done.
-
-    Args:
-        noxfile: the one that is going to be loaded.
-    """
+def import_nox_sooner() -> None:
+    """Import nox without what can wait. Where it was imported already, nothing is done."""
     if "nox" in sys.modules or sys.version_info >= (3, 15):
         return
     sys.meta_path.insert(0, _Finder())
     sys.modules["nox._cli"] = _CommandLine("nox._cli")
-    try:
-        says_of_version = b"needs_version" in noxfile.read_bytes()
-    except OSError:
-        says_of_version = True
-    if not says_of_version:
-        sys.modules["nox._version"] = _VersionCheck("nox._version")
+    sys.modules["nox._version"] = _VersionCheck("nox._version")
     import nox
 
     # which the import system does only for modules that it has made itself
     for name in ("_cli", "_version"):
-        if f"nox.{name}" in sys.modules:
-            setattr(nox, name, sys.modules[f"nox.{name}"])
+        setattr(nox, name, sys.modules[f"nox.{name}"])

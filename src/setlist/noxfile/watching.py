@@ -105,7 +105,9 @@ class Watch:
         if event == "open":
             path = arguments[0]
             if not _is_import():
-                self._saw(path)
+                # what is only written isn't looked at
+                if arguments[1] is None or "+" in arguments[1] or not {"w", "a"}.intersection(arguments[1]):
+                    self._saw(path)
             elif isinstance(path, str) and not _lies_in(os.path.abspath(path), self._python):
                 self._saw(source_from_cache(path) if path.endswith(".pyc") and "__pycache__" in path else path)
         elif event in ("os.listdir", "os.scandir"):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -80,6 +79,8 @@ def call(
     Raises:
         ConfigurationError: it ends without an answer.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="setlist-") as folder:
         result = os.path.join(folder, "result.json")
         completed = run_process(
@@ -92,11 +93,16 @@ def call(
             with open(result, encoding="utf-8") as stream:
                 answer: Mapping[str, Any] = json.load(stream)
         except (OSError, ValueError):
-            raise ConfigurationError(
-                f"the process that loads the noxfile ended with code {completed.code}, before it was done",
-                hint="does the noxfile end the program when it is loaded? 'nox -l' does the same",
-            ) from None
+            raise ended_early(completed.code) from None
     return completed.code, answer
+
+
+def ended_early(code: int) -> ConfigurationError:
+    """What is told where the process that loads a noxfile ends without an answer."""
+    return ConfigurationError(
+        f"the process that loads the noxfile ended with code {code}, before it was done",
+        hint="does the noxfile end the program when it is loaded? 'nox -l' does the same",
+    )
 
 
 def failed(project: Project, file: str, error: Mapping[str, Any]) -> ConfigurationError:

@@ -1,9 +1,10 @@
 """The process that a noxfile's session runs in, by nox itself: its loader, its manifest, its ``Session``.
 
-It speaks with its host (:mod:`setlist.running.noxfile`) as :mod:`setlist.running.worker` does. First it is told which
-noxfile it is, and loads it; then, once the environment is ready, to run the session in it. What differs from
-running ``nox`` is what its commands are started by, and who is asked before something is installed. It may run in a
-Python that setlist isn't installed in: it imports the standard library, nox, and of setlist what does likewise.
+It speaks with its host (:mod:`setlist.running.nox_process`) as :mod:`setlist.running.worker` does. It is told which
+noxfile and which session it is, and loads the noxfile, unless it has; then, once the environment is ready, to run the
+session in it; then which session is next. Or it reads nox's own command line first, and says what that comes to. What
+differs from running ``nox`` is what commands are started by, and who is asked before something is installed. It may
+run in a Python that setlist isn't installed in: it imports the standard library, nox, and of setlist what does that.
 """
 
 from __future__ import annotations
@@ -44,20 +45,23 @@ _NOX_OWN = ("PATH", "TMPDIR", MARK)
 
 
 def main() -> None:
-    """Run the session of the job that comes over the pipe named by the first two arguments."""
+    """Do what the host says over the pipe that the first two arguments name, until it has nothing more to say."""
     from setlist.system import descriptor_of
 
     host = Host(descriptor_of(int(sys.argv[1]), reading=True), descriptor_of(int(sys.argv[2]), reading=False))
     sys.path[:] = [entry for entry in sys.path if entry]
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    worker = _Worker(host)
     with handling_signals():
         try:
-            host.ask({"result": _result(host)})
+            while (given := _next(host)) is not None:
+                host.ask({"result": worker.does(given)})
         except EOFError:
             os._exit(1)
         except Interrupted as signal:
             sys.exit(signal.exit_code)
-        except KeyboardInterrupt:
-            sys.exit(130)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -65,40 +69,72 @@ def main() -> None:
     os._exit(0)
 
 
-def _result(host: Host) -> Mapping[str, Any]:
-    given = host.receive()
-    import_nox_sooner(Path(given["root"], given["file"]))
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+def _next(host: Host) -> Mapping[str, Any] | None:
+    """What is to be done next; None: nothing more."""
     try:
         with interruptible():
-            loaded = load(
+            given: Mapping[str, Any] = host.receive()
+            return given
+    except EOFError:
+        return None
+
+
+class _Worker:
+    """What the process has loaded, and what it does with it."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loaded: Loaded | None = None
+
+    def does(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read a command line of nox, or run a session."""
+        if "argv" in given:
+            import_nox_sooner()
+            from setlist.noxfile.command import answer
+
+            with interruptible():
+                said, self._loaded = answer(given)
+            return said
+        try:
+            with interruptible():
+                runner = self._load(given).runner(given["name"])
+        except LoadFailed as failed:
+            self._host.receive()
+            return _refused(failed)
+        job = self._host.receive()
+        if not job["run"]:
+            return {"status": "not-run"}
+        assert self._loaded is not None
+        gc.freeze()  # what was imported stays
+        gc.enable()
+        run = _Run(self._host, self._loaded, runner, given, job)
+        if given["collecting"]:
+            # as nox does with --install-only: what it runs is told, and not run
+            self._loaded.config.install_only = True
+        return run.outcome()
+
+    def _load(self, given: Mapping[str, Any]) -> Loaded:
+        if self._loaded is None:
+            import_nox_sooner()
+            self._loaded = load(
                 given["root"],
                 given["file"],
                 given["arguments"],
                 posargs=given["posargs"],
                 invoked_from=given["invoked_from"],
             )
-            runner = loaded.runner(given["name"])
-    except LoadFailed as failed:
-        host.receive()
-        where = ":".join(str(part) for part in (failed.file, failed.line) if part is not None)
-        told = "\n".join(part for part in (failed.message, failed.detail, failed.hint) if part)
-        return {
-            "status": "refused",
-            "reason": failed.message,
-            "told": f"{where}: {told}" if where else told,
-            "exit_code": 2,
-        }
-    gc.freeze()  # what was imported stays
-    gc.enable()
-    job = host.receive()
-    run = _Run(host, loaded, runner, given, job)
-    if given["collecting"]:
-        # as nox does with --install-only: what it runs is told, and not run
-        loaded.config.install_only = True
-    return run.outcome()
+        return self._loaded
+
+
+def _refused(failed: LoadFailed) -> Mapping[str, Any]:
+    where = ":".join(str(part) for part in (failed.file, failed.line) if part is not None)
+    told = "\n".join(part for part in (failed.message, failed.detail, failed.hint) if part)
+    return {
+        "status": "refused",
+        "reason": failed.message,
+        "told": f"{where}: {told}" if where else told,
+        "exit_code": 2,
+    }
 
 
 class _Run:
@@ -121,10 +157,18 @@ class _Run:
         self._raised: BaseException | None = None
         self._cleared = False
         self._noting: bool = given["noting"]
+        self._replaced: list[tuple[Any, str, Any]] = []
+        self._teller: logging.Handler | None = None
 
     def outcome(self) -> Mapping[str, Any]:
         """Run it, and say how it ended."""
         self._take_over()
+        try:
+            return self._outcome()
+        finally:
+            self._give_back()
+
+    def _outcome(self) -> Mapping[str, Any]:
         runner = self._runner
         manifest = self._loaded.manifest
         # who comes before it is the host's business, and has gone well
@@ -211,21 +255,37 @@ class _Run:
         import nox.sessions
         import nox.virtualenv
 
+        session = nox.sessions.Session
         self._original_run = nox.command.run
         self._original_popen = nox.popen.popen
-        vars(nox.command).update(run=self._run_command, popen=self._popen)
-        vars(nox.popen)["subprocess"] = _Subprocess(self)
-        nox.virtualenv.find_uv = _once(self._find_uv)  # type: ignore[assignment]
+        self._replace(nox.command, run=self._run_command, popen=self._popen)
+        self._replace(nox.popen, subprocess=_Subprocess(self))
+        self._replace(nox.virtualenv, find_uv=_once(self._find_uv))
         for name, kind in (("install", "install"), ("conda_install", "conda"), ("run_install", "run-install")):
-            setattr(nox.sessions.Session, name, self._as_kind(kind, getattr(nox.sessions.Session, name)))
-        session_class = nox.sessions.Session
+            self._replace(session, **{name: self._as_kind(kind, getattr(session, name))})
         if self._collecting:
-            session_class.run = self._collected(session_class.run)  # type: ignore[method-assign]
-        session_class.create_tmp = self._in_its_place(session_class.create_tmp)  # type: ignore[method-assign]
+            self._replace(session, run=self._collected(session.run))
+        self._replace(session, create_tmp=self._in_its_place(session.create_tmp))
         if self._noting:
-            session_class.chdir = session_class.cd = self._followed(session_class.chdir)  # type: ignore[method-assign]
+            move = self._followed(session.chdir)
+            self._replace(session, chdir=move, cd=move)
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
+
+    def _replace(self, owner: Any, **replacements: Any) -> None:
+        for name, replacement in replacements.items():
+            self._replaced.append((owner, name, getattr(owner, name)))
+            setattr(owner, name, replacement)
+
+    def _give_back(self) -> None:
+        """Leave nox as it was: the next session runs in this process, too."""
+        import logging
+
+        while self._replaced:
+            owner, name, original = self._replaced.pop()
+            setattr(owner, name, original)
+        if self._teller is not None:
+            logging.getLogger().removeHandler(self._teller)
 
     def _as_kind(self, kind: str, method: Callable[..., Any]) -> Callable[..., Any]:
         from functools import wraps
@@ -326,9 +386,10 @@ class _Run:
 
         from packaging.version import Version
 
-        path, on_path = self._job["uv"][0], shutil.which("uv")
+        path, version = self._host.ask({"ask": "uv"})["uv"]
+        on_path = shutil.which("uv")
         same = on_path is not None and os.path.samefile(path, on_path)
-        return True, "uv" if same else path, Version(self._job["uv"][1])
+        return True, "uv" if same else path, Version(version)
 
     # --- commands -------------------------------------------------------------------------------------------
 
@@ -518,7 +579,8 @@ class _Run:
             def emit(self, record: logging.LogRecord) -> None:
                 run.heard(record)
 
-        root.addHandler(Teller())
+        self._teller = Teller()
+        root.addHandler(self._teller)
 
     def heard(self, record: logging.LogRecord) -> None:
         """Pass on what nox, or the noxfile by its logger, says; but for what events tell anyway."""

@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from setlist.environment.asked import install_words
 from setlist.environment.maker import CONDA, backend_of, uv_and_version
 from setlist.environment.state import NAME
 from setlist.errors import SetlistError
-from setlist.events import Message, Output, from_json
+from setlist.events import Event, Message, Output, from_json
 from setlist.files import stat_signature
 from setlist.model import Change, SessionSpec
-from setlist.noxfile.program import program
-from setlist.process import Interrupted, run_process
+from setlist.process import Interrupted
 from setlist.records import replace
-from setlist.running.function import Link, how_it_went
+from setlist.running.nox_process import Launch, NoxProcess, NoxProcesses
 from setlist.running.repeatable import Repeatable
 from setlist.running.setting import Ending, Equipment, Notified, Setting
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
     from setlist.environment.recorder import Recorder
-
-MODULE = "setlist.running.nox_worker"
 
 
 class _NotRun(Exception):
@@ -60,34 +57,64 @@ def run_noxfile_session(
         SetlistError: its environment can't be made right.
         Interrupted: a signal reached us, and all of it is gone.
     """
-    assert session.nox is not None
     with ExitStack() as held:
         visit = _Visit(setting, session, posargs, equipment, held)
-        python = held.enter_context(setting.noxfile_python(session.nox))
-        link = _NoxLink(visit)
+        process, idle = _process(setting, session, equipment)
         try:
-            completed = run_process(
-                [str(python), "-c", program(MODULE), *link.named],
-                env={**setting.caller.environ, **equipment.environ},
-                # a place without modules that could shadow any
-                cwd=setting.project.state,
-                capture=equipment.output.capture if equipment.output is not None else False,
-                grace=setting.grace,
-                keep_open=(*link.inherited, *equipment.keep_open),
-                service=link,
-            )
+            result = _told(process, visit)
         except _NotRun as not_run:
             return not_run.ending, {}
         finally:
+            if idle is not None and process.is_alive:
+                idle.keep(process)
+            else:
+                process.close()
             if equipment.output is not None:
                 equipment.output.flush()
-            link.close()
-            visit.leave(link.result)
-        result = link.result or {"status": "gone", "reason": how_it_went(completed)}
+            visit.leave()
         ending = _ending(session, visit, result)
         if ending.status == "ok" and not ending.notified and setting.notice is not None:
             visit.repeatable.tell(setting.notice, visit.made_from())
         return ending, result
+
+
+def _process(setting: Setting, session: SessionSpec, equipment: Equipment) -> tuple[NoxProcess, NoxProcesses | None]:
+    """A process for the session, and where it may wait for the next one."""
+    assert session.nox is not None
+    project = setting.project
+    loaded = (str(project.root), session.nox.file, tuple(project.nox_arguments))
+    bare = equipment.output is None and not equipment.environ and not equipment.keep_open
+    idle = setting.nox_processes if bare else None
+    process = None if idle is None else idle.take(loaded)
+    if process is None:
+        with ExitStack() as held:
+            launch = Launch(
+                python=held.enter_context(setting.noxfile_python(session.nox)),
+                environ={**setting.caller.environ, **equipment.environ},
+                # a place without modules that could shadow any
+                cwd=project.state,
+                grace=setting.grace,
+                capture=equipment.output.capture if equipment.output is not None else False,
+                keep_open=equipment.keep_open,
+            )
+            process = NoxProcess(launch)
+            process.held = held.pop_all()
+        process.loaded = loaded
+    return process, idle
+
+
+def _told(process: NoxProcess, visit: _Visit) -> Mapping[str, Any]:
+    """Have a process run the session, and return its result."""
+    process.say(visit.given(), visit)
+    try:
+        job = visit.job()
+    except BaseException:
+        process.say({"run": False})
+        process.result()
+        raise
+    process.say({"run": True, **job})
+    visit.result = process.result()
+    return visit.result
 
 
 def collect_installs(setting: Setting, session: SessionSpec) -> tuple[Sequence[Mapping[str, Any]], str | None]:
@@ -100,20 +127,18 @@ def collect_installs(setting: Setting, session: SessionSpec) -> tuple[Sequence[M
     with ExitStack() as held:
         visit = _Collecting(setting, session, (), Equipment(), held)
         python = held.enter_context(setting.noxfile_python(session.nox))
-        link = _NoxLink(visit)
+        launch = Launch(
+            python=python,
+            environ=setting.caller.environ,
+            cwd=setting.project.state,
+            grace=setting.grace,
+            capture=True,
+        )
+        process = NoxProcess(launch)
         try:
-            completed = run_process(
-                [str(python), "-c", program(MODULE), *link.named],
-                env=dict(setting.caller.environ),
-                cwd=setting.project.state,
-                capture=True,
-                grace=setting.grace,
-                keep_open=link.inherited,
-                service=link,
-            )
+            result = _told(process, visit)
         finally:
-            link.close()
-        result = link.result or {"status": "gone", "reason": how_it_went(completed)}
+            process.close()
         return visit.installs, None if result["status"] == "ok" else result.get("reason") or result["status"]
 
 
@@ -155,7 +180,7 @@ class _Visit:
         self._equipment = equipment
         self._held = held
         self._recorder: Recorder | None = None
-        self._finished = False
+        self.result: Mapping[str, Any] | None = None
         self.repeatable = Repeatable(wanted=session.nox.reads is not None and setting.notice is not None)
 
     def given(self) -> Mapping[str, Any]:
@@ -212,7 +237,6 @@ class _Visit:
             "reused": prepared is not None and prepared.action == "reused",
             "grace": [setting.grace.interrupt, setting.grace.terminate],
             "keep_open": self._equipment.keep_open,
-            "uv": uv_and_version(),
         }
 
     def _prepare(self, backend: str) -> Any:
@@ -245,10 +269,14 @@ class _Visit:
         self._held.enter_context(guard.shared(self.setting.project, name))
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What is answered to what only we can do."""
+        """What is answered to what only we can do; events are emitted first."""
+        if "event" in message:
+            self._emit(from_json(dict(message)))
         asked = message.get("ask")
         recorder = self._recorder
         try:
+            if asked == "uv":
+                return {"uv": uv_and_version()}
             if asked == "tmp":
                 self.repeatable.spoiled()
                 self._clear(self.setting.project.temporary(self.session.name) / "tmp")
@@ -286,13 +314,18 @@ class _Visit:
             return {"error": {"message": "interrupted"}}
         return {}
 
-    def leave(self, result: Mapping[str, Any] | None) -> None:
-        """The worker has ended."""
-        if self._recorder is None or self._finished:
-            return
-        self._finished = True
-        ok = result is not None and result["status"] == "ok"
-        self.tell_changes("no longer asked for", self._recorder.finish(ok=ok) or ())
+    def _emit(self, event: Event) -> None:
+        self.setting.emit(event)
+        if isinstance(event, Message):
+            self.repeatable.says(event)
+        elif isinstance(event, Output):
+            self.repeatable.spoiled()
+
+    def leave(self) -> None:
+        """The function has ended."""
+        if self._recorder is not None:
+            ok = self.result is not None and self.result["status"] == "ok"
+            self.tell_changes("no longer asked for", self._recorder.finish(ok=ok) or ())
 
     def made_from(self) -> str | None:
         """The signature of the environment's record, which nobody can change as long as we hold it."""
@@ -328,32 +361,12 @@ class _Collecting(_Visit):
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         asked = message.get("ask")
+        if asked == "uv":
+            return {"uv": uv_and_version()}
         if asked == "install" or (asked == "settle" and install_words(message["words"]) is not None):
             self.installs.append({name: message[name] for name in ("words", "env", "cwd")})
             return {"do": "skip"}
         return {"do": "start"}
 
-    def leave(self, result: Mapping[str, Any] | None) -> None:
+    def leave(self) -> None:
         """Nothing was done."""
-
-
-class _NoxLink(Link):
-    """Two pipes to a worker that runs a noxfile's session."""
-
-    def __init__(self, visit: _Visit) -> None:
-        emit: Callable[..., None] = (lambda _: None) if visit.collecting else visit.setting.emit
-        super().__init__({}, emit, None)
-        self._visit = visit
-
-    def started(self) -> None:
-        self._job = self._visit.given()
-        super().started()
-        self.say(self._visit.job())
-
-    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        answered = super().answer(message) if message.get("ask") is None else {}
-        if message.get("event") == Message.kind:
-            self._visit.repeatable.says(cast("Message", from_json(dict(message))))
-        elif message.get("event") == Output.kind:
-            self._visit.repeatable.spoiled()
-        return self._visit.answer(message) or answered

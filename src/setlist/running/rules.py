@@ -16,6 +16,7 @@ from setlist.running.setting import Ending
 if TYPE_CHECKING:
     from setlist.events import Message
     from setlist.running.command import Invocation
+    from setlist.running.nox_process import NoxProcesses
     from setlist.running.secrets import Masker
 
 Capturing = Literal["no", "apart", "merged"]
@@ -35,9 +36,9 @@ class RunOptions:
     for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
     ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
     captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``only``: what
-    sessions require needn't run. ``notice`` is told of each command before it is started; of those
-    of a noxfile's session, and of what is said between them, when it has ended, and only if all of it can be done once
-    more without its function.
+    sessions require needn't run. ``nox_processes`` have loaded the noxfile already; they end with the run.
+    ``notice`` is told of each command before it is started; of those of a noxfile's session, and of what is said
+    between them, when it has ended, and only if all of it can be done once more without its function.
     """
 
     posargs: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class RunOptions:
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
     masker: Masker | None = None
     only: bool = False
+    nox_processes: NoxProcesses | None = None
     notice: Callable[[Invocation | Message], None] | None = None
 
 

@@ -58,6 +58,10 @@ def run_plan(
     names = tuple(step.session.name for step in plan.steps)
     masked(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
     setting = _setting(project, registry, caller, options, masked)
+    if registry.outline.nox:
+        from setlist.running.nox_process import NoxProcesses
+
+        setting = replace(setting, nox_processes=options.nox_processes or NoxProcesses())
     jobserver = _jobserver(plan, options, at_once)
     if at_once > 1 or options.capturing != "no" or jobserver is not None:
         setting = replace(setting, equip=_Equipping(caller, options, at_once, emit, masker, jobserver))
@@ -78,6 +82,8 @@ def run_plan(
                 names = tuple(step.session.name for step in plan.steps)
                 masked(SessionsAdded(time=time.time(), sessions=names))
     finally:
+        if setting.nox_processes is not None:
+            setting.nox_processes.close()
         if jobserver is not None:
             jobserver.close()
     if interrupted is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
     from setlist.running.command import Invocation
     from setlist.running.jobserver import Jobserver
+    from setlist.running.nox_process import NoxProcesses
     from setlist.running.output import SessionOutput
     from setlist.running.secrets import Masker
 
@@ -64,7 +65,8 @@ class Setting:
     is skipped. ``turn`` waits until a session whose environment is right may run, and says why
     it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
     running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
-    Python that a noxfile's functions run in. ``masker`` masks what nobody is to see.
+    Python that a noxfile's functions run in. ``nox_processes`` wait for sessions of noxfiles. ``masker`` masks what
+    nobody is to see.
     """
 
     project: Project
@@ -80,6 +82,7 @@ class Setting:
     equip: Callable[[SessionSpec], Equipment] = _bare
     notice: Callable[[Invocation | Message], None] | None = None
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
+    nox_processes: NoxProcesses | None = None
     masker: Masker | None = None
 
     def hide(self, session: SessionSpec, environ: Mapping[str, str]) -> None:

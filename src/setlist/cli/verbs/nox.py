@@ -7,6 +7,7 @@ docs/nox.md for what is different.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,19 @@ def run(arguments: Arguments, context: Context) -> int:
             f"'setlist nox' takes nothing before '--', and there is {arguments.words[0]!r}",
             hint=f"write: setlist nox -- -s {arguments.words[0]}",
         )
+    from setlist.guardian import guarding
+    from setlist.process import Grace, handling_signals
+    from setlist.running.nox_process import NoxProcesses
+
+    context.nox_processes = NoxProcesses()
+    with guarding(Grace().terminate), handling_signals():
+        try:
+            return _run(arguments, context)
+        finally:
+            context.nox_processes.close()
+
+
+def _run(arguments: Arguments, context: Context) -> int:
     answer = _answer(context, arguments.rest or ())
     if "usage" in answer:
         raise UsageError(answer["usage"], hint="'setlist nox -- --help' shows nox's own help")
@@ -57,29 +71,60 @@ def run(arguments: Arguments, context: Context) -> int:
 
 
 def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
+    """What nox says of its command line, asked of a process that then waits for the sessions."""
     import sys
 
     from setlist.errors import ConfigurationError
     from setlist.project import Project
-    from setlist.registry.noxfile import call, failed, script_spec
+    from setlist.registry.noxfile import ended_early, failed, script_spec
 
-    caller = context.caller
-    job = {"argv": list(argv), "cwd": str(caller.cwd)}
-
-    def ask(python: Path, *, in_environment: bool) -> Mapping[str, Any]:
-        given = {**job, "in_environment": in_environment}
-        return call("setlist.noxfile.command", given, python, caller.environ, caller.cwd)[1]
-
-    answer = ask(Path(sys.executable), in_environment=False)
+    answer = _asked(context, argv, nullcontext(Path(sys.executable)), in_environment=False)
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
         context.about(Project(Path(answer["root"]).resolve()))
-        with context.script_python(spec, answer["file"]) as python:
-            answer = ask(python, in_environment=True)
+        answer = _asked(context, argv, context.script_python(spec, answer["file"]), in_environment=True)
+    if answer.get("status") == "gone":
+        raise ended_early(answer["code"])
     if "error" in answer:
         error: ConfigurationError = failed(Project(Path(answer["root"]).resolve()), answer["file"], answer["error"])
         raise error
     return answer
+
+
+def _asked(
+    context: Context, argv: Sequence[str], python: AbstractContextManager[Path], *, in_environment: bool
+) -> Mapping[str, Any]:
+    from setlist.process import Grace
+    from setlist.running.nox_process import Launch, NoxProcess
+
+    caller = context.caller
+    with ExitStack() as held:
+        launch = Launch(python=held.enter_context(python), environ=caller.environ, cwd=caller.cwd, grace=Grace())
+        process = NoxProcess(launch)
+        process.held = held.pop_all()
+    kept = False
+    try:
+        process.say({"argv": list(argv), "cwd": str(caller.cwd), "in_environment": in_environment})
+        _import_meanwhile()
+        answer = process.result()
+        if "selected" in answer and context.nox_processes is not None:
+            process.loaded = (answer["root"], answer["file"], tuple(answer["arguments"]))
+            context.nox_processes.keep(process)
+            kept = True
+        return answer
+    finally:
+        if not kept:
+            process.close()
+
+
+def _import_meanwhile() -> None:
+    """Import what the run is going to need, while the other process imports nox."""
+    import setlist.cli.run
+    import setlist.cli.showing
+    import setlist.plan
+    import setlist.registry.load
+    import setlist.running.noxfile
+    import setlist.running.run  # noqa: F401
 
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
