@@ -11,6 +11,20 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MEASURED = "3.11"
 """On which it is measured what the tests see of setlist."""
 
+USING_DEPENDENCIES = [
+    "tests/noxfile/test_listing.py",
+    "tests/cli/test_diagnostics.py",
+    "tests/cli/test_export.py",
+    "tests/cli/test_list.py",
+    "tests/cli/test_nox.py::test_exit_codes_are_noxs",
+    "tests/e2e/test_nox.py::test_nox_runs_one_in_the_same_environment",
+    "tests/environment/test_template.py",
+    "tests/environment/test_user_cache.py",
+    "tests/lock/test_pylock.py",
+    "tests/running/test_noxfile.py::test_second_run_starts_no_installer",
+]
+"""Tests that together use every dependency at run time, and take less than a minute."""
+
 
 @session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout="20m")
 def test(s: Session) -> None:
@@ -31,6 +45,12 @@ def test(s: Session) -> None:
 def slow(s: Session) -> None:
     """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
     s.run("pytest", "-n", "auto", "-m", "slow and not network", *s.posargs)
+
+
+@session(python="3.10", groups=["test"], extras=["cyclonedx"], project="wheel", resolution="lowest-direct", tags=["ci"])
+def oldest(s: Session) -> None:
+    """Run the tests that use each dependency, on the oldest Python and with the oldest versions that are declared."""
+    s.run("pytest", "-n", "auto", "-m", "not network", *(s.posargs or USING_DEPENDENCIES))
 
 
 @session(deps=["coverage[toml]>=7.10"], tags=["ci"], default=False)

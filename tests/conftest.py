@@ -29,11 +29,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.index import LocalIndex, serving
 from support.project import ProjectFolder
 from support.wheels import fill_wheelhouse
 from support.world import hermetic, take_over, users_own
+
+# How long an example takes says something about the machine, and nothing about what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 USER_ENVIRON: Mapping[str, str] = dict(os.environ)
 
