@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from setlist.errors import ConfigurationError, StorageError
-from setlist.files import read_definition
+from setlist.files import parse_json, read_definition
 from setlist.limits import LARGEST_NUMBER
 from setlist.project import Project, sessions_folder
 
@@ -40,8 +40,8 @@ def read_durations(project: Project) -> dict[str, float] | None:
     except FileNotFoundError:
         return None
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise _damaged(shown, "isn't JSON", line=getattr(error, "lineno", None)) from error
     seconds = data.get("seconds") if isinstance(data, dict) else None
     if not isinstance(seconds, dict) or data.get("format") != FORMAT:

@@ -96,6 +96,20 @@ def text_or_nothing(path: str | os.PathLike[str]) -> str:
         return ""
 
 
+def parse_json(text: str | bytes) -> Any:
+    """JSON as data.
+
+    Raises:
+        ValueError: it isn't JSON, or is nested too deeply.
+    """
+    import json
+
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def read_definition(path: Path, shown: str) -> str:
     """The text of a file that a person wrote.
 

@@ -240,3 +240,23 @@ def test_what_is_no_file_is_not_waited_for(project: ProjectFolder, wheelhouse: P
     assert "bug in setlist" not in result.err
     if FILES[name][1] is not None:
         assert f"it is {'a named pipe' if kind == 'pipe' else 'a device'}, not a file" in result.err, result
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["history/*.jsonl", "envs/s/state.json", "uptodate/s.json", "pyproject.json", "registry.json"],
+)
+@pytest.mark.parametrize("start", ["[", '{"a":'])
+def test_deep_json_where_we_keep_things_is_as_good_as_none(
+    project: ProjectFolder, wheelhouse: Path, pattern: str, start: str
+) -> None:
+    project.write("input", "")
+    project.sessions(f'{S}inputs = ["input"]\n{OK}')
+    project.run_inside("s", check=True)
+    found = list(project.path.rglob(pattern))
+    assert found
+    for file in found:
+        file.write_text(start * 100_000)
+    for words in (["why", "s"], ["history"], ["list"]):
+        project.setlist_inside(*words, check=True)
+    project.run_inside("s", check=True)

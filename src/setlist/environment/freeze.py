@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from setlist import __version__
 from setlist.environment.names import normalised
+from setlist.files import parse_json
 from setlist.model import Interpreter, SessionSpec
 from setlist.project import Project
 from setlist.records import dataclass
@@ -84,7 +84,7 @@ def _read(info: str) -> Installed | None:
 
 def _with_origin(item: Installed, direct_url: str | None) -> Installed:
     try:
-        data = json.loads(direct_url) if direct_url else None
+        data = parse_json(direct_url) if direct_url else None
     except ValueError:
         data = None
     if not isinstance(data, dict) or "url" not in data:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from setlist.environment.request import Request, machine_answers, parse_request, satisfies
 from setlist.errors import InterpreterNotFound
-from setlist.files import stat_signature, write_atomically
+from setlist.files import parse_json, stat_signature, write_atomically
 from setlist.model import Interpreter
 from setlist.project import Caller
 from setlist.records import as_mapping, dataclass, field_names
@@ -337,8 +337,8 @@ class _Cache:
         if self._entries is None or again:
             self._entries = {"answers": {}, "binaries": {}}
             try:
-                data = json.loads(self._file.read_bytes())
-            except (OSError, ValueError, RecursionError):
+                data = parse_json(self._file.read_bytes())
+            except (OSError, ValueError):
                 return self._entries
             if isinstance(data, dict) and data.get("format") == _FORMAT:
                 for table in self._entries:

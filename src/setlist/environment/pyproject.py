@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.files import stat_signature, write_atomically
+from setlist.files import parse_json, stat_signature, write_atomically
 from setlist.logins import holds_login
 from setlist.project import Project
 from setlist.records import dataclass
@@ -77,9 +77,9 @@ def read_pyproject(project: Project) -> Pyproject:
 def _known(kept: Path, signature: str | None) -> dict[str, Any] | None:
     """What the file with this signature was read as; None where that isn't known."""
     try:
-        read = json.loads(kept.read_bytes())
+        read = parse_json(kept.read_bytes())
         data: dict[str, Any] = read["data"]
         fits = signature is not None and read["format"] == FORMAT and read["signature"] == signature
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return data if fits and isinstance(data, dict) else None

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from setlist.files import write_atomically
+from setlist.files import parse_json, write_atomically
 from setlist.logins import masked
 from setlist.model import EnvironmentSpec, Interpreter
 from setlist.records import as_mapping, dataclass, field, field_names
@@ -61,7 +61,7 @@ class State:
 def read_state(directory: Path) -> State | None:
     """The record of a finished environment; None where there is none, or it can't be understood."""
     try:
-        data = json.loads((directory / NAME).read_bytes())
+        data = parse_json((directory / NAME).read_bytes())
         if data["format"] != FORMAT:
             return None
         return State(

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from setlist.files import remove_tree, write_atomically
+from setlist.files import parse_json, remove_tree, write_atomically
 from setlist.image import Damaged, rewrite, write
 from setlist.records import dataclass
 from setlist.system import python_of
@@ -105,7 +105,7 @@ def record_template(place: Path, token: str, prompt: str) -> None:
 def read_template(place: Path) -> Template | None:
     """The template in a directory; None where there is none, or one that can't be used any more."""
     try:
-        record = json.loads((place / _RECORD).read_bytes())
+        record = parse_json((place / _RECORD).read_bytes())
         found = Template(
             place=place,
             path=str(record["path"]),

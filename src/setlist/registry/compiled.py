@@ -19,7 +19,7 @@ from typing import Any
 
 from setlist import __version__
 from setlist.errors import StorageError
-from setlist.files import write_atomically
+from setlist.files import parse_json, write_atomically
 from setlist.logins import holds_login
 from setlist.model import (
     Command,
@@ -103,7 +103,7 @@ def read_compiled(project: Project) -> Compiled | None:
         if seal != _seal(content):
             return None
         head, packed, *lines = content.split(b"\n")
-        data = json.loads(head)
+        data = parse_json(head)
         if data["key"] != key_of(project):
             return None
         return Compiled(
@@ -163,7 +163,7 @@ class _Kept(Mapping[str, SessionSpec]):
     def __getitem__(self, name: str) -> SessionSpec:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = session_of(json.loads(self._lines[name]))
+            made = self._made[name] = session_of(parse_json(self._lines[name]))
         return made
 
     def __contains__(self, name: object) -> bool:

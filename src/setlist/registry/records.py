@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from setlist.files import parse_json
 from setlist.model import FunctionReference
 from setlist.records import dataclass
 from setlist.registry.compiled import frozen, plain, session_of
@@ -36,7 +37,7 @@ def unpacked(text: str) -> dict[str, Record]:
     """Records from text; none where it isn't what :func:`packed` wrote."""
     try:
         return {
-            file: Record(dict(data["digests"]), _declared(data["declared"])) for file, data in json.loads(text).items()
+            file: Record(dict(data["digests"]), _declared(data["declared"])) for file, data in parse_json(text).items()
         }
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}

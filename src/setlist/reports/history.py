@@ -26,6 +26,7 @@ from setlist.events import (
     from_json,
     to_json,
 )
+from setlist.files import parse_json
 from setlist.model import UNSUCCESSFUL, SessionStatus
 from setlist.project import Project
 
@@ -180,7 +181,7 @@ def _run_durations(path: Path) -> dict[str, float]:
                 if not line.startswith(_TELLS_DURATION):
                     continue
                 try:
-                    event = json.loads(line)
+                    event = parse_json(line)
                     session: str = event["session"]
                     if event["event"] != SessionFinished.kind:
                         began[session] = event["time"]
@@ -210,6 +211,6 @@ def _names(directory: Path) -> list[str]:
 
 def _event(line: str) -> Event | None:
     try:
-        return from_json(json.loads(line))
+        return from_json(parse_json(line))
     except (ValueError, KeyError, TypeError):
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.environment.prepared import PreparedEnvironment
-from setlist.files import digest, stat_signature, write_atomically
+from setlist.files import digest, parse_json, stat_signature, write_atomically
 from setlist.model import SessionSpec
 from setlist.project import Project
 from setlist.records import as_mapping, dataclass
@@ -91,7 +91,7 @@ def is_up_to_date(now: Record | None, last: Record | None, project: Project, ses
 def read_record(project: Project, session: str) -> Record | None:
     """The record of the session's last pass; None where there is none that can be understood."""
     try:
-        data = json.loads(_place(project, session).read_bytes())
+        data = parse_json(_place(project, session).read_bytes())
         if data["format"] != FORMAT:
             return None
         files = {name: (signature, held) for name, (signature, held) in data["files"].items()}
