@@ -133,7 +133,8 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
             same = made is not None
         # held until we end: nobody changes the environment while it is used
         fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        # the one lock was given back before the other was taken
+        # the one lock was given back before the other was taken; and 'setlist clean' may have removed its file
+        same = same and os.path.samestat(os.fstat(guard), os.stat(record["guard"]))
         same = same and (_untouched(record["own"]) if made is None else made.is_untouched())
     except OSError:
         same = False

@@ -110,6 +110,24 @@ def test_an_environment_in_use_is_waited_for(project: ProjectFolder, wheelhouse:
     assert not project.environment("lint").exists()
 
 
+def test_all_waits_until_nobody_uses_anything(project: ProjectFolder) -> None:
+    # no environment is held: the run itself uses the state directory
+    project.sessions("""
+        [tool.setlist.session.lint]
+        backend = "none"
+        external = ["python"]
+        run = ["python -c 'import pathlib, time; pathlib.Path(\\"going\\").touch(); time.sleep(2)'"]
+    """)
+    running = subprocess.Popen([*installed("run"), "lint"], cwd=project.path, stderr=subprocess.DEVNULL)
+    while not (project.path / "going").exists():
+        assert running.poll() is None
+        time.sleep(0.02)
+    result = project.setlist_inside("clean", "--all", check=True)
+    assert running.wait(10) == 0
+    assert f"waiting for another process that uses {STATE_DIRECTORY}" in result.err
+    assert not (project.path / STATE_DIRECTORY).exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs permissions that hold")
 def test_what_cannot_be_removed_is_told(made: ProjectFolder) -> None:
     (state(made) / "envs").chmod(0o500)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -10,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from setlist.environment.guard import exclusive, shared
+from setlist.environment.guard import EVERYTHING, everything, exclusive, in_use, is_free, shared
 from setlist.errors import StorageError
+from setlist.files import remove_tree
 from setlist.project import Project
+from setlist.system import lock_shared
 
 HOLD = """
 import sys, time
@@ -104,3 +108,79 @@ def test_a_lock_lasts_as_long_as_the_process_that_works_under_it(tmp_path: Path)
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.DEVNULL)
     assert not _acquired(Project(tmp_path), exclusive, 0.3)
     assert _acquired(Project(tmp_path), exclusive, 10)
+
+
+def test_a_state_directory_in_use_is_not_removed(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    got = threading.Event()
+
+    def remove() -> None:
+        with everything(project):
+            got.set()
+
+    with in_use(project):
+        threading.Thread(target=remove, daemon=True).start()
+        assert not got.wait(0.3)
+    assert got.wait(5)
+
+
+@pytest.mark.parametrize("name", ["lint", EVERYTHING])
+def test_a_lock_whose_file_is_there_keeps_the_state_directory(tmp_path: Path, name: str) -> None:
+    # a run that is repeated by its record holds the lock of its environment only
+    project = Project(tmp_path)
+    with shared(project, name):
+        pass
+    descriptor = os.open(project.guard(name), os.O_RDWR)
+    assert lock_shared(descriptor)
+    got = threading.Event()
+
+    def remove() -> None:
+        with everything(project):
+            got.set()
+
+    threading.Thread(target=remove, daemon=True).start()
+    assert not got.wait(0.3)
+    os.close(descriptor)
+    assert got.wait(5)
+
+
+def test_who_waited_while_the_state_directory_was_removed_locks_a_file_that_is_there(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    got, done = threading.Event(), threading.Event()
+
+    def use() -> None:
+        with exclusive(project, "lint"):
+            got.set()
+            done.wait(5)
+
+    with everything(project):
+        threading.Thread(target=use, daemon=True).start()
+        assert not got.wait(0.3)
+        remove_tree(project.state)
+    assert got.wait(5)
+    try:
+        assert not is_free(project, "lint")
+    finally:
+        done.set()
+
+
+def test_a_lock_that_cant_be_made_is_not_needed_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # permissions don't bind root
+    real = os.open
+
+    def read_only(path: Path, flags: int, *rest: int) -> int:
+        if flags & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *rest)
+
+    project = Project(tmp_path)
+    with shared(project, "lint"):
+        pass
+    monkeypatch.setattr(os, "open", read_only)
+    with shared(project, "lint"):
+        assert project.guard("lint").exists()
+    with shared(project, "other"):
+        assert not project.guard("other").exists()
+    with pytest.raises(StorageError, match="has to be made or changed") as caught, exclusive(project, "lint"):
+        pass
+    assert "read-only checkout" in str(caught.value.hint)

@@ -142,6 +142,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     project.prepare()
 
     from setlist.cli.showing import showing
+    from setlist.environment.guard import in_use
     from setlist.guardian import guarding
     from setlist.process import handling_signals
     from setlist.running.rules import RunOptions
@@ -172,9 +173,14 @@ def run(argv: Sequence[str], context: Context) -> int:
         only=arguments.flag("only"),
         nox_processes=context.nox_processes,
     )
+    removed = f"waiting for another process that removes {project.relative(project.state)}"
     # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
     handled = handling_signals() if signals_here() is None else nullcontext()
-    with guarding(context.registry.settings.terminate_grace), handled:
+    with (
+        guarding(context.registry.settings.terminate_grace),
+        handled,
+        in_use(project, lambda: context.err.line(removed)),
+    ):
         try:
             code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:

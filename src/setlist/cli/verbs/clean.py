@@ -49,16 +49,27 @@ def run(arguments: Arguments, context: Context) -> int:
             raise UsageError("--cache is about all projects: it goes with neither --all nor sessions")
         return _report(context, [Doomed(path) for path in _of_user(context)], dry=arguments.flag("dry-run"))
     project = context.project
+    dry = arguments.flag("dry-run")
     if everything:
-        doomed = list(_everything(project))
-    elif arguments.words:
+        return _clean_all(context, project, dry=dry)
+    if arguments.words:
         doomed = [item for name in _names(arguments, context) for item in _of_environment(project, name)]
     else:
         doomed = list(_unused(context))
-    dry = arguments.flag("dry-run")
-    code = _report(context, doomed, dry=dry)
-    if everything and not dry:
-        _remove_state(project)
+    return _report(context, doomed, dry=dry)
+
+
+def _clean_all(context: Context, project: Project, *, dry: bool) -> int:
+    """Remove all of the state directory, when nobody uses anything in it. Whoever begins meanwhile waits."""
+    from setlist.environment import guard
+
+    waiting = f"waiting for another process that uses {project.relative(project.state)}"
+    with ExitStack() as stack:
+        if not dry and project.state.is_dir():
+            stack.enter_context(guard.everything(project, lambda: context.err.line(waiting)))
+        code = _report(context, list(_everything(project)), dry=dry)
+        if not dry:
+            _remove_state(project)
     return code
 
 
@@ -149,7 +160,7 @@ def _old_builds(project: Project) -> Iterator[Doomed]:
 
 def _everything(project: Project) -> Iterator[Doomed]:
     for name in _entries(project.environments):
-        yield Doomed(project.environments / name, None if name.startswith(".") else name)
+        yield Doomed(project.environments / name)
     kept = (".gitignore", "CACHEDIR.TAG", project.guard("x").parent.name, project.environments.name)
     for entry in _entries(project.state):
         if entry not in kept:

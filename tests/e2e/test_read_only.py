@@ -1,0 +1,94 @@
+"""A checkout that can't be written: what it holds can be run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.project import ProjectFolder, Result, installed
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="there is no way to make a directory read-only"),
+]
+
+
+class ReadOnly:
+    """Runs commands in a project that they can't write to. Permissions don't bind root: it gets a read-only mount."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._mounted = os.geteuid() == 0
+
+    def __call__(self, *argv: str) -> Result:
+        command = shlex.join([*installed(argv[0]), *argv[1:]])
+        if self._mounted:
+            place = shlex.quote(str(self._root))
+            command = f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && cd {place} && {command}"
+        words = ["unshare", "-m", "sh", "-c", command] if self._mounted else ["sh", "-c", command]
+        done = subprocess.run(words, cwd=self._root, capture_output=True, text=True, check=False, timeout=110)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def read_only(project: ProjectFolder, wheelhouse: Path) -> Iterator[ReadOnly]:
+    """A project in which ``lint`` was run, and ``other`` wasn't; read-only now."""
+    project.sessions(
+        """
+        [tool.setlist.session.lint]
+        deps = ["alpha"]
+        run = ["python -c 'import alpha'"]
+        [tool.setlist.session.other]
+        deps = ["beta"]
+        run = ["python -c 'import beta'"]
+        """
+    )
+    project.run("lint", check=True)
+    if os.geteuid() == 0:
+        if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0:
+            pytest.skip("root may write everywhere, and isn't allowed to mount here")
+        yield ReadOnly(project.path)
+        return
+    directories = [project.path, *(path for path in project.path.rglob("*") if path.is_dir() and not path.is_symlink())]
+    for directory in directories:
+        directory.chmod(0o555)
+    yield ReadOnly(project.path)
+    for directory in directories:
+        directory.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "lint"),
+        ("run", "--output", "group", "lint"),
+        ("run", "-j2", "lint"),
+        ("run", "--list"),
+        ("setlist", "why", "lint"),
+        ("setlist", "freeze", "lint"),
+        ("setlist", "exec", "lint", "--", "python", "-c", "import alpha"),
+    ],
+)
+def test_what_is_there_can_be_used(read_only: ReadOnly, words: tuple[str, ...]) -> None:
+    result = read_only(*words)
+    assert (result.code, "error" in result.err) == (0, False), str(result)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("run", "other"), 1), (("run", "-r", "lint"), 1), (("setlist", "lock"), 2), (("setlist", "clean", "--all"), 2)],
+)
+def test_what_has_to_be_written_is_refused_with_the_reason(
+    read_only: ReadOnly, words: tuple[str, ...], code: int
+) -> None:
+    result = read_only(*words)
+    assert result.code == code
+    assert "something has to be made or changed in" in result.err
+    assert "hint: a read-only checkout can use the environments that it holds" in result.err
+    assert read_only("run", "lint").code == 0
