@@ -163,6 +163,31 @@ def test_control_characters_where_a_line_is_meant(project: ProjectFolder, line: 
     refused(project.run_inside("--list"), f"pyproject.toml:2: tool.setlist.session.s.{key}")
 
 
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ('env={"A": "\\ud800"}', "env.A"),
+        ('deps=["a\\ud800"]', "deps"),
+        ('matrix={f"a{n}": ["x", "y"] for n in range(60)}', "matrix"),
+        ('python=[f"3.{n}" for n in range(30_000)]', "python"),
+        ("retries=-(10**6_000)", "retries"),
+        ("timeout=10**6_000", "timeout"),
+    ],
+)
+def test_a_function_is_held_to_the_same_limits(project: ProjectFolder, keys: str, key: str) -> None:
+    project.write("sessions/x.py", f"from setlist import session\n@session({keys})\ndef s(s): ...\n")
+    refused(project.run_inside("--list"), f"sessions/x.py:2: {key}: ")
+
+
+@pytest.mark.parametrize("word", ["beta\\n--index-url=x", "beta\\0", "beta\\r"])
+def test_a_function_installs_no_control_characters(project: ProjectFolder, wheelhouse: Path, word: str) -> None:
+    project.write("sessions/x.py", f"from setlist import session\n@session\ndef s(s): s.install('{word}')\n")
+    result = project.run("s")
+    assert result.code == 1
+    assert "s.install: a word holds" in result.err
+    assert "Traceback" not in result.err
+
+
 def test_a_command_may_hold_line_breaks(project: ProjectFolder, wheelhouse: Path) -> None:
     project.sessions(f"{S}run = [['python', '-c', '''\nprint(1)\nprint(2)\n''']]\nenv = {{ A = \"a\\nb\" }}\n")
     assert project.run("s").out == "1\n2\n"

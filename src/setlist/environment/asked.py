@@ -219,7 +219,7 @@ def local_target(word: str, cwd: Path) -> tuple[Path, tuple[str, ...]] | None:
         extras = _extras(name)
         word = url.strip()
     else:
-        match = re.fullmatch(r"(.*?)(\[[^\]]*\])?", word)
+        match = re.fullmatch(r"(.*?)(\[[^\]]*\])?", word, re.DOTALL)
         assert match is not None
         extras = _extras(match[2] or "")
         word = match[1]

@@ -84,9 +84,15 @@ class PreparedEnvironment:
         """
         from setlist.environment.asked import read_asked
         from setlist.environment.mend import changes_of
+        from setlist.registry.checks import BadValue, line
 
         if self.directory is None:
             raise SessionError('s.install needs an environment, and this session has backend = "none"')
+        try:
+            for word in arguments:
+                line(word)
+        except BadValue as bad:
+            raise SessionError(f"s.install: a word {bad.message}", hint=bad.hint) from None
         root = self._resources.project.root
         for path in read_asked(arguments, root, self._resources.caller.environ).unread:
             reason = "No such file or directory" if not path.exists() else "can't be read"

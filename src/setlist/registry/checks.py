@@ -80,11 +80,17 @@ def _quoted(value: object) -> str | None:
 
 
 def string(value: object) -> str:
-    """A string. No program, variable or file can be given a NUL."""
+    """A string that a program, a variable or a file can be given: no NUL, and only what has an encoding."""
     if not isinstance(value, str):
         raise BadValue(f"must be a string, not {kind(value)}", _quoted(value))
     if "\0" in value:
         raise BadValue(f"holds a NUL character: {shown(value)}")
+    if not value.isascii():
+        try:
+            # a name of a file that isn't UTF-8 is a string too, as os.fsdecode has it
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise BadValue(f"holds {value[error.start]!r}, which no encoding knows: {shown(value)}") from None
     return value
 
 
