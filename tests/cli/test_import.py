@@ -128,7 +128,7 @@ def test_what_can_be_said_as_data_is_and_the_rest_is_listed(project: ProjectFold
         "differs-py312": ["new"],
     }
     assert sessions["without"]["backend"] == "none"
-    assert "tests: it notifies lint" in told
+    assert "tests: noxfile.py:20: it notifies lint" in told
     for name, why in {
         "deletes": "shutil.rmtree",
         "starts": "subprocess.Popen",
@@ -163,3 +163,74 @@ def test_only_a_noxfile_can_be_imported(project: ProjectFolder) -> None:
     assert project.setlist_inside("import", "tox").code == 2
     project.write("pyproject.toml", "")
     assert "noxfile.py" in project.setlist_inside("import", "nox").err
+
+
+OF_TODAY = """\
+import datetime, glob, os, pathlib, random, sys, tempfile
+import nox
+
+@nox.session(venv_backend="none")
+def release(session):
+    today = datetime.date.today().isoformat()
+    session.run("towncrier", "--date", today, external=True)
+
+@nox.session(venv_backend="none")
+def upload(session):
+    session.run("twine", "check", *glob.glob("dist/*"), external=True)
+
+@nox.session(venv_backend="none")
+def chooses(session):
+    if os.environ.get("FAST"):
+        session.log("fast")
+    session.run("pytest", external=True)
+
+@nox.session(venv_backend="none")
+def seeds(session):
+    session.run("pytest", f"--seed={random.random()}", external=True)
+
+@nox.session(venv_backend="none")
+def keeps(session):
+    tmp = pathlib.Path(session.create_tmp())
+    (tmp / "answers").write_text("x")
+    session.run("tool", str(tmp / "answers"), external=True)
+
+@nox.session
+def installs(session):
+    path = os.path.join(session.create_tmp(), "r.txt")
+    session.install("-r", path)
+
+@nox.session(venv_backend="none")
+def own(session):
+    made = tempfile.mkdtemp(prefix="mine-")
+    session.run(os.path.join(made, "tool"), external=True)
+
+@nox.session
+def says(session):
+    session.install("six")
+    session.run("python", "-V")
+"""
+
+
+def test_what_cant_be_said_as_data_is_named_by_its_line(project: ProjectFolder) -> None:
+    project.write("noxfile.py", OF_TODAY)
+
+    result = project.setlist_inside("import", "nox", check=True)
+
+    named = {
+        "release": "noxfile.py:6: it goes by the time",
+        "upload": "noxfile.py:11: it goes by which files there are",
+        "chooses": "noxfile.py:15: it goes by the variable FAST",
+        "seeds": "noxfile.py:21: what it runs isn't the same each time: it goes by a random value",
+        "keeps": "noxfile.py:26: it writes files into a temporary directory",
+        "installs": "noxfile.py:32: it installs with -r '{tmp}/r.txt'",
+        "own": "noxfile.py:36: it writes files into a temporary directory",
+    }
+    for name, note in named.items():
+        line = next(line for line in result.err.splitlines() if f"{name}: {note}" in line)
+        assert "<setlist-" not in line
+    assert not [line for line in result.err.splitlines() if line.startswith("says:")]
+    # and as comments, where they belong
+    assert "[tool.setlist.session.release]\n# noxfile.py:6: it goes by the time" in result.out
+    assert "# left out installs: noxfile.py:32:" in result.out
+    assert "<setlist-" not in result.out
+    parse_toml(result.out)

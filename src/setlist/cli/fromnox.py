@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -14,12 +14,17 @@ from setlist.records import dataclass
 Keys = dict[str, Any]
 
 POSARGS = "<setlist-posargs>"
+WRITES = "writes files into a temporary directory"
 _PLACES = {"<setlist-envdir>": "{envdir}", "<setlist-tmp>": "{tmp}", "<setlist-project>": "{project}"}
 _HARMLESS = ("-U", "--upgrade", "-q", "--quiet", "-v", "--disable-pip-version-check", "--no-input", "--prefer-binary")
 
 
 class Unsayable(Exception):
-    """A session does what can't be said as data; the text says what."""
+    """A session does what can't be said as data; the text says what, ``at`` where: ``noxfile.py:12``."""
+
+    def __init__(self, text: str, at: str | None = None) -> None:
+        super().__init__(text)
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,11 @@ def imported(registry: Registry, noted: Mapping[str, Mapping[str, Any]]) -> Impo
             try:
                 keys, told = _described(spec, noted[spec.nox.name])
             except Unsayable as problem:
-                left_out.append((spec.name, str(problem)))
+                where = problem.at or f"{spec.origin.file}:{spec.origin.line}"
+                left_out.append((spec.name, f"{where}: {_readable(str(problem))}"))
                 continue
             said.append((spec, keys))
-            notes += [(spec.name, text) for text in told]
+            notes += [(spec.name, _readable(text)) for text in told]
         whole = _as_family(said) if len(said) == len(specs) else None
         if whole is not None:
             sessions[family] = whole
@@ -66,10 +72,21 @@ def imported(registry: Registry, noted: Mapping[str, Mapping[str, Any]]) -> Impo
 
 def _described(spec: SessionSpec, noted: Mapping[str, Any]) -> tuple[Keys, list[str]]:
     """The keys that say what one session does, and what has to be told beside them."""
+    try:
+        return _same_each_time(spec, noted)
+    except Unsayable as problem:
+        for at, what in noted["with"]["looks"]:
+            # what differs between the two tries may do so by itself
+            if what in ("a random value", "the time") and "words after '--'" in str(problem):
+                raise Unsayable(f"what it runs isn't the same each time: it goes by {what}", at) from None
+        raise
+
+
+def _same_each_time(spec: SessionSpec, noted: Mapping[str, Any]) -> tuple[Keys, list[str]]:
     given, bare = noted["with"], noted["without"]
     for attempt in (given, bare):
         if attempt["ended"] is not None:
-            raise Unsayable(f"its function {_ending(attempt['ended'])}")
+            raise Unsayable(f"its function {_ending(attempt['ended'])}", attempt["at"])
     notes: list[str] = []
     keys = _common(spec)
     keys |= _installs(bare["calls"])
@@ -79,12 +96,52 @@ def _described(spec: SessionSpec, noted: Mapping[str, Any]) -> tuple[Keys, list[
     plain = [call for call in bare["calls"] if call["call"] in ("run", "run_install")]
     if len(runs) != len(plain):
         raise Unsayable("which commands it runs depends on the words after '--'")
-    keys["run"] = [_command(one, other) for one, other in zip(runs, plain, strict=True)]
-    keys["external"] = sorted({call["words"][0] for call in plain if call.get("external")})
+    keys["run"] = [_located(one, other) for one, other in zip(runs, plain, strict=True)]
+    # a path needs no leave
+    keys["external"] = sorted(
+        {word for call in plain if call.get("external") and "/" not in (word := call["words"][0])}
+    )
     env = {name: value for name, value in bare["env"].items() if value is not None}
     keys["env"] = {name: _literal(value) for name, value in env.items()}
     notes += _remarks(bare["calls"])
+    notes += _looked_at([*bare["looks"], *given["looks"]])
+    leaked = next((text for text in _texts(keys) if "<setlist-" in text), None)
+    if leaked is not None:
+        raise Unsayable(f"it uses a path of the run where a definition can't name one: {leaked}")
     return {key: value for key, value in keys.items() if value not in ([], {}, "", None)}, notes
+
+
+def _looked_at(looks: Iterable[Sequence[str]]) -> list[str]:
+    """What is told of that by which a function goes, and which isn't written in it."""
+    found = dict.fromkeys((at, what) for at, what in looks)
+    writing = {at for at, what in found if what == WRITES}
+    return [
+        f"{at}: it {WRITES}, which is not done here"
+        if what == WRITES
+        else f"{at}: it goes by {what}: what is written here is what that comes to now"
+        for at, what in found
+        if what == WRITES or at not in writing
+    ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings in some keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _readable(text: str) -> str:
+    """What is said of a session, with our own words for the places of the dry run."""
+    for name, placeholder in (*_PLACES.items(), (POSARGS, "{posargs}")):
+        text = text.replace(name, placeholder)
+    return text
 
 
 def _ending(text: str) -> str:
@@ -109,9 +166,14 @@ def _installs(calls: Iterable[Mapping[str, Any]]) -> Keys:
     keys: Keys = {}
     for call in calls:
         if call["call"] == "conda_install":
-            raise Unsayable("it installs by conda")
+            raise Unsayable("it installs by conda", call["at"])
         if call["call"] == "install":
-            _install(call["words"], keys)
+            try:
+                if any(place in word for word in call["words"] for place in ("<setlist-tmp>", "<setlist-envdir>")):
+                    raise Unsayable(f"it installs with {shlex.join(call['words'])}")
+                _install(call["words"], keys)
+            except Unsayable as problem:
+                raise Unsayable(str(problem), call["at"]) from None
     return {key: list(dict.fromkeys(value)) if isinstance(value, list) else value for key, value in keys.items()}
 
 
@@ -163,6 +225,13 @@ def _requirement(text: str, editable: bool, words: Sequence[str], keys: Keys) ->
     if editable:
         raise Unsayable(f"it installs with {shlex.join(words)}")
     keys.setdefault("deps", []).append(text)
+
+
+def _located(given: Mapping[str, Any], bare: Mapping[str, Any]) -> Any:
+    try:
+        return _command(given, bare)
+    except Unsayable as problem:
+        raise Unsayable(str(problem), bare["at"]) from None
 
 
 def _command(given: Mapping[str, Any], bare: Mapping[str, Any]) -> Any:
@@ -222,19 +291,19 @@ def _remarks(calls: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     ran = False
     for call in calls:
-        words = shlex.join(call["words"])
+        words, at = shlex.join(call["words"]), call["at"]
         if call["call"] == "install" and ran:
-            notes.append(f"it installs {words} after it has run commands; here all is installed before")
+            notes.append(f"{at}: it installs {words} after it has run commands; here all is installed before")
         elif call["call"] == "run_install":
-            notes.append(f"{words} is a command like any other here")
+            notes.append(f"{at}: {words} is a command like any other here")
         elif call["call"] == "notify":
-            notes.append(f"it notifies {words}: say requires there, or run both")
+            notes.append(f"{at}: it notifies {words}: say requires there, or run both")
         elif call["call"] == "function":
-            raise Unsayable(f"it calls a function: {words}")
+            raise Unsayable(f"it calls a function: {words}", at)
         elif call["call"] == "run":
             ran = True
             if call["silent"]:
-                notes.append(f"what {words} prints isn't looked at here")
+                notes.append(f"{at}: what {words} prints isn't looked at here")
     return notes
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from setlist.noxfile.collect import error_data, write_answer
@@ -28,6 +29,9 @@ POSARGS = "<setlist-posargs>"
 ENVDIR = "<setlist-envdir>"
 TMP = "<setlist-tmp>"
 ROOT = "<setlist-project>"
+
+WRITES = "writes files into a temporary directory"
+"""What stands among that by which a function goes, and isn't done by commands alone."""
 
 _WRITES = frozenset(
     (
@@ -44,8 +48,70 @@ _STARTS = frozenset(
 )
 
 
+_ROOT = [""]
+"""The project's root, as the noxfile's code objects name it."""
+
+
 class Refused(BaseException):
     """A function would have done something that can't be undone. No ``except Exception`` of its author stops it."""
+
+
+_OF_TODAY = {
+    "the time": ("time.", "date.today", "datetime.now", "datetime.utcnow", "datetime.today"),
+    "a random value": ("Random.", "urandom", "getrandbits", "getpid"),
+    "which files there are": ("listdir", "scandir"),
+    "whether a file is there, or what it is": ("stat", "lstat", "access", "readlink"),
+    "what a file holds": ("open",),
+    "the system": ("uname", "cpu_count", "gethostname", "sched_getaffinity"),
+}
+"""What a function goes by that may be another one the next time, and the C functions by which it asks for it."""
+
+
+def place_in(root: str, frame: FrameType | None) -> str | None:
+    """The line of the project's own code that is being run, as ``noxfile.py:12``; None where nox's own runs in it."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(root) and "site-packages" not in file:
+            return f"{file[len(root) :]}:{frame.f_lineno}".replace(os.sep, "/")
+        module = frame.f_globals.get("__name__", "").partition(".")[0]
+        if module in ("nox", "setlist"):
+            return None
+        frame = frame.f_back
+    return None
+
+
+class _Looks:
+    """Notes by what a function goes while it runs that isn't written in it, each with its line."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self.found: dict[tuple[str, str], None] = {}
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        before = sys.getprofile()
+        sys.setprofile(self._profiled)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def note(self, what: str, frame: FrameType | None) -> None:
+        place = place_in(self._root, frame)
+        if place is not None:
+            self.found.setdefault((place, what))
+
+    def _profiled(self, frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call":
+            name, module = getattr(called, "__qualname__", ""), getattr(called, "__module__", None)
+            name = f"time.{name}" if module == "time" else name
+            for what, names in _OF_TODAY.items():
+                if any(name == one or (one.endswith(".") and name.startswith(one)) for one in names):
+                    self.note(what, frame)
+        elif event == "call" and frame.f_code.co_name == "__getitem__" and frame.f_globals.get("__name__") == "os":
+            variable = frame.f_locals.get("key")
+            if isinstance(variable, str):
+                self.note(f"the variable {variable}", frame.f_back)
 
 
 class _Guard:
@@ -54,6 +120,7 @@ class _Guard:
     def __init__(self, scratch: str) -> None:
         self._scratch = os.path.join(os.path.realpath(scratch), "")
         self._on = False
+        self.looks: _Looks | None = None
         sys.addaudithook(self._heard)
 
     @contextmanager
@@ -70,7 +137,9 @@ class _Guard:
         if event in _STARTS:
             raise Refused(f"starts a program or a connection by itself ({event})")
         written = event in _WRITES or (event == "open" and _writes(arguments))
-        if written and not self._is_scratch(arguments[0]):
+        if written and self._is_scratch(arguments[0]) and self.looks is not None:
+            self.looks.note(WRITES, sys._getframe(1))  # noqa: SLF001
+        elif written and arguments[0] not in (os.devnull, "/dev/tty"):
             raise Refused(f"changes files by itself ({event}: {arguments[0]!r})")
 
     def _is_scratch(self, path: object) -> bool:
@@ -80,9 +149,7 @@ class _Guard:
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:
-    path, mode, flags = arguments
-    if path in (os.devnull, "/dev/tty"):
-        return False
+    _, mode, flags = arguments
     if isinstance(mode, str):
         return any(letter in mode for letter in "wax+")
     return bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
@@ -115,6 +182,7 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
 def _all(loaded: Loaded, scratch: str) -> dict[str, Any]:
     from nox import virtualenv
 
+    _ROOT[0] = os.getcwd()
     virtualenv.UV  # noqa: B018 - nox asks uv for its version once, which isn't the functions' doing
     loaded.config.envdir = tempfile.tempdir = scratch
     guard = _Guard(scratch)
@@ -142,7 +210,7 @@ def _placed(value: Any, runner: SessionRunner) -> Any:
         for path, name in places.items():
             value = re.sub(rf"{re.escape(path)}(?=$|[/\\:\[])", name, value)
         # what tempfile makes, too
-        return re.sub(rf"{re.escape(tempfile.gettempdir())}[/\\]tmp\w+", TMP, value)
+        return re.sub(rf"{re.escape(tempfile.gettempdir())}([/\\][\w.-]+)?", TMP, value)
     if isinstance(value, list):
         return [_placed(item, runner) for item in value]
     if isinstance(value, dict):
@@ -167,15 +235,18 @@ def _tried(loaded: Loaded, runner: SessionRunner, guard: _Guard, posargs: Sequen
     before = dict(runner.venv.env)
     session = _noting(Session, notes)(runner)
     root, environ = os.getcwd(), dict(os.environ)
+    inside = os.path.join(root, "")
     original, command.run = command.run, _note_taker(notes, root, runner)
     ended: str | None = None
+    at: str | None = None
+    guard.looks = looks = _Looks(inside)
     try:
-        with guard.on():
+        with guard.on(), looks.on():
             runner.func(session)
     except Refused as refused:
-        ended = str(refused)
+        ended, at = str(refused), _raised_at(inside, refused)
     except (Exception, SystemExit) as error:
-        ended = f"{type(error).__name__.lstrip('_')}: {error}"
+        ended, at = f"{type(error).__name__.lstrip('_')}: {error}", _raised_at(inside, error)
     finally:
         command.run = original
         os.chdir(root)
@@ -186,7 +257,32 @@ def _tried(loaded: Loaded, runner: SessionRunner, guard: _Guard, posargs: Sequen
         "calls": notes,
         "env": {name: None if value is None else str(value) for name, value in env.items()},
         "ended": ended,
+        "at": at,
+        "looks": [list(look) for look in looks.found],
     }
+
+
+def _raised_at(root: str, error: BaseException) -> str | None:
+    """The innermost line of the project that an exception came through."""
+    place, traceback = None, error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file.startswith(root) and "site-packages" not in file:
+            place = f"{file[len(root) :]}:{traceback.tb_lineno}".replace(os.sep, "/")
+        traceback = traceback.tb_next
+    return place
+
+
+def _called_at() -> str | None:
+    """The line of the project's own code that calls, through nox and us."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    root = os.path.join(_ROOT[0], "")
+    while frame is not None:
+        place = place_in(root, frame)
+        if place is not None:
+            return place
+        frame = frame.f_back
+    return None
 
 
 def _noting(kind: Any, notes: list[dict[str, Any]]) -> Any:
@@ -196,23 +292,23 @@ def _noting(kind: Any, notes: list[dict[str, Any]]) -> Any:
         __slots__ = ()
 
         def install(self, *args: Any, **_: Any) -> None:
-            notes.append({"call": "install", "words": _words(args)})
+            notes.append({"call": "install", "at": _called_at(), "words": _words(args)})
 
         def conda_install(self, *args: Any, **_: Any) -> None:
-            notes.append({"call": "conda_install", "words": _words(args)})
+            notes.append({"call": "conda_install", "at": _called_at(), "words": _words(args)})
 
         def run_install(self, *args: Any, **_: Any) -> Any:
-            notes.append({"call": "run_install", "words": _words(args)})
+            notes.append({"call": "run_install", "at": _called_at(), "words": _words(args)})
             return ""
 
         def run_always(self, *args: Any, **options: Any) -> Any:
             return self.run_install(*args, **options)
 
         def notify(self, target: Any, *_: Any, **__: Any) -> None:
-            notes.append({"call": "notify", "words": [str(target)]})
+            notes.append({"call": "notify", "at": _called_at(), "words": [str(target)]})
 
         def _run_func(self, func: Any, _: Any) -> Any:
-            notes.append({"call": "function", "words": [getattr(func, "__name__", str(func))]})
+            notes.append({"call": "function", "at": _called_at(), "words": [getattr(func, "__name__", str(func))]})
             return True
 
     return Noting
@@ -236,6 +332,7 @@ def _note_taker(notes: list[dict[str, Any]], root: str, runner: SessionRunner) -
         notes.append(
             {
                 "call": "run",
+                "at": _called_at(),
                 "words": _words(args),
                 "env": given,
                 "cwd": os.path.relpath(os.getcwd(), root),

@@ -92,11 +92,22 @@ def as_toml(found: Imported) -> str:
     lines = ["[tool.setlist]"]
     if found.default:
         lines.append(f"default = {_value(list(found.default))}")
+    notes = list(found.notes)
     for name, keys in found.sessions.items():
+        own = [note for note in notes if note[0] == name]
+        notes = [note for note in notes if note[0] != name]
         quoted = name if all(letter.isalnum() or letter in "-_" for letter in name) else json.dumps(name)
         lines += ["", f"[tool.setlist.session.{quoted}]"]
+        lines += [_comment(text) for _, text in own]
         lines += [f"{key} = {_value(value)}" for key, value in keys.items()]
+    left = [*(f"{name}: {text}" for name, text in notes), *(f"left out {name}: {why}" for name, why in found.left_out)]
+    lines += ["", *map(_comment, left)] if left else []
     return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    # TOML allows no control characters in one
+    return "# " + "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _value(value: Any) -> str:
