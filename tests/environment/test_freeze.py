@@ -77,6 +77,13 @@ def _dist(site: Path, name: str, version: str, direct_url: str | None = None) ->
         (info / "direct_url.json").write_text(direct_url)
 
 
+def test_the_path_of_an_editable_project_is_quoted_as_pip_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "a lib"
+    lines = frozen(tmp_path, Installed("lib", "1", path.as_uri(), editable=True), Installed("x", "1", path.as_uri()))
+    assert "-e './a lib'  # lib 1" in lines
+    assert "./a lib  # x 1" in lines
+
+
 @pytest.mark.parametrize(
     ("metadata", "found"),
     [

@@ -228,3 +228,10 @@ def test_a_local_requirement_is_told_alike_with_and_without_its_pattern(line: st
     line = line.strip()
     told = requirements._local(line)
     assert (told is not None) == (re.match(requirements._LOCAL, line) is not None)
+
+
+@pytest.mark.parametrize("written", ["-f wheels", "--find-links 'wheels'", '--find-links="wheels"  # beside this file'])
+def test_wheels_beside_a_file_have_a_place_of_their_own(project: ProjectFolder, written: str) -> None:
+    project.write("a b/r.txt", f"{written}\n")
+    lines = gathered(project, requirements=("a b/r.txt",)).option_lines
+    assert [re.split(r"[ =]", line)[-1] for line in lines] == [(project.path / "a b" / "wheels").as_uri()]

@@ -187,6 +187,10 @@ def test_a_local_package_takes_what_lies_beside_it(
     world.run(deps=(line,), installer=installer)
     assert {"delta": "99.0", "one": "99.0"}.items() <= project.installed("lint").items()
     assert world.run(deps=(line,), installer=installer).action == "reused"
+    other.write("src/delta/__init__.py", "new = True\n")
+    world.run(deps=(line,), installer=installer)
+    (module,) = project.environment("lint").rglob("site-packages/delta/__init__.py")
+    assert module.read_text() == "new = True\n"
     other.make_package("delta", "100.0")
     world.run(deps=(line,), installer=installer)
     assert project.installed("lint")["delta"] == "100.0"

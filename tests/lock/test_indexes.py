@@ -41,7 +41,7 @@ def test_further_indexes_directories_and_trusted_hosts(tmp_path: Path) -> None:
     assert told.extra == (A, B)
     assert told.find_links == (str(tmp_path / "wheels dir"), "/other")
     assert "--trusted-host a.example" in told.options()
-    assert f"--find-links '{tmp_path / 'wheels dir'}'" in told.options()
+    assert f"--find-links {(tmp_path / 'wheels dir').as_uri()}" in told.options()
 
 
 def test_logins_of_named_indexes(tmp_path: Path) -> None:

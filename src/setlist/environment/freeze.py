@@ -152,4 +152,9 @@ def _local_line(item: Installed, path: Path, project: Project) -> str:
     relative = relative.replace(os.sep, "/")
     if not relative.startswith("."):
         relative = f"./{relative}"
-    return f"{'-e ' if item.editable else ''}{relative}{note}"
+    if item.editable:
+        from shlex import quote
+
+        # an option's value is split as a shell would do it, and a requirement isn't
+        return f"-e {quote(relative)}{note}"
+    return f"{relative}{note}"

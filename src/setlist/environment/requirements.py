@@ -424,7 +424,10 @@ def _with_absolute_wheels(line: str, base: Path) -> str:
     match = re.match(_FIND_LINKS, line)
     if match is None or "://" in match.group(2) or "$" in match.group(2):
         return line
-    return f"{match.group(1)}{_beside(base / 'file', match.group(2).strip()).as_uri()}"
+    written = match.group(2).strip()
+    if written[0] in "\"'" and written[-1] == written[0]:
+        written = written[1:-1]
+    return f"{match.group(1)}{_beside(base / 'file', written).as_uri()}"
 
 
 def _beside(path: Path, target: str) -> Path:
@@ -509,13 +512,14 @@ def _watch_path(found: Requirements, path: Path, editable: bool, project: Projec
         found.watched.add(path)
         found.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
         return
-    from setlist.environment.sources import digest_sources
+    from setlist.environment.sources import digest_sources, places
 
     if editable:
         metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
         found.watched.update(metadata)
         found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
     else:
+        found.watched.update(map(Path, places(path)))
         found.inputs[name] = digest_sources(path, found.environ)
     # what it takes from beside it is installed with it
     sources = read_sources(path)

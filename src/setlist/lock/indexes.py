@@ -6,9 +6,11 @@ pip itself is configured with; every file that is taken is checked against a has
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -27,12 +29,13 @@ class Indexes:
     trusted: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        """The lines of a requirements file."""
+        """The lines of a requirements file, with places as URLs: a path that has a `` #`` can't be quoted in one."""
         pairs = [("index-url", self.default)] if self.default else []
         pairs += [("extra-index-url", url) for url in self.extra]
         pairs += [("find-links", place) for place in self.find_links]
         pairs += [("trusted-host", host) for host in self.trusted]
-        return [f"--{name} {shlex.quote(value)}" for name, value in pairs]
+        places = [(name, Path(value).as_uri() if os.path.isabs(value) else value) for name, value in pairs]
+        return [f"--{name} {shlex.quote(value)}" for name, value in places]
 
 
 def indexes_of_uv(environ: Mapping[str, str], project: Project, own: str | None) -> Indexes:
