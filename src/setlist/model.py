@@ -231,8 +231,8 @@ class Settings:
 
     ``default`` are the selectors of a bare ``run``, None where the sessions' own ``default`` key
     decides. The grace periods are in seconds: how long an interrupted command is waited for before
-    it is terminated, and a terminated one before it is killed. ``lock_dir`` is relative to the root, empty
-    where it isn't set (:func:`setlist.project.sessions_folder` decides);
+    it is terminated, and a terminated one before it is killed. ``lock_dir`` and ``env_dir`` are
+    relative to the root, empty where they aren't set: :mod:`setlist.project` has where both are then;
     ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
     what can't carry one; ``lock_consistent`` wants one version of a package across all locks. ``resources``
     says how many there are of what sessions take; of one that isn't named here there is one.
@@ -246,6 +246,7 @@ class Settings:
     interrupt_grace: float = 5.0
     terminate_grace: float = 3.0
     lock_dir: str = ""
+    env_dir: str = ""
     lock_format: LockFormat = "requirements"
     lock_platforms: tuple[str, ...] = ()
     require_hashes: bool = False

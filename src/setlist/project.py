@@ -8,11 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from setlist import STATE_DIRECTORY
-from setlist.errors import ProjectNotFound, StorageError, UsageError
+from setlist.errors import ConfigurationError, ProjectNotFound, StorageError, UsageError
 from setlist.records import dataclass
 
 FOLDERS = ("sessions", ".sessions")
 """Where session files, locks and ``durations.json`` may lie. Nothing takes the second one for a package."""
+
+ENVIRONMENTS = "envs"
+"""Where environments are in the state directory."""
+
+MARKS = ("CACHEDIR.TAG", ".gitignore")
+"""What setlist puts into a directory of its own, for others."""
+
+ENV_DIR = "SETLIST_ENV_DIR"
+"""The variable that names where environments are kept."""
 
 _LASTING_STATE = ("history", "logs", "cache")
 _OLDER_STATE = frozenset(
@@ -53,7 +62,7 @@ class Project:
 
     ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
     their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept
-    instead.
+    instead of in the state directory.
     """
 
     root: Path
@@ -68,7 +77,7 @@ class Project:
 
     @property
     def environments(self) -> Path:
-        return self.envdir or self.state / "envs"
+        return self.envdir or self.state / ENVIRONMENTS
 
     def environment(self, session: str) -> Path:
         """The directory of a session's environment, there or not."""
@@ -134,29 +143,28 @@ class Project:
         Raises:
             StorageError: it can't be made, or isn't a directory.
         """
-        from setlist.files import write_atomically
-
+        directory = self.state
         try:
-            self.state.mkdir(parents=True, exist_ok=True)
-            if not (self.state / ".gitignore").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            if not (directory / ".gitignore").exists():
                 self._replace_older_state()
-                write_atomically(self.state / ".gitignore", "*\n")
-                write_atomically(
-                    self.state / "CACHEDIR.TAG",
-                    "Signature: 8a477f597d28d172789f06886806bc55\n"
-                    "# This directory holds what setlist can make again. https://bford.info/cachedir/\n",
-                )
+                _mark(directory)
+            if self.envdir is not None:
+                directory = self.envdir
+                directory.mkdir(parents=True, exist_ok=True)
+                if not any(directory.iterdir()):
+                    _mark(directory)
         except OSError as error:
             raise StorageError(
-                f"can't use {self.relative(self.state)}: {error.strerror or error}",
-                hint="setlist keeps its environments there: make the project's root writable",
+                f"can't use {self.relative(directory)}: {error.strerror or error}",
+                hint="setlist keeps its environments there: make it writable, or name another place in env-dir",
             ) from error
 
     def older_state(self) -> Iterator[Path]:
         """What a setlist of another version left in its own state directories; nothing that it didn't make."""
         for directory in (self.root / ".setlist", self.root / ".nox" / "setlist"):
             try:
-                if b"setlist" not in (directory / "CACHEDIR.TAG").read_bytes():
+                if not _is_marked(directory):
                     continue
                 names = os.listdir(directory)
             except OSError:
@@ -179,7 +187,84 @@ class Project:
             os.rmdir(self.root / ".nox")
 
 
-def find_project(start: Path, file: Path | None = None) -> Project:
+def _mark(directory: Path) -> None:
+    """Say to others what a directory is: the tag is by what we know it as ours."""
+    from setlist.files import write_atomically
+
+    write_atomically(
+        directory / "CACHEDIR.TAG",
+        "Signature: 8a477f597d28d172789f06886806bc55\n"
+        "# This directory holds what setlist can make again. https://bford.info/cachedir/\n",
+    )
+    write_atomically(directory / ".gitignore", "*\n")
+
+
+def _is_marked(directory: Path) -> bool:
+    try:
+        return b"setlist" in (directory / "CACHEDIR.TAG").read_bytes()
+    except OSError:
+        return False
+
+
+def environment_directory(root: Path, file: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Where ``SETLIST_ENV_DIR`` or ``env-dir`` put the environments of a project; None where neither is set.
+
+    A relative path is relative to the root. A directory outside of the root is for many projects: this one has a
+    directory of its own in it, called by its name and a digest of its path.
+
+    Args:
+        root: the project's.
+        file: the definitions file given with ``-f``, if one was.
+        environ: the caller's variables. The variable counts for more than the key.
+
+    Raises:
+        ConfigurationError: it holds other things, which an environment of the same name would replace.
+    """
+    key, written = ENV_DIR, environ.get(ENV_DIR) or ""
+    if not written:
+        key, written = "env-dir", _configured_env_dir(root, file)
+    if not written:
+        return None
+    if written == "~" or written.startswith(("~/", "~\\")):
+        written = environ.get("HOME" if os.name == "posix" else "USERPROFILE", "~") + written[1:]
+    path = Path(os.path.normpath(root / written))
+    if not path.is_relative_to(root):
+        from setlist.files import digest
+
+        path = path / f"{root.name or 'root'}-{digest(str(root))[:8]}"
+    try:
+        others = sorted(name for name in os.listdir(path) if not name.startswith(".CACHEDIR.TAG."))
+    except OSError:
+        others = []
+    if (others and not _is_marked(path)) or root.is_relative_to(path):
+        held = f"it holds {others[0]!r}" if others else "the project lies in it"
+        raise ConfigurationError(
+            f"{path} isn't a directory for environments: {held}",
+            key=key,
+            hint="name a directory that is new or empty: everything in it is setlist's",
+        )
+    return path
+
+
+def _configured_env_dir(root: Path, file: Path | None) -> str:
+    """What the definitions say. Whether they can be read, and whether it is a string, is the registry's to say."""
+    from setlist.files import text_or_nothing
+    from setlist.toml import parse_toml
+
+    text = text_or_nothing(file or root / "pyproject.toml")
+    if "env-dir" not in text or (file is not None and file.suffix != ".toml"):
+        return ""
+    try:
+        data = parse_toml(text)
+        if file is None or file.name == "pyproject.toml":
+            data = data["tool"]["setlist"]
+        value = data["env-dir"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def find_project(start: Path, file: Path | None = None, environ: Mapping[str, str] | None = None) -> Project:
     """The project that ``start`` lies in: the nearest directory, upwards, with session definitions.
 
     A directory has definitions when its pyproject.toml has a ``tool.setlist`` table, one of :data:`FOLDERS` in it
@@ -189,8 +274,10 @@ def find_project(start: Path, file: Path | None = None) -> Project:
     Args:
         start: where to begin, absolute.
         file: a definitions file given by name: its directory is the root.
+        environ: the caller's variables, of which ``SETLIST_ENV_DIR`` counts.
 
     Raises:
+        ConfigurationError: as :func:`environment_directory`.
         ProjectNotFound: there is none.
         UsageError: ``file`` isn't there.
     """
@@ -198,16 +285,22 @@ def find_project(start: Path, file: Path | None = None) -> Project:
         if not file.is_file():
             raise UsageError(f"{file}: no such file")
         root = file.parent.resolve()
-        return Project(root, root / file.name)
+        file = root / file.name
+        return Project(root, file, envdir=environment_directory(root, file, environ or {}))
+    root = _find_root(start)
+    return Project(root, envdir=environment_directory(root, None, environ or {}))
+
+
+def _find_root(start: Path) -> Path:
     fallback: Path | None = None
     for directory in (start, *start.parents):
         if _has_definitions(directory) or (directory / "noxfile.py").is_file():
-            return Project(directory)
+            return directory
         if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory
     if fallback is None:
         raise ProjectNotFound(str(start))
-    return Project(fallback)
+    return fallback
 
 
 def _has_definitions(directory: Path) -> bool:

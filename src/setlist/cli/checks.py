@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.errors import InterpreterNotFound, SetlistError
-from setlist.project import FOLDERS, PACKAGING_HINT, setuptools_packages
+from setlist.project import FOLDERS, MARKS, PACKAGING_HINT, setuptools_packages
 from setlist.records import dataclass
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _packaging(project: Project) -> Iterator[Check]:
 def _leftovers(context: Context, project: Project) -> Iterator[Check]:
     try:
         known = set(context.registry.sessions)
-        entries = sorted(os.listdir(project.environments))
+        entries = sorted(name for name in os.listdir(project.environments) if name not in MARKS)
     except (SetlistError, OSError):
         return
     from setlist.environment.state import read_state

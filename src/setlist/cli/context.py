@@ -103,7 +103,7 @@ class Context:
     @cached_property
     def project(self) -> Project:
         """The project that the caller stands in; its ``.setlist`` is not made yet."""
-        return find_project(self.caller.cwd, self._file)
+        return find_project(self.caller.cwd, self._file, self.caller.environ)
 
     @property
     def known_project(self) -> Project | None:

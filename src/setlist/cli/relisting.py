@@ -131,13 +131,14 @@ def _write(words: Sequence[str], context: Context, finished: Iterable[str], out:
     from setlist.environment.state import NAME
     from setlist.files import write_atomically
     from setlist.logins import holds_login
+    from setlist.project import ENV_DIR
 
     project, loaded = context.project, context.loaded
     assert loaded.signatures is not None
     record = {
         "by": _written_by(),
         "streams": _streams(),
-        "variables": tuple((name, _signed(context.caller.environ.get(name))) for name in loaded.variables),
+        "variables": tuple((name, _signed(context.caller.environ.get(name))) for name in (*loaded.variables, ENV_DIR)),
         "files": tuple((str(project.root / file), value) for file, value in loaded.signatures.items()),
         "environments": str(project.environments),
         "state": NAME,

@@ -20,6 +20,7 @@ TOP_LEVEL: dict[str, str] = {
     "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
     "defaults": "Values for all sessions",
     "session": "The sessions, each a table",
+    "env-dir": "Where environments are kept, relative to the root; SETLIST_ENV_DIR counts for more",
     "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
     "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
     "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' or '.sessions/locks' if unset",
@@ -34,6 +35,7 @@ TOP_LEVEL: dict[str, str] = {
 """The keys beside the sessions, and what they mean."""
 
 SETTINGS: dict[str, Callable[[object], object]] = {
+    "env-dir": checks.filled,
     "interrupt-grace": checks.grace,
     "terminate-grace": checks.grace,
     "lock-dir": checks.inner_path,

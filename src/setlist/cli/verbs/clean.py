@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
 from setlist.errors import StorageError, UsageError
+from setlist.project import ENVIRONMENTS, MARKS
 from setlist.records import dataclass
 from setlist.reports.console import size_text
 
@@ -133,7 +134,7 @@ def _unused(context: Context) -> Iterator[Doomed]:
         known.add(NAME)  # what the noxfile itself is loaded in
     seen: set[str] = set()
     for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):
-        for entry in _entries(directory):
+        for entry in _own_entries(directory):
             if entry.startswith("."):  # renamed away to be removed, or a file that was being written
                 yield Doomed(directory / entry)
                 continue
@@ -143,9 +144,17 @@ def _unused(context: Context) -> Iterator[Doomed]:
                 yield from _of_environment(project, name)
     yield from _old_builds(project)
     yield from map(Doomed, project.older_state())
-    for entry in _entries(project.state):
-        if entry.startswith(".") and entry != ".gitignore":
+    for path in _disused(project):
+        yield Doomed(path, path.name)
+    for entry in _own_entries(project.state):
+        if entry.startswith("."):
             yield Doomed(project.state / entry)
+
+
+def _disused(project: Project) -> list[Path]:
+    """Environments in the state directory of a project that keeps them elsewhere now."""
+    usual = project.state / ENVIRONMENTS
+    return [] if project.environments == usual else [usual / name for name in _entries(usual)]
 
 
 def _old_builds(project: Project) -> Iterator[Doomed]:
@@ -159,10 +168,11 @@ def _old_builds(project: Project) -> Iterator[Doomed]:
 
 
 def _everything(project: Project) -> Iterator[Doomed]:
-    for name in _entries(project.environments):
+    for name in _own_entries(project.environments):
         yield Doomed(project.environments / name)
-    kept = (".gitignore", "CACHEDIR.TAG", project.guard("x").parent.name, project.environments.name)
-    for entry in _entries(project.state):
+    yield from map(Doomed, _disused(project))
+    kept = (project.guard("x").parent.name, ENVIRONMENTS)
+    for entry in _own_entries(project.state):
         if entry not in kept:
             yield Doomed(project.state / entry)
     yield from map(Doomed, project.older_state())
@@ -190,8 +200,15 @@ def _remove_state(project: Project) -> None:
     from setlist.files import remove_tree
 
     with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
+        remove_tree(project.environments)
+    with suppress(OSError):
         remove_tree(project.state)
         project.state.parent.rmdir()
+
+
+def _own_entries(directory: Path) -> list[str]:
+    """What is in a directory of ours, but for what marks it as one."""
+    return [name for name in _entries(directory) if name not in MARKS]
 
 
 def _entries(directory: Path) -> list[str]:

@@ -27,13 +27,13 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.words != ("nox",):
         raise UsageError("what is imported is a noxfile", hint="write: setlist import nox")
     from setlist.cli.fromnox import imported
-    from setlist.project import Project
+    from setlist.records import replace
 
     root = context.project.root
     file = context.project.file or root / "noxfile.py"
     if not file.is_file():
         raise UsageError(f"there is no {file.name} in {root}")
-    context.about(Project(root, file))
+    context.about(replace(context.project, file=file))
     found = imported(context.registry, _noted(context, file.name))
     text = as_toml(found)
     if arguments.flag("write"):

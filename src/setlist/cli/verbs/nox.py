@@ -129,12 +129,15 @@ def _import_meanwhile() -> None:
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
-    from setlist.project import Project
+    from setlist.project import Project, environment_directory
     from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"]).resolve()
     arguments = tuple(answer["arguments"])
-    envdir = None if answer["envdir"] is None else Path(answer["envdir"])
+    if answer["envdir"] is not None:
+        envdir: Path | None = Path(answer["envdir"])
+    else:
+        envdir = environment_directory(root, None, context.caller.environ)
     if answer["file"] == NOXFILE:
         # where 'run' would use it too, they share what is kept of it
         context.about(Project(root, None, arguments, envdir))
