@@ -11,6 +11,9 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MEASURED = "3.11"
 """On which it is measured what the tests see of setlist."""
 
+HANGING = "2h"
+"""After which tests hang for certain, however busy the machine is: a guard, and no bet on speed."""
+
 USING_DEPENDENCIES = [
     "tests/noxfile/test_listing.py",
     "tests/cli/test_diagnostics.py",
@@ -26,7 +29,7 @@ USING_DEPENDENCIES = [
 """Tests that together use every dependency at run time, and take less than a minute."""
 
 
-@session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout="20m")
+@session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def test(s: Session) -> None:
     """Run the tests but the slow ones, measured on Python 3.11; or those that posargs choose."""
     if s.posargs:
@@ -41,7 +44,7 @@ def test(s: Session) -> None:
         s.run("pytest", "-n", "auto", "-m", "not network and not slow", "--cov", "--cov-report=", env=environ)
 
 
-@session(python="3.11", groups=["test"], project="editable", tags=["ci"], timeout="20m")
+@session(python="3.11", groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def slow(s: Session) -> None:
     """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
     s.run("pytest", "-n", "auto", "-m", "slow and not network", *s.posargs)

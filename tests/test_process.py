@@ -27,7 +27,7 @@ from support.storm import is_over, storm
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes and signals")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a test gives up waiting; nothing that works comes near it."""
 
 # Runs a process as setlist does, and says how it ended.

@@ -1,4 +1,4 @@
-"""Blocks: whole, in the order of the plan."""
+"""Blocks: whole, each when its session ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setlist.events import Event, Message
+from setlist.events import Event, Message, SessionFinished
 from setlist.reports.block import IN_MEMORY, Sink, Spool
 from setlist.reports.group import Group
 from setlist.reports.terminal import Terminal
@@ -42,22 +42,40 @@ def block(session: str, data: str) -> str:
     return f"{session}  python 3.11.7 · reused\n  $ tool\n{data}{session}  ok  0.4s\n"
 
 
-def test_blocks_come_in_the_order_of_the_plan() -> None:
+def test_each_block_is_written_when_its_session_ends() -> None:
     b, a = whole("b", "of b\n"), whole("a", "of a\n")
     text = shown(run("a", "b")(*b, *a))
-    assert text == block("a", "of a\n") + block("b", "of b\n") + "a  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
+    assert text == (
+        "b  started\n"
+        + block("b", "of b\n")
+        + "a  started\n"
+        + block("a", "of a\n")
+        + "a  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
+    )
 
 
-def test_the_one_whose_turn_it_is_flows() -> None:
+def test_a_long_first_session_holds_nothing_back() -> None:
     stream = Pipe()
     group = Group(Terminal(stream), Terminal(stream))
-    for event in run("a", "b")(began("a"), wrote("a", "one"), began("b"), wrote("b", "kept"))[:-1]:
+    for event in run("long", "b")(began("long"), wrote("long", "kept"), *whole("b", "of b\n"))[:-1]:
         group(event)
-    assert stream.text == "one"
-    group(ended("a"))
-    assert stream.text == "one\na  ok  0.4s\nkept"
-    group(wrote("b", " and live"))
-    assert stream.text.endswith("kept and live")
+    assert stream.text == "long  started\nb  started\n" + block("b", "of b\n")
+    group(ended("long"))
+    assert stream.text.endswith("b  ok  0.4s\nkept\nlong  ok  0.4s\n")
+
+
+def test_what_runs_alone_flows() -> None:
+    for names, jobs in ((("a", "b"), 1), (("a",), 2)):
+        stream = Pipe()
+        group = Group(Terminal(stream), Terminal(stream))
+        for event in run(*names, jobs=jobs)(began("a"), wrote("a", "one"))[:-1]:
+            group(event)
+        assert stream.text == "one"
+
+
+def test_a_session_that_is_skipped_ends_the_line_that_it_started() -> None:
+    text = shown(run("a", "b")(began("a"), ended("a", "skipped", "no python"), *whole("b", "x\n")))
+    assert text.startswith("a  started\na  skipped  no python\nb  started\n")
 
 
 DATA = st.text(st.sampled_from("ab\n\r\x1b[31m0;漢é\udc80"), max_size=12)
@@ -74,10 +92,10 @@ def test_nothing_is_lost_and_nothing_mixed(data: st.DataObject) -> None:
     while any(queues.values()):
         events.append(queues[data.draw(st.sampled_from([name for name in names if queues[name]]))].pop(0))
     expected = ""
-    for name in names:
+    for name in [event.session for event in events if isinstance(event, SessionFinished)]:
         alone = "".join(texts[name])
-        expected += shown(run(name, "_")(*whole_output(name, alone))[:-1])
-    assert shown(run(*names)(*events)[:-1]) == expected
+        expected += shown(run(name, "_")(*whole_output(name, alone))[:-1], verbosity=-1)
+    assert shown(run(*names)(*events)[:-1], verbosity=-1) == expected
 
 
 def whole_output(name: str, text: str) -> list[Event]:
@@ -92,9 +110,10 @@ def test_where_the_streams_are_two_each_gets_its_own() -> None:
     )
     for event in events:
         group(event)
-    assert out.text == "a out\nb out\n"
+    assert out.text == "b out\na out\n"
     assert err.text == (
-        "a  python 3.11.7 · reused\n  $ tool\na  ok  0.4s\nb err\nb  ok  0.4s\na  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
+        "b  started\nb err\nb  ok  0.4s\na  started\na  python 3.11.7 · reused\n  $ tool\na  ok  0.4s\n"
+        "a  ok  0.4s\nb  ok  0.4s\n2 ok in 3.0s\n"
     )
 
 
@@ -121,14 +140,17 @@ def test_on_github_blocks_are_folded_and_their_ends_stand_below() -> None:
         *whole("a", "x\n"), began("b"), ready("b"), done("b", 1), ended("b", "failed", "tool: exit code 1")
     )
     assert shown(events, folded=True).startswith(
-        "::group::a\na  python 3.11.7 · reused\n  $ tool\nx\n::endgroup::\na  ok  0.4s\n"
-        "::group::b\nb  python 3.11.7 · reused\n  ✗ exit code 1\n::endgroup::\nb  failed  0.4s  tool: exit code 1\n"
+        "a  started\n::group::a\na  python 3.11.7 · reused\n  $ tool\nx\n::endgroup::\na  ok  0.4s\n"
+        "b  started\n::group::b\nb  python 3.11.7 · reused\n  ✗ exit code 1\n::endgroup::\n"
+        "b  failed  0.4s  tool: exit code 1\n"
     )
 
 
 def test_a_session_that_said_nothing_has_no_block() -> None:
     events = run("a", "b")(began("a"), ended("a", "skipped", "no python"), *whole("b", "x\n"))
-    assert shown(events, folded=True).startswith("::group::b\n")
+    text = shown(events, folded=True)
+    assert "::group::b\n" in text
+    assert "::group::a\n" not in text
 
 
 def test_one_session_alone_is_not_told_twice() -> None:
@@ -145,7 +167,7 @@ def test_one_that_has_the_terminal_for_itself_is_never_held_back() -> None:
     assert stream.text.endswith("b  python 3.11.7 · reused\n  $ python\n")
     for event in (ended("b"), running("a"), wrote("a", "x\n"), ended("a")):
         group(event)
-    assert stream.text.endswith("b  ok  0.4s\nx\na  ok  0.4s\n")
+    assert stream.text.endswith("b  ok  0.4s\na  python 3.11.7 · reused\nx\na  ok  0.4s\n")
 
 
 def test_a_run_that_is_broken_off_shows_what_is_there() -> None:
@@ -153,10 +175,10 @@ def test_a_run_that_is_broken_off_shows_what_is_there() -> None:
     group = Group(Terminal(stream), Terminal(stream), folded=True)
     for event in run("a", "b", "c")(began("b"), wrote("b", "kept"), began("c"), wrote("c", "too"))[:-1]:
         group(event)
-    assert stream.text == ""
+    assert stream.text == "b  started\nc  started\n"
     group.close()
     group.close()
-    assert stream.text == "::group::b\nkept\n::endgroup::\n::group::c\ntoo\n::endgroup::\n"
+    assert stream.text == "b  started\nc  started\n::group::b\nkept\n::endgroup::\n::group::c\ntoo\n::endgroup::\n"
 
 
 def test_words_about_no_session_begin_a_line_of_their_own() -> None:
@@ -209,11 +231,3 @@ def test_a_reader_that_is_gone_stops_nothing() -> None:
     sink.put("stdout", "x")
     sink.put("words", "y\n")
     sink.rest()
-
-
-def test_a_later_start_of_the_first_one_lets_it_flow_at_once() -> None:
-    stream = Pipe()
-    group = Group(Terminal(stream), Terminal(stream))
-    for event in run("a", "b")(*whole("b", "of b\n"), began("a"), wrote("a", "of a\n"))[:-1]:
-        group(event)
-    assert stream.text == "of a\n"

@@ -272,6 +272,10 @@ class Console:
     def _note(self, text: str, style: Style) -> None:
         self._terminal.line("  " + self._terminal.styled(text, style))
 
+    def start_text(self, session: str) -> str:
+        """That a session has started, in one line."""
+        return f"{session}  {self._terminal.styled('started', 'dim')}"
+
     def ending(self, finished: SessionFinished) -> str:
         """How a session ended, in one line."""
         return self._summary_line(finished, 0, 0)

@@ -1,7 +1,7 @@
-"""Each session's output as a whole block, in the order of the plan: what a log file and a CI system want.
+"""Each session's output as a whole block, written when the session ends: what a log file and a CI system want.
 
-The block of the first session that isn't finished flows as it comes. Those of later sessions are kept until their turn
-has come. On GitHub Actions each is folded (``::group::``), and how it ended stands below.
+A line says that a session has started. Where sessions run one after another, the block of the one that runs is written
+as it comes. On GitHub Actions blocks are folded (``::group::``), and how a session ended stands below.
 
 What a session prints may hold workflow commands, and they reach GitHub: linters and test runners mark lines of a pull
 request that way, and a session may do what any program of the same step may.
@@ -46,9 +46,9 @@ class Group:
         self._verbosity = verbosity
         self._folded = folded
         self._sessions: tuple[str, ...] = ()
-        self._waiting: list[str] = []
+        self._one_at_a_time = False
+        self._started: set[str] = set()
         self._blocks: dict[str, Block] = {}
-        self._finished: dict[str, SessionFinished] = {}
 
     def __call__(self, event: Event) -> None:
         session: str | None = getattr(event, "session", None)
@@ -57,10 +57,9 @@ class Group:
             return
         if isinstance(event, RunStarted):
             self._sessions = event.sessions
-            self._waiting = list(event.sessions)
+            self._one_at_a_time = event.jobs == 1 or len(event.sessions) == 1
         elif isinstance(event, SessionsAdded):
             self._sessions += event.sessions
-            self._waiting += event.sessions
         elif isinstance(event, RunFinished):
             self._show_all()
         self._console(event)
@@ -76,48 +75,34 @@ class Group:
             opening = f"::group::{session}\n" if self._folded else ""
             block = Block(self._sink, self._directory, verbosity=self._verbosity, opening=opening)
             self._blocks[session] = block
-            if self._waiting and self._waiting[0] == session:
+            if self._one_at_a_time:
                 block.show()
-        if isinstance(event, SessionStarted) and not event.captured and block is not None:
-            # it has our streams for itself: whoever waits, waits longer
-            block.show()
+        if isinstance(event, SessionStarted) and block is not None:
+            if not event.captured:
+                block.show()  # it has our streams for itself, and nothing else runs
+            elif not block.live and self._verbosity >= 0:
+                self._started.add(session)
+                self._sink.put("words", self._console.start_text(session) + "\n")
         if block is not None:
             block.take(event)
         if isinstance(event, SessionFinished):
-            self._finished[session] = event
             self._console(event)
-            if block is not None and block.live and session in self._waiting:
-                self._waiting.remove(session)
-                self._end(session)
-            self._go_on()
+            self._end(session, event)
 
-    def _go_on(self) -> None:
-        """Show those whose turn has come."""
-        while self._waiting:
-            session = self._waiting[0]
-            block = self._blocks.get(session)
-            if block is not None:
-                block.show()
-            if session not in self._finished:
-                return
-            del self._waiting[0]
-            self._end(session)
-
-    def _end(self, session: str) -> None:
+    def _end(self, session: str, finished: SessionFinished | None) -> None:
         block = self._blocks.pop(session, None)
-        if block is None or not block.begun:
+        if block is not None:
+            block.show()
+        written = block is not None and block.begun
+        if written:
+            self._sink.rest()
+            if self._folded:
+                self._sink.put("words", "::endgroup::\n")
+        if finished is None or not (written or session in self._started) or len(self._sessions) == 1:
             return
-        self._sink.rest()
-        if self._folded:
-            self._sink.put("words", "::endgroup::\n")
-        ended = self._finished.get(session)
-        if ended is not None and len(self._sessions) > 1 and (self._verbosity >= 0 or ended.status != "ok"):
-            self._sink.put("words", self._console.ending(ended) + "\n")
+        if self._verbosity >= 0 or finished.status != "ok":
+            self._sink.put("words", self._console.ending(finished) + "\n")
 
     def _show_all(self) -> None:
-        for session in [*self._waiting, *self._blocks]:
-            block = self._blocks.get(session)
-            if block is not None:
-                block.show()
-                self._end(session)
-        self._waiting.clear()
+        for session in tuple(self._blocks):
+            self._end(session, None)
