@@ -17,6 +17,9 @@ MOST_COMBINATIONS = 100_000
 DEEPEST_PLACEHOLDERS = 50
 """Placeholders in the default of a placeholder in the default of a placeholder …"""
 
+DEEPEST_INCLUDES = 100
+"""Requirements files that include each other by ``-r`` and ``-c``."""
+
 LONGEST_NAME = 100
 """Characters of a session's name, which is a file's name too."""
 

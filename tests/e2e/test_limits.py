@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.limits import DEEPEST_PLACEHOLDERS, MOST_SESSIONS
+from setlist.limits import DEEPEST_INCLUDES, DEEPEST_PLACEHOLDERS, MOST_SESSIONS
 from support.project import ProjectFolder, Result
 
 pytestmark = pytest.mark.slow
@@ -73,6 +73,18 @@ def test_dependency_groups_in_a_long_chain(project: ProjectFolder, wheelhouse: P
     project.sessions(f'[dependency-groups]\n{groups}g{DEEP} = ["beta"]\n{S}groups = ["g0"]\n{OK}')
     assert project.run_inside("s").code == 0
     assert "beta" in project.installed("s")
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_files_that_include_each_other_too_deeply(project: ProjectFolder, wheelhouse: Path, function: bool) -> None:
+    for n in range(1_500):
+        project.write(f"r{n}.txt", f"-r r{n + 1}.txt\n")
+    project.write("r1500.txt", "beta\n")
+    if function:
+        project.write("sessions/x.py", "from setlist import session\n@session\ndef s(s): s.install('-r', 'r0.txt')\n")
+    else:
+        project.sessions(f'{S}requirements = ["r0.txt"]\n{OK}')
+    refused_or_failed(project.run("s"), f"r{DEEPEST_INCLUDES}.txt: ")
 
 
 @pytest.mark.parametrize("command", ["{posargs:" * 3_000 + "x" + "}" * 3_000, "{env:A:" * 200 + "x" + "}" * 200])

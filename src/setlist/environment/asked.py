@@ -17,6 +17,7 @@ from typing import Any
 from setlist.environment.names import normalised
 from setlist.environment.requirements import GroupError, requirements_of_group
 from setlist.files import digest, read_text, text_or_nothing
+from setlist.limits import DEEPEST_INCLUDES
 from setlist.records import dataclass, field
 
 # Options of pip and uv that take a value of their own; those of any other are flags, or written with "=".
@@ -165,12 +166,14 @@ def _add_requirement(found: Asked, word: str, cwd: Path) -> None:
     found.requirements.append((word, cwd))
 
 
-def _read_file(found: Asked, path: Path, environ: Mapping[str, str], *, wanted: bool) -> None:
+def _read_file(found: Asked, path: Path, environ: Mapping[str, str], *, wanted: bool, depth: int = 0) -> None:
     if str(path) in found.texts:
         return
     try:
-        text = read_text(path, lenient=True)
+        text = read_text(path, lenient=True) if depth < DEEPEST_INCLUDES else None
     except OSError:
+        text = None
+    if text is None:
         found.unread.append(path)
         return
     found.files.append(path)
@@ -183,18 +186,21 @@ def _read_file(found: Asked, path: Path, environ: Mapping[str, str], *, wanted: 
         line = _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), line)
         if line.startswith("-"):
             with suppress(ValueError):
-                _read_line(found, shlex.split(line), path, environ, wanted=wanted)
+                _read_line(found, shlex.split(line), path, environ, wanted=wanted, depth=depth)
         elif wanted:
             _add_requirement(found, line.partition(" --hash=")[0].strip(), path.parent)
 
 
-def _read_line(found: Asked, words: list[str], path: Path, environ: Mapping[str, str], *, wanted: bool) -> None:
+def _read_line(
+    found: Asked, words: list[str], path: Path, environ: Mapping[str, str], *, wanted: bool, depth: int
+) -> None:
     name, equals, value = words[0].partition("=")
     if words[0][:2] in _GLUED and words[0][:2] != words[0] and not words[0].startswith("--"):
         name, equals, value = words[0][:2], "=", words[0][2:]
     value = value if equals else " ".join(words[1:])
     if name in (*_FILES, *_FILES_TOO) and value and "://" not in value:
-        _read_file(found, _path(value, path.parent), environ, wanted=wanted and name in ("-r", "--requirement"))
+        asked_for = wanted and name in ("-r", "--requirement")
+        _read_file(found, _path(value, path.parent), environ, wanted=asked_for, depth=depth + 1)
     elif name in _EDITABLE and wanted:
         found.editables.append((value, path.parent))
 

@@ -26,6 +26,7 @@ from setlist.environment.uv_sources import (
 )
 from setlist.errors import ConfigurationError
 from setlist.files import digest, read_definition, read_text, text_or_nothing
+from setlist.limits import DEEPEST_INCLUDES
 from setlist.logins import Logins, masked, refers_to_login
 from setlist.project import Project
 from setlist.records import dataclass, field, replace
@@ -378,10 +379,13 @@ def _read_file(
     *,
     asked_for: bool,
     seen: set[Path],
+    depth: int = 0,
 ) -> None:
     """Read a file and what it includes. ``blame`` makes the error for whoever named it."""
     if path in seen:
         return
+    if depth == DEEPEST_INCLUDES:
+        raise blame(f"{project.relative(path)}: files include each other more than {depth} deep")
     seen.add(path)
     found.watched.add(path)
     try:
@@ -411,7 +415,7 @@ def _read_file(
 
                 wanted = asked_for and not line.lstrip().startswith(("-c", "--c"))
                 beside = _beside(path, target)
-                _read_file(found, beside, project, environ, blame_line, asked_for=wanted, seen=seen)
+                _read_file(found, beside, project, environ, blame_line, asked_for=wanted, seen=seen, depth=depth + 1)
             continue
         if asked_for and not line.lstrip().startswith(("#", "-")):
             _note_name(found, line)
