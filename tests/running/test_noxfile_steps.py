@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from support.project import ProjectFolder
+from support.project import ProjectFolder, Result
 from support.wheels import fill_wheelhouse, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -205,6 +206,7 @@ def watched(project: ProjectFolder, wheels: Path, monkeypatch: pytest.MonkeyPatc
     from setlist.environment.installers import uv_binary
 
     monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     monkeypatch.setenv("SEEN", str(project.path / "seen.txt"))
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(uv_binary()).parent), os.environ["PATH"]]))
     return project
@@ -335,3 +337,59 @@ def test_versions_that_are_installed_once_more_are_those_of_last_time(
     monkeypatch.setenv("UV_NO_CACHE", "1")
     project.run_inside("lint", check=True)
     assert seen(project) == ["[]", "['thing2.0']"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("place", range(5))
+def test_run_that_is_killed_between_two_steps(watched: ProjectFolder, place: int) -> None:
+    body = [DELTA_1, ALPHA, "see(session)", DELTA_2, "see(session)"]
+    body.insert(place + 1, "os.path.exists('kill') and os.kill(os.getppid(), 9)")
+    watched.write("noxfile.py", noxfile(("lint", "\n".join(body))))
+    fresh = by_nox(watched, "lint")
+    for _ in range(place % 2):  # in a new environment, or in one that is there
+        watched.run_inside("lint", check=True)
+    seen(watched)
+    watched.write("kill", "")
+    assert watched.run("lint").code == -9
+    (watched.path / "kill").unlink()
+    seen(watched)
+
+    watched.run_inside("lint", check=True)
+
+    assert seen(watched) == fresh
+
+
+def test_two_runs_at_once_see_what_nox_shows_them(watched: ProjectFolder) -> None:
+    watched.write("noxfile.py", noxfile(("lint", INTERLEAVED)))
+    fresh = by_nox(watched, "lint")
+    watched.run_inside("lint", check=True)
+    seen(watched)
+    places = [str(watched.path / f"seen-{number}.txt") for number in range(2)]
+    results: list[Result] = []
+    threads = [
+        threading.Thread(target=lambda place=place: results.append(watched.run("lint", env={"SEEN": place})))  # type: ignore[misc]
+        for place in places
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [result.code for result in results] == [0, 0], "\n".join(map(str, results))
+    assert [Path(place).read_text().splitlines() for place in places] == [fresh, fresh]
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
+def test_install_with_hashes_is_done_once_more(watched: ProjectFolder, wheels: Path, backend: str) -> None:
+    from hashlib import sha256
+
+    content = (wheels / "delta-1.0-py3-none-any.whl").read_bytes()
+    watched.write("hashed.txt", f"delta==1.0 --hash=sha256:{sha256(content).hexdigest()}\n")
+    body = 'see(session)\nsession.install("--require-hashes", "-r", "hashed.txt")\nsee(session)'
+    text = noxfile(("lint", body)).replace('"uv"\n', f'"{backend}"\n', 1)
+    watched.write("noxfile.py", text)
+
+    for _ in range(2):
+        result = watched.run_inside("lint", check=True)
+        assert seen(watched) == ["[]", "['delta1.0']"]
+        assert sum("install" in event.get("command", ()) for event in watched.history()) in (1, 2), result
