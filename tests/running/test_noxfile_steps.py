@@ -393,3 +393,18 @@ def test_install_with_hashes_is_done_once_more(watched: ProjectFolder, wheels: P
         result = watched.run_inside("lint", check=True)
         assert seen(watched) == ["[]", "['delta1.0']"]
         assert sum("install" in event.get("command", ()) for event in watched.history()) in (1, 2), result
+
+
+def test_project_whose_build_failed_is_installed_again(watched: ProjectFolder) -> None:
+    watched.make_package()
+    watched.write("noxfile.py", noxfile(("lint", 'session.install("delta==1.0")\nsession.install(".")\nsee(session)')))
+    watched.run_inside("lint", check=True)
+    good = watched.read("pyproject.toml")
+    watched.make_package(fail="build_wheel")
+    assert watched.run_inside("lint").code == 1
+    watched.write("pyproject.toml", good)
+    seen(watched)
+
+    watched.run_inside("lint", check=True)
+
+    assert seen(watched) == ["['delta1.0', 'demo1.0']"]

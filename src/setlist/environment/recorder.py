@@ -82,7 +82,7 @@ class Recorder:
         self._untidy = False
         self._broken = False
         self._pending: tuple[Asked, tuple[str, ...], dict[str, str]] | None = None
-        self._by_lock = False
+        self._by_lock = self._removed = False
         self._locked: Locked | None = None
         self._looked_for_lock = False
         self._take(self._read())
@@ -110,7 +110,7 @@ class Recorder:
                 self._memory.append((step, held))
         self._held = held
         self._in_place = bool(self._left)
-        self._interleaved = any(step.after for step in there)
+        self._interleaved = any(step.after and step.brought for step in there)
         self._known: dict[str, Sequence[str]] = {}
         self._compiled: set[str] = set()
         for step in steps:
@@ -130,11 +130,15 @@ class Recorder:
         if self._interleaved and self._changing is None:
             # to the end: another run would see it between two of our steps
             self._begin()
+        self._go_back()
+
+    def _go_back(self) -> None:
         tangled = _are_tangled(self._left)
         if self._held == self._first and not tangled:
             return
         if self._changing is None:
             self._begin()
+            return  # which has looked at what is there now, and gone back from that
         kept = all(self._held.get(name) == value for name, value in self._first.items())
         extra = sorted(self._held.keys() - self._first.keys())
         if tangled or not kept or not self._take_out(extra):
@@ -267,7 +271,7 @@ class Recorder:
         before, now = self._contents, self._look()
         moved = self._moved_between(before, now)
         if not ok:
-            if compare(before, now):
+            if self._removed or compare(before, now):
                 # installers fetch and build everything before they change anything
                 self._broken = True
             self._write()
@@ -394,14 +398,14 @@ class Recorder:
             for name, value in inputs.items()
             if name.startswith("local ") and before.get(name, value) != value
         }
-        if changed:
-            self._uninstall(
-                [
-                    normalised(item.name)
-                    for item in installed(site_packages(self._directory))
-                    if item.path is not None and str(item.path.resolve()) in changed
-                ]
-            )
+        names = [
+            normalised(item.name)
+            for item in installed(site_packages(self._directory))
+            if item.path is not None and str(item.path.resolve()) in changed
+        ]
+        self._removed = bool(changed and names)
+        if self._removed:
+            self._uninstall(names)
 
     def _compiled_of(self, asked: Asked) -> tuple[str, ...]:
         """The editable projects that aren't Python alone: their sources are as good as their metadata."""
@@ -548,17 +552,20 @@ class Recorder:
         if state is not None and (
             state.steps == self._state.steps and state.contents.packages == self._state.contents.packages
         ):
+            if not self._commands and not self._done:
+                self._go_back()
             return
         if state is None:
             raise SessionError("the environment was taken apart by another run", hint=f"run {name} again")
         # another run was here. What we have passed must still be there, in this order
         done, self._done, held = self._done, [], self._held
         self._take(state)
-        changed = self._commands and self._held != held
         if self._commands:
+            changed = self._held != held
             self._done, self._left = done, []
-        elif done:
-            changed = self._held != self._first or not all(self._skips(step.words, step.inputs) for step in done)
+        else:
+            self._go_back()
+            changed = not all(self._skips(step.words, step.inputs) for step in done)
         if changed:
             raise SessionError("another run has changed the environment", hint=f"run {name} again")
 
@@ -658,7 +665,7 @@ class Recorder:
         self._memory = [*((step, None) for step in (*self._done, *self._left)), *self._memory]
         self._done, self._left = [], []
         self._contents = self._look()
-        self._held = self._seeds = self._held_now(self._contents)
+        self._held = self._first = self._seeds = self._held_now(self._contents)
         self._changed = set()
         self._untidy = self._in_place = self._looked_for_lock = False
         self._state = replace(self._state, steps=())

@@ -203,7 +203,7 @@ class SessionHandle:
         )
         changes = self._prepared.settle(command)
         if changes:
-            self._say("info", "as it was before: " + ", ".join(map(str, changes)))
+            self._say("info", "not asked for by now: " + ", ".join(map(str, changes)))
         try:
             ok, completed = invoke(invocation, self._scope, capture=silent, timeout=timeout)
         except CommandFailed:
