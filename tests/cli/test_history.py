@@ -63,7 +63,7 @@ def test_runs_are_told_the_latest_first(past: ProjectFolder) -> None:
 
 def test_only_the_last_runs(past: ProjectFolder) -> None:
     assert len(past.setlist_inside("history", "-n", "2", check=True).out.splitlines()) == 3
-    for wrong in ("0", "x", "1.5"):
+    for wrong in ("0", "x", "1.5", "9" * 5_000):
         result = past.setlist_inside("history", "-n", wrong)
         assert result.code == 2
         assert "not a number of runs" in result.err

@@ -48,6 +48,11 @@ def test_versions_are_understood(text: str, implementation: str, release: tuple[
     assert parse_request(text) == Request(text, implementation, release, free_threaded=free_threaded)
 
 
+def test_a_number_of_thousands_of_digits_is_no_version() -> None:
+    with pytest.raises(ConfigurationError, match="doesn't say which Python"):
+        parse_request("3." + "9" * 5_000)
+
+
 @pytest.mark.parametrize(
     ("text", "implementation", "specifier", "free_threaded"),
     [

@@ -26,7 +26,7 @@ _32_BIT = ("x86", "arm", "armv6l", "armv7l", "ppc", "wasm32")
 # Compiled when they are first needed
 _VERSION = (
     r"(?i)(?:(?P<implementation>cpython|python|pypy|graalpy|py)[-@]?)?"
-    r"(?:(?P<release>\d+(?:\.\d+){0,2})(?P<threaded>t)?)?"
+    r"(?:(?P<release>\d{1,9}(?:\.\d{1,9}){0,2})(?P<threaded>t)?)?"
     r"(?:-(?P<machine>32|64|x86|x86_64|amd64|i[36]86|arm64|aarch64))?"
 )
 _RANGE = (

@@ -70,7 +70,7 @@ def _number(arguments: Arguments) -> int | None:
     written = arguments.value("number")
     if written is None:
         return None
-    if not written.isdecimal() or int(written) == 0:
+    if not written.isdecimal() or len(written) > 9 or int(written) == 0:
         raise UsageError(f"-n {written}: not a number of runs", hint="write a number from 1")
     return int(written)
 
