@@ -1,62 +1,96 @@
-"""Reading files: UTF-8 with or without a mark, and nothing that would be waited for or be read without end."""
+"""Temporary directories: gone in the end, however their owners end; nobody else's are touched."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from setlist.errors import ConfigurationError
-from setlist.files import NotText, read_bytes, read_definition, read_text, text_or_nothing
+from setlist.files import is_owned, remove_abandoned, remove_leftovers, temporary_directory, write_atomically
 
-BOM = b"\xef\xbb\xbf"
-
-
-def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(BOM + "größer\r\n".encode())
-    assert read_text(file) == "größer\n"
-    assert text_or_nothing(file) == "größer\n"
-
-
-@pytest.mark.parametrize(
-    ("data", "said", "line"),
-    [
-        (b"a\nb\xe9\n", "it isn't UTF-8: there is a byte 0xe9", 2),
-        (BOM + b"a\r\nb\r\nc\xff", "it isn't UTF-8: there is a byte 0xff", 3),
-        ("a".encode("utf-16"), "it is UTF-16, not UTF-8", 1),
-    ],
-)
-def test_what_is_not_utf8_is_told_with_its_line(tmp_path: Path, data: bytes, said: str, line: int) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(data)
-    with pytest.raises(NotText) as caught:
-        read_text(file)
-    assert (str(caught.value), caught.value.line) == (said, line)
-    with pytest.raises(ConfigurationError) as told:
-        read_definition(file, "file")
-    assert (told.value.message, told.value.where) == (said, f"file:{line}")
+HOLD = """
+import sys, time
+from pathlib import Path
+from setlist.files import temporary_directory
+with temporary_directory(Path(sys.argv[1]) if sys.argv[1:] else None) as path:
+    (path / "deep").mkdir()
+    (path / "deep" / "file").touch()
+    print(path, flush=True)
+    time.sleep(60)
+"""
 
 
-def test_a_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"x" * (2 << 20))
-    assert len(read_bytes(file, limit=2 << 20)) == 2 << 20
-    with pytest.raises(OSError, match="larger than the limit of 1 MiB"):
-        read_bytes(file, limit=1 << 20)
+def held(*words: str, **environ: str) -> tuple[subprocess.Popen[str], Path]:
+    """Another process with a temporary directory, and the directory."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, *words], stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().rstrip("\n"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are none on Windows")
-def test_only_a_file_is_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path, said in ((tmp_path / "pipe", "a named pipe"), ("/dev/zero", "a device"), (tmp_path, "a directory")):
-        with pytest.raises(OSError, match=f"it is {said}, not a file"):
-            read_bytes(path)
+@pytest.mark.parametrize("where", ["given", "system"])
+def test_what_a_killed_process_has_left_is_removed_by_the_next(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    words, parent = ((str(tmp_path),), tmp_path) if where == "given" else ((), None)
+    killed, left = held(*words, TMPDIR=str(tmp_path), TEMP=str(tmp_path))
+    alive, used = held(*words, TMPDIR=str(tmp_path), TEMP=str(tmp_path))
+    try:
+        killed.kill()
+        killed.communicate()
+        assert left.is_dir()
+        with temporary_directory(parent) as own:
+            assert not left.exists()
+            assert (used / "deep" / "file").exists()
+            assert is_owned(used)
+            assert own.parent == tmp_path
+            (own / "file").touch()
+            with temporary_directory(parent) as second:
+                assert own.is_dir()
+                assert second != own
+        assert not own.exists()
+    finally:
+        alive.kill()
+        alive.communicate()
+    remove_abandoned(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
-def test_a_name_with_a_nul_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_bytes(tmp_path / "a\0b")
-    assert text_or_nothing(tmp_path / "a\0b") == ""
+def test_what_isnt_ours_is_not_removed(tmp_path: Path) -> None:
+    # a cache of that name, somebody's link to a place of his own, a directory that is about to be locked
+    (tmp_path / "setlist-0").mkdir()
+    (tmp_path / "setlist-0" / "images").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ".owner").touch()
+    if sys.platform != "win32":
+        (tmp_path / "setlist-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "setlist-fresh").mkdir()
+    (tmp_path / "setlist-file").touch()
+    before = sorted(os.listdir(tmp_path))
+    remove_abandoned(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert (tmp_path / "elsewhere" / ".owner").exists()
+
+
+def test_an_old_one_that_was_never_used_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "setlist-old").mkdir()
+    os.utime(tmp_path / "setlist-old", (1, 1))
+    remove_abandoned(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no file modes")
+def test_nobody_else_looks_into_private_things(tmp_path: Path) -> None:
+    with temporary_directory(tmp_path) as path:
+        assert path.stat().st_mode & 0o077 == 0
+    write_atomically(tmp_path / "file", "x", private=True)
+    assert (tmp_path / "file").stat().st_mode & 0o077 == 0
+
+
+def test_leftovers_of_a_directory_that_isnt_there_are_nothing(tmp_path: Path) -> None:
+    remove_leftovers(str(tmp_path / "nowhere" / "lint"))

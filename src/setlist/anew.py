@@ -65,7 +65,8 @@ def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
     doomed = None
     try:
         if there:
-            doomed = _renamed(directory)
+            doomed = _name_beside(directory)
+            os.replace(directory, doomed)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         lay_out(anew["image"], image, path, anew["prompt"])
         for name, content in anew["texts"]:
@@ -85,12 +86,10 @@ def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
     return Made("recreated" if there else "created", f"{path}/{RECORD}", doomed, signature)
 
 
-def _renamed(directory: str) -> str:
-    """As :func:`setlist.files.put_away` has it."""
+def _name_beside(directory: str) -> str:
+    """The name to put it away under, as :func:`setlist.files.put_away` has it."""
     folder, name = os.path.split(directory)
-    doomed = f"{folder}/.{name}.{os.getpid()}.{os.urandom(4).hex()}.removed"
-    os.replace(directory, doomed)
-    return doomed
+    return f"{folder}/.{name}.{os.getpid()}.{os.urandom(4).hex()}.removed"
 
 
 def _undo(directory: str, doomed: str | None) -> None:
@@ -100,6 +99,8 @@ def _undo(directory: str, doomed: str | None) -> None:
     from setlist.files import remove_tree
 
     with suppress(OSError):
+        if doomed is not None and not os.path.lexists(doomed):
+            return  # it wasn't put away yet: it lies there as it was
         if doomed is not None or not os.path.exists(f"{directory}/{RECORD}"):
             remove_tree(Path(directory))
         if doomed is not None:

@@ -160,16 +160,82 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, priv
         raise
 
 
+_OWNER = ".owner"
+"""The file in a temporary directory that its owner holds locked."""
+
+_UNOWNED = 60.0
+"""Seconds after which an empty temporary directory without that file is taken for one that was never used."""
+
+
 @contextmanager
-def scratch_directory(parent: Path) -> Iterator[Path]:
-    """A new directory for files that nobody needs afterwards. As tempfile's, which takes longer to be imported."""
-    path = parent / f".scratch.{os.getpid()}.{os.urandom(4).hex()}"
+def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
+    """A new directory for files that nobody needs afterwards, which only the user can look into.
+
+    Its owner holds a lock on a file in it. What processes that were killed have left is removed when the next such
+    directory is made in the same place.
+
+    Args:
+        parent: where it lies; the system's place for temporary files where it isn't given.
+    """
+    from setlist.system import lock_exclusive
+
+    if parent is None:
+        # not tempfile's own function: it takes longer to be imported than the rest of this takes
+        import tempfile
+
+        parent, prefix = Path(tempfile.gettempdir()), "setlist-"
+    else:
+        prefix = ".setlist-"
+    remove_abandoned(parent)
+    path = parent / f"{prefix}{os.urandom(6).hex()}"
     path.mkdir(mode=0o700, parents=True)
+    owner = os.open(path / _OWNER, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        lock_exclusive(owner)
         yield path
     finally:
-        with suppress(OSError):  # 'setlist clean' tries again
-            remove_tree(path)
+        os.close(owner)
+        with suppress(OSError):  # the next one in this place, or 'setlist clean', tries again
+            remove_put_away(path)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the temporary directories whose owners have ended. Others' files, and other users', aren't touched."""
+    try:
+        entries = [entry for entry in os.scandir(parent) if entry.name.startswith(("setlist-", ".setlist-"))]
+    except OSError:
+        return
+    for entry in entries:
+        with suppress(OSError):
+            if _is_abandoned(entry):
+                remove_put_away(Path(entry.path))
+
+
+def is_owned(path: Path) -> bool:
+    """Whether this is a temporary directory whose owner is still there."""
+    from setlist.system import lock_exclusive
+
+    try:
+        descriptor = os.open(path / _OWNER, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not lock_exclusive(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    import time
+
+    status = entry.stat(follow_symlinks=False)
+    if not entry.is_dir(follow_symlinks=False) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+        return False
+    names = os.listdir(entry.path)
+    if not names:
+        # killed before it was locked; or about to be
+        return time.time() - status.st_mtime > _UNOWNED
+    return _OWNER in names and not is_owned(Path(entry.path))
 
 
 def stat_signature(path: str | os.PathLike[str]) -> str | None:
@@ -256,6 +322,24 @@ def put_away(path: Path) -> Path | None:
     except FileNotFoundError:
         return None
     return doomed
+
+
+def remove_leftovers(directory: str) -> None:
+    """Remove what :func:`put_away` renamed of this directory, and what a process that was ended has left.
+
+    The caller holds a lock by which nobody may replace the directory meanwhile.
+    """
+    parent, name = os.path.split(directory)
+    before, after = f".{name}.", ".removed"
+    try:
+        left = [entry for entry in os.listdir(parent) if entry.startswith(before) and entry.endswith(after)]
+    except OSError:
+        return
+    for entry in left:
+        number, _, random = entry[len(before) : -len(after)].partition(".")
+        if number.isdigit() and len(random) == 8:
+            with suppress(OSError):  # another one removes it too
+                remove_put_away(Path(parent, entry))
 
 
 def remove_put_away(doomed: Path) -> None:

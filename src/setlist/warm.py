@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-FORMAT = 2
+FORMAT = 3
 
 VOLATILE = ("_", "OLDPWD", "SHLVL")
 """Variables that say nothing of what a command does, and are others at each start."""
@@ -139,12 +139,23 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
     except OSError:
         same = False
     try:
+        if same:
+            _clear(record["directory"])
         return Again(record, environ, trouble, made).carry_out() if same else None
     finally:
         if not same:
             os.close(guard)
         if made is not None:
             made.end()
+
+
+def _clear(directory: str) -> None:
+    """Remove what an earlier run has left that was ended while it replaced the environment."""
+    folder, name = os.path.split(directory)
+    if any(entry.startswith(f".{name}.") for entry in os.listdir(folder)):
+        from setlist.files import remove_leftovers
+
+        remove_leftovers(directory)
 
 
 def recreates(argv: Sequence[str]) -> bool:

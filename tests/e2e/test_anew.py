@@ -219,10 +219,28 @@ def test_interrupted_while_it_is_laid_out_nothing_is_left(lint: ProjectFolder, t
         time.sleep(0.004 * moment)
         run.send_signal(signal.SIGINT)
         run.wait()
-        assert set(os.listdir(lint.path / STATE_DIRECTORY / "envs")) <= {"lint"}
+        # what was put away may still lie there, where the signal came while it was removed: the next run removes it
+        left = set(os.listdir(lint.path / STATE_DIRECTORY / "envs")) - {"lint"}
+        assert all(name.startswith(".lint.") and name.endswith(".removed") for name in left)
         assert not there or (lint.environment("lint") / "state.json").exists()
         lint.run("lint", check=True)
+        assert os.listdir(lint.path / STATE_DIRECTORY / "envs") == ["lint"]
         assert described(lint.environment("lint")) == before
+
+
+@pytest.mark.parametrize("by_its_record", [True, False])
+def test_what_an_ended_run_has_put_away_is_removed_by_the_next(lint: ProjectFolder, by_its_record: bool) -> None:
+    watched(lint, "lint")
+    envs = lint.path / STATE_DIRECTORY / "envs"
+    for name in (".lint.4995.cbc7f9f2.removed", ".lint.1.4995.cbc7f9f2.removed", ".other.4995.cbc7f9f2.removed"):
+        (envs / name / "lib").mkdir(parents=True)
+        (envs / name / "lib" / "file").touch()
+    if by_its_record:
+        assert by_record(lint, "lint")
+    else:
+        lint.run("-v", "lint", check=True)
+    # those of other environments may be in use by others
+    assert sorted(os.listdir(envs)) == [".lint.1.4995.cbc7f9f2.removed", ".other.4995.cbc7f9f2.removed", "lint"]
 
 
 def test_killed_while_it_is_laid_out_it_is_made_again(lint: ProjectFolder) -> None:

@@ -134,6 +134,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         "by": warm.written_by(),
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
+        "directory": str(standing.directory),
         "files": tuple(files.items()),
         "own": tuple(own.items()),
         "anew": anew,

@@ -15,7 +15,7 @@ from setlist.environment.guard import exclusive
 from setlist.environment.installers import Installer
 from setlist.environment.sources import copy_sources, digest_sources, sign_sources
 from setlist.errors import BuildFailed, SyncFailed
-from setlist.files import digest, remove_tree
+from setlist.files import digest, remove_tree, temporary_directory
 from setlist.model import Interpreter, ProjectMode
 from setlist.project import Project
 from setlist.records import dataclass, field
@@ -116,10 +116,8 @@ def _source(root: Path, mode: ProjectMode, environ: Mapping[str, str]) -> Iterat
         yield root
         return
     # Not inside the project: there the copy would be below our own .gitignore, which says "everything"
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-        copy = Path(scratch) / root.name
+    with temporary_directory() as scratch:
+        copy = scratch / root.name
         copy_sources(root, copy, environ)
         yield copy
 

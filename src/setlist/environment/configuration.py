@@ -26,7 +26,7 @@ from pathlib import Path
 from setlist.environment.environ import clean
 from setlist.environment.pyproject import read_pyproject
 from setlist.errors import ConfigurationError
-from setlist.files import digest, read_text, write_atomically
+from setlist.files import digest, read_text, temporary_directory, write_atomically
 from setlist.model import InstallerName
 from setlist.project import Project
 from setlist.records import dataclass
@@ -216,17 +216,15 @@ class UvConfiguration:
         if not (self.table or environments):
             yield ["--no-config"]
             return
-        import tempfile
-
         # a directory that only the user can look into: settings may hold logins
-        with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+        with temporary_directory() as scratch:
             if environments:
                 # uv takes them from a project's pyproject.toml only, and reads the user's own files once more then
                 text = f"[tool]\nuv = {_toml({**self.table, **environments})}\n"
-                write_atomically(Path(scratch, "pyproject.toml"), text)
-                yield ["--project", scratch]
+                write_atomically(scratch / "pyproject.toml", text)
+                yield ["--project", str(scratch)]
             else:
-                file = Path(scratch, "uv.toml")
+                file = scratch / "uv.toml"
                 lines = [f"{_toml(name)} = {_toml(value)}\n" for name, value in self.table.items()]
                 write_atomically(file, "".join(lines))
                 yield ["--config-file", str(file)]

@@ -38,7 +38,7 @@ from setlist.environment.pinned import (
 )
 from setlist.environment.uv_sources import Sourced, write_for_uv
 from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
-from setlist.files import write_atomically
+from setlist.files import temporary_directory, write_atomically
 from setlist.logins import Logins, expanded
 from setlist.model import InstallerName, Interpreter, Resolution
 from setlist.process import run_process
@@ -372,10 +372,8 @@ class Pip:
         extraneous = sorted(
             (installed - pinned_names(text) - {"pip"}) | {normalised(name) for name in reinstall} & installed
         )
-        import tempfile
-
-        with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-            files = by_hash(text, Path(scratch))
+        with temporary_directory() as scratch:
+            files = by_hash(text, scratch)
             if extraneous:
                 # Nothing is removed before it is known that the rest can be had, and is what it should be
                 for file in files:

@@ -33,7 +33,7 @@ from setlist.environment.resources import Resources
 from setlist.environment.state import State, forget_state, spec_data, write_state
 from setlist.environment.uv_sources import pins_with_indexes, write_for_uv
 from setlist.errors import LockOutOfDate, SyncFailed
-from setlist.files import digest, put_away, remove_put_away, remove_tree, scratch_directory, write_atomically
+from setlist.files import digest, put_away, remove_put_away, remove_tree, temporary_directory, write_atomically
 from setlist.logins import Logins, refers_to_login
 from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.records import dataclass, replace
@@ -306,7 +306,7 @@ def _resolve(
         return known.partition("\n")[2], False
     last = known.partition("\n")[2] if known is not None else None
     preferred = locked.preferred if locked is not None else last
-    with scratch_directory(resources.project.state) as scratch:
+    with temporary_directory(resources.project.state) as scratch:
         request = ResolveRequest(
             lines=wanted.lines,
             files=wanted.files,
@@ -352,7 +352,7 @@ def _sync(
     if sourced is None:
         installer.sync(python_of(directory), directory / RESOLVED, again)
         return
-    with scratch_directory(resources.project.state) as scratch:
+    with temporary_directory(resources.project.state) as scratch:
         installer.sync(python_of(directory), directory / RESOLVED, again, sourced=write_for_uv(scratch, sourced))
 
 

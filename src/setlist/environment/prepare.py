@@ -13,7 +13,7 @@ from setlist.environment.prepared import PreparedEnvironment
 from setlist.environment.resources import Resources, python_request
 from setlist.environment.state import NAME, State, read_state, spec_data
 from setlist.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
-from setlist.files import stat_signature
+from setlist.files import remove_leftovers, stat_signature
 from setlist.model import InputChange, SessionSpec
 from setlist.project import Caller, Project
 from setlist.records import dataclass, replace
@@ -137,6 +137,7 @@ class Environments:
                     hint="does something else write into it, or into the files that it is made from?",
                 )
             assert state is not None
+            remove_leftovers(str(directory))
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._resources, session, directory, state.interpreter, outcome, duration, hold)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from setlist.environment.creation import create
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.resources import Resources
 from setlist.errors import BuildFailed
-from setlist.files import digest, write_atomically
+from setlist.files import digest, temporary_directory, write_atomically
 from setlist.model import Interpreter
 from setlist.process import run_process
 from setlist.records import dataclass, replace
@@ -76,7 +75,7 @@ class BuildRequirements:
         return self._once(("resolved", python, *lines), lambda: self._resolve_now(lines, python)) if lines else ""
 
     def _resolve_now(self, lines: Sequence[str], python: str) -> str:
-        with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+        with temporary_directory() as scratch:
             request = ResolveRequest(
                 lines=lines,
                 files=(),
@@ -90,7 +89,7 @@ class BuildRequirements:
                 index_url=self.settings.index_url,
                 previous=None,
                 hashed=True,
-                scratch=Path(scratch),
+                scratch=scratch,
             )
             return Uv(self.settings).resolve(request)
 
@@ -104,8 +103,8 @@ class BuildRequirements:
     ) -> str:
         """The backend's own answer, as JSON: run here, by this machine's Python, as a build would be."""
         minor = ".".join(self.interpreter.version.split(".")[:2])
-        with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-            directory = Path(scratch) / digest(str(tree))[:12]
+        with temporary_directory() as scratch:
+            directory = scratch / digest(str(tree))[:12]
             create(
                 directory,
                 self.interpreter,
@@ -115,7 +114,7 @@ class BuildRequirements:
                 environ=self.resources.environ,
             )
             if requires:
-                wanted = Path(scratch) / "requirements.txt"
+                wanted = scratch / "requirements.txt"
                 write_atomically(wanted, self._resolve(requires, minor))
                 Uv(replace(self.settings, cwd=tree)).sync(python_of(directory), wanted, ())
             question = json.dumps([backend, list(paths), list(kinds)])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.names import normalised
 from setlist.environment.requirements import logins_of
 from setlist.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
-from setlist.files import read_text, write_atomically
+from setlist.files import read_text, temporary_directory, write_atomically
 from setlist.lock.document import LockDocument, Pin, pins_of
 from setlist.lock.files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
@@ -119,7 +117,7 @@ def _served(
     if logins is not None:
         installer = replace(installer, environ={**installer.environ, **logins.environ})
     plain = re.sub(r"\s*\\?\n\s+--hash=\S+", "", document.body)
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+    with temporary_directory() as scratch:
         request = ResolveRequest(
             lines=plain.splitlines(),
             files=(),
@@ -133,9 +131,9 @@ def _served(
             index_url=session.environment.index_url,
             previous=None,
             hashed=True,
-            scratch=Path(scratch),
+            scratch=scratch,
         )
-        write_atomically(Path(scratch) / "requirements.in", plain)
+        write_atomically(scratch / "requirements.in", plain)
         answer = Uv(installer).resolve_standard(request, "", ())
         data = _parsed(answer if logins is None else logins.hide(answer))
     packages: list[Mapping[str, Any]] = data.get("packages", [])

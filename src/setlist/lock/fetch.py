@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import local_path
 from setlist.environment.resources import Resources, python_request
 from setlist.errors import InterpreterNotFound, LockOutOfDate
+from setlist.files import temporary_directory
 from setlist.lock.build_requirements import BuildRequirements
 from setlist.lock.document import Pin, pins_of
 from setlist.lock.download import Downloader, FetchFailed, Shelf, prepare_shelf
@@ -123,8 +123,8 @@ def fetch(
     texts = locked_texts(locks, sessions, all_of_them=all_of_them)
     targets = {session: _targets(resources, session, wish) for session in texts}
     shelf = prepare_shelf(wish.directory)
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-        work = _Fetching(resources, shelf, Path(scratch), progress)
+    with temporary_directory() as scratch:
+        work = _Fetching(resources, shelf, scratch, progress)
         for session, text in texts.items():
             source = _Source(session.environment.index_url, session.environment.exclude_newer)
             for target in targets[session]:

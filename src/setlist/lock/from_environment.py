@@ -6,9 +6,7 @@ resolver is asked once more, and held to the installed versions.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from setlist.environment import guard
 from setlist.environment.creation import site_packages
@@ -19,7 +17,7 @@ from setlist.environment.prepare import Environments
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.state import read_state
 from setlist.errors import ResolutionFailed, SessionError, SetlistError
-from setlist.files import write_atomically
+from setlist.files import temporary_directory, write_atomically
 from setlist.lock.document import pins_of
 from setlist.lock.files import standing_of
 from setlist.lock.inputs import lock_inputs
@@ -143,10 +141,10 @@ def _resolved(project: Project, settings: Settings, one: _Frozen, installer: Ins
         commits=kept_commits(commits, inputs.values, inputs, ()),
     )
     settings_of_session = replace(installer, index_url=spec.index_url, exclude_newer=spec.exclude_newer)
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+    with temporary_directory() as scratch:
 
         def held(marker: str) -> Answer:
-            file = Path(scratch) / f"installed{'-here' if marker else ''}.txt"
+            file = scratch / f"installed{'-here' if marker else ''}.txt"
             write_atomically(file, "".join(f"{line}\n" for line in _lines(one.items, marker)))
             wanted = inputs.requirements
             held_to = replace(wanted, constraints=[*wanted.constraints, file])

@@ -6,9 +6,9 @@ The resolver is uv, whatever installs afterwards: pip resolves for the machine t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
+from setlist.files import temporary_directory
 from setlist.lock.document import pins_of, preferences
 from setlist.lock.inputs import LockInputs
 from setlist.lock.local import relative
@@ -67,9 +67,7 @@ def resolve(
     wanted = inputs.requirements
     if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
         return Answer("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
+    with temporary_directory() as scratch:
         request = ResolveRequest(
             lines=wanted.lines,
             files=wanted.files,
@@ -90,7 +88,7 @@ def resolve(
             hashes=wanted.hashes,
             require_hashes=wanted.require_hashes,
             sourced=wanted.sourced,
-            scratch=Path(scratch),
+            scratch=scratch,
         )
         logins = wanted.logins
         uv = Uv(replace(settings, environ={**settings.environ, **logins.environ}))

@@ -175,8 +175,10 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
         loaded = load(job["root"], job["file"], job["arguments"])
     except LoadFailed as failed:
         return {"error": error_data(failed)}
-    with tempfile.TemporaryDirectory(prefix="setlist-") as scratch:
-        return {"sessions": _all(loaded, scratch)}
+    # beside the answer, in a temporary directory that whoever started us removes
+    scratch = os.path.join(os.path.dirname(job["result"]), "scratch")
+    os.mkdir(scratch)
+    return {"sessions": _all(loaded, scratch)}
 
 
 def _all(loaded: Loaded, scratch: str) -> dict[str, Any]:

@@ -79,9 +79,9 @@ def call(
     Raises:
         ConfigurationError: it ends without an answer.
     """
-    import tempfile
+    from setlist.files import temporary_directory
 
-    with tempfile.TemporaryDirectory(prefix="setlist-") as folder:
+    with temporary_directory() as folder:
         result = os.path.join(folder, "result.json")
         completed = run_process(
             [str(python), "-c", program(module), json.dumps({**job, "result": result})],

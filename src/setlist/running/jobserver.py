@@ -169,10 +169,12 @@ def _open_pipe() -> tuple[int, int, int]:
     """
     import tempfile
 
+    from setlist.files import temporary_directory
+
     if sys.platform == "win32":
         raise AssertionError("make has no pipe there")
     try:
-        with tempfile.TemporaryDirectory(prefix="setlist-jobserver-") as place:
+        with temporary_directory() as place:
             path = os.path.join(place, "tokens")
             os.mkfifo(path, 0o600)
             own = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

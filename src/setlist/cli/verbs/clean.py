@@ -126,6 +126,8 @@ def _of_environment(project: Project, name: str) -> Iterator[Doomed]:
 
 
 def _unused(context: Context) -> Iterator[Doomed]:
+    from setlist.files import is_owned
+
     project = context.project
     known = set(context.registry.sessions)
     if any(session.nox is not None and session.nox.runs_in for session in context.registry.sessions.values()):
@@ -147,7 +149,7 @@ def _unused(context: Context) -> Iterator[Doomed]:
     for path in _disused(project):
         yield Doomed(path, path.name)
     for entry in _own_entries(project.state):
-        if entry.startswith("."):
+        if entry.startswith(".") and not is_owned(project.state / entry):
             yield Doomed(project.state / entry)
 
 
