@@ -812,3 +812,32 @@ def test_session_that_ends_its_process_takes_no_other_with_it(shared: ProjectFol
     ends = {event["session"]: event["status"] for event in shared.history() if event["event"] == "session-finished"}
     assert ends == {"one": "ok", "dies": "failed", "two": "ok"}
     assert shared.read("loads") == "loaded loaded "
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
+def test_settings_for_another_environment_do_not_reach_installs(
+    project: ProjectFolder, wheelhouse: Path, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UV_NO_CONFIG", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name)
+    project.write("config/pip/pip.conf", "[install]\ntarget = elsewhere\nconstraint = bounds.txt\n")
+    project.write("bounds.txt", "delta<2\n")
+    project.write(
+        "pyproject.toml",
+        '[tool.uv]\nconstraint-dependencies = ["delta<2"]\n[tool.uv.pip]\ntarget = "elsewhere"\nno-deps = true\n',
+    )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(project.path / "config"))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    noxfile(project, 'session.install("alpha", "delta")', head=HEAD.replace('"uv"', f'"{backend}"'))
+    lint(project)
+    found = project.installed("lint")
+    assert {"alpha", "beta"} <= found.keys()
+    assert found["delta"].startswith("1")
+    assert not (project.path / "elsewhere").exists()
+
+
+def test_what_a_noxfile_says_to_an_installer_holds(project: ProjectFolder, wheelhouse: Path) -> None:
+    words = 'session.install("alpha", env={"PIP_NO_DEPS": "1"})'
+    noxfile(project, words, head=HEAD.replace('"uv"', '"virtualenv"'))
+    lint(project)
+    assert "beta" not in project.installed("lint")

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -141,20 +141,48 @@ def installer_environ(environ: Mapping[str, str]) -> dict[str, str]:
     Args:
         environ: the caller's.
     """
-    found = {
-        name: value
-        for name, value in clean(environ).items()
-        if name not in GIT_LOCAL
-        and not any(
-            name.startswith(prefix) and _setting(installer, name) in _WITHHELD[installer]
-            for installer, prefix in _PREFIX.items()
-        )
-    }
+    found = {name: value for name, value in clean(environ).items() if not _is_kept_from_installers(name)}
     if not environ.get("UV_CACHE_DIR") and (place := cache_of("uv", environ)):
         found["UV_CACHE_DIR"] = str(place)  # uv itself would take a directory in the project
     if _home(environ, sys.platform) is None:
         found["HOME"] = str(user_cache(environ))  # pip doesn't start without one
     return found
+
+
+@contextmanager
+def noxfile_install_environ(
+    words: Sequence[str], environ: Mapping[str, str], own: Collection[str], project: Project
+) -> Iterator[dict[str, str]]:
+    """The variables for an install that a noxfile makes, while the context lasts.
+
+    Settings reach it as they reach an installer that we start, but for the variables that the noxfile itself sets.
+
+    Args:
+        words: the command.
+        environ: its variables.
+        own: the names of those that the noxfile sets.
+        project: the project, whose settings count.
+
+    Raises:
+        ConfigurationError: a file can't be read.
+    """
+    kept = {name: value for name, value in environ.items() if name in own or not _is_kept_from_installers(name)}
+    if Path(words[0]).stem == "uv":
+        with uv_configuration(environ, project).options(universal=False) as options:
+            handed = {"UV_CONFIG_FILE": options[1]} if len(options) > 1 else {"UV_NO_CONFIG": "1"}
+            yield {**handed, **kept}
+    else:
+        stated = {
+            _variable(name): value for name, (value, _) in _pip_settings(environ, project.root, "install").items()
+        }
+        yield {**stated, "PIP_CONFIG_FILE": os.devnull, **kept}
+
+
+def _is_kept_from_installers(variable: str) -> bool:
+    return variable in GIT_LOCAL or any(
+        variable.startswith(prefix) and _setting(installer, variable) in _WITHHELD[installer]
+        for installer, prefix in _PREFIX.items()
+    )
 
 
 def settings(installer: InstallerName, environ: Mapping[str, str], project: Project) -> dict[str, str]:

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -532,15 +532,16 @@ class _Run:
             self._host.commands += 1
             self._tell(CommandStarted(time=time.time(), session=self._session, command=command.words))
         try:
-            done = run_process(
-                process.args,
-                env=env,
-                cwd=Path.cwd(),
-                stdout=process.stdout,
-                stderr=process.stderr,
-                grace=command.grace,
-                keep_open=tuple(self._job["keep_open"]),
-            )
+            with self._variables_of(kind, process, env) as variables:
+                done = run_process(
+                    process.args,
+                    env=variables,
+                    cwd=Path.cwd(),
+                    stdout=process.stdout,
+                    stderr=process.stderr,
+                    grace=command.grace,
+                    keep_open=tuple(self._job["keep_open"]),
+                )
         finally:
             if kind != "make":
                 self._host.commands -= 1
@@ -559,6 +560,19 @@ class _Run:
             started = {"argv": real, "environ": env, "cwd": os.getcwd()} if self._noting else None
             self._asked({**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started})
         return done.code, done.stdout, done.stderr
+
+    def _variables_of(
+        self, kind: str, process: _Process, env: Mapping[str, str]
+    ) -> AbstractContextManager[Mapping[str, str]]:
+        """The variables to start a process with: settings for another environment don't reach an install."""
+        if kind != "install":
+            return nullcontext(env)
+        from setlist.environment.configuration import noxfile_install_environ
+        from setlist.project import Project
+
+        words = [os.fspath(word) for word in process.args]
+        own = self._own_env(process.env)
+        return noxfile_install_environ(words, env, own, Project(Path(self._given["root"])))
 
     # --- what nox says --------------------------------------------------------------------------------------
 
