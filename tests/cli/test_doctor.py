@@ -145,3 +145,44 @@ def test_run_missing_from_path_is_a_warning(project: ProjectFolder) -> None:
 
 def test_words_are_refused(project: ProjectFolder) -> None:
     assert project.setlist_inside("doctor", "lint").code == 2
+
+
+TOOLS = [
+    ({"pyproject.toml": "[tool.pylint.main]\njobs = 2\n"}, "pylint", 'ignore = [".setlist"] in [tool.pylint.main]'),
+    ({".pylintrc": "[MAIN]\n"}, "pylint", 'ignore = [".setlist"] in [tool.pylint.main]'),
+    ({"pyproject.toml": "[tool.vulture]\n"}, "vulture", 'exclude = [".setlist/"] in [tool.vulture]'),
+    ({".prettierrc": "{}"}, "prettier", "the line .setlist/ to .prettierignore"),
+    ({"package.json": '{"devDependencies": {"prettier": "3"}}'}, "prettier", "the line .setlist/ to .prettierignore"),
+    ({"Dockerfile": "FROM scratch\n"}, "docker", "the line .setlist to .dockerignore"),
+]
+
+
+@pytest.mark.parametrize(("files", "tool", "line"), TOOLS)
+def test_tool_that_reads_environments_is_named_with_the_line_to_add(
+    project: ProjectFolder, files: dict[str, str], tool: str, line: str
+) -> None:
+    project.write("ci.toml", "[session.lint]\n")
+    for name, text in files.items():
+        project.write(name, text)
+    out = project.setlist_inside("doctor", "-f", "ci.toml").out
+    assert f"{tool}" in out
+    assert line in out
+    assert line in project.setlist_inside("init", check=True).out
+    outside = {"SETLIST_ENV_DIR": str(project.path.parent / "envs")}
+    still = line in project.setlist_inside("doctor", "-f", "ci.toml", env=outside).out
+    assert still is (tool in ("prettier", "docker"))  # which read more than Python
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": '[tool.pylint.main]\nignore = [".setlist"]\n[tool.vulture]\nexclude = [".setlist/"]\n'},
+        {"Dockerfile": "", ".dockerignore": "/.setlist\n", ".prettierrc": "", ".prettierignore": ".setlist/\n"},
+        {"a.py": ""},
+    ],
+)
+def test_tool_that_is_told_already_is_not_named(project: ProjectFolder, files: dict[str, str]) -> None:
+    project.write("ci.toml", "[session.lint]\n")
+    for name, text in files.items():
+        project.write(name, text)
+    assert "reads what setlist keeps" not in project.setlist_inside("doctor", "-f", "ci.toml").out

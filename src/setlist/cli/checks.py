@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from setlist import STATE_DIRECTORY
 from setlist.errors import InterpreterNotFound, SetlistError
 from setlist.project import FOLDERS, MARKS, PACKAGING_HINT, setuptools_packages
 from setlist.records import dataclass
@@ -50,6 +51,7 @@ def all_checks(context: Context) -> Iterator[Check]:
         yield from _storage(context, project)
         yield from _git(project)
         yield from _packaging(project)
+        yield from _walkers(project)
         yield from _leftovers(context, project)
     yield from _interpreters(context)
     yield from _tools(context)
@@ -160,6 +162,46 @@ def _packaging(project: Project) -> Iterator[Check]:
             f"setuptools takes {visible}/ for a package of the project: it refuses to build it, or packages both",
             PACKAGING_HINT,
         )
+
+
+def _walkers(project: Project) -> Iterator[Check]:
+    inside = project.environments.is_relative_to(project.root)
+    for tool, line in exclusions(project.root, environments=inside):
+        yield Check("tools", "warn", f"{tool} reads what setlist keeps in the project", f"add {line}")
+
+
+def exclusions(root: Path, *, environments: bool = True) -> Iterator[tuple[str, str]]:
+    """Tools that would read what setlist keeps in the project, each with the line that prevents it.
+
+    :data:`setlist.STATE_DIRECTORY` names those that skip it by default.
+
+    Args:
+        root: the project's. A tool is named if it is used or configured there, without such a line.
+        environments: whether environments are in it. Else the tools that read Python only are left out.
+    """
+    from setlist.files import text_or_nothing
+
+    def text(*names: str) -> str:
+        return "\n".join(text_or_nothing(root / name) for name in names)
+
+    folder = STATE_DIRECTORY.partition("/")[0]
+    pyproject = text("pyproject.toml")
+    pylint = text("pylintrc", ".pylintrc", "pylintrc.toml", ".pylintrc.toml")
+    if (
+        environments
+        and (pylint.strip() or "pylint" in pyproject)
+        and f'"{folder}"' not in pyproject
+        and folder not in pylint
+    ):
+        yield "pylint --recursive=y", f'ignore = ["{folder}"] in [tool.pylint.main]'
+    if environments and "vulture" in pyproject and f"{folder}/" not in pyproject:
+        yield "vulture", f'exclude = ["{folder}/"] in [tool.vulture]'
+    prettier = any(name.startswith((".prettierrc", "prettier.config.")) for name in os.listdir(root))
+    if (prettier or '"prettier"' in text("package.json")) and folder not in text(".prettierignore"):
+        yield "prettier", f"the line {folder}/ to .prettierignore"
+    docker = any((root / name).is_file() for name in ("Dockerfile", "Containerfile"))
+    if docker and folder not in text(".dockerignore", ".containerignore"):
+        yield "a docker build", f"the line {folder} to .dockerignore"
 
 
 def _leftovers(context: Context, project: Project) -> Iterator[Check]:

@@ -28,6 +28,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.words:
         raise UsageError("'setlist init' takes no words", hint="with -C DIR it is for another directory")
 
+    from setlist.cli.checks import exclusions
     from setlist.cli.survey import as_toml, first_sessions, survey
     from setlist.files import write_atomically
 
@@ -57,6 +58,8 @@ def run(arguments: Arguments, context: Context) -> int:
     for name in ("noxfile.py", "tox.ini"):
         if name in found.files:
             context.out.line(f"{name} is left alone")
+    for tool, line in exclusions(root):
+        context.out.line(f"{tool} reads what setlist keeps in the project: add {line}")
     context.out.line(f"next: run --list, and run {sessions[0].name}")
     return 0
 
