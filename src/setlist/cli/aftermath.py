@@ -18,6 +18,7 @@ from typing import Any
 
 from setlist import system, warm
 from setlist.child import Child
+from setlist.environment.bytecode import remove_cut_off, text_about
 from setlist.events import CommandFinished, Event, Message, RunFinished, SessionFinished, from_json, to_json
 from setlist.model import SessionStatus
 from setlist.process import Completed, Grace, refusal, ways_after
@@ -42,7 +43,11 @@ def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, t
         time=time.time(), session=name, command=tuple(words), code=code, ok=False, timed_out=False, duration=took
     )
     reason = how_it_failed(words, Completed(code, b"", b"", False, took))
-    _finish(run, [finished], "failed", reason, session_code=1, code=1, frozen=run.record["frozen"])
+    told: list[Event] = [finished]
+    removed = remove_cut_off(Path(run.record["directory"]), os.environ)
+    if removed:
+        told.append(Message(time=time.time(), session=name, level="error", text=text_about(removed)))
+    _finish(run, told, "failed", reason, session_code=1, code=1, frozen=run.record["frozen"])
     return 1
 
 

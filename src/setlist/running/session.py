@@ -82,7 +82,10 @@ def finish(setting: Setting, session: SessionSpec, ending: Ending, duration: flo
 def _guarded(setting: Setting, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment) -> Ending:
     """The session's end, whatever happens in it."""
     try:
-        return _prepared(setting, session, posargs, equipment)
+        ending = _prepared(setting, session, posargs, equipment)
+        if ending.status == "failed" and session.environment.backend != "none":
+            _remove_cut_off(setting, session)
+        return ending
     except InterpreterNotFound as error:
         if not setting.error_on_missing:
             return Ending("skipped", error.message)
@@ -394,6 +397,15 @@ def _what_runs(
 
 def _tell(setting: Setting, session: SessionSpec, text: str) -> None:
     setting.emit(Message(time=time.time(), session=session.name, level="error", text=text))
+
+
+def _remove_cut_off(setting: Setting, session: SessionSpec) -> None:
+    """Look whether a failure may have come from compiled files that a full disk has cut off."""
+    from setlist.environment.bytecode import remove_cut_off, text_about
+
+    removed = remove_cut_off(setting.project.environment(session.name), setting.caller.environ)
+    if removed:
+        _tell(setting, session, text_about(removed))
 
 
 def _tell_traceback(setting: Setting, session: SessionSpec, reason: str, text: str) -> None:

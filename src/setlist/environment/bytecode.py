@@ -1,0 +1,77 @@
+"""Compiled files that a full disk has cut off: found after a failure, and removed.
+
+Python before 3.13.1 doesn't notice that only the first part of a .pyc file was written (CPython issue 126606). The
+file's header is right, so that each later import fails of it: nothing of what an environment is made from has changed,
+and it would stay broken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from setlist.environment.creation import site_packages
+from setlist.errors import CreationFailed
+from setlist.process import run_process
+from setlist.system import python_of
+
+_BLOCK = 512
+"""What is written before a disk is full is a multiple of this: few whole files are, and only those are read."""
+
+_CHECK = """
+import json, marshal, os, sys
+for path in json.load(sys.stdin):
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+        try:
+            marshal.loads(data[16:])
+        except (EOFError, ValueError, TypeError):
+            os.unlink(path)
+            print(path)
+    except OSError:
+        pass
+"""
+
+
+def remove_cut_off(directory: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Remove the compiled files of an environment that were cut off.
+
+    Args:
+        directory: the environment's.
+        environ: the variables to start its Python with.
+
+    Returns:
+        their paths.
+    """
+    try:
+        candidates = list(_candidates(directory))
+        if not candidates:
+            return ()
+        done = run_process(
+            [str(python_of(directory)), "-I", "-S", "-c", _CHECK],
+            env=environ,
+            cwd=directory,
+            stdin=json.dumps(candidates).encode(),
+            capture=True,
+        )
+    except (OSError, CreationFailed):
+        return ()
+    return tuple(done.stdout.decode("utf-8", "replace").splitlines())
+
+
+def _candidates(directory: Path) -> Iterator[str]:
+    for folder in site_packages(directory):
+        for place, _, names in os.walk(folder):
+            for name in names if os.path.basename(place) == "__pycache__" else ():
+                path = os.path.join(place, name)
+                if name.endswith(".pyc") and os.lstat(path).st_size % _BLOCK == 0:
+                    yield path
+
+
+def text_about(removed: tuple[str, ...]) -> str:
+    """What a person is told."""
+    names = ", ".join(os.path.basename(path) for path in removed[:3]) + (" …" if len(removed) > 3 else "")
+    return f"removed compiled files that were cut off, as by a full disk ({names}): run it again"
