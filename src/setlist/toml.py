@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,19 @@ def syntax_error(said: str, file: str, text: str) -> ConfigurationError:
     return ConfigurationError(
         f"this is not TOML: {problem[:1].lower()}{problem[1:]}{column}", file=file, line=line, detail=written or None
     )
+
+
+def toml_value(value: object) -> str:
+    """A value as TOML, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{toml_value(str(name))} = {toml_value(entry)}" for name, entry in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, str):
+        import json
+
+        # a TOML basic string is JSON's, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return str(value)  # dates and times, which TOML writes as ISO 8601

@@ -31,6 +31,7 @@ from setlist.model import InstallerName
 from setlist.project import Project
 from setlist.records import dataclass
 from setlist.system import cache_of, user_cache
+from setlist.toml import read_toml, toml_value
 
 TYPE_CHECKING = False
 
@@ -248,12 +249,12 @@ class UvConfiguration:
         with temporary_directory() as scratch:
             if environments:
                 # uv takes them from a project's pyproject.toml only, and reads the user's own files once more then
-                text = f"[tool]\nuv = {_toml({**self.table, **environments})}\n"
+                text = f"[tool]\nuv = {toml_value({**self.table, **environments})}\n"
                 write_atomically(scratch / "pyproject.toml", text)
                 yield ["--project", str(scratch)]
             else:
                 file = scratch / "uv.toml"
-                lines = [f"{_toml(name)} = {_toml(value)}\n" for name, value in self.table.items()]
+                lines = [f"{toml_value(name)} = {toml_value(value)}\n" for name, value in self.table.items()]
                 write_atomically(file, "".join(lines))
                 yield ["--config-file", str(file)]
 
@@ -340,8 +341,6 @@ def _uv_places(
 
 def _read_toml(path: Path) -> Table | None:
     """What a file says, None where there is none that we may read."""
-    from setlist.toml import read_toml
-
     if not os.access(path, os.R_OK):
         return None
     try:
@@ -554,16 +553,3 @@ def _canonical(table: Table) -> str:
 
 def _is_true(value: str | None) -> bool:
     return (value or "").lower() not in ("", "0", "false", "f", "no", "n", "off")
-
-
-def _toml(value: object) -> str:
-    """A value as TOML, on one line."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_toml(str(name))} = {_toml(entry)}" for name, entry in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, bool | int | float):
-        return str(value).lower()
-    return str(value)  # dates and times, which TOML writes as ISO 8601

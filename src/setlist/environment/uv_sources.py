@@ -9,7 +9,6 @@ Source: "Dependency sources" and "Workspaces" in uv's documentation.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from setlist.environment.names import normalised
 from setlist.errors import ConfigurationError
 from setlist.files import read_text, write_atomically
 from setlist.records import dataclass, field, replace
+from setlist.toml import parse_toml, toml_value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -157,13 +157,16 @@ def write_for_uv(place: Path, sourced: Sourced) -> list[str]:
     named = {str(entry["index"]) for entries in sourced.sources.values() for entry in entries if "index" in entry}
     lines = [
         "[dependency-groups]",
-        f"{GROUP} = {_toml(sourced.lines)}",
+        f"{GROUP} = {toml_value(sourced.lines)}",
         "[tool.uv.sources]",
-        *(f"{_toml(name)} = {_toml(entries)}" for name, entries in sourced.sources.items()),
+        *(f"{toml_value(name)} = {toml_value(entries)}" for name, entries in sourced.sources.items()),
     ]
     for index in sourced.indexes:
         if index["name"] in named:
-            lines += ["[[tool.uv.index]]", *(f"{_toml(key)} = {_toml(value)}" for key, value in index.items())]
+            lines += [
+                "[[tool.uv.index]]",
+                *(f"{toml_value(key)} = {toml_value(value)}" for key, value in index.items()),
+            ]
     path = place / "pyproject.toml"
     write_atomically(path, "\n".join(lines) + "\n")
     return ["--group", f"{path}:{GROUP}"]
@@ -289,8 +292,6 @@ def _read(directory: Path) -> Mapping[str, Any]:
         text = read_text(directory / "pyproject.toml")
     except (OSError, ValueError):
         return {}
-    from setlist.toml import parse_toml
-
     try:
         return parse_toml(text)
     except ValueError:
@@ -301,11 +302,3 @@ def _table(value: Any, *keys: str) -> Mapping[str, Any]:
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)
