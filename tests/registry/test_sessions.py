@@ -26,7 +26,23 @@ def test_packaging_is_not_asked_of_these(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ruff==", "ruff>=1.*", "ruff~=1", "ruff 1", "-ruff", "ruff-", "a[b", "ruff;x", "é"]
+    "text",
+    [
+        "",
+        "ruff==",
+        "ruff>=1.*",
+        "ruff~=1",
+        "ruff 1",
+        "-ruff",
+        "ruff-",
+        "a[b",
+        "ruff;x",
+        "é",
+        "six\r",
+        "six\n",
+        "a\v==1",
+        "a==1,\r<2",
+    ],
 )
 def test_packaging_is_asked_of_these(text: str) -> None:
     assert not re.fullmatch(_USUAL, text, re.ASCII)

@@ -32,7 +32,7 @@ while time.monotonic() < until:
 open(os.environ["BEAT"] + ".end", "w").close()
 """
 
-SECONDS = 15
+SECONDS = 40
 """How long it goes on, if nobody ends it."""
 
 
