@@ -278,8 +278,11 @@ class Both:
             words, cwd=project.path, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         print(done.stdout, done.stderr)
-        lines = log.read_text().splitlines() if log.exists() else []
-        return done.returncode, [json.loads(line) for line in lines]
+        commands = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        for command in commands:
+            if (command["env"].get("TMPDIR") or "").endswith("temporary/tmp"):
+                command["env"]["TMPDIR"] = "what create_tmp() made"
+        return done.returncode, commands
 
 
 _STATUS = {"success": "ok", "skipped": "skipped", "failed": "failed", "aborted": "aborted"}
