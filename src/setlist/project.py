@@ -351,7 +351,8 @@ def is_session_file(path: Path) -> bool:
         return b"setlist" in text and any(
             _imports_setlist(statement) for line in lines for statement in line.split(b";")
         )
-    return _defines_sessions(lines)
+    # no TOML is UTF-16: it can't be read
+    return text.startswith((b"\xff\xfe", b"\xfe\xff")) or _defines_sessions(lines)
 
 
 def _defines_sessions(lines: Sequence[bytes]) -> bool:
