@@ -171,22 +171,23 @@ _UNOWNED = 60.0
 def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
     """A new directory for files that nobody needs afterwards, which only the user can look into.
 
-    Its owner holds a lock on a file in it. What processes that were killed have left is removed when the next such
-    directory is made in the same place.
+    Its owner holds a lock on a file in it. What processes that were killed have left, here and in the system's place
+    for temporary files, is removed when the next such directory is made.
 
     Args:
         parent: where it lies; the system's place for temporary files where it isn't given.
     """
+    import tempfile
+
     from setlist.system import lock_exclusive
 
+    shared = Path(tempfile.gettempdir())
+    remove_abandoned(shared)
     if parent is None:
-        # not tempfile's own function: it takes longer to be imported than the rest of this takes
-        import tempfile
-
-        parent, prefix = Path(tempfile.gettempdir()), "setlist-"
+        parent, prefix = shared, "setlist-"
     else:
         prefix = ".setlist-"
-    remove_abandoned(parent)
+        remove_abandoned(parent)
     path = parent / f"{prefix}{os.urandom(6).hex()}"
     path.mkdir(mode=0o700, parents=True)
     owner = os.open(path / _OWNER, os.O_RDWR | os.O_CREAT, 0o600)
