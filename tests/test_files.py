@@ -68,18 +68,21 @@ def test_what_isnt_ours_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / ".owner").touch()
     if sys.platform != "win32":
-        (tmp_path / "setlist-link").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "setlist-fresh").mkdir()
+        (tmp_path / "setlist-aaaaaaaaaaaa").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "setlist-fedcba987654").mkdir()
     (tmp_path / "setlist-file").touch()
+    os.utime(tmp_path / "setlist-0", (1, 1))
     before = sorted(os.listdir(tmp_path))
     remove_abandoned(tmp_path)
     assert sorted(os.listdir(tmp_path)) == before
     assert (tmp_path / "elsewhere" / ".owner").exists()
 
 
-def test_an_old_one_that_was_never_used_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "setlist-old").mkdir()
-    os.utime(tmp_path / "setlist-old", (1, 1))
+def test_an_old_one_without_an_owner_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "setlist-0123456789ab"
+    left.mkdir()
+    (left / "written-by-a-process-that-outlived-it").touch()
+    os.utime(left, (1, 1))
     remove_abandoned(tmp_path)
     assert os.listdir(tmp_path) == []
 

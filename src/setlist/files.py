@@ -164,7 +164,7 @@ _OWNER = ".owner"
 """The file in a temporary directory that its owner holds locked."""
 
 _UNOWNED = 60.0
-"""Seconds after which an empty temporary directory without that file is taken for one that was never used."""
+"""Seconds after which a temporary directory without that file is taken for one that nobody uses."""
 
 
 @contextmanager
@@ -232,11 +232,13 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     status = entry.stat(follow_symlinks=False)
     if not entry.is_dir(follow_symlinks=False) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
         return False
-    names = os.listdir(entry.path)
-    if not names:
-        # killed before it was locked; or about to be
+    number = entry.name.rpartition("-")[2]
+    if len(number) != 12 or set(number) - set("0123456789abcdef"):
+        return False
+    if not os.path.lexists(os.path.join(entry.path, _OWNER)):
+        # about to be locked; or its owner was killed, and a process that outlived it has written there since
         return time.time() - status.st_mtime > _UNOWNED
-    return _OWNER in names and not is_owned(Path(entry.path))
+    return not is_owned(Path(entry.path))
 
 
 def stat_signature(path: str | os.PathLike[str]) -> str | None:
