@@ -222,3 +222,16 @@ def test_doctor_names_a_directory_that_setuptools_packages(project: ProjectFolde
     assert "rename sessions/ to .sessions/" in project.setlist_inside("doctor").out
     (project.path / "sessions").rename(project.path / ".sessions")
     assert ".sessions/" not in project.setlist_inside("doctor").out
+
+
+def test_session_files_that_setuptools_would_package_are_warned_of_when_they_are_read(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", FLAT)
+    project.write("mypkg/__init__.py", "")
+    project.write("sessions/jobs.toml", '[session.lint]\nrun = ["python -c pass"]\n')
+
+    read, kept = (project.run_inside("--list", check=True) for _ in range(2))
+
+    assert "warning: setuptools takes sessions/ for a package of the project" in read.err
+    assert "rename sessions/ to .sessions/" in read.err
+    assert read.err.count("warning:") == 1
+    assert kept.err == ""

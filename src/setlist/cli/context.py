@@ -121,7 +121,10 @@ class Context:
         """The same, and what it was made from."""
         from setlist.registry.load import load
 
-        return load(self.project, self.caller.environ, self.script_python)
+        loaded = load(self.project, self.caller.environ, self.script_python)
+        for warning in loaded.warnings:
+            self.err.line(f"{self.err.styled('warning:', 'yellow')} {warning}")
+        return loaded
 
     def about(self, project: Project) -> None:
         """Be about this project, and not about the one that the caller stands in."""

@@ -10,13 +10,20 @@ Where there are definitions of setlist's own, a noxfile isn't used, unless ``sou
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from setlist import STATE_DIRECTORY
 from setlist.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
 from setlist.model import Registry
-from setlist.project import FOLDERS, Project, is_session_file, session_file_names
+from setlist.project import (
+    FOLDERS,
+    PACKAGING_HINT,
+    Project,
+    is_session_file,
+    session_file_names,
+    setuptools_packages,
+)
 from setlist.records import dataclass
 from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
 
@@ -57,12 +64,14 @@ class Loaded:
     """The registry, and by what can be told that it would be the same again.
 
     ``signatures`` are those of the files behind it, relative to the root, and of the places where others could appear;
-    None: it can't be told. ``variables`` are the environment variables that it goes by.
+    None: it can't be told. ``variables`` are the environment variables that it goes by. ``warnings`` are about the
+    sources, and given only where they were read.
     """
 
     registry: Registry
     signatures: Mapping[str, str | None] | None
     variables: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def _pyproject(project: Project) -> Iterator[Source]:
@@ -119,14 +128,23 @@ def load(
         and same_variables(compiled.variables, world.environ)
     ):
         current = compiled
+        warnings: tuple[str, ...] = ()
     else:
         current, lasting = _made_anew(project, sources, compiled, world)
+        warnings = tuple(_warnings(project, sources))
         if not lasting:
-            return Loaded(current.registry, None)
+            return Loaded(current.registry, None, warnings=warnings)
     signatures = _whole_signatures(project, current.signatures)
     if signatures is None:
-        return Loaded(current.registry, None)
-    return Loaded(current.registry, {**places, **signatures}, tuple(current.variables))
+        return Loaded(current.registry, None, warnings=warnings)
+    return Loaded(current.registry, {**places, **signatures}, tuple(current.variables), warnings)
+
+
+def _warnings(project: Project, sources: Sequence[Source]) -> Iterator[str]:
+    """Say that setuptools would package the session files, and refuse to build the project."""
+    visible, _ = FOLDERS
+    if any(source.file.startswith(f"{visible}/") for source in sources) and setuptools_packages(project.root, visible):
+        yield f"setuptools takes {visible}/ for a package of the project, and may refuse to build it: {PACKAGING_HINT}"
 
 
 def _whole_signatures(project: Project, signatures: Mapping[str, str]) -> dict[str, str | None] | None:
