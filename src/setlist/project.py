@@ -14,6 +14,9 @@ from setlist.records import dataclass
 FOLDERS = ("sessions", ".sessions")
 """Where session files, locks and ``durations.json`` may lie. Nothing takes the second one for a package."""
 
+GUARDS = "guards"
+"""Where the files are in the state directory that are locked."""
+
 ENVIRONMENTS = "envs"
 """Where environments are in the state directory."""
 
@@ -62,18 +65,21 @@ class Project:
 
     ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
     their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept
-    instead of in the state directory.
+    instead of in the state directory, ``guarddir`` where their locks are, and ``statedir`` the state directory
+    of a project that can't be written. :func:`located` finds them.
     """
 
     root: Path
     file: Path | None = None
     nox_arguments: tuple[str, ...] = ()
     envdir: Path | None = None
+    guarddir: Path | None = None
+    statedir: Path | None = None
 
     @property
     def state(self) -> Path:
         """Everything here can be deleted and is made again."""
-        return self.root / STATE_DIRECTORY
+        return self.statedir or self.root / STATE_DIRECTORY
 
     @property
     def environments(self) -> Path:
@@ -84,8 +90,13 @@ class Project:
         return self.environments / session
 
     def guard(self, name: str) -> Path:
-        """The file that is locked while the named thing is used or changed."""
-        return self.state / "guards" / f"{name}.lock"
+        """The file that is locked while the named thing is used or changed.
+
+        That of an environment is the same one for all who use the environment. What isn't one has a name that begins
+        with a dot, and lies in the state directory.
+        """
+        own = self.state / GUARDS
+        return (own if name.startswith(".") else self.guarddir or own) / f"{name}.lock"
 
     def resolution(self, session: str) -> Path:
         """What the session's requirements were last resolved to."""
@@ -246,6 +257,30 @@ def environment_directory(root: Path, file: Path | None, environ: Mapping[str, s
     return path
 
 
+def located(root: Path, file: Path | None, environ: Mapping[str, str], nox_arguments: tuple[str, ...] = ()) -> Project:
+    """The project with this root, and where its things are kept.
+
+    Environments outside of the root can be used by some who can write to the root and by some who can't (a container
+    with a read-only mount). So their locks lie beside them. Who can't write to the root has the whole state there.
+
+    Raises:
+        ConfigurationError: as :func:`environment_directory`.
+    """
+    envdir = environment_directory(root, file, environ)
+    if envdir is None or envdir.is_relative_to(root):
+        return Project(root, file, nox_arguments, envdir)
+    beside = envdir.with_name(f"{envdir.name}.state")
+    statedir = None if _can_be_made(root / STATE_DIRECTORY) else beside
+    return Project(root, file, nox_arguments, envdir, beside / GUARDS, statedir)
+
+
+def _can_be_made(directory: Path) -> bool:
+    """Whether files can be written in a directory, which is made for them if it isn't there."""
+    while not os.path.lexists(directory):
+        directory = directory.parent
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
 def _configured_env_dir(root: Path, file: Path | None) -> str:
     """What the definitions say. Whether they can be read, and whether it is a string, is the registry's to say."""
     from setlist.files import text_or_nothing
@@ -286,9 +321,8 @@ def find_project(start: Path, file: Path | None = None, environ: Mapping[str, st
             raise UsageError(f"{file}: no such file")
         root = file.parent.resolve()
         file = root / file.name
-        return Project(root, file, envdir=environment_directory(root, file, environ or {}))
-    root = _find_root(start)
-    return Project(root, envdir=environment_directory(root, None, environ or {}))
+        return located(root, file, environ or {})
+    return located(_find_root(start), None, environ or {})
 
 
 def _find_root(start: Path) -> Path:

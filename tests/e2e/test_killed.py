@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.project import ProjectFolder, installed
+from support.strays import Strays, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")]
 
@@ -94,3 +95,79 @@ def test_killed_at_many_moments_the_next_run_is_right(lint: ProjectFolder) -> No
         done = lint.run("lint", check=True)
         assert f"tool {1 + step % 2}.0" in done.out
         assert set(lint.installed("lint")) == {"alpha", "beta", "tool"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "lint"),
+        ("run", "--list"),
+        ("setlist", "list"),
+        ("setlist", "doctor"),
+        ("setlist", "import", "nox"),
+        ("setlist", "nox", "--", "-s", "lint"),
+    ],
+)
+def test_noxfile_that_is_being_loaded_ends_with_us(
+    project: ProjectFolder, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    project.write(
+        "noxfile.py",
+        """
+        import os, pathlib, time
+        import nox
+        pathlib.Path(os.environ["STRAY"]).write_text("loading")
+        time.sleep(1000)
+
+        @nox.session
+        def lint(session): ...
+        """,
+    )
+    killed_while(project, Strays(tmp_path), *words)
+
+
+def test_build_that_a_lock_asks_for_ends_with_us(project: ProjectFolder, tmp_path: Path) -> None:
+    project.sessions('[tool.setlist.session.lint]\ndeps = ["./slow"]\nrun = ["python -c pass"]\n')
+    project.write(
+        "slow/pyproject.toml",
+        """
+        [build-system]
+        requires = []
+        build-backend = "backend"
+        backend-path = ["."]
+        [project]
+        name = "slow"
+        version = "1.0"
+        dynamic = ["dependencies"]
+        """,
+    )
+    project.write(
+        "slow/backend.py",
+        """
+        import os, pathlib, time
+        def get_requires_for_build_wheel(config_settings=None):
+            pathlib.Path(os.environ["STRAY"]).write_text("building")
+            time.sleep(1000)
+        def build_wheel(wheel_directory, config_settings=None, metadata_directory=None): ...
+        """,
+    )
+    killed_while(project, Strays(tmp_path), "setlist", "lock")
+
+
+def killed_while(project: ProjectFolder, strays: Strays, *words: str) -> None:
+    """Start a command, kill it when something it started has written to the file, and see all of it end."""
+    try:
+        process = subprocess.Popen(
+            [*installed(words[0]), *words[1:]],
+            cwd=project.path,
+            env={**os.environ, **strays.variables},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        until(strays.file.read_text, words)
+        process.kill()
+        process.wait()
+        until(lambda: not strays.alive(), strays.shown)
+    finally:
+        strays.end()

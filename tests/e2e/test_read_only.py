@@ -6,12 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from support.project import ProjectFolder, Result, installed
+from support.strays import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,13 +27,16 @@ class ReadOnly:
         self._root = root
         self._mounted = os.geteuid() == 0
 
-    def __call__(self, *argv: str) -> Result:
+    def __call__(self, *argv: str, env: Mapping[str, str] | None = None) -> Result:
         command = shlex.join([*installed(argv[0]), *argv[1:]])
         if self._mounted:
             place = shlex.quote(str(self._root))
             command = f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && cd {place} && {command}"
         words = ["unshare", "-m", "sh", "-c", command] if self._mounted else ["sh", "-c", command]
-        done = subprocess.run(words, cwd=self._root, capture_output=True, text=True, check=False, timeout=110)
+        environ = {**os.environ, **(env or {})}
+        done = subprocess.run(
+            words, cwd=self._root, env=environ, capture_output=True, text=True, check=False, timeout=110
+        )
         return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -47,7 +51,20 @@ def read_only(project: ProjectFolder, wheelhouse: Path) -> Iterator[ReadOnly]:
         [tool.setlist.session.other]
         deps = ["beta"]
         run = ["python -c 'import beta'"]
+        [tool.setlist.session.waiting]
+        run = ["python -c 'import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(2)' {posargs}"]
         """
+    )
+    project.write(
+        "sessions/typed.py",
+        """
+        import setlist
+
+        @setlist.session
+        def typed(s):
+            s.run("python", "-c", f"import pathlib; pathlib.Path({str(s.cache_dir / 'x')!r}).touch()")
+            s.run("python", "-c", "print('typed', 'went well')")
+        """,
     )
     project.run("lint", check=True)
     if os.geteuid() == 0:
@@ -92,3 +109,41 @@ def test_what_has_to_be_written_is_refused_with_the_reason(
     assert "something has to be made or changed in" in result.err
     assert "hint: a read-only checkout can use the environments that it holds" in result.err
     assert read_only("run", "lint").code == 0
+
+
+@pytest.mark.parametrize("has_state", [True, False])
+def test_environments_are_made_where_the_variable_says(
+    read_only: ReadOnly, project: ProjectFolder, tmp_path: Path, has_state: bool
+) -> None:
+    place = tmp_path / "elsewhere"
+    elsewhere = {"SETLIST_ENV_DIR": str(place)}
+    if not has_state:
+        project.setlist("clean", "--all", check=True)
+    before = sorted(project.path.rglob("*"))
+
+    first = read_only("run", "--output", "group", "other", "typed", env=elsewhere)
+    assert first.code == 0, str(first)
+    assert "typed went well" in first.out
+    again = read_only("run", "other", env=elsewhere)
+    assert (again.code, "reused" in again.err) == (0, True), str(again)
+    for words in (("why", "other"), ("history",), ("last", "typed"), ("list",), ("doctor",), ("clean",)):
+        result = read_only("setlist", *words, env=elsewhere)
+        assert result.code == 0, str(result)
+    assert "typed" in read_only("setlist", "history", env=elsewhere).out
+
+    assert sorted(project.path.rglob("*")) == before
+    assert read_only("setlist", "clean", "--all", env=elsewhere).code == 0
+    assert not place.exists() or not os.listdir(place)
+
+
+def test_who_can_write_to_the_checkout_and_who_cannot_wait_for_each_other(
+    read_only: ReadOnly, project: ProjectFolder, tmp_path: Path
+) -> None:
+    elsewhere = {"SETLIST_ENV_DIR": str(tmp_path / "elsewhere")}
+    begun = tmp_path / "begun"
+    words = [*installed("run"), "waiting", "--", str(begun)]
+    with subprocess.Popen(words, cwd=project.path, env={**os.environ, **elsewhere}) as running:
+        until(begun.exists)
+        result = read_only("run", "-r", "waiting", "--", str(tmp_path / "other"), env=elsewhere)
+        assert running.wait() == 0
+    assert (result.code, "waiting for another run that uses" in result.err) == (0, True), str(result)

@@ -1,6 +1,6 @@
 """Who may touch an environment: any number of users, or one changer.
 
-The lock is on a file of its own under ``.setlist/.tox/guards/``, since the environment's directory comes and
+The lock is on a file of its own (:meth:`setlist.project.Project.guard`), since the environment's directory comes and
 goes. It is the operating system's lock, so it ends with the process that held it, however that ended.
 """
 
@@ -71,7 +71,8 @@ def everything(project: Project, waiting: Callable[[], None] | None = None) -> I
         own = project.guard(EVERYTHING)
         stack.enter_context(_held(own, waiting, exclusively=True))
         # a run that is repeated by its record (setlist.warm) holds the lock of its environment only
-        for path in sorted({*own.parent.glob("*.lock")} - {own}):
+        others = {path for name in (EVERYTHING, "environment") for path in project.guard(name).parent.glob("*.lock")}
+        for path in sorted(others - {own}):
             stack.enter_context(_held(path, waiting, exclusively=True))
         yield
 
@@ -138,7 +139,8 @@ def _opened(path: Path, *, exclusively: bool) -> int | None:
         if exclusively:
             raise StorageError(
                 f"something has to be made or changed in {path.parent.parent}: {error.strerror}",
-                hint="a read-only checkout can use the environments that it holds: make them while it is writable",
+                hint="a read-only checkout can use the environments that it holds: make them while it is writable, "
+                "or let SETLIST_ENV_DIR name a place outside of it",
             ) from error
     try:
         return os.open(path, os.O_RDONLY)

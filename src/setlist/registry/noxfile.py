@@ -15,7 +15,7 @@ from setlist.errors import ConfigurationError
 from setlist.limits import LONGEST_NAME
 from setlist.model import EnvironmentSpec, NoxSession, Origin, SessionSpec
 from setlist.noxfile.program import program
-from setlist.process import run_process
+from setlist.process import Grace, run_process
 from setlist.project import Project
 from setlist.registry.checks import BadValue
 from setlist.registry.definition import Declared, TopLevel
@@ -80,8 +80,10 @@ def call(
         ConfigurationError: it ends without an answer.
     """
     from setlist.files import temporary_directory
+    from setlist.guardian import guarding
 
-    with temporary_directory() as folder:
+    # no run has begun yet
+    with guarding(Grace().terminate), temporary_directory() as folder:
         result = os.path.join(folder, "result.json")
         completed = run_process(
             [str(python), "-c", program(module), json.dumps({**job, "result": result})],

@@ -57,6 +57,7 @@ def run_in_worker(
         "format": 1,
         "root": str(scope.project.root),
         "file": None if scope.project.file is None else str(scope.project.file),
+        "state": str(scope.project.state),
         "session": plain(scope.session),
         "environ": dict(scope.environ),
         "cwd": str(scope.cwd),

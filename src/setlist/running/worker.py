@@ -87,7 +87,8 @@ def main() -> None:
 def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     """How the function ended, as plain data."""
     session = session_of(job["session"])
-    project = Project(Path(job["root"]), None if job["file"] is None else Path(job["file"]))
+    file = None if job["file"] is None else Path(job["file"])
+    project = Project(Path(job["root"]), file, statedir=Path(job["state"]))
     # what our commands start carries our own mark too, by which the host finds it
     environ = {**job["environ"], **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
     handle, scope = _handle(host, job, project, environ)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
 from setlist.errors import StorageError, UsageError
-from setlist.project import ENVIRONMENTS, MARKS
+from setlist.project import ENVIRONMENTS, GUARDS, MARKS
 from setlist.records import dataclass
 from setlist.reports.console import size_text
 
@@ -173,7 +173,7 @@ def _everything(project: Project) -> Iterator[Doomed]:
     for name in _own_entries(project.environments):
         yield Doomed(project.environments / name)
     yield from map(Doomed, _disused(project))
-    kept = (project.guard("x").parent.name, ENVIRONMENTS)
+    kept = (GUARDS, ENVIRONMENTS)
     for entry in _own_entries(project.state):
         if entry not in kept:
             yield Doomed(project.state / entry)
@@ -203,9 +203,11 @@ def _remove_state(project: Project) -> None:
 
     with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
         remove_tree(project.environments)
-    with suppress(OSError):
-        remove_tree(project.state)
-        project.state.parent.rmdir()
+    for directory in (project.guarddir, project.state):
+        with suppress(OSError):
+            if directory is not None:
+                remove_tree(directory)
+                directory.parent.rmdir()
 
 
 def _own_entries(directory: Path) -> list[str]:

@@ -64,8 +64,9 @@ def _rendered(
         return as_cyclonedx(session.name, document, context.caller.environ.get("SOURCE_DATE_EPOCH"))
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
+    from setlist.guardian import guarding
     from setlist.lock.export import as_pylock
-    from setlist.process import handling_signals
+    from setlist.process import Grace, handling_signals
 
     installer = InstallerSettings(
         environ=clean(context.caller.environ),
@@ -73,5 +74,5 @@ def _rendered(
         offline=offline,
         index_url=session.environment.index_url,
     )
-    with handling_signals():
+    with guarding(Grace().terminate), handling_signals():
         return as_pylock(context.project, context.registry.settings, session, document, installer)

@@ -32,9 +32,10 @@ def run(arguments: Arguments, context: Context) -> int:
     """Fetch, and tell what there is now."""
     from setlist.cli.progress import progress_line
     from setlist.environment.resources import Resources
+    from setlist.guardian import guarding
     from setlist.lock.fetch import FetchWish, fetch
     from setlist.lock.targets import check_platforms, check_pythons
-    from setlist.process import handling_signals
+    from setlist.process import Grace, handling_signals
 
     named = arguments.value("to")
     if named is None:
@@ -50,7 +51,11 @@ def run(arguments: Arguments, context: Context) -> int:
 
     context.project.prepare()
     resources = Resources(context.project, context.caller, False, notify)
-    with handling_signals(), progress_line(context.err, "fetching", quiet=context.verbosity < 0) as progress:
+    with (
+        guarding(Grace().terminate),
+        handling_signals(),
+        progress_line(context.err, "fetching", quiet=context.verbosity < 0) as progress,
+    ):
         result = fetch(
             resources, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)
         )

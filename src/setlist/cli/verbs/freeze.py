@@ -68,13 +68,18 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
     from setlist.environment.prepare import Environments
+    from setlist.guardian import guarding
     from setlist.lock.from_environment import lock_environments
-    from setlist.process import handling_signals
+    from setlist.process import Grace, handling_signals
 
     context.project.prepare()
     environments = Environments(context.project, context.caller, offline=True)
     installer = InstallerSettings(environ=clean(context.caller.environ), project=context.project, offline=False)
-    with handling_signals(), progress_line(context.err, "resolving", quiet=context.verbosity < 0) as progress:
+    with (
+        guarding(Grace().terminate),
+        handling_signals(),
+        progress_line(context.err, "resolving", quiet=context.verbosity < 0) as progress,
+    ):
         found = lock_environments(
             context.project, context.registry.settings, environments, sessions, installer, progress
         )

@@ -39,8 +39,9 @@ def run(arguments: Arguments, context: Context) -> int:
     from setlist.cli.progress import progress_line
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
+    from setlist.guardian import guarding
     from setlist.lock.update import LockWish, update_locks
-    from setlist.process import handling_signals
+    from setlist.process import Grace, handling_signals
 
     packages = arguments.values("upgrade-package")
     for package in packages:
@@ -66,7 +67,11 @@ def run(arguments: Arguments, context: Context) -> int:
     def waiting() -> None:
         context.err.line("waiting for another 'setlist lock' in this project")
 
-    with handling_signals(), progress_line(context.err, "resolving", quiet=quiet) as progress:
+    with (
+        guarding(Grace().terminate),
+        handling_signals(),
+        progress_line(context.err, "resolving", quiet=quiet) as progress,
+    ):
         results = update_locks(
             context.project,
             registry.settings,
@@ -109,8 +114,9 @@ def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool
     """The sessions, those of a noxfile with an environment that declares what their functions install."""
     if not any(session.nox for session in sessions):
         return tuple(sessions)
+    from setlist.guardian import guarding
     from setlist.lock.collected import Uncollectable, declared, from_environment
-    from setlist.process import handling_signals
+    from setlist.process import Grace, handling_signals
     from setlist.running.noxfile import collect_installs
     from setlist.running.run import plain_setting
 
@@ -121,7 +127,7 @@ def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool
         if session.nox is None or session.environment.backend == "none":
             found.append(session)
             continue
-        with handling_signals():
+        with guarding(Grace().terminate), handling_signals():
             installs, reason = collect_installs(setting, session)
         try:
             if reason is not None:

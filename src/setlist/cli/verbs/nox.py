@@ -129,21 +129,22 @@ def _import_meanwhile() -> None:
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
-    from setlist.project import Project, environment_directory
+    from setlist.project import Project, located
+    from setlist.records import replace
     from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"]).resolve()
     arguments = tuple(answer["arguments"])
     if answer["envdir"] is not None:
-        envdir: Path | None = Path(answer["envdir"])
+        project = Project(root, None, arguments, Path(answer["envdir"]))
     else:
-        envdir = environment_directory(root, None, context.caller.environ)
+        project = located(root, None, context.caller.environ, arguments)
     if answer["file"] == NOXFILE:
         # where 'run' would use it too, they share what is kept of it
-        context.about(Project(root, None, arguments, envdir))
+        context.about(project)
         if context.registry.outline.only_nox:
             return
-    context.about(Project(root, root / answer["file"], arguments, envdir))
+    context.about(replace(project, file=root / answer["file"]))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
