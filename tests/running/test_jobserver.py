@@ -166,11 +166,10 @@ def test_two_makes_use_all_processors_and_no_more(tmp_path: Path) -> None:
     environ.pop("MAKEFLAGS", None)
     log = tmp_path / "log"
     with serving(3, 2) as server:
-        makes = []
         for name in ("one", "two"):
+            # both, before either starts: tokens that a make has taken by then are taken back only when it returns them
             server.started(session(name))
-            makes.append(start_make(server, makefile(tmp_path / name, log, 8), environ))
-        for make in makes:
+        for make in [start_make(server, makefile(tmp_path / name, log, 8), environ) for name in ("one", "two")]:
             _, told = make.communicate(timeout=60)
             assert make.returncode == 0
             assert told == b""  # not "jobserver unavailable: using -j1"
