@@ -97,3 +97,27 @@ def test_nobody_else_looks_into_private_things(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_directory_that_isnt_there_are_nothing(tmp_path: Path) -> None:
     remove_leftovers(str(tmp_path / "nowhere" / "lint"))
+
+
+def test_what_an_interrupted_write_has_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    killed = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from setlist.files import write_atomically\n"
+        "def pieces():\n"
+        "    yield b'half'\n"
+        "    os._exit(9)\n"
+        "write_atomically(Path(sys.argv[1]), pieces())\n"
+    )
+    for name in ("file", "file.txt"):
+        assert subprocess.run([sys.executable, "-c", killed, tmp_path / name], check=False).returncode == 9
+    (tmp_path / ".file.1.mine").touch()
+    (left,) = tmp_path.glob(".file.[0-9]*.????????")
+    others = {*tmp_path.iterdir()} - {left}
+
+    write_atomically(tmp_path / "file", "whole")
+    assert left.exists(), "somebody may be about to write it"
+    for path in tmp_path.iterdir():
+        os.utime(path, (1, 1))
+    write_atomically(tmp_path / "file", "whole")
+    assert {*tmp_path.iterdir()} == {*others, tmp_path / "file"}

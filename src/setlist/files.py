@@ -147,6 +147,7 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, priv
     data = content.encode() if isinstance(content, str) else content
     pieces = (data,) if isinstance(data, bytes) else data
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_interrupted(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
@@ -164,7 +165,26 @@ _OWNER = ".owner"
 """The file in a temporary directory that its owner holds locked."""
 
 _UNOWNED = 60.0
-"""Seconds after which a temporary directory without that file is taken for one that nobody uses."""
+"""Seconds after which a temporary directory without that file, or a file that is being written, is taken for one that
+nobody uses."""
+
+
+def _remove_interrupted(path: Path) -> None:
+    """Remove what processes that were killed have left while they wrote this file."""
+    import time
+
+    before = f".{path.name}."
+    with suppress(OSError):  # what can't be listed or removed is in nobody's way
+        for entry in os.listdir(path.parent):
+            if entry.startswith(before) and _is_temporary(entry[len(before) :]):
+                left = path.parent / entry
+                if time.time() - left.stat().st_mtime > _UNOWNED:
+                    left.unlink()
+
+
+def _is_temporary(ending: str) -> bool:
+    number, _, random = ending.partition(".")
+    return number.isdigit() and len(random) == 8 and not set(random) - set("0123456789abcdef")
 
 
 @contextmanager
@@ -339,8 +359,7 @@ def remove_leftovers(directory: str) -> None:
     except OSError:
         return
     for entry in left:
-        number, _, random = entry[len(before) : -len(after)].partition(".")
-        if number.isdigit() and len(random) == 8:
+        if _is_temporary(entry[len(before) : -len(after)]):
             with suppress(OSError):  # another one removes it too
                 remove_put_away(Path(parent, entry))
 

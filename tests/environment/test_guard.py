@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.environment.guard import EVERYTHING, everything, exclusive, in_use, is_free, shared
+from setlist.environment.guard import EVERYTHING, everything, exclusive, if_free, in_use, shared
 from setlist.errors import StorageError
 from setlist.files import remove_tree
 from setlist.project import Project
@@ -159,7 +159,8 @@ def test_who_waited_while_the_state_directory_was_removed_locks_a_file_that_is_t
         remove_tree(project.state)
     assert got.wait(5)
     try:
-        assert not is_free(project, "lint")
+        with if_free(project, "lint") as is_free:
+            assert not is_free
     finally:
         done.set()
 

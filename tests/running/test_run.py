@@ -27,6 +27,7 @@ from setlist.model import Command, EnvironmentSpec, FunctionReference
 from setlist.process import handling_signals
 from setlist.running.run import exit_code_of
 from setlist.running.setting import Ending
+from setlist.running.temporary import in_use
 
 World = Any
 
@@ -245,6 +246,19 @@ def test_tmp_is_fresh_empty_and_gone_afterwards(world: World) -> None:
     assert first != second
     assert not os.path.exists(first)
     assert not os.path.exists(second)
+
+
+def test_tmp_of_a_run_that_was_killed_is_removed_by_the_next_and_not_one_in_use(world: World) -> None:
+    place = world.root / STATE_DIRECTORY / "tmp" / "a"
+    (place / "abcdef" / "deep").mkdir(parents=True)
+    with in_use(world.project, "a"):
+        assert not place.exists()
+        (place / "ghijkl").mkdir(parents=True)
+        world.add("a", ("echo", "{tmp}"))
+        assert world.run() == 0
+        assert os.listdir(place) == ["ghijkl"]
+    assert world.run() == 0
+    assert not place.exists()
 
 
 def test_tmp_isnt_made_where_nobody_asks(world: World) -> None:

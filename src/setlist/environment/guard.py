@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from setlist.errors import StorageError
@@ -77,16 +77,17 @@ def everything(project: Project, waiting: Callable[[], None] | None = None) -> I
         yield
 
 
-def is_free(project: Project, name: str) -> bool:
-    """Whether nobody uses the named thing just now."""
+@contextmanager
+def if_free(project: Project, name: str) -> Iterator[bool]:
+    """Change the named thing if nobody uses it just now, and say whether that is so. Waits for nobody."""
+    descriptor = None
+    with suppress(OSError, StorageError):
+        descriptor = _opened(project.guard(name), exclusively=True)
     try:
-        descriptor = _open(project.guard(name))
-    except OSError:
-        return True
-    try:
-        return lock_exclusive(descriptor)
+        yield descriptor is not None and lock_exclusive(descriptor)
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from setlist.records import replace
 from setlist.running.nox_process import Launch, NoxProcess, NoxProcesses
 from setlist.running.repeatable import Repeatable
 from setlist.running.setting import Ending, Equipment, Notified, Setting
+from setlist.running.temporary import in_use
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
@@ -257,17 +258,6 @@ class _Visit:
                 return self.setting.prepare_anew(session)
         return self.setting.prepare(session)
 
-    def _clear(self, path: Path) -> None:
-        """``create_tmp`` is to find what it would in a new environment: nothing. But not what a run beside us uses."""
-        from setlist.environment import guard
-        from setlist.files import remove_tree
-
-        name = f".tmp-{self.session.name}"
-        if path.exists() and guard.is_free(self.setting.project, name):
-            with guard.exclusive(self.setting.project, name):
-                remove_tree(path)
-        self._held.enter_context(guard.shared(self.setting.project, name))
-
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do; events are emitted first."""
         if "event" in message:
@@ -279,7 +269,8 @@ class _Visit:
                 return {"uv": uv_and_version()}
             if asked == "tmp":
                 self.repeatable.spoiled()
-                self._clear(self.setting.project.temporary(self.session.name) / "tmp")
+                # create_tmp is to find what it would in a new environment: nothing
+                self._held.enter_context(in_use(self.setting.project, self.session.name))
                 return {}
             if recorder is None:
                 return {"do": "start"}

@@ -337,7 +337,7 @@ def _function(
     session = scope.session
     ended_well = False
     try:
-        result = run_in_worker(scope, prepared, posargs, setting.caller, str(temporary.unmade))
+        result = run_in_worker(scope, prepared, posargs, setting.caller, str(temporary.reserved))
         ended_well = result["status"] == "ok"
     finally:
         changes = prepared.finish_installs(ok=ended_well)

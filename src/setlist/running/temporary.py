@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from setlist.errors import StorageError
 from setlist.project import Project
+
+
+@contextmanager
+def in_use(project: Project, session: str) -> Iterator[None]:
+    """Use the session's temporary directories: nobody removes them meanwhile.
+
+    What is there before, where nobody uses it, is what a run that was killed has left, and is removed.
+    """
+    from setlist.environment import guard
+    from setlist.files import remove_tree
+
+    name = f".tmp-{session}"
+    left = project.temporary(session)
+    if os.path.lexists(left):
+        with guard.if_free(project, name) as is_free, suppress(OSError):  # a session doesn't fail of that
+            if is_free:
+                remove_tree(left)
+    with guard.shared(project, name):
+        yield
 
 
 class Temporary:
@@ -14,16 +35,19 @@ class Temporary:
 
     Args:
         path: where it is, or would be.
+        used: entered before it is made, and left when it is removed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, used: AbstractContextManager[None] | None = None) -> None:
         self._path = path
+        self._unused = used
+        self._used = ExitStack()
 
     @classmethod
     def of(cls, project: Project, session: str) -> Temporary:
         """A new one for a run of the session."""
         # short: sockets live in such places, and their paths may have no more than about 100 characters
-        return cls(project.temporary(session) / os.urandom(3).hex())
+        return cls(project.temporary(session) / os.urandom(3).hex(), in_use(project, session))
 
     @property
     def path(self) -> Path:
@@ -32,10 +56,19 @@ class Temporary:
         Raises:
             StorageError: it can't be made.
         """
+        reserved = self.reserved
         try:
-            self._path.mkdir(parents=True, exist_ok=True)
+            reserved.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"can't make {self._path}: {error.strerror or error}") from error
+        return reserved
+
+    @property
+    def reserved(self) -> Path:
+        """Where it is to be, and where another process may make it."""
+        if self._unused is not None:
+            used, self._unused = self._unused, None
+            self._used.enter_context(used)
         return self._path
 
     @property
@@ -45,12 +78,10 @@ class Temporary:
 
     def remove(self) -> None:
         """Remove it, if it was made. What can't be removed stays: a session doesn't fail of that."""
-        if not os.path.lexists(self._path):
-            return
-        from contextlib import suppress
+        with self._used:
+            if os.path.lexists(self._path):
+                from setlist.files import remove_tree
 
-        from setlist.files import remove_tree
-
-        with suppress(OSError):
-            remove_tree(self._path)
-            self._path.parent.rmdir()
+                with suppress(OSError):
+                    remove_tree(self._path)
+                    self._path.parent.rmdir()
