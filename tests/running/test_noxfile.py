@@ -506,6 +506,16 @@ def test_no_words_move_what_is_locked(moving: ProjectFolder, words: str, backend
         assert moving.installed("lint")["thing"] == "1.0"
 
 
+def test_install_after_a_command_is_done_again_from_the_lock(project: ProjectFolder, wheelhouse: Path) -> None:
+    see = 'session.run("python", "see.py")'
+    project.write("see.py", "import importlib.metadata as m\nprint(*sorted(d.name for d in m.distributions()))\n")
+    noxfile(project, f'session.install("delta<2")\n{see}\nsession.install("tool")\n{see}')
+    project.setlist_inside("lock", check=True)
+
+    for _ in range(3):
+        assert lint(project, "--locked").out.splitlines() == ["delta", "delta tool"]
+
+
 @pytest.mark.parametrize("method", ["run", "run_install"])
 def test_no_installer_command_moves_what_is_locked(moving: ProjectFolder, method: str) -> None:
     body = f'session.{method}("uv", "pip", "install", "-q", "-U", "thing", external=True)'

@@ -699,8 +699,11 @@ class Recorder:
                 for name in told.keys() | self._held.keys()
                 if told.get(name) != self._held.get(name)
             }
-            if there:
-                there[-1] = replace(there[-1], brought={**there[-1].brought, **rest})
+            steps = self._left or self._done
+            if steps:
+                # in the step itself: written again after the next step, it would look like that one's
+                steps[-1] = replace(steps[-1], brought={**steps[-1].brought, **rest})
+                there = [*self._done, *self._left]
             else:
                 self._seeds = dict(self._held)
         if any(step.sources == "" for step in there):
