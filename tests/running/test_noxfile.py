@@ -621,6 +621,36 @@ def test_notified_session_runs_once_after_the_others(project: ProjectFolder, opt
     assert commands(project) == [["echo", "from one"]]
 
 
+POSARGS_OF_ALL = """
+import nox
+nox.options.sessions = ["one"]
+
+@nox.session(venv_backend="none")
+def one(session):
+    session.notify("two", posargs=["from one"])
+
+@nox.session(venv_backend="none")
+def two(session):
+    session.run("echo", *session.posargs)
+    session.notify("last")
+
+@nox.session(venv_backend="none")
+def last(session):
+    session.run("echo", *session.posargs)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--output", "stream")], ids=["a process for all", "a process for each"])
+def test_session_notified_without_posargs_gets_those_of_the_run(
+    project: ProjectFolder, options: tuple[str, ...]
+) -> None:
+    project.write("noxfile.py", POSARGS_OF_ALL)
+
+    project.run_inside(*options, "--", "typed", check=True)
+
+    assert commands(project) == [["echo", "from one"], ["echo", "typed"]]
+
+
 FAKE_CONDA = """#!/bin/sh
 echo "$@" >> "$0.log"
 for word in "$@"; do

@@ -120,7 +120,7 @@ class _Worker:
                 given["root"],
                 given["file"],
                 given["arguments"],
-                posargs=given["posargs"],
+                posargs=given["posargs_of_all"],
                 invoked_from=given["invoked_from"],
             )
         return self._loaded

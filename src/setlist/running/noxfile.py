@@ -194,6 +194,7 @@ class _Visit:
             "session": self.session.name,
             "arguments": project.nox_arguments,
             "posargs": self._posargs,
+            "posargs_of_all": self.setting.posargs,
             "invoked_from": str(self.setting.caller.cwd),
             "collecting": self.collecting,
             "noting": self.repeatable.wanted,

@@ -155,6 +155,7 @@ def _setting(project: Project, registry: Registry, caller: Caller, options: RunO
         notice=options.notice,
         noxfile_python=python,
         masker=options.masker,
+        posargs=options.posargs,
         error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
     )
 

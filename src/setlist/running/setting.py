@@ -66,7 +66,8 @@ class Setting:
     it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
     running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
     Python that a noxfile's functions run in. ``nox_processes`` wait for sessions of noxfiles. ``masker`` masks what
-    nobody is to see.
+    nobody is to see. ``posargs`` are the words after ``--`` of the whole run: a session that another notifies without
+    posargs gets these.
     """
 
     project: Project
@@ -84,6 +85,7 @@ class Setting:
     noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
     nox_processes: NoxProcesses | None = None
     masker: Masker | None = None
+    posargs: tuple[str, ...] = ()
 
     def hide(self, session: SessionSpec, environ: Mapping[str, str]) -> None:
         """Mask the secrets among the variables that a session's commands are about to see."""
