@@ -191,6 +191,20 @@ def test_filling_expands_the_given_names_and_refuses_all_else() -> None:
     assert "did you mean {django}?" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("written", ["${TOKEN}", "{env:TOKEN}", "{TOKEN}"])
+def test_filling_hints_how_a_variable_is_written_for_the_installer(written: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        fill(f"a @ https://user:{written}@packages.example.com/a.whl", {"session": "a"})
+    assert "${{TOKEN}}" in (caught.value.hint or "")
+    assert "{env:" not in (caught.value.hint or "")
+
+
+def test_filling_suggests_no_placeholder_of_commands() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        fill("{posarg}", {"session": "a"})
+    assert "posargs" not in (caught.value.hint or "")
+
+
 def test_filling_partly_leaves_a_template_that_expands_to_the_same() -> None:
     partly = fill_partly("{tmp}/{db}/{{x}}", {"db": "a{b}"})
     assert partly == "{tmp}/a{{b}}/{{x}}"

@@ -158,7 +158,7 @@ def _value(placeholder: Placeholder, values: Values) -> str:
         "tmp": values.tmp,
     }
     if name not in known:
-        raise _unknown(placeholder, values.axes)
+        raise _unknown_in_command(placeholder, values.axes)
     return known[name]
 
 
@@ -172,7 +172,7 @@ def check_template(template: str, axes: Collection[str]) -> None:
         if placeholder is None:
             continue
         if placeholder.name not in RUN_TIME and placeholder.name not in axes:
-            raise _unknown(placeholder, axes)
+            raise _unknown_in_command(placeholder, axes)
         if placeholder.default is not None:
             check_template(placeholder.default, axes)
 
@@ -194,10 +194,11 @@ def fill(template: str, names: Mapping[str, str]) -> str:
         elif placeholder.name in RUN_TIME:
             raise ConfigurationError(
                 f"{placeholder.text} isn't known yet where this is read",
-                hint="here, only {session} and the session's axes can stand; write {{ and }} for literal braces",
+                hint=_for_installer(placeholder.variable)
+                or "here, only {session} and the session's axes can stand; write {{ and }} for literal braces",
             )
         else:
-            raise _unknown(placeholder, names)
+            raise _unknown(placeholder, names, _for_installer(placeholder.name))
     return text
 
 
@@ -218,15 +219,34 @@ def _unescaped(raw: str) -> str:
     return raw.replace("{{", "{").replace("}}", "}")
 
 
-def _unknown(placeholder: Placeholder, axes: Collection[str]) -> ConfigurationError:
-    known = dict.fromkeys((*RUN_TIME, *axes))
+def _for_installer(variable: str) -> str | None:
+    """How to write a variable that uv and pip replace, where ours aren't known; None for what can be no variable."""
+    if not variable.isupper():
+        return None
+    return f"a variable that the installer reads is written ${{{{{variable}}}}}; {{{{ and }}}} are literal braces"
+
+
+def _unknown_in_command(placeholder: Placeholder, axes: Collection[str]) -> ConfigurationError:
+    variable = f"an environment variable is written {{env:{placeholder.name}}}, literal braces {{{{ and }}}}"
+    return _unknown(placeholder, (*RUN_TIME, *axes), variable if placeholder.name.isupper() else None)
+
+
+def _unknown(placeholder: Placeholder, known: Collection[str], for_variable: str | None) -> ConfigurationError:
+    """The error for a placeholder that isn't known.
+
+    Args:
+        placeholder: what was written.
+        known: what may be written there.
+        for_variable: the hint, if the name isn't near to a known one and may be a variable's.
+    """
     near = nearest(placeholder.name, known)
     if near is not None:
         hint = f"did you mean {{{near}}}? Literal braces are written {{{{ and }}}}"
-    elif placeholder.name.isupper():
-        hint = f"an environment variable is written {{env:{placeholder.name}}}, literal braces {{{{ and }}}}"
+    elif for_variable is not None:
+        hint = for_variable
     else:
-        hint = f"there are {', '.join(f'{{{name}}}' for name in known)}; literal braces are written {{{{ and }}}}"
+        names = ", ".join(f"{{{name}}}" for name in dict.fromkeys(known))
+        hint = f"there are {names}; literal braces are written {{{{ and }}}}"
     return ConfigurationError(f"{placeholder.text} is no placeholder here", hint=hint)
 
 
