@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.noxes import copied
-from support.project import ProjectFolder, Result
+from support.project import ProjectFolder, Result, installed
 
 pytestmark = pytest.mark.slow
 
@@ -288,3 +290,15 @@ def test_notified_sessions_are_counted(project: ProjectFolder) -> None:
 
     added = [event["sessions"] for event in project.history() if event["event"] == "sessions-added"]
     assert added == [["after_error", "after_ok"]]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.parametrize("argv", ["-l", "-l --json", "--usage good", "--help"])
+def test_a_full_disk_behind_what_nox_answers_is_one_line(project: ProjectFolder, argv: str) -> None:
+    command = f"{shlex.join(installed('setlist'))} nox -- {argv} >/dev/full"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=project.path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 74
+    assert done.stderr == "error: standard output can't be written: No space left on device\n"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 BROKEN_PIPE = 141
 """What a shell shows for a program that SIGPIPE ended."""
 
+OUTPUT_LOST = 74
+"""As :mod:`setlist.cli.edge` has it."""
+
 HANDED_ON = (
     "allow_parallel",
     "default_venv_backend",
@@ -56,9 +59,14 @@ def answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
         answered = _answer(job)
         sys.stdout.flush()
         return answered
-    except BrokenPipeError:
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # what can't be written isn't about a file that has a name; and there is nothing to be written at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return {"exit": BROKEN_PIPE}, None
+        if isinstance(error, BrokenPipeError):
+            return {"exit": BROKEN_PIPE}, None
+        return {"exit": OUTPUT_LOST, "lost": error.strerror or str(error)}, None
 
 
 def _answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
@@ -71,7 +79,8 @@ def _answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
     except LoadFailed as failed:
         return {"usage": failed.message}, None
     if config.help:
-        _options.options.print_help()
+        # argparse itself keeps quiet when it can't print
+        sys.stdout.write(_options.options.parser().format_help())
         return {"exit": 0}, None
     if config.version:
         from nox._version import get_nox_version

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import DIRECTORY, HELP, OFFLINE, QUIET, VERBOSE, Arguments
-from setlist.errors import StorageError, UsageError
+from setlist.errors import SetlistError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -55,6 +55,8 @@ def _run(arguments: Arguments, context: Context) -> int:
         raise UsageError(answer["usage"], hint="'setlist nox -- --help' shows nox's own help")
     if "exit" in answer:
         code: int = answer["exit"]
+        if "lost" in answer:
+            context.tell(SetlistError(f"standard output can't be written: {answer['lost']}"))
         return code
     _stand_in_project(context, answer)
     specs = _specs(context, answer)
