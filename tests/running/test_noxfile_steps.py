@@ -302,6 +302,11 @@ def test_command_that_fails_between_two_installs(watched: ProjectFolder) -> None
         assert seen(watched) == fresh
 
 
+def test_version_of_last_time_moves_nothing_that_an_earlier_install_has_brought_since(watched: ProjectFolder) -> None:
+    later = ["see(session)", 'session.install("alpha<2")', "see(session)"]  # which requires any beta
+    edited(watched, [DELTA_1, *later], ['session.install("beta==1.0")', *later], runs=2)
+
+
 def test_install_only_and_then_all_of_it(watched: ProjectFolder) -> None:
     watched.write("noxfile.py", noxfile(("lint", INTERLEAVED)))
     watched.setlist_inside("nox", "--", "-s", "lint", "--install-only", check=True)

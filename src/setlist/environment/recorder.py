@@ -204,7 +204,10 @@ class Recorder:
             if step.same_as("install", words, inputs):
                 del self._memory[place]
                 return [
-                    f"{name}=={value}" for name, value in step.brought.items() if value is not None and " " not in value
+                    f"{name}=={value}"
+                    for name, value in step.brought.items()
+                    # what an earlier step brings now is left to it, unless this one had moved it last time too
+                    if value is not None and " " not in value and (name not in self._held or name in step.overrides)
                 ]
         return []
 
