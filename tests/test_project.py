@@ -122,6 +122,8 @@ def test_session_file_may_import_a_helper_that_is_no_session_file(project: Proje
         ("a.py", "from setlist.views import x", False),
         ("a.py", "x = 'setlist'", False),
         ("a.py", "import os  # import setlist", False),
+        ("a.py", '"""Run::\n\nimport setlist\n"""', False),
+        ("a.py", "import setlist\nif", True),  # a syntax error that somebody is told of
         ("a.toml", "[session.lint]", True),
         ("a.toml", '\ufeff[ "session" . lint]', True),
         ("a.toml", "session.lint.run = []", True),

@@ -370,9 +370,9 @@ def has_session_files(folder: Path) -> bool:
 
 
 def is_session_file(path: Path) -> bool:
-    """Whether a file imports setlist, or is TOML that defines a session or defaults. Nothing is executed or parsed.
+    """Whether a file imports setlist, or is TOML that defines a session or defaults. Nothing is executed.
 
-    One that can't be read counts: the registry says what is wrong with it.
+    One that can't be read counts, and one that names setlist and has a syntax error: the registry says what is wrong.
     """
     from setlist.files import read_bytes
 
@@ -380,13 +380,12 @@ def is_session_file(path: Path) -> bool:
         text = read_bytes(path)
     except OSError:
         return True
-    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
     if path.suffix == ".py":
-        return b"setlist" in text and any(
-            _imports_setlist(statement) for line in lines for statement in line.split(b";")
-        )
+        return b"setlist" in text and _imports_setlist(text)
     # no TOML is UTF-16: it can't be read
-    return text.startswith((b"\xff\xfe", b"\xfe\xff")) or _defines_sessions(lines)
+    return text.startswith((b"\xff\xfe", b"\xfe\xff")) or _defines_sessions(
+        text.removeprefix(b"\xef\xbb\xbf").splitlines()
+    )
 
 
 def _defines_sessions(lines: Sequence[bytes]) -> bool:
@@ -402,14 +401,19 @@ def _defines_sessions(lines: Sequence[bytes]) -> bool:
     return False
 
 
-def _imports_setlist(statement: bytes) -> bool:
-    words = statement.split(None, 3)
-    if words[:2] == [b"from", b"setlist"]:
-        return len(words) > 2 and words[2].startswith(b"import")
-    if words[:1] != [b"import"]:
-        return False
-    names = statement.strip().removeprefix(b"import").partition(b"#")[0].split(b",")
-    return any(name.split()[:1] == [b"setlist"] for name in names)
+def _imports_setlist(source: bytes) -> bool:
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an escape in a string: whoever runs the file is told
+            nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    imported = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    imported += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return "setlist" in imported
 
 
 def sessions_folder(root: Path) -> str:
