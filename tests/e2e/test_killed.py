@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -124,6 +125,49 @@ def test_noxfile_that_is_being_loaded_ends_with_us(
         """,
     )
     killed_while(project, Strays(tmp_path), *words)
+
+
+def test_interrupt_while_a_loader_of_noxfiles_starts_is_no_traceback(project: ProjectFolder, tmp_path: Path) -> None:
+    strays = Strays(tmp_path)
+    project.write(
+        "noxfile.py",
+        """
+        import nox
+
+        @nox.session
+        def lint(session): ...
+        """,
+    )
+    stalling = """
+        import os, pathlib, sys, time
+
+        class Stalling:
+            def find_spec(self, name, *_):
+                if name == "setlist.running.host":
+                    pathlib.Path(os.environ["STRAY"]).write_text("importing")
+                    time.sleep(1000)
+
+        sys.meta_path.insert(0, Stalling())
+        """
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(textwrap.dedent(stalling))
+    try:
+        process = subprocess.Popen(
+            [*installed("setlist"), "nox", "--", "-s", "lint"],
+            cwd=project.path,
+            env={**os.environ, **strays.variables, "PYTHONPATH": str(tmp_path / "path")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        until(strays.file.read_text)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate()[1]
+        assert process.returncode == 130
+        assert "Traceback" not in err
+    finally:
+        strays.end()
 
 
 def test_build_that_a_lock_asks_for_ends_with_us(project: ProjectFolder, tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ if "setlist" not in sys.modules:
     spec = importlib.util.spec_from_file_location("setlist", {init!r}, submodule_search_locations=[{package!r}])
     sys.modules["setlist"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["setlist"])
-importlib.import_module({module!r}).main()
+try:
+    importlib.import_module({module!r}).main()
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
@@ -25,7 +28,7 @@ def program(module: str) -> str:
 
     The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
     installed beside it could stand in for what the noxfile asked for. The directory that it is started in isn't
-    looked through either.
+    looked through either. An interrupt before the module listens to signals is the host's to tell.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return _PROGRAM.format(init=os.path.join(package, "__init__.py"), package=package, module=module)
