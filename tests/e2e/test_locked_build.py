@@ -24,7 +24,7 @@ def hook(event, arguments):
     if event == "subprocess.Popen":
         seen["processes"].append([str(word) for word in arguments[1]])
         seen["certified"].append("SSL_CERT_FILE" in (arguments[3] or {}))
-    elif event == "open" and isinstance(arguments[0], (str, bytes)):
+    elif event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
         seen["opened"].append(os.path.abspath(os.fsdecode(arguments[0])))
 
 command = sys.argv[1]
@@ -89,7 +89,7 @@ def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: P
     assert {"sync", "--offline"} < set(installer)
     assert command == [str(environment / "bin" / "tool")]
     opened = Counter(Path(path) for path in build["opened"])
-    assert opened[project.path / "sessions/locks/lint.txt"] == 1
+    assert opened[project.path / ".sessions/locks/lint.txt"] == 1
     assert opened[project.path / "pyproject.toml"] <= 1  # looked through for [tool.setlist], not parsed
     # written under another name, then renamed: its own is opened to read what is new in it, and for the next run
     assert opened[environment / "state.json"] <= 4

@@ -115,7 +115,7 @@ def test_a_signal_while_sessions_are_loaded_is_heard_at_once(
 
 
 def test_an_interrupt_before_anything_runs_has_no_traceback(project: ProjectFolder) -> None:
-    project.write("sessions/slow.py", "import time, pathlib\npathlib.Path('here').touch()\ntime.sleep(30)\n")
+    project.write("sessions/slow.py", "import setlist, time, pathlib\npathlib.Path('here').touch()\ntime.sleep(30)\n")
     running = subprocess.Popen([*installed("run"), "--list"], cwd=project.path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (project.path / "here").exists():
