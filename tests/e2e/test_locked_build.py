@@ -90,7 +90,7 @@ def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: P
     assert command == [str(environment / "bin" / "tool")]
     opened = Counter(Path(path) for path in build["opened"])
     assert opened[project.path / ".sessions/locks/lint.txt"] == 1
-    assert opened[project.path / "pyproject.toml"] <= 1  # looked through for [tool.setlist], not parsed
+    assert opened[project.path / "pyproject.toml"] <= 2  # looked through for [tool.setlist] and for env-dir, not parsed
     # written under another name, then renamed: its own is opened to read what is new in it, and for the next run
     assert opened[environment / "state.json"] <= 4
     # Nothing of what was installed is read but what it is called and where it came from; and, to be kept as an image,
