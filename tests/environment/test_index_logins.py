@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.index import LocalIndex
+from support.installers import BOTH_INSTALLERS
 from support.project import ProjectFolder, Result
 from support.wheels import make_wheel
 
@@ -70,7 +71,7 @@ def definition(index: LocalIndex, how: str, login: str, installer: str) -> str:
         ("key", "variable"),
     ],
 )
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_login_reaches_the_installer_and_no_file(
     project: ProjectFolder, private: LocalIndex, installer: str, how: str, login: str
 ) -> None:
@@ -89,7 +90,7 @@ def test_a_login_reaches_the_installer_and_no_file(
 
 
 @pytest.mark.parametrize("login", ["literal", "variable"])
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_lock_holds_no_login_and_can_be_installed_from(
     project: ProjectFolder, private: LocalIndex, installer: str, login: str
 ) -> None:
@@ -118,7 +119,7 @@ def test_files_with_a_login_are_private(project: ProjectFolder, private: LocalIn
     assert {stat.S_IMODE(path.stat().st_mode) for path in places} == {0o600}
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_s_install_with_a_login(project: ProjectFolder, private: LocalIndex, installer: str) -> None:
     def install(*more: str) -> list[Result]:
         url = private.url_with(LOGINS["literal"], "files/alpha-1.0-py3-none-any.whl")
@@ -157,7 +158,7 @@ def test_a_noxfile_that_installs_with_a_login(project: ProjectFolder, private: L
     assert leaks(project, *results) == []
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_an_installers_words_are_shown_without_the_login(
     project: ProjectFolder, private: LocalIndex, installer: str
 ) -> None:
@@ -168,7 +169,7 @@ def test_an_installers_words_are_shown_without_the_login(
     assert leaks(project, failed) == []
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_login_from_version_control_is_kept(
     project: ProjectFolder, tmp_path: Path, installer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from setlist.errors import PreparationError
 from support.environments import EnvironmentWorld
+from support.installers import BOTH_INSTALLERS
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 
@@ -77,7 +78,7 @@ AWKWARD = ["a space", "a #1 100%20 it's ünï -r $x"]
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_files_in_directories_of_any_name_are_found(
     tmp_path: Path, wheelhouse: Path, installer: str, name: str
 ) -> None:
@@ -94,7 +95,7 @@ def test_files_in_directories_of_any_name_are_found(
 
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("line", ["./lib", "./lib[more]", "-e ./lib[more]", "lib @ ./lib"])
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_local_projects_in_directories_of_any_name_are_installed(
     tmp_path: Path, wheelhouse: Path, installer: str, line: str, name: str
 ) -> None:
@@ -110,7 +111,7 @@ def test_local_projects_in_directories_of_any_name_are_installed(
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_find_links_beside_a_file_may_have_any_name(
     tmp_path: Path, wheelhouse: Path, installer: str, name: str
 ) -> None:
@@ -151,7 +152,7 @@ def hashed(project: ProjectFolder, wheelhouse: Path, where: str, value: str) -> 
 
 
 @pytest.mark.parametrize("where", HASHED)
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_file_without_the_written_hash_is_refused(
     world: EnvironmentWorld, project: ProjectFolder, wheelhouse: Path, installer: str, where: str
 ) -> None:
@@ -194,7 +195,7 @@ def test_a_lock_holds_the_written_hashes_and_no_others(
     assert project.run_inside("--locked").code == 3
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_what_is_installed_is_checked_when_a_hash_is_written_for_it(
     world: EnvironmentWorld, project: ProjectFolder, installer: str
 ) -> None:
@@ -205,7 +206,7 @@ def test_what_is_installed_is_checked_when_a_hash_is_written_for_it(
         world.run(requirements=("r.txt",), installer=installer)
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_file_may_require_hashes_of_all(
     world: EnvironmentWorld, project: ProjectFolder, wheelhouse: Path, installer: str
 ) -> None:

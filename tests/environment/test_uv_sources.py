@@ -15,6 +15,7 @@ from setlist.errors import ConfigurationError
 from setlist.toml import parse_toml
 from support.environments import EnvironmentWorld
 from support.index import LocalIndex, serving
+from support.installers import BOTH_INSTALLERS
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 
@@ -50,7 +51,7 @@ GROUP = '[dependency-groups]\nd = ["delta"]\n'
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 @pytest.mark.parametrize("keys", [{"deps": ("delta",)}, {"groups": ("d",)}, {"groups": ("all",)}])
 def test_a_path_source_is_installed_from_the_path(
     world: EnvironmentWorld, project: ProjectFolder, keys: dict[str, Any], installer: str
@@ -69,7 +70,7 @@ def test_a_path_source_is_installed_from_the_path(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_what_an_extra_requires_comes_from_its_source(
     world: EnvironmentWorld, project: ProjectFolder, installer: str
 ) -> None:
@@ -171,7 +172,7 @@ def test_locks_hold_what_sources_say(project: ProjectFolder, wheelhouse: Path, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 @pytest.mark.parametrize("line", ["./libs/one", "-e ./libs/one"])
 def test_a_local_package_takes_what_lies_beside_it(
     world: EnvironmentWorld, project: ProjectFolder, line: str, installer: str

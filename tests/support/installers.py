@@ -1,0 +1,8 @@
+"""Parameters for tests that are true of every installer."""
+
+from __future__ import annotations
+
+import pytest
+
+BOTH_INSTALLERS = ("uv", pytest.param("pip", marks=pytest.mark.pip))
+"""pip takes several times as long as uv: 'run installers' has what is marked so."""
