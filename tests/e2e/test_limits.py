@@ -162,7 +162,7 @@ def test_numbers_that_nobody_means(project: ProjectFolder, line: str, key: str) 
         (r'cwd = "a\u0000"', "cwd"),
         (r'tags = ["a\u2028b"]', "tags"),
         (r'python = "3.12\u0000/x"', "python"),
-        (r'index-url = "https://x\n/simple"', "index-url"),
+        (r'index-url = "https://x.invalid\n/simple"', "index-url"),
         (r'inputs = ["a\u0000"]', "inputs"),
         (r'outputs = ["a\u0000"]', "outputs"),
         (r'secrets = ["a\u0000"]', "secrets"),
