@@ -48,13 +48,13 @@ def test(s: Session) -> None:
 def slow(s: Session) -> None:
     """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
     # more than its share of the processors: it takes longest, and its tests wait for processes that they start
-    s.run("pytest", "-n", "3", "-m", "slow and not network and not pip", *s.posargs)
+    s.run("pytest", "-n", "3", "-m", "slow and not network and not thorough", *s.posargs)
 
 
 @session(python="3.11", groups=["test"], project="editable", tags=["ci"], default=False, timeout="2h")
-def installers(s: Session) -> None:
-    """Run the slow tests that take pip through what uv is taken through as well: 'run slow' leaves them out."""
-    s.run("pytest", "-n", "auto", "-m", "slow and pip and not network", *s.posargs)
+def thorough(s: Session) -> None:
+    """Run the slow tests that 'run slow' leaves out: more variants, and pip, of what it sees of one."""
+    s.run("pytest", "-n", "auto", "-m", "slow and thorough and not network", *s.posargs)
 
 
 @session(python="3.10", groups=["test"], extras=["cyclonedx"], project="wheel", resolution="lowest-direct", tags=["ci"])

@@ -212,7 +212,9 @@ def watched(project: ProjectFolder, wheels: Path, monkeypatch: pytest.MonkeyPatc
     return project
 
 
-@pytest.mark.parametrize("name", SESSIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (place >= 8)) for place, name in enumerate(SESSIONS)]
+)
 def test_each_command_sees_what_nox_shows_it(watched: ProjectFolder, name: str) -> None:
     watched.write("noxfile.py", noxfile((name, SESSIONS[name])))
     expected = by_nox(watched, name)

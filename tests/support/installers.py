@@ -4,5 +4,5 @@ from __future__ import annotations
 
 import pytest
 
-BOTH_INSTALLERS = ("uv", pytest.param("pip", marks=pytest.mark.pip))
-"""pip takes several times as long as uv: 'run installers' has what is marked so."""
+BOTH_INSTALLERS = ("uv", pytest.param("pip", marks=pytest.mark.thorough))
+"""pip takes several times as long as uv: 'run thorough' has its variants."""
