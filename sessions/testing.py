@@ -8,7 +8,7 @@ from shutil import rmtree
 from setlist import Session, session
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-MEASURED = "3.11"
+MEASURED = "3.13"
 """On which it is measured what the tests see of setlist."""
 
 HANGING = "2h"
@@ -31,7 +31,7 @@ USING_DEPENDENCIES = [
 
 @session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def test(s: Session) -> None:
-    """Run the tests but the slow ones, measured on Python 3.11; or those that posargs choose."""
+    """Run the tests but the slow ones, measured on Python 3.13; or those that posargs choose."""
     if s.posargs:
         s.run("pytest", *s.posargs)
     elif s.python != MEASURED:
@@ -48,7 +48,7 @@ def test(s: Session) -> None:
 def slow(s: Session) -> None:
     """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
     # more than its share of the processors: it takes longest, and its tests wait for processes that they start
-    s.run("pytest", "-n", "3", "-m", "slow and not network and not thorough", *s.posargs)
+    s.run("pytest", "-n", "4", "-m", "slow and not network and not thorough", *s.posargs)
 
 
 @session(python="3.11", groups=["test"], project="editable", tags=["ci"], default=False, timeout="2h")
@@ -65,14 +65,14 @@ def oldest(s: Session) -> None:
 
 @session(deps=["coverage[toml]>=7.10"], tags=["ci"], default=False)
 def coverage(s: Session) -> None:
-    """Judge what the quick tests saw when 'run test-py311' last measured it: at least 70 % of all branches.
+    """Judge what the quick tests saw when 'run test-py313' last measured it: at least 70 % of all branches.
 
     The slow ones, which start setlist as its users do, see most of the rest; to measure them too takes three times as
     long as to run them.
     """
     data = sorted(_measurements(s).glob("data*"))
     if not data:
-        s.error("nothing was measured yet: 'run test-py311' does")
+        s.error("nothing was measured yet: 'run test-py313' does")
     s.env["COVERAGE_FILE"] = str(s.tmp / "combined")
     s.run("coverage", "combine", "--keep", "--quiet", *data)
     s.run("coverage", "report", "--fail-under=70", *s.posargs)

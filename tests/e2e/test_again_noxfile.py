@@ -28,6 +28,7 @@ from support.again import (
     watched,
 )
 from support.project import ProjectFolder, installed
+from support.variants import sampled
 
 pytestmark = [
     pytest.mark.slow,
@@ -182,7 +183,7 @@ CHANGES: list[Callable[[ProjectFolder], None]] = [
 ]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", sampled(CHANGES, 4), ids=lambda change: change.__name__)
 def test_whatever_changed_is_the_whole_programs(lint: ProjectFolder, change: Callable[[ProjectFolder], None]) -> None:
     for _ in range(2):
         watched(lint, "lint")
@@ -243,7 +244,7 @@ NOT_REPEATED = {
 }
 
 
-@pytest.mark.parametrize("body", NOT_REPEATED.values(), ids=NOT_REPEATED)
+@pytest.mark.parametrize("body", sampled(NOT_REPEATED.values(), 4), ids=NOT_REPEATED)
 def test_what_has_to_be_seen_each_time_leaves_no_record(lint: ProjectFolder, body: str) -> None:
     forget(lint)
     noxfile(lint, f'session.install("tool")\n{body}', before="@nox.session\ndef other(session):\n    pass\n")
@@ -261,7 +262,7 @@ NOT_BY_ITS_NOXFILE = {
 }
 
 
-@pytest.mark.parametrize("before", NOT_BY_ITS_NOXFILE.values(), ids=NOT_BY_ITS_NOXFILE)
+@pytest.mark.parametrize("before", sampled(NOT_BY_ITS_NOXFILE.values(), 4), ids=NOT_BY_ITS_NOXFILE)
 def test_noxfile_that_does_more_leaves_no_record(lint: ProjectFolder, before: str) -> None:
     forget(lint)
     noxfile(lint, 'session.install("tool")\nsession.run("tool")', before=before)

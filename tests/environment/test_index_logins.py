@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.index import LocalIndex
-from support.installers import BOTH_INSTALLERS
+from support.variants import BOTH_INSTALLERS
 from support.project import ProjectFolder, Result
 from support.wheels import make_wheel
 

@@ -11,7 +11,7 @@ import pytest
 
 from setlist.errors import PreparationError
 from support.environments import EnvironmentWorld
-from support.installers import BOTH_INSTALLERS
+from support.variants import BOTH_INSTALLERS
 from support.project import ProjectFolder
 from support.wheels import make_wheel
 

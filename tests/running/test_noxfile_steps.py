@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.project import ProjectFolder, Result
+from support.variants import sampled
 from support.wheels import fill_wheelhouse, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -212,9 +213,7 @@ def watched(project: ProjectFolder, wheels: Path, monkeypatch: pytest.MonkeyPatc
     return project
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (place >= 8)) for place, name in enumerate(SESSIONS)]
-)
+@pytest.mark.parametrize("name", sampled(SESSIONS, 8))
 def test_each_command_sees_what_nox_shows_it(watched: ProjectFolder, name: str) -> None:
     watched.write("noxfile.py", noxfile((name, SESSIONS[name])))
     expected = by_nox(watched, name)
