@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from support.index import LocalIndex
-from support.variants import BOTH_INSTALLERS
 from support.project import ProjectFolder, Result
+from support.variants import BOTH_INSTALLERS
 from support.wheels import make_wheel
 
 pytestmark = pytest.mark.slow

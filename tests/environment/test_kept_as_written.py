@@ -11,8 +11,8 @@ import pytest
 
 from setlist.errors import PreparationError
 from support.environments import EnvironmentWorld
-from support.variants import BOTH_INSTALLERS
 from support.project import ProjectFolder
+from support.variants import BOTH_INSTALLERS
 from support.wheels import make_wheel
 
 pytestmark = pytest.mark.slow

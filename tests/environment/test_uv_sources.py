@@ -15,8 +15,8 @@ from setlist.errors import ConfigurationError
 from setlist.toml import parse_toml
 from support.environments import EnvironmentWorld
 from support.index import LocalIndex, serving
-from support.variants import BOTH_INSTALLERS
 from support.project import ProjectFolder
+from support.variants import BOTH_INSTALLERS
 from support.wheels import make_wheel
 
 

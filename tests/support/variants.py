@@ -19,6 +19,8 @@ def sampled(variants: Iterable[Any], number: int) -> Sequence[Any]:
         number: how many of them run each time.
     """
     return [
-        pytest.param(*(variant if isinstance(variant, tuple) else (variant,)), marks=[pytest.mark.thorough] * (n >= number))
+        pytest.param(
+            *(variant if isinstance(variant, tuple) else (variant,)), marks=[pytest.mark.thorough] * (n >= number)
+        )
         for n, variant in enumerate(variants)
     ]
