@@ -212,7 +212,7 @@ def locking(bench: Bench) -> Iterator[Figure]:
     yield growth(4, "`setlist lock --check`, 1,000 sessions", "`setlist --version`", checked, begun, "s", 0.3)
 
 
-def side_by_side(bench: Bench) -> Iterator[Figure]:
+def run_in_threads(bench: Bench) -> Iterator[Figure]:
     """5: 24 sessions, two at once."""
     home = bench.home / "side by side"
     home.mkdir()
@@ -295,7 +295,7 @@ ROWS = {
     2: Row(from_a_lock, 7),
     3: Row(one_more, 5),
     4: Row(locking, 3),
-    5: Row(side_by_side, 3),
+    5: Row(run_in_threads, 3),
     6: Row(many, 7),
     7: Row(noxfile, 11),
     8: Row(memory, 5),

@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from measuring import PROGRAMS, WITHOUT_PLUGINS, in_turn, refuse_a_checkout, start
 
-from setlist.model import Origin, SessionSpec
-from setlist.plan import Plan, Step
-from setlist.ranking import Limits, lower_bound, work_of
+from setlist.core.model import Origin, SessionSpec
+from setlist.scheduling.order import Plan, Step
+from setlist.scheduling.priorities import Limits, lower_bound, work_of
 from support.world import hermetic
 
 JOBS = 2

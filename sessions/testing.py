@@ -15,16 +15,16 @@ HANGING = "2h"
 """After which tests hang for certain, however busy the machine is: a guard, and no bet on speed."""
 
 USING_DEPENDENCIES = [
-    "tests/noxfile/test_listing.py",
+    "tests/providers/nox/test_listing.py",
     "tests/cli/test_diagnostics.py",
     "tests/cli/test_export.py",
     "tests/cli/test_list.py",
     "tests/cli/test_nox.py::test_exit_codes_are_noxs",
     "tests/e2e/test_nox.py::test_nox_runs_one_in_the_same_environment",
-    "tests/environment/test_template.py",
+    "tests/environment/test_virtualenv_template.py",
     "tests/environment/test_user_cache.py",
     "tests/lock/test_pylock.py",
-    "tests/running/test_noxfile.py::test_second_run_starts_no_installer",
+    "tests/providers/nox/test_sessions.py::test_second_run_starts_no_installer",
 ]
 """Tests that together use every dependency at run time, and take less than a minute."""
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from setlist import limits
 from setlist.cli.options import Option, parse
 from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import VERBS, load_verb
-from setlist.events import FORMAT, KINDS
+from setlist.core import limits
+from setlist.core.events import FORMAT, KINDS
 from setlist.registry.keys import KEYS, check_keys
-from setlist.registry.toml import TOP_LEVEL
-from setlist.running.handle import SessionHandle
-from setlist.shards import parse_shard
+from setlist.registry.toml_source import TOP_LEVEL
+from setlist.runner.session_api import SessionHandle
+from setlist.scheduling.shards import parse_shard
 from support.project import ProjectFolder
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,9 +9,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from setlist.errors import SetlistError
+    from setlist.core.errors import SetlistError
     from setlist.registry.decorator import session
-    from setlist.running.handle import SessionHandle as Session
+    from setlist.runner.session_api import SessionHandle as Session
 
 __version__ = "0.1.0"
 
@@ -29,7 +29,7 @@ __all__ = ["Session", "SetlistError", "__version__", "session"]
 def __getattr__(name: str) -> object:
     # PEP 562: 'run' imports this package on every start and needs none of these
     if name == "Session":
-        from setlist.running.handle import SessionHandle
+        from setlist.runner.session_api import SessionHandle
 
         return SessionHandle
     if name == "session":
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> object:
 
         return session
     if name == "SetlistError":
-        from setlist.errors import SetlistError
+        from setlist.core.errors import SetlistError
 
         return SetlistError
     raise AttributeError(f"module 'setlist' has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import sys
 
-from setlist.cli.start import setlist
+from setlist.cli.entry_point import setlist
 
 if __name__ == "__main__":
     sys.exit(setlist())

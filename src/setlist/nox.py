@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import nox
 
-    from setlist.model import SessionSpec
-    from setlist.project import Project
+    from setlist.core.model import SessionSpec
+    from setlist.core.project import Project
 
 
 def register(
@@ -40,14 +40,14 @@ def register(
     Raises:
         SystemExit: the definitions are wrong; what and where is printed before, as ``run`` prints it.
     """
-    if "setlist.noxfile.loading" in sys.modules:
+    if "setlist.providers.nox.loading" in sys.modules:
         return  # it is setlist that loads the noxfile, and knows its own sessions
 
     from setlist.cli.context import Context
-    from setlist.errors import SetlistError
-    from setlist.project import Caller, find_project
+    from setlist.core.errors import SetlistError
+    from setlist.core.project import Caller, find_project
     from setlist.registry.load import load_registry
-    from setlist.select import select
+    from setlist.registry.select import select
 
     context = Context.current()
     try:
@@ -99,7 +99,7 @@ def _body(project: Project, session: SessionSpec, arguments: Sequence[str]) -> C
 
 def _skipped(project: Project, session: str) -> str | None:
     """Why the latest run skipped the session; None if it didn't. nox would call it a success otherwise."""
-    from setlist.events import SessionFinished
+    from setlist.core.events import SessionFinished
     from setlist.reports.history import past_runs
 
     for event in next(past_runs(project), ()):

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from setlist.cli.ci_matrix import GITHUB_LIMIT, for_setup_python, version_for
 from setlist.cli.context import Context
-from setlist.cli.matrix import GITHUB_LIMIT, for_setup_python, version_for
 from setlist.cli.sharding import save_durations, sharded, shared_durations
-from setlist.durations import read_durations, write_durations
-from setlist.errors import UsageError
-from setlist.project import Caller, Project
+from setlist.core.errors import UsageError
+from setlist.core.project import Caller, Project
 from setlist.reports.terminal import Terminal
+from setlist.scheduling.durations import read_durations, write_durations
 from support.project import ProjectFolder, Result
 
 SESSIONS = """

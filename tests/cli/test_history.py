@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from setlist.events import Event
-from setlist.project import Project
+from setlist.core.events import Event
+from setlist.core.project import Project
 from setlist.reports.history import History
 from support.project import ProjectFolder
 from support.runs import run_of, session

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from setlist.toml import parse_toml
+from setlist.core.toml import parse_toml
 from support.project import ProjectFolder
 
 pytestmark = pytest.mark.slow

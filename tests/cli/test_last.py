@@ -11,8 +11,8 @@ import pytest
 from setlist import STATE_DIRECTORY
 from setlist.cli.context import Context
 from setlist.cli.main import main
-from setlist.events import Event
-from setlist.project import Caller, Project
+from setlist.core.events import Event
+from setlist.core.project import Caller, Project
 from setlist.reports.history import History
 from setlist.reports.terminal import Terminal
 from support.project import ProjectFolder

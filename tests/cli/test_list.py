@@ -12,7 +12,7 @@ import pytest
 
 from setlist.cli.context import Context
 from setlist.cli.listing import print_columns
-from setlist.project import Caller
+from setlist.core.project import Caller
 from setlist.reports.terminal import Terminal
 from support.project import ProjectFolder
 

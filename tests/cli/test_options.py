@@ -8,7 +8,7 @@ import pytest
 
 from setlist.cli import run
 from setlist.cli.options import Option, option_lines, parse
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
 
 OPTIONS = (
     Option("keyword", "only some", "k", "EXPR"),

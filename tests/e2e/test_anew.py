@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
-from setlist.environment.contents import look
-from setlist.environment.creation import site_packages
-from setlist.records import as_mapping
+from setlist.core.records import as_mapping
+from setlist.environment.snapshot import look
+from setlist.environment.virtualenv import site_packages
 from support.again import CHEAP, by_record, forget, plain, records, remove_environment, shape, watched
 from support.project import ProjectFolder, installed
 
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="a warm run is the whole program's there"),
 ]
 
-RELAID = CHEAP | {"setlist.anew", "setlist.image", "_thread", "_sha256", "_sha2", "binascii"}
+RELAID = CHEAP | {"setlist.engine.anew", "setlist.engine.image", "_thread", "_sha256", "_sha2", "binascii"}
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_failing_build_is_told_in_the_builds_own_words(project: ProjectFolder)
 
 @pytest.mark.parametrize("damage", ["file", "half", "corrupt state", "no python"])
 def test_a_damaged_environment_is_mended(project: ProjectFolder, wheelhouse: Path, damage: str) -> None:
-    from setlist.files import remove_tree
+    from setlist.core.files import remove_tree
 
     project.sessions("[tool.setlist.session.a]\ndeps = ['alpha']\nrun = ['python -c \"import alpha\"']\n")
     project.run("a", check=True)

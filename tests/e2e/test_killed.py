@@ -143,7 +143,7 @@ def test_interrupt_while_a_loader_of_noxfiles_starts_is_no_traceback(project: Pr
 
         class Stalling:
             def find_spec(self, name, *_):
-                if name == "setlist.running.host":
+                if name == "setlist.runner.worker_rpc":
                     pathlib.Path(os.environ["STRAY"]).write_text("importing")
                     time.sleep(1000)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.limits import DEEPEST_INCLUDES, DEEPEST_PLACEHOLDERS, MOST_SESSIONS
+from setlist.core.limits import DEEPEST_INCLUDES, DEEPEST_PLACEHOLDERS, MOST_SESSIONS
 from support.project import ProjectFolder, Result
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from setlist import STATE_DIRECTORY, warm
+from setlist import STATE_DIRECTORY
 from setlist.cli import relisting
+from setlist.engine import warm
 from support.project import ProjectFolder, Result, installed
 from support.watching import watched_by
 
@@ -37,7 +38,7 @@ print("seen " + json.dumps(seen))
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.start", "setlist.cli.relisting", "setlist.warm",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.relisting", "setlist.engine.warm",
     "__future__", "_imp", "marshal",
 }  # fmt: skip
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from setlist.core.project import Caller
+from setlist.core.system import bin_directory
 from setlist.environment.activation import (
     ShellKind,
     Subshell,
@@ -23,10 +25,8 @@ from setlist.environment.activation import (
     kind_of_shell,
     subshell,
 )
-from setlist.environment.creation import create
 from setlist.environment.interpreters import Interpreters
-from setlist.project import Caller
-from setlist.system import bin_directory
+from setlist.environment.virtualenv import create
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from setlist import STATE_DIRECTORY
+from setlist.core.model import Origin, SessionSpec
 from setlist.environment.environ import clean, session_environ
-from setlist.model import Origin, SessionSpec
 
 LEAKING = {
     "VIRTUAL_ENV": "/proj/.venv",

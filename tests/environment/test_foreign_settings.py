@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.errors import ConfigurationError, ResolutionFailed, SyncFailed
+from setlist.core.errors import ConfigurationError, ResolutionFailed, SyncFailed
 from support.environments import EnvironmentWorld
 from support.index import LocalIndex
 from support.project import ProjectFolder

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from setlist import STATE_DIRECTORY
+from setlist.core.model import Interpreter, Origin, SessionSpec
+from setlist.core.project import Project
 from setlist.environment.freeze import Installed, frozen_text, installed
-from setlist.model import Interpreter, Origin, SessionSpec
-from setlist.project import Project
 
 PYTHON = Interpreter("/py", "3.11.7", "cpython", False, "x86_64", "1:2:3", "on PATH")
 SESSION = SessionSpec(name="test-py311", family="test", origin=Origin("pyproject.toml"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from setlist.core.errors import ResolutionFailed
 from setlist.environment.hashes import hashes_in, logical_lines, newly_hashed, with_written_hashes
-from setlist.errors import ResolutionFailed
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 

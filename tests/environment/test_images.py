@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from setlist import image
+from setlist.core.records import replace
+from setlist.core.system import bin_directory, python_of
+from setlist.engine import image
+from setlist.engine.image import record_line
 from setlist.environment import images, installers
-from setlist.environment.creation import site_packages
-from setlist.image import record_line
-from setlist.records import replace
-from setlist.system import bin_directory, python_of
+from setlist.environment.virtualenv import site_packages
 from support.project import ProjectFolder
 
 pytestmark = [
@@ -248,18 +248,18 @@ def test_modules_that_were_copied_are_not_shared(two: ProjectFolder, home: Path,
     content = alpha.read_bytes()
     alpha.unlink()
     alpha.write_bytes(content)
-    with pytest.raises(images.Unfit, match=r"alpha\.py was copied"):
+    with pytest.raises(images.NotCacheable, match=r"alpha\.py was copied"):
         images.keep(home / "other", two.environment("first"), _template(two))
     assert len(kept(home)) == 1
 
 
 def test_what_has_its_path_in_a_program_is_not_shared(two: ProjectFolder, home: Path) -> None:
     two.run_inside("first", check=True)
-    with pytest.raises(images.Unfit, match="another one"):
+    with pytest.raises(images.NotCacheable, match="another one"):
         images.keep(home / "other", two.environment("first"), replace(_template(two), relocatable=False))
     tool = bin_directory(two.environment("first")) / "tool"
     tool.write_bytes(tool.read_bytes() + b"\0")
-    with pytest.raises(images.Unfit, match="bin/tool has the environment's path in it"):
+    with pytest.raises(images.NotCacheable, match="bin/tool has the environment's path in it"):
         images.keep(home / "other", two.environment("first"), _template(two))
 
 
@@ -267,13 +267,13 @@ def test_what_was_compiled_is_not_shared(two: ProjectFolder, home: Path) -> None
     two.run_inside("first", check=True)
     (alpha,) = two.environment("first").rglob("site-packages/alpha.py")
     (alpha.parent / "__pycache__" / "alpha.cpython-311.pyc").write_bytes(b"\0")
-    with pytest.raises(images.Unfit, match="compiled"):
+    with pytest.raises(images.NotCacheable, match="compiled"):
         images.keep(home / "other", two.environment("first"), _template(two))
 
 
 def _template(project: ProjectFolder) -> Any:
-    from setlist.environment.creation import template_of
     from setlist.environment.state import read_state
+    from setlist.environment.virtualenv import template_of
 
     state = read_state(project.environment("first"))
     assert state is not None
@@ -315,7 +315,7 @@ def test_images_go_that_nobody_uses(two: ProjectFolder, home: Path, monkeypatch:
     ],
 )
 def test_only_exact_versions_with_hashes_have_a_key(text: str, is_one: bool) -> None:
-    from setlist.model import EnvironmentSpec
+    from setlist.core.model import EnvironmentSpec
 
     key = images.key_of(EnvironmentSpec(), "template", sys.executable, text, {})
     assert (key is not None) == is_one
@@ -335,7 +335,7 @@ def test_only_exact_versions_with_hashes_have_a_key(text: str, is_one: bool) -> 
     ids=str,
 )
 def test_all_that_decides_is_in_the_key(other: dict[str, Any]) -> None:
-    from setlist.model import EnvironmentSpec
+    from setlist.core.model import EnvironmentSpec
 
     given = {
         "spec": EnvironmentSpec(),

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from setlist.core.errors import ConfigurationError, InterpreterNotFound
+from setlist.core.project import Caller
+from setlist.environment.interpreter_locations import places
 from setlist.environment.interpreters import _SEARCHED, Interpreters, satisfies
-from setlist.environment.places import places
-from setlist.errors import ConfigurationError, InterpreterNotFound
-from setlist.project import Caller
 
 pytestmark = [
     pytest.mark.slow,
@@ -460,7 +460,7 @@ def test_a_warm_find_imports_nothing_heavy(machine: Machine) -> None:
         "before = set(sys.modules)\n"
         "from pathlib import Path\n"
         "from setlist.environment.interpreters import Interpreters\n"
-        "from setlist.project import Caller\n"
+        "from setlist.core.project import Caller\n"
         f"caller = Caller({machine.environ!r}, Path({str(machine.root)!r}), False)\n"
         f"interpreters = Interpreters(caller, Path({str(machine.root / 'cache')!r}))\n"
         "assert interpreters.still_valid(interpreters.find('3.98'))\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from setlist.errors import PreparationError
+from setlist.core.errors import PreparationError
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 from support.variants import BOTH_INSTALLERS

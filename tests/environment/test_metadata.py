@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
+from setlist.core.project import Project
 from setlist.environment.metadata import ProjectDescription, describe_project
 from setlist.environment.pyproject import read_pyproject
-from setlist.errors import ConfigurationError
-from setlist.model import EnvironmentSpec, Origin, SessionSpec
-from setlist.project import Project
 from support.project import ProjectFolder
 
 PYPROJECT = """

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
+from setlist.core.errors import ConfigurationError, ResolutionFailed, SessionError, StorageError, SyncFailed
+from setlist.core.model import Change
 from setlist.environment import installers
-from setlist.errors import ConfigurationError, ResolutionFailed, SessionError, StorageError, SyncFailed
-from setlist.model import Change
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 from support.wheels import make_wheel
@@ -469,12 +469,12 @@ def test_offline_uses_what_is_cached_and_says_what_is_missing(
 
 
 def test_a_disk_that_refuses_is_told_in_one_line(world: EnvironmentWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from setlist.environment import mend
+    from setlist.environment import sync
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr(mend, "write_state", full)
+    monkeypatch.setattr(sync, "write_state", full)
     with pytest.raises(StorageError, match="No space left on device"):
         world.run(deps=("delta",))
     monkeypatch.undo()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from setlist.core.errors import SessionError, SyncFailed
+from setlist.core.model import Change
 from setlist.environment import installers
-from setlist.errors import SessionError, SyncFailed
-from setlist.model import Change
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from setlist import STATE_DIRECTORY
+from setlist.core.errors import ConfigurationError
+from setlist.core.project import Project
 from setlist.environment.pyproject import read_pyproject
-from setlist.errors import ConfigurationError
-from setlist.project import Project
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was parsed as TOML."""
-    import setlist.toml
+    import setlist.core.toml
 
     texts: list[str] = []
-    real = setlist.toml.parse_toml
+    real = setlist.core.toml.parse_toml
 
     def parse(text: str) -> object:
         texts.append(text)
         return real(text)
 
-    monkeypatch.setattr(setlist.toml, "parse_toml", parse)
+    monkeypatch.setattr(setlist.core.toml, "parse_toml", parse)
     return texts
 
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from setlist.files import put_away, remove_put_away
+from setlist.core.files import delete_renamed, rename_aside
 
 
 def test_what_is_put_away_leaves_its_place_and_can_be_removed(tmp_path: Path) -> None:
     (tmp_path / "env" / "deep").mkdir(parents=True)
-    doomed = put_away(tmp_path / "env")
+    doomed = rename_aside(tmp_path / "env")
     assert doomed is not None
     assert os.listdir(tmp_path) == [doomed.name]
     assert doomed.name.startswith(".")  # which 'setlist clean' takes for what a killed run has left
-    remove_put_away(doomed)
+    delete_renamed(doomed)
     assert os.listdir(tmp_path) == []
 
 
 def test_nothing_is_nothing_to_put_away(tmp_path: Path) -> None:
-    assert put_away(tmp_path / "env") is None
+    assert rename_aside(tmp_path / "env") is None
 
 
 def test_a_place_is_put_away_twice_without_the_first_being_removed(tmp_path: Path) -> None:
     for _ in range(2):
         (tmp_path / "env").mkdir()
         (tmp_path / "env" / "file").touch()
-        assert put_away(tmp_path / "env") is not None
+        assert rename_aside(tmp_path / "env") is not None
     assert len(os.listdir(tmp_path)) == 2
 
 
 def test_what_somebody_else_has_removed_is_removed(tmp_path: Path) -> None:
-    remove_put_away(tmp_path / ".env.1.removed")
+    delete_renamed(tmp_path / ".env.1.removed")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
+from setlist.core.project import Project
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather, local_path, scan
-from setlist.errors import ConfigurationError
-from setlist.model import EnvironmentSpec, Origin, SessionSpec
-from setlist.project import Project
 from support.project import ProjectFolder
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
+from setlist.core.model import EnvironmentSpec, Interpreter
 from setlist.environment.state import NAME, Contents, State, forget_state, read_state, spec_data, write_state
-from setlist.model import EnvironmentSpec, Interpreter
 
 STATE = State(
     directory=f"/project/{STATE_DIRECTORY}/envs/lint",

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from setlist.environment.pinned import with_absolute_urls
+from setlist.core.errors import ConfigurationError
+from setlist.core.toml import parse_toml
+from setlist.environment.pins import with_absolute_urls
 from setlist.environment.uv_sources import Sources, as_constraints, pins_with_indexes, read_sources, write_for_uv
-from setlist.errors import ConfigurationError
-from setlist.toml import parse_toml
 from support.environments import EnvironmentWorld
 from support.index import LocalIndex, serving
 from support.project import ProjectFolder

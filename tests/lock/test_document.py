@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setlist.core.records import replace
 from setlist.lock.document import (
     LockDamaged,
     LockDocument,
@@ -21,7 +22,6 @@ from setlist.lock.document import (
     unhashed_names,
     versions_of,
 )
-from setlist.records import replace
 
 HASH = "sha256:" + "ab" * 32
 BODY = f"alpha==1.0 ; python_full_version < '3.12' \\\n    --hash={HASH}\nbeta==2.0 \\\n    --hash={HASH}\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from setlist.errors import StorageError
+from setlist.core.errors import StorageError
 from setlist.lock.document import Pin
-from setlist.lock.download import UNFINISHED, Shelf, _batches, _failure, _not_found, _unreachable, prepare_shelf
+from setlist.lock.download import UNFINISHED, Wheelhouse, _batches, _failure, _not_found, _unreachable, prepare_shelf
 from setlist.lock.targets import elsewhere
 from support.wheels import make_wheel
 
@@ -44,7 +44,7 @@ def test_a_wheel_is_there_if_it_fits_and_is_the_locked_one(tmp_path: Path) -> No
 def test_what_an_interrupted_download_left_goes_in_time(tmp_path: Path) -> None:
     import os
 
-    shelf = Shelf(tmp_path)
+    shelf = Wheelhouse(tmp_path)
     old, new = (tmp_path / f"{UNFINISHED}{name}" for name in ("old", "new"))
     for path in (old, new):
         path.mkdir()

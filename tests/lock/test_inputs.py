@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from setlist.core.errors import SetlistError
+from setlist.core.project import Project
 from setlist.environment.pyproject import read_pyproject
-from setlist.errors import SetlistError
 from setlist.lock.inputs import LockInputs, _lower_bound, lock_inputs
-from setlist.project import Project
 from setlist.registry.load import load_registry
 from support.project import ProjectFolder
 
@@ -184,7 +184,7 @@ def test_it_is_the_same_on_every_interpreter(sample: ProjectFolder, tmp_path: Pa
     # not a matter of the hash seed or of sys.version either
     code = (
         "import sys, json; sys.path[:0] = sys.argv[2:]\n"
-        "from pathlib import Path; from setlist.project import Project\n"
+        "from pathlib import Path; from setlist.core.project import Project\n"
         "from setlist.registry.load import load_registry; from setlist.environment.pyproject import read_pyproject\n"
         "from setlist.lock.inputs import lock_inputs\n"
         "place = Project(Path(sys.argv[1])); registry = load_registry(place); p = read_pyproject(place)\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock
 
-from setlist.errors import LockOutOfDate
+from setlist.core.errors import LockOutOfDate
 from setlist.lock.document import LockDamaged, LockDocument
 from setlist.lock.pylock import compose_pylock, file_name, narrowed_standard, parse_pylock, requirements_in
 from support.project import ProjectFolder
@@ -180,7 +180,7 @@ def test_local_directories_are_refused_with_the_form_that_takes_them(locked: Pro
 
 
 def test_a_resolver_that_writes_nonsense_is_told() -> None:
-    from setlist.errors import LockOutOfDate
+    from setlist.core.errors import LockOutOfDate
 
     with pytest.raises(LockOutOfDate, match="no valid pylock file"):
         requirements_in('lock-version = "1.0"\n')

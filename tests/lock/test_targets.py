@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
+from setlist.core.model import Interpreter
 from setlist.lock.targets import PLATFORMS, check_platforms, check_pythons, elsewhere, here
-from setlist.model import Interpreter
 
 WHEELS = {
     "linux-x86_64": "cp312-cp312-manylinux_2_17_x86_64",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from setlist.files import digest
-from setlist.system import python_of
+from setlist.core.files import digest
+from setlist.core.system import python_of
 from support.index import LocalIndex
 from support.project import ProjectFolder
 from support.wheels import make_wheel

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from setlist.errors import ConfigurationError, RequiresCycle
-from setlist.model import Registry
-from setlist.project import Project
+from setlist.core.errors import ConfigurationError, RequiresCycle
+from setlist.core.model import Registry
+from setlist.core.project import Project
 from setlist.registry.load import load_registry
 
 

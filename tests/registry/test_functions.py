@@ -9,9 +9,9 @@ import pytest
 
 import setlist
 from setlist import session
-from setlist.errors import ConfigurationError
-from setlist.model import FunctionReference, Registry
-from setlist.project import Project
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import FunctionReference, Registry
+from setlist.core.project import Project
 from setlist.registry.decorator import collecting, declarations_of
 from setlist.registry.functions import load_function
 from setlist.registry.load import load_registry
@@ -218,7 +218,7 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
             "do this",
         ),
         (
-            "from setlist.errors import ConfigurationError\nraise ConfigurationError('own')\n",
+            "from setlist.core.errors import ConfigurationError\nraise ConfigurationError('own')\n",
             3,
             "the session file raises",
             "ConfigurationError: own",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from setlist.errors import ConfigurationError
-from setlist.project import Project
+from setlist.core.errors import ConfigurationError
+from setlist.core.project import Project
+from setlist.engine.warm import digest
 from setlist.registry.load import load_registry
-from setlist.warm import digest
 
 PYPROJECT = """
 [project]
@@ -251,7 +251,7 @@ def test_a_warm_load_imports_nothing_heavy_and_opens_no_source(project: Project)
         from pathlib import Path
         opened = []
         sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-        from setlist.project import Project
+        from setlist.core.project import Project
         from setlist.registry.load import load_registry
         registry = load_registry(Project(Path(sys.argv[1])))
         assert len(registry.sessions) == 5
@@ -268,7 +268,7 @@ def test_a_warm_load_imports_nothing_heavy_and_opens_no_source(project: Project)
     assert {name for name in loaded if name.startswith("setlist.registry")} == {
         "setlist.registry",
         "setlist.registry.load",
-        "setlist.registry.compiled",
+        "setlist.registry.registry_cache",
     }
 
 

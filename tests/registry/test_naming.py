@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setlist.model import Origin, Outline, SessionSpec
-from setlist.registry.checks import BadValue
+from setlist.core.model import Origin, RegistryIndex, SessionSpec
 from setlist.registry.naming import check_name, known_names, matching, proposal, python_suffix, variant_name
+from setlist.registry.validators import ValidationError
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_variant_is_named_by_its_family_and_values(axes: tuple[tuple[str, str]
 
 @pytest.mark.parametrize("axes", [(("db", "!!"),), (("python", "/"),)])
 def test_a_value_without_letters_and_digits_names_nothing(axes: tuple[tuple[str, str], ...]) -> None:
-    with pytest.raises(BadValue, match="no name can be made from") as caught:
+    with pytest.raises(ValidationError, match="no name can be made from") as caught:
         variant_name("web", axes)
     assert caught.value.path == (axes[0][0],)
 
@@ -81,7 +81,7 @@ def test_a_value_without_letters_and_digits_names_nothing(axes: tuple[tuple[str,
     ],
 )
 def test_a_wrong_name_is_refused_and_a_right_one_proposed(name: str, wrong: str, right: str) -> None:
-    with pytest.raises(BadValue) as caught:
+    with pytest.raises(ValidationError) as caught:
         check_name(name)
     assert wrong in caught.value.message
     assert len(caught.value.message) < 150
@@ -102,14 +102,14 @@ def test_what_is_proposed_is_right(name: str) -> None:
 def test_a_variants_name_is_right_or_refused(python: str, value: str) -> None:
     try:
         name = variant_name("web", (("python", python), ("db", value)))
-    except BadValue:
+    except ValidationError:
         return
     if len(name) <= 100:
         check_name(name)
 
 
 def test_a_pattern_is_a_name_a_family_or_a_glob() -> None:
-    outline = Outline.of(
+    outline = RegistryIndex.of(
         {
             name: SessionSpec(name=name, family=family, origin=Origin("x"))
             for name, family in (("lint", "lint"), ("test-py39", "test"), ("test-py310", "test"))

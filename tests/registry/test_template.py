@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from setlist import STATE_DIRECTORY
-from setlist.errors import ConfigurationError, SubstitutionError
+from setlist.core.errors import ConfigurationError, SubstitutionError
 from setlist.registry.template import (
     Values,
     check_template,

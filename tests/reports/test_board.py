@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from setlist.events import Event, Message
+from setlist.core.events import Event, Message
 from setlist.reports.board import Activity, Board, Progress, rows
 from setlist.reports.terminal import Terminal
 from support.told import Tty, began, done, ended, ready, run, running, typed, wrote
@@ -312,7 +312,7 @@ def test_rich_is_loaded_where_there_is_a_board_only() -> None:
     import sys
 
     program = (
-        "import sys; from setlist.reports import board, group, logs, output, stream;"
+        "import sys; from setlist.reports import board, group, logs, output_mode, stream;"
         "print('rich' in sys.modules, 'tempfile' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
-from setlist.events import (
+from setlist.core.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -23,7 +23,7 @@ from setlist.events import (
     SessionRetried,
     SessionStarted,
 )
-from setlist.model import Change, EnvironmentAction, SessionStatus
+from setlist.core.model import Change, EnvironmentAction, SessionStatus
 from setlist.reports.console import Console, command_text, duration_text, end_text, one_line, size_text
 from setlist.reports.terminal import Terminal
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from setlist.events import Event
-from setlist.model import Change, Origin, SessionSpec
+from setlist.core.events import Event
+from setlist.core.model import Change, Origin, SessionSpec
 from setlist.reports.github import GitHub, workflow_command
 from setlist.reports.terminal import Terminal, on_github
 from support.runs import run_of, session

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setlist.events import Event, Message, SessionFinished
-from setlist.reports.block import IN_MEMORY, Sink, Spool
+from setlist.core.events import Event, Message, SessionFinished
 from setlist.reports.group import Group
+from setlist.reports.output_buffer import IN_MEMORY, Sink, Spool
 from setlist.reports.terminal import Terminal
 from support.told import Pipe, Tty, began, done, ended, ready, run, running, typed, wrote
 

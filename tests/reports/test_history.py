@@ -9,17 +9,9 @@ from typing import Any
 
 import pytest
 
-from setlist.events import (
-    Event,
-    Message,
-    Output,
-    RunFinished,
-    RunStarted,
-    SessionFinished,
-    SessionStarted,
-)
-from setlist.model import SessionStatus
-from setlist.project import Project
+from setlist.core.events import Event, Message, Output, RunFinished, RunStarted, SessionFinished, SessionStarted
+from setlist.core.model import SessionStatus
+from setlist.core.project import Project
 from setlist.reports.history import KEPT, TYPICAL, History, durations, last_failed, median, past_runs
 from support.runs import run_of, session
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from junitparser import xunit2
 
 from setlist import STATE_DIRECTORY
-from setlist.events import Event
-from setlist.model import Origin, SessionSpec
-from setlist.project import Project
-from setlist.reports.excerpt import HEAD, TAIL
+from setlist.core.events import Event
+from setlist.core.model import Origin, SessionSpec
+from setlist.core.project import Project
 from setlist.reports.junit import JUnit
-from setlist.reports.plain import xml_text
+from setlist.reports.log_excerpt import HEAD, TAIL
+from setlist.reports.sanitize import xml_text
 from support.runs import message, run_of, session
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))

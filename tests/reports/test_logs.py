@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from setlist import STATE_DIRECTORY
-from setlist.project import Project
+from setlist.core.project import Project
 from setlist.reports.logs import Logs
 from support.told import began, done, ended, ready, run, typed, wrote
 

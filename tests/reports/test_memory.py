@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 PROGRAM = """
 import os, resource, sys
 from pathlib import Path
-from setlist.project import Project
+from setlist.core.project import Project
 from setlist.reports.board import Board
 from setlist.reports.group import Group
 from setlist.reports.logs import Logs

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from setlist.errors import UsageError
-from setlist.events import FORMAT, Event, Output, from_json
-from setlist.project import Project
+from setlist.core.errors import UsageError
+from setlist.core.events import FORMAT, Event, Output, from_json
+from setlist.core.project import Project
 from setlist.reports.report import ENDINGS, Report, report_to
 from support.runs import message, run_of, session
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setlist.events import Event, Message
+from setlist.core.events import Event, Message
 from setlist.reports.stream import LONGEST_LINE, Stream, prefix_width
 from setlist.reports.terminal import Terminal
 from support.told import Pipe, began, done, ended, ready, run, typed, wrote

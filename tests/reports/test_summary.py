@@ -14,9 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from setlist import STATE_DIRECTORY
-from setlist.events import Event
-from setlist.model import Change, Origin, SessionSpec
-from setlist.project import Project
+from setlist.core.events import Event
+from setlist.core.model import Change, Origin, SessionSpec
+from setlist.core.project import Project
 from setlist.reports.history import past_runs
 from setlist.reports.summary import Summary
 from support.project import ProjectFolder

@@ -17,13 +17,13 @@ DRIVER = """
 import json, os, sys
 before = set(sys.modules)
 sys.argv = ["run", *sys.argv[1:]]
-from setlist.cli.start import main
+from setlist.cli.entry_point import main
 code = main()
 print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - before)}))
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.start", "setlist.warm", "setlist.sentinel",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine.warm", "setlist.process.sentinel",
     "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
 }  # fmt: skip
 

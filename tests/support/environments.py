@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
+from setlist.core.project import Caller, Project
 from setlist.environment.prepare import Environments, Explanation, PreparedEnvironment
-from setlist.model import EnvironmentSpec, Origin, SessionSpec
-from setlist.project import Caller, Project
 
 
 class EnvironmentWorld:

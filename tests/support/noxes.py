@@ -11,8 +11,8 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
-from setlist.model import Registry
-from setlist.project import Project
+from setlist.core.model import Registry
+from setlist.core.project import Project
 from setlist.registry.load import load_registry
 
 NOXFILES = Path(__file__).resolve().parents[1] / "noxfiles"

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from setlist.events import (
+from setlist.core.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -29,7 +29,7 @@ from setlist.events import (
     SessionRunning,
     SessionStarted,
 )
-from setlist.model import Change, SessionStatus
+from setlist.core.model import Change, SessionStatus
 
 NOW = time.time()
 

@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable
 from typing import Any, Literal
 
-from setlist.events import (
+from setlist.core.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,

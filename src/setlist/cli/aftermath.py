@@ -1,4 +1,4 @@
-"""What follows a warm run (:mod:`setlist.warm`) that doesn't go as the last one did: a command that failed, a signal.
+"""Continue a warm run (:mod:`setlist.engine.warm`) that differs from the recorded one: a failed command, a signal.
 
 By then time is no object: the parts of the whole program that would have told and done it do so.
 """
@@ -16,18 +16,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist import system, warm
-from setlist.child import Child
+from setlist.core import system
+from setlist.core.events import (
+    CommandFinished,
+    Event,
+    Message,
+    RunFinished,
+    SessionFinished,
+    from_json,
+    to_json,
+)
+from setlist.core.model import SessionStatus
+from setlist.engine import warm
 from setlist.environment.bytecode import remove_cut_off, text_about
-from setlist.events import CommandFinished, Event, Message, RunFinished, SessionFinished, from_json, to_json
-from setlist.model import SessionStatus
-from setlist.process import Completed, Grace, refusal, ways_after
-from setlist.process_tree import ProcessTree
+from setlist.process.process_io import Child
+from setlist.process.signals import Interrupted, handling_signals, signals_here
+from setlist.process.spawn import Completed, Grace, refusal, ways_after
+from setlist.process.tree import ProcessTree
 from setlist.reports.console import Console, duration_text
 from setlist.reports.terminal import Terminal
-from setlist.running.failure import message_of
-from setlist.running.verdict import how_it_failed
-from setlist.signals import Interrupted, handling_signals, signals_here
+from setlist.runner.error_text import message_of
+from setlist.runner.exit_status import failure_text
 
 __all__ = ["duration_text", "end_what_is_left", "ended", "interrupted", "refused"]
 
@@ -42,7 +51,7 @@ def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, t
     finished = CommandFinished(
         time=time.time(), session=name, command=tuple(words), code=code, ok=False, timed_out=False, duration=took
     )
-    reason = how_it_failed(words, Completed(code, b"", b"", False, took))
+    reason = failure_text(words, Completed(code, b"", b"", False, took))
     told: list[Event] = [finished]
     removed = remove_cut_off(Path(run.record["directory"]), os.environ)
     if removed:

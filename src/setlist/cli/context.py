@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.errors import SetlistError, UsageError
-from setlist.project import Caller, Project, find_project
-from setlist.records import replace
+from setlist.core.errors import SetlistError, UsageError
+from setlist.core.project import Caller, Project, find_project
+from setlist.core.records import replace
 from setlist.reports.terminal import Terminal, escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
+    from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
     from setlist.environment.prepare import Environments
-    from setlist.model import EnvironmentSpec, Registry, SessionSpec
+    from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.registry.load import Loaded
-    from setlist.running.nox_process import NoxProcesses
 
 
 class Context:
@@ -135,7 +135,7 @@ class Context:
     def script_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
         """The environment that a noxfile asks to be loaded in (PEP 723): its Python, while it is held."""
         from setlist.environment.prepare import Environments
-        from setlist.environment.script import script_python
+        from setlist.providers.nox.script_environment import script_python
 
         self.project.prepare()
         environments = Environments(self.project, self.caller, offline=self._offline, notify=self._notify)
@@ -158,7 +158,7 @@ class Context:
 
     def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
         """The sessions that selectors name; without any, those of a bare ``run``."""
-        from setlist.select import select
+        from setlist.registry.select import select
 
         return select(self.registry, selectors)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from setlist.errors import SessionError
+from setlist.core.errors import SessionError
 from setlist.reports.console import command_text
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import Command, SessionSpec
-    from setlist.plan import Plan
+    from setlist.core.model import Command, SessionSpec
+    from setlist.scheduling.order import Plan
 
 
 def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recreate: bool, upgrade: bool) -> None:
@@ -24,8 +24,8 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     Raises:
         SetlistError: an environment can't be looked at for a reason that isn't its session's own.
     """
-    from setlist.running.rules import RunOptions, posargs_of
-    from setlist.running.secrets import masker_of
+    from setlist.runner.run_policy import RunOptions, posargs_of
+    from setlist.runner.secrets import masker_of
 
     out = context.out
     masker = masker_of(plan.sessions, context.caller.environ)[0]
@@ -60,13 +60,13 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
 def _is_up_to_date(context: Context, session: SessionSpec, posargs: tuple[str, ...]) -> bool:
     if not session.inputs:
         return False
-    from setlist.running.run import plain_setting
-    from setlist.running.session import would_be_up_to_date
+    from setlist.runner.run import plain_context
+    from setlist.runner.session import would_be_up_to_date
 
-    setting = plain_setting(context.project, context.registry, context.caller)
+    run_context = plain_context(context.project, context.registry, context.caller)
     try:
         with context.environments.as_it_is(session) as prepared:
-            return prepared is not None and would_be_up_to_date(setting, session, prepared, posargs)
+            return prepared is not None and would_be_up_to_date(run_context, session, prepared, posargs)
     except SessionError:
         return False
 

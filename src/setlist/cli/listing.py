@@ -14,7 +14,7 @@ from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import Command, NoxSession, SessionSpec
+    from setlist.core.model import Command, NoxSession, SessionSpec
 
 FORMAT = 1
 
@@ -143,7 +143,7 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
 
 def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> dict[str, Any]:
     """The sessions as JSON-ready data, the documented and versioned form; ``ready`` have a finished environment."""
-    from setlist.registry.location import lines_of_sessions
+    from setlist.registry.toml_lines import lines_of_sessions
 
     defaults = default_names(context)
     lines = lines_of_sessions(sessions, context.project.root)

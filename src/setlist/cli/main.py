@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from setlist.cli.context import Context
-from setlist.cli.edge import at_the_edge
+from setlist.cli.error_handler import run_cli
 from setlist.cli.options import COMMON, HELP, Option
 from setlist.cli.verbs import VERBS, run_verb
-from setlist.errors import SetlistError, UsageError, nearest
+from setlist.core.errors import SetlistError, UsageError, nearest
 
 OPTIONS = (Option("version", "show the version and stop"), HELP)
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
     """The ``setlist`` command. Returns the exit code."""
     import sys
 
-    return at_the_edge(dispatch, sys.argv[1:] if argv is None else argv, context or Context.current())
+    return run_cli(dispatch, sys.argv[1:] if argv is None else argv, context or Context.current())
 
 
 def dispatch(argv: Sequence[str], context: Context) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from setlist.errors import UsageError
-from setlist.records import dataclass
+from setlist.core.errors import UsageError
+from setlist.core.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from setlist import warm
+from setlist.engine import warm
 
 TYPE_CHECKING = False
 
@@ -97,7 +97,7 @@ def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: s
         out: what was written to standard output.
         err: what was written to standard error.
     """
-    from setlist.errors import StorageError
+    from setlist.core.errors import StorageError
 
     try:
         if _can_be_kept(context, out):
@@ -108,7 +108,7 @@ def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: s
 
 def _can_be_kept(context: Context, out: str) -> bool:
     """Whether the same words, typed in the same place, would come to the same by what a record can hold."""
-    from setlist.registry.compiled import WHOLE
+    from setlist.registry.registry_cache import WHOLE
 
     root, loaded = context.project.root, context.loaded
     return (
@@ -128,10 +128,10 @@ def _can_be_kept(context: Context, out: str) -> bool:
 def _write(words: Sequence[str], context: Context, finished: Iterable[str], out: str, err: str) -> None:
     from marshal import dumps
 
+    from setlist.core.files import write_atomically
+    from setlist.core.logins import holds_login
+    from setlist.core.project import ENV_DIR
     from setlist.environment.state import NAME
-    from setlist.files import write_atomically
-    from setlist.logins import holds_login
-    from setlist.project import ENV_DIR
 
     project, loaded = context.project, context.loaded
     assert loaded.signatures is not None
@@ -196,10 +196,10 @@ def _signed(value: str | None) -> str | None:
 def _refused(text: str, words: Sequence[str]) -> int:
     """A reader that is gone, a full disk, a closed stream: told as the whole program tells it."""
     from setlist.cli.context import Context
-    from setlist.cli.edge import at_the_edge
+    from setlist.cli.error_handler import run_cli
 
     def show(_: Sequence[str], context: Context) -> int:
         context.out.put(text)
         return 0
 
-    return at_the_edge(show, words, Context.current())
+    return run_cli(show, words, Context.current())

@@ -11,17 +11,17 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from setlist.cli.context import Context
-from setlist.cli.edge import at_the_edge
+from setlist.cli.error_handler import run_cli
 from setlist.cli.options import DIRECTORY, FILE, HELP, OFFLINE, QUIET, VERBOSE, Arguments, Option, parse
-from setlist.errors import ConfigurationError, SetlistError, UnknownSession, UsageError
+from setlist.core.errors import ConfigurationError, SetlistError, UnknownSession, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.events import Message
+    from setlist.core.events import Message
+    from setlist.core.model import SessionSpec
     from setlist.lock.use import LockMode
-    from setlist.model import SessionSpec
-    from setlist.running.command import Invocation
+    from setlist.runner.command import Invocation
 
 OPTIONS = (
     Option("list", "show the sessions and stop", "l"),
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
     """The ``run`` command. Returns the exit code."""
     import sys
 
-    return at_the_edge(run, sys.argv[1:] if argv is None else argv, context or Context.current())
+    return run_cli(run, sys.argv[1:] if argv is None else argv, context or Context.current())
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -129,7 +129,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     if not sessions:
         return 0
 
-    from setlist.plan import make_plan
+    from setlist.scheduling.order import make_plan
 
     plan = make_plan(context.registry, sessions, follow_requires=not arguments.flag("only"))
     if arguments.flag("dry-run"):
@@ -141,13 +141,13 @@ def run(argv: Sequence[str], context: Context) -> int:
     project = context.project
     project.prepare()
 
-    from setlist.cli.showing import showing
-    from setlist.environment.guard import in_use
-    from setlist.guardian import guarding
-    from setlist.process import handling_signals
-    from setlist.running.rules import RunOptions
-    from setlist.running.run import run_plan
-    from setlist.signals import signals_here
+    from setlist.cli.reporters import showing
+    from setlist.environment.locking import in_use
+    from setlist.process.guardian import guarding
+    from setlist.process.signals import signals_here
+    from setlist.process.spawn import handling_signals
+    from setlist.runner.run import run_plan
+    from setlist.runner.run_policy import RunOptions
 
     cpus, jobs = _jobs(arguments, context)
     at_once = min(jobs, len(plan.steps))
@@ -203,8 +203,8 @@ class _Durations:
 
     def __call__(self) -> Mapping[str, float]:
         if self._known is None:
-            from setlist.durations import read_durations
             from setlist.reports.history import durations
+            from setlist.scheduling.durations import read_durations
 
             project = self._context.project
             self._known = {**(read_durations(project) or {}), **durations(project, self._names)}
@@ -216,7 +216,7 @@ def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     said = arguments.value("jobs") or context.registry.settings.jobs
     if said is None and not context.registry.outline.jobserver:
         return 1, 1
-    from setlist.running.cpus import available_cpus, jobs_from
+    from setlist.runner.cpus import available_cpus, jobs_from
 
     cpus = available_cpus(context.caller.environ)
     return cpus, 1 if said is None else jobs_from(str(said), cpus)
@@ -281,7 +281,7 @@ def _listed(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
 
 
 def _select(arguments: Arguments, context: Context, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
-    from setlist.select import select
+    from setlist.registry.select import select
 
     try:
         return select(

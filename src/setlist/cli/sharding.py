@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
 
 
 def shared_durations(context: Context) -> Mapping[str, float]:
@@ -19,7 +19,7 @@ def shared_durations(context: Context) -> Mapping[str, float]:
     Raises:
         ConfigurationError: the file of durations can't be understood.
     """
-    from setlist.durations import read_durations
+    from setlist.scheduling.durations import read_durations
 
     committed = read_durations(context.project)
     if committed is not None:
@@ -40,8 +40,8 @@ def save_durations(context: Context) -> tuple[str, ...]:
     Raises:
         StorageError: the file can't be written.
     """
-    from setlist.durations import write_durations
     from setlist.reports.history import durations
+    from setlist.scheduling.durations import write_durations
 
     names = list(context.registry.sessions)
     return write_durations(context.project, durations(context.project, names), sessions=names)
@@ -64,7 +64,7 @@ def sharded(context: Context, sessions: Sequence[SessionSpec], shard: str) -> tu
         UsageError: it is no shard.
         ConfigurationError: the file of durations can't be understood.
     """
-    from setlist.shards import parse_shard, shard_of
+    from setlist.scheduling.shards import parse_shard, shard_of
 
     k, n = parse_shard(shard)
     sessions = without_interactive(context, sessions)

@@ -1,4 +1,4 @@
-"""What a run that passed leaves for the next one that is just the same: a record for :mod:`setlist.warm`.
+"""What a run that passed leaves for the next one that is just the same: a record for :mod:`setlist.engine.warm`.
 
 Kept is only what can be done again by looking at signatures: one session of commands, typed at the project's root by
 its name, with posargs and a few options whose meaning is known there. What is recorded of files are the signatures that
@@ -16,11 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from setlist import warm
-from setlist.environment.decide import AS_ASKED
-from setlist.environment.freeze import NAME as FROZEN
-from setlist.environment.state import NAME
-from setlist.events import (
+from setlist.core.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -32,18 +28,22 @@ from setlist.events import (
     SessionStarted,
     to_json,
 )
-from setlist.files import stat_signature, write_atomically
-from setlist.logins import holds_login
+from setlist.core.files import stat_signature, write_atomically
+from setlist.core.logins import holds_login
+from setlist.core.system import bin_directory
+from setlist.engine import warm
+from setlist.environment.freeze import NAME as FROZEN
+from setlist.environment.plan import AS_ASKED
+from setlist.environment.state import NAME
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
-from setlist.running.command import Invocation
-from setlist.system import bin_directory
+from setlist.runner.command import Invocation
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.environment.prepare import Standing
-    from setlist.model import EnvironmentAction, SessionSpec
+    from setlist.core.model import EnvironmentAction, SessionSpec
+    from setlist.environment.prepare import Fingerprint
 
 MOST = 64
 """How many records are kept."""
@@ -62,7 +62,7 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     """Whether a run of this session, typed like this, can be done again by its record."""
     says_all = True
     if session.nox is not None:
-        from setlist.cli.warming_noxfile import is_plain
+        from setlist.providers.nox.warming_noxfile import is_plain
 
         says_all = is_plain(context, session)
     simple = not (session.function or session.requires or session.inputs or session.outputs)
@@ -106,43 +106,47 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
     if any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
         return
     loaded = context.loaded
-    standing = None if loaded.signatures is None else context.environments.standing(session)
-    if loaded.signatures is None or standing is None:
+    fingerprint = None if loaded.signatures is None else context.environments.fingerprint(session)
+    if loaded.signatures is None or fingerprint is None:
         return
     sources = {str(context.project.root / file): value for file, value in loaded.signatures.items()}
     environ = dict(os.environ)
     programs = {str(invocation.argv[0]): None for invocation in invocations}
     if not all(os.path.isabs(program) for program in programs):
         return
-    inside = f"{standing.directory}{os.sep}"
+    inside = f"{fingerprint.directory}{os.sep}"
     signed = {program: stat_signature(program) for program in programs}
-    own = {**standing.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
-    files = {**standing.files, **sources, **{program: value for program, value in signed.items() if program not in own}}
+    own = {**fingerprint.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
+    files = {
+        **fingerprint.files,
+        **sources,
+        **{program: value for program, value in signed.items() if program not in own},
+    }
     if session.nox is not None:
-        from setlist.cli.warming_noxfile import searched, tells_what_it_read
+        from setlist.providers.nox.warming_noxfile import searched, tells_what_it_read
 
-        if own[str(standing.directory / NAME)] != invocations[-1].made_from:
+        if own[str(fingerprint.directory / NAME)] != invocations[-1].made_from:
             return  # another run has been here, and may have asked for something else
-        missing = searched(invocations, bin_directory(standing.directory), environ)
+        missing = searched(invocations, bin_directory(fingerprint.directory), environ)
         if missing is None or tells_what_it_read(session, invocations, environ):
             return
         files |= dict.fromkeys(missing)
-    anew = _anew(session, standing)
+    anew = _anew(session, fingerprint)
     if anew is None and warm.recreates(argv):
         return  # it is to be made anew each time, and that takes the whole program
     record = {
         "by": warm.written_by(),
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
-        "directory": str(standing.directory),
+        "directory": str(fingerprint.directory),
         "files": tuple(files.items()),
         "own": tuple(own.items()),
         "anew": anew,
         "history": str(context.project.history),
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
-        "frozen": standing.frozen,
-        **_told(argv, context, session, standing, noticed, environ),
+        "frozen": fingerprint.frozen,
+        **_told(argv, context, session, fingerprint, noticed, environ),
     }
     from marshal import dumps
 
@@ -162,37 +166,37 @@ def _texts(item: Invocation | Message) -> tuple[str, ...]:
     return (item.text,) if isinstance(item, Message) else item.words
 
 
-def _anew(session: SessionSpec, standing: Standing) -> dict[str, Any] | None:
+def _anew(session: SessionSpec, fingerprint: Fingerprint) -> dict[str, Any] | None:
     """All that is needed to make the environment anew; None where more than laying it out would have to be done."""
-    from setlist import image
-    from setlist.environment.creation import plain_place
-    from setlist.environment.mend import RESOLVED
+    from setlist.engine import image
     from setlist.environment.state import state_text
+    from setlist.environment.sync import RESOLVED
+    from setlist.environment.virtualenv import plain_place
 
-    if standing.image is None:
+    if fingerprint.image is None:
         return None
-    found = image.read(str(standing.image))
-    path = plain_place(standing.directory, session.name)
+    found = image.read(str(fingerprint.image))
+    path = plain_place(fingerprint.directory, session.name)
     if found is None or path is None:
         return None
     # what has another signature each time it is made
-    names = dict.fromkeys([*standing.state.contents.directories, *(name for name, _, _ in found["written"])])
-    state = state_text(standing.state)
+    names = dict.fromkeys([*fingerprint.state.contents.directories, *(name for name, _, _ in found["written"])])
+    state = state_text(fingerprint.state)
     marks = []
     for name in names:
-        signed, mark = f'{stat_signature(standing.directory / name)}"', f"<{name}>"
+        signed, mark = f'{stat_signature(fingerprint.directory / name)}"', f"<{name}>"
         if mark in state:
             return None
         if signed in state:
             marks.append((mark, name))
             state = state.replace(signed, f'{mark}"')
     try:
-        texts = [(name, (standing.directory / name).read_bytes()) for name in (RESOLVED, FROZEN)]
+        texts = [(name, (fingerprint.directory / name).read_bytes()) for name in (RESOLVED, FROZEN)]
     except OSError:
         return None
     return {
-        "image": str(standing.image),
-        "directory": str(standing.directory),
+        "image": str(fingerprint.image),
+        "directory": str(fingerprint.directory),
         "path": path,
         "prompt": session.name,
         "state": state.encode(),
@@ -205,13 +209,13 @@ def _told(
     argv: Sequence[str],
     context: Context,
     session: SessionSpec,
-    standing: Standing,
+    fingerprint: Fingerprint,
     noticed: Sequence[Invocation | Message],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
     name = session.name
-    from setlist.environment.mend import changes_of, versions_of
+    from setlist.environment.sync import changes_of, versions_of
 
     stream = io.StringIO()
 
@@ -223,10 +227,10 @@ def _told(
             EnvironmentReady(
                 time=TIME,
                 session=name,
-                interpreter=standing.interpreter,
+                interpreter=fingerprint.interpreter,
                 action=action,
                 reasons=AS_ASKED.reasons if action == "recreated" else (),
-                changes=changes_of({}, versions_of(standing.state)) if anew else (),
+                changes=changes_of({}, versions_of(fingerprint.state)) if anew else (),
                 duration=DURATION,
             ),
         )
@@ -274,7 +278,7 @@ def _told(
         before.clear()
     ends = (
         SessionFinished(
-            time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=standing.frozen
+            time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=fingerprint.frozen
         ),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
@@ -291,13 +295,13 @@ def _told(
 
 
 def _timeless(event: Event) -> Event:
-    from setlist.records import replace
+    from setlist.core.records import replace
 
     return replace(event, time=TIME)
 
 
 def _lasting(event: Event) -> Event:
-    from setlist.records import replace
+    from setlist.core.records import replace
 
     return replace(event, duration=DURATION)  # type: ignore[call-arg]
 

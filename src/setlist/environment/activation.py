@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from setlist.records import dataclass
-from setlist.system import WINDOWS, bin_directory
+from setlist.core.records import dataclass
+from setlist.core.system import WINDOWS, bin_directory
 
 ShellKind = Literal["bash", "zsh", "fish", "csh", "nushell", "powershell", "cmd", "xonsh", "sh"]
 """The shells that are told apart; ``sh`` is every other one that reads POSIX syntax."""

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from setlist.environment.guard import exclusive
+from setlist.core.errors import BuildFailed, SyncFailed
+from setlist.core.files import digest, remove_tree, temporary_directory
+from setlist.core.model import Interpreter, ProjectMode
+from setlist.core.project import Project
+from setlist.core.records import dataclass, field
+from setlist.environment.build_inputs import copy_sources, digest_sources, sign_sources
 from setlist.environment.installers import Installer
-from setlist.environment.sources import copy_sources, digest_sources, sign_sources
-from setlist.errors import BuildFailed, SyncFailed
-from setlist.files import digest, remove_tree, temporary_directory
-from setlist.model import Interpreter, ProjectMode
-from setlist.project import Project
-from setlist.records import dataclass, field
+from setlist.environment.locking import exclusive
 
 KEPT = 4
 """How many versions of the sources have their builds kept."""

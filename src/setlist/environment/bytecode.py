@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from setlist.environment.creation import site_packages
-from setlist.errors import CreationFailed
-from setlist.process import run_process
-from setlist.system import python_of
+from setlist.core.errors import CreationFailed
+from setlist.core.system import python_of
+from setlist.environment.virtualenv import site_packages
+from setlist.process.spawn import run_process
 
 _BLOCK = 512
 """What is written before a disk is full is a multiple of this: few whole files are, and only those are read."""

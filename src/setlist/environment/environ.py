@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist import system
+from setlist.core import system
 
 if TYPE_CHECKING:
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
 
 LEAKS = (
     # which environment is active, and what its activation remembers in order to be undone

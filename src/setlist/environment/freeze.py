@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from setlist import __version__
+from setlist.core.files import parse_json
+from setlist.core.model import Interpreter, SessionSpec
+from setlist.core.project import Project
+from setlist.core.records import dataclass
 from setlist.environment.names import normalised
-from setlist.files import parse_json
-from setlist.model import Interpreter, SessionSpec
-from setlist.project import Project
-from setlist.records import dataclass
 
 NAME = "requirements.txt"
 

@@ -2,7 +2,7 @@
 
 Installing means to unpack, link and describe each package, whoever does it. Where exact versions with hashes were
 installed into a new environment, what came of it is what would come of it again: so it is kept
-(:mod:`setlist.image` says how), by a key of all that decides about it. What is installed after that, the project
+(:mod:`setlist.engine.image` says how), by a key of all that decides about it. What is installed after that, the project
 under test, isn't part of it. An image isn't made where the installer has copied: it was told not to share files, or
 can't between these two disks.
 """
@@ -17,13 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist import image
-from setlist.environment.creation import LONGEST_SHEBANG, plain_place, site_packages
-from setlist.environment.template import Template
-from setlist.files import digest, remove_tree, stat_signature
-from setlist.image import FORMAT, RECORD, Damaged, read, record_line, rewrite, signature_of
-from setlist.model import EnvironmentSpec
-from setlist.system import bin_directory, machine, python_of
+from setlist.core.files import digest, remove_tree, stat_signature
+from setlist.core.model import EnvironmentSpec
+from setlist.core.system import bin_directory, machine, python_of
+from setlist.engine import image
+from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite, signature_of
+from setlist.environment.virtualenv import LONGEST_SHEBANG, plain_place, site_packages
+from setlist.environment.virtualenv_template import Template
 
 FOLDER = "images"
 """Where they are in the user's cache."""
@@ -43,7 +43,7 @@ _OURS = frozenset({"state.json", "requirements.txt", "resolved.txt", ".lock"})
 """What lies in an environment beside what it consists of: ours, and the installer's lock."""
 
 
-class Unfit(Exception):
+class NotCacheable(Exception):
     """An environment that can't be kept, and why."""
 
 
@@ -75,7 +75,7 @@ def place_of(cache: Path, key: str) -> Path:
     return cache / FOLDER / key
 
 
-def lay_out(place: Path, environment: Path, prompt: str) -> bool:
+def materialize(place: Path, environment: Path, prompt: str) -> bool:
     """Make an environment from an image; False where that can't be done, and nothing is there then.
 
     Args:
@@ -92,11 +92,11 @@ def lay_out(place: Path, environment: Path, prompt: str) -> bool:
         return False
     try:
         environment.parent.mkdir(parents=True, exist_ok=True)
-        image.lay_out(str(place), found, path, prompt)
-    except (Damaged, OSError) as error:
+        image.materialize(str(place), found, path, prompt)
+    except (CorruptImage, OSError) as error:
         with suppress(OSError):
             remove_tree(environment)
-            if isinstance(error, Damaged):
+            if isinstance(error, CorruptImage):
                 remove_tree(place)
         return False
     return True
@@ -116,12 +116,12 @@ def keep(place: Path, environment: Path, template: Template) -> None:
     """
     path = plain_place(environment, environment.name)
     if path is None or _shebang_is_too_long(path) or not template.relocatable:
-        raise Unfit("what mentions its path can't be written for another one")
+        raise NotCacheable("what mentions its path can't be written for another one")
     making = place.with_name(f".{place.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         making.mkdir(parents=True)
         if os.stat(making).st_dev != os.stat(path).st_dev:
-            raise Unfit("it is on another disk than the cache")
+            raise NotCacheable("it is on another disk than the cache")
         record, sources = _described(path, template, site_packages(environment))
         for number, source in enumerate(sources):
             os.link(source, f"{making}/{number}")
@@ -175,7 +175,7 @@ def _described(path: str, template: Template, sites: Sequence[Path]) -> tuple[di
         if entry.is_symlink():
             target = os.readlink(entry.path)
             if path in target:
-                raise Unfit(f"{name} leads to {target}")
+                raise NotCacheable(f"{name} leads to {target}")
             links.append((name, target))
             continue
         status = os.stat(entry.path)
@@ -183,16 +183,16 @@ def _described(path: str, template: Template, sites: Sequence[Path]) -> tuple[di
         if name in own:
             made = template.content(name)
             if rewrite(made, template.path, path, template.prompt, os.path.basename(path)) != content:
-                raise Unfit(f"{name} isn't what it was")
+                raise NotCacheable(f"{name} isn't what it was")
             written[name] = template.mode(name), made
         elif here in content:
             if b"\0" in content:
-                raise Unfit(f"{name} has the environment's path in it")
+                raise NotCacheable(f"{name} has the environment's path in it")
             written[name] = status.st_mode & 0o777, content.replace(here, template.path.encode())
         else:
             folder = name.rpartition("/")[0]
             if status.st_nlink == 1 and not (folder.endswith(".dist-info") or folder == programs):
-                raise Unfit(f"{name} was copied")
+                raise NotCacheable(f"{name} was copied")
             files[name] = signature_of(status)
     records = _records(path, written, [name for name in files if name.endswith(".dist-info/RECORD")])
     for name, _ in records:
@@ -223,7 +223,7 @@ def _records(
             file = _beside(record, name)
             if file in written:
                 if line != record_line(name, _content(f"{path}/{file}")):
-                    raise Unfit(f"{record} says something else of {file}")
+                    raise NotCacheable(f"{record} says something else of {file}")
                 named.append((name, file))
         if named:
             written[record] = 0o666, content
@@ -269,7 +269,7 @@ def _walk(path: str, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         name = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_symlink() or not entry.is_dir():
             if folder.endswith("__pycache__"):
-                raise Unfit(f"{name} is compiled, and has its path in it")
+                raise NotCacheable(f"{name} is compiled, and has its path in it")
             yield name, entry
         else:
             yield from _walk(path, name)

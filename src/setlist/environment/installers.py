@@ -16,16 +16,22 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from setlist.environment.configuration import (
+from setlist.core.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
+from setlist.core.files import temporary_directory, write_atomically
+from setlist.core.logins import Logins, expanded
+from setlist.core.model import InstallerName, Interpreter, Resolution
+from setlist.core.project import PACKAGING_HINT, Project
+from setlist.core.records import dataclass, field
+from setlist.core.system import WINDOWS, bin_directory
+from setlist.environment.hashes import WrittenHashes, with_written_hashes
+from setlist.environment.installer_config import (
     installer_environ,
     pip_environ,
     pip_only_indexes,
     uv_configuration,
 )
-from setlist.environment.creation import treat_no_package_as_a_seed
-from setlist.environment.hashes import WrittenHashes, with_written_hashes
 from setlist.environment.names import normalised
-from setlist.environment.pinned import (
+from setlist.environment.pins import (
     by_hash,
     by_version,
     names_path,
@@ -37,14 +43,8 @@ from setlist.environment.pinned import (
     without_project,
 )
 from setlist.environment.uv_sources import Sourced, write_for_uv
-from setlist.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
-from setlist.files import temporary_directory, write_atomically
-from setlist.logins import Logins, expanded
-from setlist.model import InstallerName, Interpreter, Resolution
-from setlist.process import run_process
-from setlist.project import PACKAGING_HINT, Project
-from setlist.records import dataclass, field
-from setlist.system import WINDOWS, bin_directory
+from setlist.environment.virtualenv import treat_no_package_as_a_seed
+from setlist.process.spawn import run_process
 
 _FINDING_UV = threading.Lock()
 

@@ -1,7 +1,7 @@
 """Which interpreter answers a request, and is the one that was found before still the same.
 
 The interpreter that setlist itself runs on is taken where it answers; else the first place (see
-:mod:`setlist.environment.places`) that has one, and in it the highest version, final releases before
+:mod:`setlist.environment.interpreter_locations`) that has one, and in it the highest version, final releases before
 others. It is always a base installation, never a virtual environment. What was found is kept in
 the user's cache by request and surroundings, with the stat signature of the binary: a warm
 :meth:`Interpreters.find` reads one small file and starts nothing.
@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.environment.request import Request, machine_answers, parse_request, satisfies
-from setlist.errors import InterpreterNotFound
-from setlist.files import parse_json, stat_signature, write_atomically
-from setlist.model import Interpreter
-from setlist.project import Caller
-from setlist.records import as_mapping, dataclass, field_names
-from setlist.system import WINDOWS
+from setlist.core.errors import InterpreterNotFound
+from setlist.core.files import parse_json, stat_signature, write_atomically
+from setlist.core.model import Interpreter
+from setlist.core.project import Caller
+from setlist.core.records import as_mapping, dataclass, field_names
+from setlist.core.system import WINDOWS
+from setlist.environment.interpreter_spec import Request, machine_answers, parse_request, satisfies
 
 __all__ = ["Interpreters", "satisfies"]
 
@@ -61,7 +61,7 @@ class Interpreters:
 
     Args:
         caller: whose PATH, home and tools are searched.
-        cache_directory: the user's cache (see :func:`setlist.system.user_cache`).
+        cache_directory: the user's cache (see :func:`setlist.core.system.user_cache`).
         root: what a relative path in a request starts from; the caller's directory if not given.
     """
 
@@ -110,7 +110,7 @@ class Interpreters:
         running = self._running()
         if running.usable and _answers(running, request):
             return running.interpreter
-        from setlist.environment.places import candidates, in_words, places
+        from setlist.environment.interpreter_locations import candidates, in_words, places
 
         looked = places(sys.platform, self._environ, self._home())
         notes: list[str] = []
@@ -224,7 +224,7 @@ def _problem(path: str) -> str | None:
 
 def _binary_in(directory: str) -> str | None:
     """The interpreter of an installation, or of a virtual environment, by its directory."""
-    from setlist.environment.places import Hint, binaries_of
+    from setlist.environment.interpreter_locations import Hint, binaries_of
 
     names = ("python.exe", "Scripts/python.exe") if WINDOWS else ("bin/python3", "bin/python", "python3", "python")
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from setlist.model import Interpreter
+from setlist.core.model import Interpreter
 
 
 def marker_environment(interpreter: Interpreter) -> dict[str, str]:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setlist.core.errors import nearest
+from setlist.core.files import digest, text_or_nothing
+from setlist.core.project import Project
+from setlist.core.records import dataclass
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
-from setlist.errors import nearest
-from setlist.files import digest, text_or_nothing
-from setlist.project import Project
-from setlist.records import dataclass
-from setlist.registry.mistakes import mistaken
+from setlist.registry.definition_errors import definition_error
 
 if TYPE_CHECKING:
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
 
 # The fields of [project] (PEP 621) that change what is installed. A new description or a classifier
 # is no reason to touch an environment.
@@ -53,7 +53,7 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
     metadata = pyproject.table("project")
     build = pyproject.table("build-system")
     if not metadata and not build and not any(path.is_file() for path in legacy):
-        raise mistaken(
+        raise definition_error(
             project.root,
             session,
             "project",
@@ -66,7 +66,7 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
             if normalised(extra) not in known:
                 near = nearest(extra, known)
                 hint = f"did you mean {near!r}?" if near else "extras are tables of [project.optional-dependencies]"
-                raise mistaken(project.root, session, "extras", f"the project has no extra {extra!r}", hint)
+                raise definition_error(project.root, session, "extras", f"the project has no extra {extra!r}", hint)
     content: dict[str, Any] = {"build-system": dict(build)}
     content["project"] = {name: metadata[name] for name in _FIELDS if name in metadata}
     content["tool"] = dict(_backend_tables(pyproject, build))

@@ -8,22 +8,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from setlist.environment import guard
+from setlist.core.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
+from setlist.core.files import remove_leftovers, stat_signature
+from setlist.core.model import InputChange, SessionSpec
+from setlist.core.project import Caller, Project
+from setlist.core.records import dataclass, replace
+from setlist.core.system import python_of
+from setlist.environment import locking
+from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.prepared import PreparedEnvironment
-from setlist.environment.resources import Resources, python_request
 from setlist.environment.state import NAME, State, read_state, spec_data
-from setlist.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
-from setlist.files import remove_leftovers, stat_signature
-from setlist.model import InputChange, SessionSpec
-from setlist.project import Caller, Project
-from setlist.records import dataclass, replace
-from setlist.system import python_of
 
 if TYPE_CHECKING:
-    from setlist.environment.decide import Decision
-    from setlist.environment.evaluate import Evaluation
-    from setlist.environment.locked import Locks
-    from setlist.environment.mend import Outcome
+    from setlist.environment.inputs import Evaluation
+    from setlist.environment.lock_interface import Locks
+    from setlist.environment.plan import Decision
+    from setlist.environment.sync import Outcome
 
 __all__ = ["Environments", "Explanation", "PreparedEnvironment"]
 
@@ -45,7 +45,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Fingerprint:
     """By what an environment is known to be right, as long as nothing of it is touched.
 
     ``files`` are paths with their signatures, None for one that isn't there, and ``own`` those that are part of it;
@@ -85,7 +85,7 @@ class Environments:
         locks: Locks | None = None,
         find_links: Path | None = None,
     ) -> None:
-        self._resources = Resources(project, caller, offline, notify or _nobody, locks, find_links)
+        self._context = EnvironmentContext(project, caller, offline, notify or _nobody, locks, find_links)
 
     @contextmanager
     def prepared(
@@ -105,7 +105,7 @@ class Environments:
         started = time.perf_counter()
         written, session = session, self._as_prepared(session)
         if session.environment.backend == "none":
-            locks = self._resources.locks
+            locks = self._context.locks
             if written.environment.backend != "none" and locks is not None and not locks.accepts(None):
                 raise LockOutOfDate(
                     f"{session.name} can't be locked: conda installs what it needs",
@@ -113,12 +113,12 @@ class Environments:
                 )
             yield self._callers_own(session, started)
             return
-        directory = self._resources.project.environment(session.name)
+        directory = self._context.project.environment(session.name)
         outcome: Outcome | None = None
         with ExitStack() as hold:
             for _ in range(ATTEMPTS):
                 hold.enter_context(
-                    guard.shared(self._resources.project, session.name, self._resources.waiting(session.name))
+                    locking.shared(self._context.project, session.name, self._context.waiting(session.name))
                 )
                 state = read_state(directory)
                 asked = outcome is None and (recreate or upgrade)
@@ -128,8 +128,8 @@ class Environments:
                     state = refreshed
                     break
                 hold.close()
-                waiting = self._resources.waiting(session.name)
-                with guard.exclusive(self._resources.project, session.name, waiting) as lock:
+                waiting = self._context.waiting(session.name)
+                with locking.exclusive(self._context.project, session.name, waiting) as lock:
                     outcome = self._mended(session, outcome, lock, recreate=recreate, upgrade=upgrade)
             else:
                 raise PreparationError(
@@ -139,7 +139,7 @@ class Environments:
             assert state is not None
             remove_leftovers(str(directory))
             duration = time.perf_counter() - started
-            yield PreparedEnvironment(self._resources, session, directory, state.interpreter, outcome, duration, hold)
+            yield PreparedEnvironment(self._context, session, directory, state.interpreter, outcome, duration, hold)
 
     @contextmanager
     def as_it_is(self, session: SessionSpec) -> Iterator[PreparedEnvironment | None]:
@@ -152,25 +152,23 @@ class Environments:
         if self._as_prepared(session).environment.backend == "none":
             yield self._callers_own(session, started)
             return
-        directory = self._resources.project.environment(session.name)
+        directory = self._context.project.environment(session.name)
         state = read_state(directory) if self.explain(session).state == "current" else None
         if state is None:
             yield None
             return
         with ExitStack() as hold:
-            hold.enter_context(
-                guard.shared(self._resources.project, session.name, self._resources.waiting(session.name))
-            )
-            yield PreparedEnvironment(self._resources, session, directory, state.interpreter, None, 0.0, hold)
+            hold.enter_context(locking.shared(self._context.project, session.name, self._context.waiting(session.name)))
+            yield PreparedEnvironment(self._context, session, directory, state.interpreter, None, 0.0, hold)
 
-    def standing(self, session: SessionSpec) -> Standing | None:
+    def fingerprint(self, session: SessionSpec) -> Fingerprint | None:
         """What an untouched environment is known by; None where there is none, or more than signatures decides."""
         session = self._as_prepared(session)
         if session.environment.backend == "none" or session.environment.project not in (None, "editable"):
             return None
-        project = self._resources.project
+        project = self._context.project
         directory = project.environment(session.name)
-        with guard.shared(project, session.name, self._resources.waiting(session.name)):
+        with locking.shared(project, session.name, self._context.waiting(session.name)):
             record = directory / NAME
             signed = stat_signature(record)  # before it is read: one that is written meanwhile is seen
             state = read_state(directory)
@@ -178,9 +176,9 @@ class Environments:
                 return None
             behind: Mapping[str, str | None] | None = {}
             if state.steps:
-                from setlist.environment.behind import files_behind
+                from setlist.providers.nox.install_inputs import files_behind
 
-                behind = files_behind(self._resources, state)
+                behind = files_behind(self._context, state)
             if behind is None:
                 return None
             python = python_of(directory)
@@ -190,7 +188,7 @@ class Environments:
                 str(python): stat_signature(python),
                 **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
             }
-        return Standing(
+        return Fingerprint(
             files=files,
             own=own,
             interpreter=state.interpreter.label,
@@ -206,7 +204,7 @@ class Environments:
             return None
         from setlist.environment.images import place_of
 
-        return place_of(self._resources.cache, state.image)
+        return place_of(self._context.cache, state.image)
 
     def explain(self, session: SessionSpec) -> Explanation:
         """Each input of the session's environment, then and now. Changes nothing.
@@ -217,23 +215,23 @@ class Environments:
         session = self._as_prepared(session)
         if session.environment.backend == "none":
             return Explanation("none", None, (), ("no environment of its own: it runs in the caller's",))
-        directory = self._resources.project.environment(session.name)
-        from setlist.environment.decide import changes_between
-        from setlist.environment.evaluate import evaluate
+        directory = self._context.project.environment(session.name)
+        from setlist.environment.inputs import evaluate
+        from setlist.environment.plan import changes_between
 
-        with guard.shared(self._resources.project, session.name, self._resources.waiting(session.name)):
+        with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
             state = read_state(directory)
             try:
-                evaluation = evaluate(self._resources, session, directory, state)
+                evaluation = evaluate(self._context, session, directory, state)
             except InterpreterNotFound as error:
                 old = state.interpreter.label if state else None
                 return Explanation("stale" if state else "missing", old, (), (error.message,))
         decision = _decided(session, evaluation)
         inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
         if state is not None and state.steps:
-            from setlist.environment.recorder import installs_then_and_now
+            from setlist.environment.install_journal import installs_then_and_now
 
-            installs = installs_then_and_now(self._resources, state)
+            installs = installs_then_and_now(self._context, state)
             inputs = tuple(sorted((*inputs, *installs), key=lambda change: not change.changed))
         notes = [reason for reason in decision.reasons if reason not in _told(evaluation)]
         kinds: dict[str, Literal["missing", "unfinished", "current", "stale"]] = {
@@ -253,10 +251,10 @@ class Environments:
         Raises:
             SessionError: there is no finished environment.
         """
-        directory = self._resources.project.environment(session.name)
+        directory = self._context.project.environment(session.name)
         if session.environment.backend == "none":
             raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
-        with guard.shared(self._resources.project, session.name, self._resources.waiting(session.name)):
+        with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
             if read_state(directory) is None:
                 raise SessionError(f"{session.name} has no finished environment", hint=f"'run {session.name}' makes it")
             try:
@@ -270,14 +268,14 @@ class Environments:
     def _as_prepared(self, session: SessionSpec) -> SessionSpec:
         if session.nox is None:
             return session
-        from setlist.environment.maker import as_prepared
+        from setlist.providers.nox.backends import as_prepared
 
-        return as_prepared(session, self._resources.caller.environ)
+        return as_prepared(session, self._context.caller.environ)
 
     def _untouched(self, session: SessionSpec, directory: Path, state: State) -> bool:
         """The warm check: a handful of stat calls, nothing parsed, hashed, imported or asked."""
-        from setlist.environment.configuration import variables
-        from setlist.environment.contents import drifted
+        from setlist.environment.installer_config import variables
+        from setlist.environment.snapshot import drifted
 
         spec = session.environment
         return (
@@ -288,61 +286,61 @@ class Environments:
             and python_of(directory).exists()
             and all(stat_signature(path) == signature for path, signature in state.watched.items())
             and self._lock_is_fine(state)
-            and state.variables == variables(spec.installer, self._resources.caller.environ)
+            and state.variables == variables(spec.installer, self._context.caller.environ)
             and not drifted(directory, state.contents)
-            and (spec.project in (None, "editable") or state.sources == self._resources.builds.signature())
+            and (spec.project in (None, "editable") or state.sources == self._context.builds.signature())
         )
 
     def _lock_is_fine(self, state: State) -> bool:
         recorded = state.inputs.get("lock")
-        locks = self._resources.locks
+        locks = self._context.locks
         return recorded is None if locks is None else locks.accepts(recorded)
 
     def _refreshed(self, session: SessionSpec, directory: Path, state: State | None) -> State | None:
         """The record brought up to date, where files were touched and nothing changed; else None."""
         if state is None:
             return None
-        from setlist.environment.evaluate import evaluate
-        from setlist.environment.mend import refresh
+        from setlist.environment.inputs import evaluate
+        from setlist.environment.sync import refresh
 
-        evaluation = evaluate(self._resources, session, directory, state)
+        evaluation = evaluate(self._context, session, directory, state)
         decision = _decided(session, evaluation)
         return refresh(directory, state, evaluation) if decision.work == "refresh" else None
 
     def _mended(
         self, session: SessionSpec, earlier: Outcome | None, lock: int, *, recreate: bool, upgrade: bool
     ) -> Outcome | None:
-        from setlist.environment.evaluate import evaluate
-        from setlist.environment.mend import mend
+        from setlist.environment.inputs import evaluate
+        from setlist.environment.sync import mend
 
-        directory = self._resources.project.environment(session.name)
+        directory = self._context.project.environment(session.name)
         try:
             state = read_state(directory)
-            evaluation = evaluate(self._resources, session, directory, state)
+            evaluation = evaluate(self._context, session, directory, state)
             asked = earlier is None
             decision = _decided(session, evaluation, recreate=recreate and asked, upgrade=upgrade and asked)
             if decision.work == "refresh":
                 return earlier  # another run has mended it while we waited
-            return mend(self._resources, session, directory, state, evaluation, decision, upgrade=upgrade, lock=lock)
+            return mend(self._context, session, directory, state, evaluation, decision, upgrade=upgrade, lock=lock)
         except OSError as error:
             place = getattr(error, "filename", None) or directory
             raise StorageError(
-                f"{session.name}: can't write its environment: {self._resources.project.relative(place)}: "
+                f"{session.name}: can't write its environment: {self._context.project.relative(place)}: "
                 f"{error.strerror or error}",
                 hint="is the disk full, or the directory not yours? 'setlist doctor' looks",
             ) from error
 
     def _callers_own(self, session: SessionSpec, started: float) -> PreparedEnvironment:
-        interpreter = self._resources.interpreters.find(session.environment.python)
+        interpreter = self._context.interpreters.find(session.environment.python)
         return PreparedEnvironment(
-            self._resources, session, None, interpreter, None, time.perf_counter() - started, ExitStack()
+            self._context, session, None, interpreter, None, time.perf_counter() - started, ExitStack()
         )
 
 
 def _decided(
     session: SessionSpec, evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = False
 ) -> Decision:
-    from setlist.environment.decide import decide
+    from setlist.environment.plan import decide
 
     decision = decide(
         present=evaluation.present,
@@ -361,6 +359,6 @@ def _nobody(session: str, text: str) -> None:
 
 
 def _told(evaluation: Evaluation) -> set[str]:
-    from setlist.environment.decide import describe
+    from setlist.environment.plan import describe
 
     return {describe(change) for change in evaluation.changes if change.changed}

@@ -7,14 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.environment.resources import Resources
-from setlist.errors import SessionError, SyncFailed
-from setlist.model import Change, EnvironmentAction, Interpreter, SessionSpec
-from setlist.system import bin_directory, python_of
+from setlist.core.errors import SessionError, SyncFailed
+from setlist.core.model import Change, EnvironmentAction, Interpreter, SessionSpec
+from setlist.core.system import bin_directory, python_of
+from setlist.environment.context import EnvironmentContext
 
 if TYPE_CHECKING:
-    from setlist.environment.mend import Outcome
-    from setlist.environment.recorder import Recorder
+    from setlist.environment.install_journal import Recorder
+    from setlist.environment.sync import Outcome
 
 
 class PreparedEnvironment:
@@ -34,7 +34,7 @@ class PreparedEnvironment:
 
     def __init__(
         self,
-        resources: Resources,
+        context: EnvironmentContext,
         session: SessionSpec,
         directory: Path | None,
         interpreter: Interpreter,
@@ -42,7 +42,7 @@ class PreparedEnvironment:
         duration: float,
         hold: ExitStack,
     ) -> None:
-        self._resources = resources
+        self._context = context
         self._session = session
         self._hold = hold
         self._recorder: Recorder | None = None
@@ -65,11 +65,11 @@ class PreparedEnvironment:
 
     def recorder(self) -> Recorder:
         """What records the installs of the session's function, and compares them with the recorded ones."""
-        from setlist.environment.recorder import Recorder
+        from setlist.environment.install_journal import Recorder
 
         if self._recorder is None:
             assert self.directory is not None
-            self._recorder = Recorder(self._resources, self._session, self.directory, self._hold)
+            self._recorder = Recorder(self._context, self._session, self.directory, self._hold)
         return self._recorder
 
     def install(self, *arguments: str) -> tuple[Change, ...]:
@@ -82,19 +82,19 @@ class PreparedEnvironment:
         Raises:
             SessionError: there is no environment to install into, or the installer failed.
         """
-        from setlist.environment.asked import read_asked
-        from setlist.environment.mend import changes_of
-        from setlist.registry.checks import BadValue, line
+        from setlist.environment.install_args import read_asked
+        from setlist.environment.sync import changes_of
+        from setlist.registry.validators import ValidationError, line
 
         if self.directory is None:
             raise SessionError('s.install needs an environment, and this session has backend = "none"')
         try:
             for word in arguments:
                 line(word)
-        except BadValue as bad:
+        except ValidationError as bad:
             raise SessionError(f"s.install: a word {bad.message}", hint=bad.hint) from None
-        root = self._resources.project.root
-        for path in read_asked(arguments, root, self._resources.caller.environ).unread:
+        root = self._context.project.root
+        for path in read_asked(arguments, root, self._context.caller.environ).unread:
             reason = "No such file or directory" if not path.exists() else "can't be read"
             raise SessionError(f"s.install: {path}: {reason}", hint="paths are relative to the project's root")
         before = self.recorder().versions
@@ -110,19 +110,19 @@ class PreparedEnvironment:
         Raises:
             SessionError: that can't be done.
         """
-        from setlist.environment.mend import changes_of
+        from setlist.environment.sync import changes_of
 
         if self.directory is None:
             return ()
         before = self.recorder().versions
-        root = self._resources.project.root
+        root = self._context.project.root
         self._until_it_is_done(lambda: self.recorder().settle(command, {}, root)["do"] != "replay")
         return changes_of(before, self.recorder().versions)
 
     def ran(self, command: Sequence[str]) -> None:
         """A command has run: see what it has changed."""
         if self.directory is not None:
-            self.recorder().ran(command, {}, self._resources.project.root)
+            self.recorder().ran(command, {}, self._context.project.root)
 
     def finish_installs(self, *, ok: bool = True) -> tuple[Change, ...]:
         """The session's function has ended: forget the installs that it no longer makes, and what they brought.
@@ -130,7 +130,7 @@ class PreparedEnvironment:
         Args:
             ok: it has ended well. One that failed may not have come to all of them.
         """
-        from setlist.environment.mend import changes_of
+        from setlist.environment.sync import changes_of
 
         if self.directory is None or (self._recorder is None and not self._has_steps()):
             return ()
@@ -152,15 +152,15 @@ class PreparedEnvironment:
                 self._install(arguments)
 
     def _install(self, arguments: tuple[str, ...]) -> bool:
-        from setlist.environment.mend import installer_for
+        from setlist.environment.sync import installer_for
 
         recorder = self.recorder()
         program = ("uv", "pip") if self._session.environment.installer == "uv" else ("pip",)
-        answer = recorder.install((*program, "install", *arguments), {}, self._resources.project.root)
+        answer = recorder.install((*program, "install", *arguments), {}, self._context.project.root)
         if answer["do"] == "replay":
             return False
         if answer["do"] == "run":
-            installer = installer_for(self._resources, self._session, self.interpreter, recorder.lock)
+            installer = installer_for(self._context, self._session, self.interpreter, recorder.lock)
             constraints = answer.get("constraints", ())
             try:
                 try:

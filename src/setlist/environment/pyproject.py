@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.files import parse_json, stat_signature, write_atomically
-from setlist.logins import holds_login
-from setlist.project import Project
-from setlist.records import dataclass
+from setlist.core.files import parse_json, stat_signature, write_atomically
+from setlist.core.logins import holds_login
+from setlist.core.project import Project
+from setlist.core.records import dataclass
 
 TYPE_CHECKING = False
 
@@ -58,7 +58,7 @@ def read_pyproject(project: Project) -> Pyproject:
     known = _known(kept, signature)
     if known is not None:
         return Pyproject(path, known)
-    from setlist.toml import read_toml
+    from setlist.core.toml import read_toml
 
     try:
         data = read_toml(path, project.relative(path))

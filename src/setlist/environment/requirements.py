@@ -13,6 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setlist.core.errors import ConfigurationError
+from setlist.core.files import digest, read_definition, read_text, text_or_nothing
+from setlist.core.limits import DEEPEST_INCLUDES
+from setlist.core.logins import Logins, masked, refers_to_login
+from setlist.core.project import Project
+from setlist.core.records import dataclass, field, replace
 from setlist.environment.hashes import WrittenHashes, hashes_in, logical_lines
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
@@ -24,17 +30,11 @@ from setlist.environment.uv_sources import (
     local_directories,
     read_sources,
 )
-from setlist.errors import ConfigurationError
-from setlist.files import digest, read_definition, read_text, text_or_nothing
-from setlist.limits import DEEPEST_INCLUDES
-from setlist.logins import Logins, masked, refers_to_login
-from setlist.project import Project
-from setlist.records import dataclass, field, replace
-from setlist.registry.mistakes import mistaken
+from setlist.registry.definition_errors import definition_error
 
 if TYPE_CHECKING:
+    from setlist.core.model import SessionSpec
     from setlist.environment.uv_sources import Entry
-    from setlist.model import SessionSpec
 
 # As text: each is compiled when it is first needed, and a session with plain requirements needs one of them
 _INCLUDE = r"^\s*(?:-r|-c|--requirements?|--constraints?)(?:\s+|=|(?=[^\s=-]))[\"']?([^\"'#]+?)[\"']?\s*(?:\s#.*)?$"
@@ -133,14 +133,14 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
 
             def blame(message: str, kind: str = kind) -> ConfigurationError:
                 hint = "paths are relative to the project's root"
-                return mistaken(project.root, session, kind, message, hint)
+                return definition_error(project.root, session, kind, message, hint)
 
             _read_file(found, path, project, environ, blame, asked_for=kind == "requirements", seen=set())
         if names:
             # A file's digest alone doesn't say what it is for
             found.inputs[kind] = ", ".join(names)
     if spec.extras and spec.project is None:
-        raise mistaken(
+        raise definition_error(
             project.root,
             session,
             "extras",
@@ -265,10 +265,10 @@ def resolve_group(group: str, pyproject: Pyproject, project: Project, session: S
     """
     groups = pyproject.table("dependency-groups")
     if normalised(group) not in {normalised(name) for name in groups}:
-        from setlist.errors import nearest
+        from setlist.core.errors import nearest
 
         near = nearest(group, groups)
-        raise mistaken(
+        raise definition_error(
             project.root,
             session,
             "groups",
@@ -491,7 +491,7 @@ def _absolute(line: str, base: Path) -> str:
 
 def _project_name(directory: Path) -> str | None:
     """The name of the project in a directory, as far as it is known without a build."""
-    from setlist.toml import read_toml
+    from setlist.core.toml import read_toml
 
     try:
         metadata = read_toml(directory / "pyproject.toml", "pyproject.toml").get("project", {})
@@ -516,7 +516,7 @@ def _watch_path(found: Requirements, path: Path, editable: bool, project: Projec
         found.watched.add(path)
         found.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
         return
-    from setlist.environment.sources import digest_sources, places
+    from setlist.environment.build_inputs import digest_sources, places
 
     if editable:
         metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from setlist.files import parse_json, write_atomically
-from setlist.logins import masked
-from setlist.model import EnvironmentSpec, Interpreter
-from setlist.records import as_mapping, dataclass, field, field_names
+from setlist.core.files import parse_json, write_atomically
+from setlist.core.logins import masked
+from setlist.core.model import EnvironmentSpec, Interpreter
+from setlist.core.records import as_mapping, dataclass, field, field_names
 
 FORMAT = 2
 NAME = "state.json"
@@ -41,8 +41,8 @@ class State:
     value; ``watched`` maps each file that was read for them to its stat signature (None: it
     wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
     ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what the
-    session's function has done to the environment, see :mod:`setlist.environment.steps`. ``image`` is the key of the
-    image (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
+    session's function has done to the environment, see :mod:`setlist.environment.install_steps`. ``image`` is the key
+    of the image (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
     """
 
     directory: str

@@ -15,11 +15,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setlist.core.errors import ConfigurationError
+from setlist.core.files import read_text, write_atomically
+from setlist.core.records import dataclass, field, replace
+from setlist.core.toml import parse_toml, toml_value
 from setlist.environment.names import normalised
-from setlist.errors import ConfigurationError
-from setlist.files import read_text, write_atomically
-from setlist.records import dataclass, field, replace
-from setlist.toml import parse_toml, toml_value
 
 if TYPE_CHECKING:
     from typing import Any

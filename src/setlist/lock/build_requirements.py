@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from setlist.environment.configuration import installer_environ
-from setlist.environment.creation import create
+from setlist.core.errors import BuildFailed
+from setlist.core.files import digest, temporary_directory, write_atomically
+from setlist.core.model import Interpreter
+from setlist.core.records import dataclass, replace
+from setlist.core.system import python_of
+from setlist.core.toml import read_toml
+from setlist.environment.context import EnvironmentContext
+from setlist.environment.installer_config import installer_environ
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
-from setlist.environment.resources import Resources
-from setlist.errors import BuildFailed
-from setlist.files import digest, temporary_directory, write_atomically
-from setlist.model import Interpreter
-from setlist.process import run_process
-from setlist.records import dataclass, replace
-from setlist.system import python_of
-from setlist.toml import read_toml
+from setlist.environment.virtualenv import create
+from setlist.process.spawn import run_process
 
 DEFAULT = ("setuptools>=40.8.0",)
 """What stands for ``build-system.requires`` where there is none (PEP 518)."""
@@ -43,14 +43,16 @@ sys.stdout.write("\\nbuild requirements: " + json.dumps(sorted(set(found))) + "\
 class BuildRequirements:
     """Finds out what builds need. What was found for a tree, or resolved, is kept for the next who asks."""
 
-    resources: Resources
+    context: EnvironmentContext
     settings: InstallerSettings
     interpreter: Interpreter
     _known: dict[tuple[Any, ...], str]
 
     @classmethod
-    def of(cls, resources: Resources, settings: InstallerSettings, interpreter: Interpreter) -> BuildRequirements:
-        return cls(resources, settings, interpreter, {})
+    def of(
+        cls, context: EnvironmentContext, settings: InstallerSettings, interpreter: Interpreter
+    ) -> BuildRequirements:
+        return cls(context, settings, interpreter, {})
 
     def resolved(self, tree: Path, kinds: Sequence[str], python: str) -> str:
         """Exact versions and hashes of what building ``tree`` needs, for every platform.
@@ -81,7 +83,7 @@ class BuildRequirements:
                 files=(),
                 constraints=(),
                 project_line=None,
-                project_root=self.resources.project.root,
+                project_root=self.context.project.root,
                 interpreter=None,
                 universal=python,
                 resolution="highest",
@@ -108,10 +110,10 @@ class BuildRequirements:
             create(
                 directory,
                 self.interpreter,
-                cache_directory=self.resources.cache,
+                cache_directory=self.context.cache,
                 seed_pip=False,
                 prompt="build",
-                environ=self.resources.environ,
+                environ=self.context.environ,
             )
             if requires:
                 wanted = scratch / "requirements.txt"
@@ -128,7 +130,7 @@ class BuildRequirements:
         answer = said.rpartition("\nbuild requirements: ")[2] if done.code == 0 else ""
         if done.code != 0 or not answer.startswith("["):
             raise BuildFailed(
-                f"the build backend of {self.resources.project.relative(tree)} can't be asked what it needs",
+                f"the build backend of {self.context.project.relative(tree)} can't be asked what it needs",
                 detail=(done.stderr.decode("utf-8", "replace") or said).strip(),
             )
         return answer.strip()

@@ -9,20 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from setlist.core.errors import ResolutionFailed
+from setlist.core.model import SessionSpec
+from setlist.core.project import Project
+from setlist.core.records import replace
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import Requirements
-from setlist.errors import ResolutionFailed
 from setlist.lock.inputs import LockInputs
-from setlist.lock.resolve import Wish, resolve
-from setlist.model import SessionSpec
-from setlist.project import Project
-from setlist.records import replace
+from setlist.lock.resolve import ResolveOptions, resolve
 
 Member = tuple[SessionSpec, LockInputs]
 
 
 def common_versions(
-    project: Project, members: Sequence[Member], installer: InstallerSettings, wish: Wish
+    project: Project, members: Sequence[Member], installer: InstallerSettings, wish: ResolveOptions
 ) -> dict[str, str]:
     """For each session that could be resolved together with others: the requirement lines to prefer.
 
@@ -52,7 +52,7 @@ def common_versions(
 
 
 def _together(
-    project: Project, members: Sequence[Member], installer: InstallerSettings, wish: Wish
+    project: Project, members: Sequence[Member], installer: InstallerSettings, wish: ResolveOptions
 ) -> tuple[list[Member], str]:
     """As many of the sessions as can be resolved at once, in their order, and what they resolve to."""
     alike: dict[str, list[Member]] = {}

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from setlist import __version__
+from setlist.core.errors import ConfigurationError, UsageError
 from setlist.environment.names import normalised
-from setlist.errors import ConfigurationError, UsageError
 from setlist.lock.document import LockDocument, Pin, pins_of
 
 if TYPE_CHECKING:

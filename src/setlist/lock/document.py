@@ -10,10 +10,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from setlist.core.errors import LockOutOfDate
+from setlist.core.files import digest
+from setlist.core.records import dataclass
 from setlist.environment.names import normalised
-from setlist.errors import LockOutOfDate
-from setlist.files import digest
-from setlist.records import dataclass
 
 FORMAT = 1
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from setlist.core.errors import PreparationError, StorageError
+from setlist.core.files import remove_tree, write_atomically
+from setlist.core.records import dataclass, field
 from setlist.environment.installers import pip_command
 from setlist.environment.names import normalised
-from setlist.errors import PreparationError, StorageError
-from setlist.files import remove_tree, write_atomically
 from setlist.lock.document import Pin
 from setlist.lock.targets import Target
-from setlist.process import run_process
-from setlist.records import dataclass, field
+from setlist.process.spawn import run_process
 
 UNFINISHED = ".fetching-"
 """How the directory is called that files are downloaded into before they are whole and checked."""
@@ -32,7 +32,7 @@ class FetchFailed(PreparationError):
 
 
 @dataclass(slots=True)
-class Shelf:
+class Wheelhouse:
     """The directory that is filled, and what lies in it."""
 
     directory: Path
@@ -99,7 +99,7 @@ class Shelf:
         return self._digests.get(key, "")
 
 
-def prepare_shelf(directory: Path) -> Shelf:
+def prepare_shelf(directory: Path) -> Wheelhouse:
     """Make the directory, where it isn't there.
 
     Raises:
@@ -115,7 +115,7 @@ def prepare_shelf(directory: Path) -> Shelf:
         ) from error
     except OSError as error:
         raise StorageError(f"--to: can't use {directory}: {error.strerror or error}") from error
-    return Shelf(directory)
+    return Wheelhouse(directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Downloader:
     look; ``environ`` and ``cwd`` are what pip is started with.
     """
 
-    shelf: Shelf
+    shelf: Wheelhouse
     python: Callable[[], Path]
     environ: Mapping[str, str]
     cwd: Path
@@ -152,7 +152,7 @@ class Downloader:
         self, pins: Sequence[Pin], words: Sequence[str], options: Sequence[str]
     ) -> tuple[list[Path], list[Pin]]:
         taken: list[Path] = []
-        lacking: list[Pin] = []
+        missing: list[Pin] = []
         for batch in _batches(pins):
             waiting = list(batch)
             while waiting:
@@ -161,9 +161,9 @@ class Downloader:
                 if without is None:
                     break
                 # pip stops at the first that it doesn't find; the rest is asked for again
-                lacking.append(without)
+                missing.append(without)
                 waiting.remove(without)
-        return taken, lacking
+        return taken, missing
 
     def _try(self, pins: Sequence[Pin], words: Sequence[str], options: Sequence[str]) -> tuple[list[Path], Pin | None]:
         try:
@@ -263,7 +263,7 @@ def _without_login(text: str) -> str:
     return re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
 
 
-def _unwritable(shelf: Shelf, error: OSError) -> StorageError:
+def _unwritable(shelf: Wheelhouse, error: OSError) -> StorageError:
     return StorageError(
         f"can't write into {shelf.directory}: {error.strerror or error}",
         hint="is the disk full, or the directory not yours?",

@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
+from setlist.core.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
+from setlist.core.files import read_text, temporary_directory, write_atomically
+from setlist.core.model import SessionSpec, Settings
+from setlist.core.project import Project
+from setlist.core.records import replace
+from setlist.core.toml import parse_toml
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.names import normalised
 from setlist.environment.requirements import logins_of
-from setlist.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
-from setlist.files import read_text, temporary_directory, write_atomically
 from setlist.lock.document import LockDocument, Pin, pins_of
-from setlist.lock.files import lock_path, read_lock
+from setlist.lock.lock_files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
-from setlist.model import SessionSpec, Settings
-from setlist.project import Project
-from setlist.records import replace
-from setlist.toml import parse_toml
 
 ExportFormat = Literal["requirements", "pylock", "cyclonedx"]
 

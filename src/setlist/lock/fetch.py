@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from setlist.environment.creation import template
+from setlist.core.errors import InterpreterNotFound, LockOutOfDate
+from setlist.core.files import temporary_directory
+from setlist.core.model import SessionSpec, Settings
+from setlist.core.records import dataclass
+from setlist.core.system import python_of
+from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import local_path
-from setlist.environment.resources import Resources, python_request
-from setlist.errors import InterpreterNotFound, LockOutOfDate
-from setlist.files import temporary_directory
+from setlist.environment.virtualenv import template
 from setlist.lock.build_requirements import BuildRequirements
 from setlist.lock.document import Pin, pins_of
-from setlist.lock.download import Downloader, FetchFailed, Shelf, prepare_shelf
+from setlist.lock.download import Downloader, FetchFailed, Wheelhouse, prepare_shelf
 from setlist.lock.indexes import download_environ, indexes_of_uv
 from setlist.lock.targets import Target, elsewhere, here, minor_of
 from setlist.lock.use import ProjectLocks
-from setlist.model import SessionSpec, Settings
-from setlist.records import dataclass
-from setlist.system import python_of
 
 if TYPE_CHECKING:
     import tarfile
@@ -30,7 +30,7 @@ _BUILT: dict[str, tuple[str, ...]] = {"editable": ("editable",), "wheel": ("whee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchWish:
+class FetchOptions:
     """What to fetch: ``platforms`` by name, none for this machine; ``pythons`` for sessions that name none."""
 
     directory: Path
@@ -95,10 +95,10 @@ def locked_texts(locks: ProjectLocks, sessions: Sequence[SessionSpec], *, all_of
 
 
 def fetch(
-    resources: Resources,
+    context: EnvironmentContext,
     settings: Settings,
     sessions: Sequence[SessionSpec],
-    wish: FetchWish,
+    wish: FetchOptions,
     progress: Progress,
     *,
     all_of_them: bool,
@@ -106,7 +106,7 @@ def fetch(
     """Bring what the sessions' locks name into a directory, and what building the project under test needs.
 
     Args:
-        resources: the project, the caller's world, interpreters.
+        context: the project, the caller's world, interpreters.
         settings: the project's.
         sessions: whose locks.
         wish: where to, and for which machines.
@@ -119,17 +119,17 @@ def fetch(
         StorageError: the directory can't be used.
         SetlistError: what a build needs can't be found out.
     """
-    locks = ProjectLocks(resources.project, settings, required=True, strict=True, warn=resources.notify)
+    locks = ProjectLocks(context.project, settings, required=True, strict=True, warn=context.notify)
     texts = locked_texts(locks, sessions, all_of_them=all_of_them)
-    targets = {session: _targets(resources, session, wish) for session in texts}
+    targets = {session: _targets(context, session, wish) for session in texts}
     shelf = prepare_shelf(wish.directory)
     with temporary_directory() as scratch:
-        work = _Fetching(resources, shelf, scratch, progress)
+        work = _Fetching(context, shelf, scratch, progress)
         for session, text in texts.items():
             source = _Source(session.environment.index_url, session.environment.exclude_newer)
             for target in targets[session]:
                 work.want(text, target, source)
-                for tree, kinds in _trees(resources, session, text):
+                for tree, kinds in _trees(context, session, text):
                     work.want_build(tree, kinds, target, source)
             work.left += _unfetchable(text)
         work.run()
@@ -145,25 +145,25 @@ def fetch(
 class _Fetching:
     """What is still wanted and what has come of the rest: an sdist that is fetched makes more wanted."""
 
-    def __init__(self, resources: Resources, shelf: Shelf, scratch: Path, progress: Progress) -> None:
+    def __init__(self, context: EnvironmentContext, shelf: Wheelhouse, scratch: Path, progress: Progress) -> None:
         self.fetched: list[Path] = []
         self.there = 0
         self.sdists: list[str] = []
         self.left: list[str] = []
-        self._resources = resources
+        self._context = context
         self._shelf = shelf
         self._scratch = scratch
         self._progress = progress
         self._waiting: list[_Wanted] = []
         self._seen: set[_Wanted] = set()
         self._builds: dict[_Source, BuildRequirements] = {}
-        own = resources.interpreters.find(None)
+        own = context.interpreters.find(None)
         self._own = own
         self._downloader = Downloader(
             shelf,
-            lambda: python_of(template(own, cache_directory=resources.cache, seed_pip=True, environ=resources.environ)),
-            download_environ(resources.environ, resources.project),
-            resources.project.root,
+            lambda: python_of(template(own, cache_directory=context.cache, seed_pip=True, environ=context.environ)),
+            download_environ(context.environ, context.project),
+            context.project.root,
         )
 
     def want(self, text: str, target: Target, source: _Source) -> None:
@@ -181,13 +181,13 @@ class _Fetching:
         builds = self._builds.get(source)
         if builds is None:
             settings = InstallerSettings(
-                environ=self._resources.environ,
-                project=self._resources.project,
+                environ=self._context.environ,
+                project=self._context.project,
                 offline=False,
                 index_url=source.index_url,
                 exclude_newer=source.exclude_newer,
             )
-            builds = self._builds.setdefault(source, BuildRequirements.of(self._resources, settings, self._own))
+            builds = self._builds.setdefault(source, BuildRequirements.of(self._context, settings, self._own))
         self.want(builds.resolved(tree, kinds, target.python), target, source)
 
     def run(self) -> None:
@@ -200,7 +200,7 @@ class _Fetching:
             self._progress(len(self._seen) - len(self._waiting), len(self._seen))
 
     def _fetch(self, pins: Sequence[Pin], target: Target, source: _Source) -> None:
-        options = indexes_of_uv(self._resources.environ, self._resources.project, source.index_url).options()
+        options = indexes_of_uv(self._context.environ, self._context.project, source.index_url).options()
         missing = [pin for pin in pins if self._shelf.wheel(pin, target) is None]
         self.there += len(pins) - len(missing)
         known = {pin: self._shelf.sdist(pin) for pin in missing}
@@ -223,7 +223,7 @@ class _Fetching:
             self.want_build(_unpacked(sdist, self._scratch / sdist.name), ("wheel",), target, source)
 
 
-def _targets(resources: Resources, session: SessionSpec, wish: FetchWish) -> tuple[Target, ...]:
+def _targets(context: EnvironmentContext, session: SessionSpec, wish: FetchOptions) -> tuple[Target, ...]:
     """The machines that a session is fetched for."""
     own = session.environment.python
     named = minor_of(own)
@@ -231,7 +231,7 @@ def _targets(resources: Resources, session: SessionSpec, wish: FetchWish) -> tup
     found: list[Target] = []
     for request in requests:
         try:
-            interpreter = resources.interpreters.find(request)
+            interpreter = context.interpreters.find(request)
         except InterpreterNotFound:
             # not needed to fetch for it, unless it alone says which version is meant
             if minor_of(request) is None:
@@ -245,10 +245,10 @@ def _targets(resources: Resources, session: SessionSpec, wish: FetchWish) -> tup
     return tuple(dict.fromkeys(found))
 
 
-def _trees(resources: Resources, session: SessionSpec, text: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _trees(context: EnvironmentContext, session: SessionSpec, text: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """The source trees that the session's environment is built from."""
     if session.environment.project is not None:
-        yield resources.project.root, _BUILT[session.environment.project]
+        yield context.project.root, _BUILT[session.environment.project]
     for line in text.splitlines():
         path = None if line.startswith((" ", "#")) else local_path(line)
         if path is not None and path.is_dir():

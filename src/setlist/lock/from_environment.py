@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from setlist.environment import guard
-from setlist.environment.creation import site_packages
+from setlist.core.errors import ResolutionFailed, SessionError, SetlistError
+from setlist.core.files import temporary_directory, write_atomically
+from setlist.core.model import SessionSpec, Settings
+from setlist.core.project import Project
+from setlist.core.records import dataclass, replace
+from setlist.environment import locking
 from setlist.environment.freeze import Installed, installed
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.names import normalised
 from setlist.environment.prepare import Environments
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.state import read_state
-from setlist.errors import ResolutionFailed, SessionError, SetlistError
-from setlist.files import temporary_directory, write_atomically
+from setlist.environment.virtualenv import site_packages
 from setlist.lock.document import pins_of
-from setlist.lock.files import standing_of
 from setlist.lock.inputs import lock_inputs
-from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
-from setlist.lock.settle import Job, LockResult, judged, written
+from setlist.lock.lock_files import standing_of
+from setlist.lock.resolve import LockResolution, ResolveOptions, kept_commits, resolve
 from setlist.lock.targets import Target, here
 from setlist.lock.update import GUARD, Progress
-from setlist.model import SessionSpec, Settings
-from setlist.project import Project
-from setlist.records import dataclass, replace
-from setlist.sidebyside import side_by_side
+from setlist.lock.write import Job, LockResult, judged, written
+from setlist.process.threads import run_in_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def lock_environments(
     for session in sessions:
         _see_that_it_is_right(environments, session)
     project.prepare()
-    with guard.exclusive(project, GUARD):
+    with locking.exclusive(project, GUARD):
         frozen = []
         for session in sessions:
             inputs = lock_inputs(project, settings, session, pyproject)
@@ -84,8 +84,8 @@ def lock_environments(
             frozen.append(_look(project, job))
         done = 0
 
-        def task(one: _Frozen) -> Callable[[], tuple[Answer, bool]]:
-            def work() -> tuple[Answer, bool]:
+        def task(one: _Frozen) -> Callable[[], tuple[LockResolution, bool]]:
+            def work() -> tuple[LockResolution, bool]:
                 nonlocal done
                 answer = _resolved(project, settings, one, installer)
                 done += 1
@@ -95,7 +95,7 @@ def lock_environments(
             return work
 
         progress(0, len(frozen))
-        answers = side_by_side([task(one) for one in frozen], at_once=min(len(frozen), 4))
+        answers = run_in_threads([task(one) for one in frozen], at_once=min(len(frozen), 4))
         return tuple(_settled(project, settings, one, answer) for one, answer in zip(frozen, answers, strict=True))
 
 
@@ -118,7 +118,7 @@ def _see_that_it_is_right(environments: Environments, session: SessionSpec) -> N
 
 def _look(project: Project, job: Job) -> _Frozen:
     directory = project.environment(job.session.name)
-    with guard.shared(project, job.session.name):
+    with locking.shared(project, job.session.name):
         state = read_state(directory)
         if state is None:
             raise SessionError(f"{job.session.name} has no finished environment")
@@ -130,20 +130,22 @@ def _look(project: Project, job: Job) -> _Frozen:
     return _Frozen(job, kept, here(state.interpreter, state.interpreter.version))
 
 
-def _resolved(project: Project, settings: Settings, one: _Frozen, installer: InstallerSettings) -> tuple[Answer, bool]:
+def _resolved(
+    project: Project, settings: Settings, one: _Frozen, installer: InstallerSettings
+) -> tuple[LockResolution, bool]:
     """The resolution that holds what is installed: everywhere, or else on this platform and Python only."""
     spec, inputs = one.job.session.environment, one.job.inputs
     commits = "".join(
         f"{normalised(item.name)} @ {item.url}@{item.revision}\n" for item in one.items if item.url and item.revision
     )
-    wish = Wish(
+    wish = ResolveOptions(
         previous="".join(f"{line}\n" for line in _lines(one.items, "")),
         commits=kept_commits(commits, inputs.values, inputs, ()),
     )
     settings_of_session = replace(installer, index_url=spec.index_url, exclude_newer=spec.exclude_newer)
     with temporary_directory() as scratch:
 
-        def held(marker: str) -> Answer:
+        def held(marker: str) -> LockResolution:
             file = scratch / f"installed{'-here' if marker else ''}.txt"
             write_atomically(file, "".join(f"{line}\n" for line in _lines(one.items, marker)))
             wanted = inputs.requirements
@@ -164,7 +166,9 @@ def _resolved(project: Project, settings: Settings, one: _Frozen, installer: Ins
             return held(_marker(one.target)), False
 
 
-def _settled(project: Project, settings: Settings, one: _Frozen, answer: tuple[Answer, bool] | Exception) -> FrozenLock:
+def _settled(
+    project: Project, settings: Settings, one: _Frozen, answer: tuple[LockResolution, bool] | Exception
+) -> FrozenLock:
     if isinstance(answer, SetlistError):
         return FrozenLock(judged(settings, one.job, answer).result)
     if isinstance(answer, Exception):

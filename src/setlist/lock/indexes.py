@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from setlist.environment.configuration import absolute, pip_environ, uv_tables
-from setlist.project import Project
-from setlist.records import dataclass
+from setlist.core.project import Project
+from setlist.core.records import dataclass
+from setlist.environment.installer_config import absolute, pip_environ, uv_tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.environment.configuration import counted_of_uv
+from setlist.core.files import digest, text_or_nothing
+from setlist.core.logins import masked
+from setlist.core.model import EnvironmentSpec, SessionSpec, Settings
+from setlist.core.project import Project
+from setlist.core.records import dataclass, field
+from setlist.environment.installer_config import counted_of_uv
+from setlist.environment.interpreter_spec import parse_request
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
-from setlist.environment.request import parse_request
 from setlist.environment.requirements import Requirements, gather
-from setlist.files import digest, text_or_nothing
-from setlist.logins import masked
-from setlist.model import EnvironmentSpec, SessionSpec, Settings
-from setlist.project import Project
-from setlist.records import dataclass, field
 
 REPOSITORY = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+"
 """A pattern for requirements from version control; it is compiled when it is first needed."""

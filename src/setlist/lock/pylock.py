@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setlist.core.errors import LockOutOfDate
+from setlist.core.toml import parse_toml
 from setlist.environment.names import normalised
-from setlist.errors import LockOutOfDate
 from setlist.lock.document import FORMAT, LockDamaged, LockDocument, MalformedLine, checked_body, conflict_line, pins_of
-from setlist.toml import parse_toml
 
 if TYPE_CHECKING:
     from packaging.pylock import Package
@@ -188,8 +188,9 @@ def with_hashes_of(text: str, body: str) -> str:
 
 
 def narrowed_standard(text: str, platforms: Sequence[str], python: str, only: str | None) -> str:
-    """A pylock file without the packages that no wanted environment needs, as :func:`setlist.lock.narrow.narrowed`."""
-    from setlist.lock.narrow import needed
+    """A pylock file without the packages that no wanted environment needs, as
+    :func:`setlist.lock.marker_pruning.narrowed`."""
+    from setlist.lock.marker_pruning import needed
 
     if not platforms and only is None:
         return text

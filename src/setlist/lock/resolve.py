@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from setlist.core.files import temporary_directory
+from setlist.core.model import Resolution
+from setlist.core.project import Project
+from setlist.core.records import dataclass, replace
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
-from setlist.files import temporary_directory
 from setlist.lock.document import pins_of, preferences
 from setlist.lock.inputs import LockInputs
-from setlist.lock.local import relative
-from setlist.lock.narrow import narrowed
-from setlist.model import Resolution
-from setlist.project import Project
-from setlist.records import dataclass, replace
+from setlist.lock.local_paths import relative
+from setlist.lock.marker_pruning import narrowed
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LockResolution:
     """A resolution: ``body`` are requirement lines with hashes, ``standard`` the same as pylock TOML, if asked for."""
 
     body: str
@@ -27,7 +27,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ResolveOptions:
     """How much may move.
 
     ``previous`` are requirement lines whose versions are kept where they still fit, but for ``packages`` (``name``
@@ -44,11 +44,11 @@ def resolve(
     project: Project,
     inputs: LockInputs,
     settings: InstallerSettings,
-    wish: Wish,
+    wish: ResolveOptions,
     *,
     resolution: Resolution = "highest",
     standard: bool = False,
-) -> Answer:
+) -> LockResolution:
     """Resolve for a lock.
 
     Args:
@@ -66,7 +66,7 @@ def resolve(
     """
     wanted = inputs.requirements
     if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
-        return Answer("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
+        return LockResolution("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
     with temporary_directory() as scratch:
         request = ResolveRequest(
             lines=wanted.lines,
@@ -94,14 +94,14 @@ def resolve(
         uv = Uv(replace(settings, environ={**settings.environ, **logins.environ}))
         body = narrowed(logins.hide(uv.resolve(request)), inputs.platforms, inputs.python, inputs.only)
         if not standard:
-            return Answer(relative(body, project.root))
+            return LockResolution(relative(body, project.root))
         from setlist.lock.pylock import narrowed_standard, refuse_local, with_hashes_of
 
         refuse_local(relative(body, project.root))
         toml = logins.hide(uv.resolve_standard(request, preferences(body), wanted.project_names))
         if wanted.hashes:
             toml = with_hashes_of(toml, body)
-        return Answer(
+        return LockResolution(
             relative(body, project.root), narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only)
         )
 

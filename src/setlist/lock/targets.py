@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from setlist.environment.request import Request, parse_request
-from setlist.errors import UsageError, nearest
-from setlist.model import Interpreter
-from setlist.records import dataclass
+from setlist.core.errors import UsageError, nearest
+from setlist.core.model import Interpreter
+from setlist.core.records import dataclass
+from setlist.environment.interpreter_spec import Request, parse_request
 
 _GLIBC = 45
 _MUSL = 5

@@ -6,28 +6,28 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
-from setlist.environment import guard
+from setlist.core.errors import ConfigurationError, SetlistError
+from setlist.core.model import SessionSpec, Settings
+from setlist.core.project import Project
+from setlist.core.records import dataclass, replace
+from setlist.environment import locking
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import read_pyproject
-from setlist.errors import ConfigurationError, SetlistError
 from setlist.lock.consistent import common_versions
 from setlist.lock.document import preferences, versions_of
-from setlist.lock.files import LockStatus, lock_directory, lock_name, lock_path, standing_of
 from setlist.lock.inputs import Gathered, LockInputs, lock_inputs
-from setlist.lock.resolve import Answer, Wish, kept_commits, resolve
-from setlist.lock.settle import Job, Judged, LockResult, judged, left_alone, unwritable, written
-from setlist.model import SessionSpec, Settings
-from setlist.project import Project
-from setlist.records import dataclass, replace
-from setlist.sidebyside import side_by_side
+from setlist.lock.lock_files import LockStatus, lock_directory, lock_name, lock_path, standing_of
+from setlist.lock.resolve import LockResolution, ResolveOptions, kept_commits, resolve
+from setlist.lock.write import Job, LockResult, PendingLock, judged, left_alone, unwritable, written
+from setlist.process.threads import run_in_threads
 
 GUARD = ".lock-files"
 """No session can be called so: names don't begin with a dot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockWish:
+class LockOptions:
     """What is wanted of all locks.
 
     ``upgrade``: everything may move; ``packages`` (``name`` or ``name==version``): these may; ``check``: change
@@ -54,7 +54,7 @@ def update_locks(
     settings: Settings,
     sessions: Sequence[SessionSpec],
     installer: InstallerSettings,
-    wish: LockWish,
+    wish: LockOptions,
     progress: Progress,
     *,
     beside: Sequence[SessionSpec] = (),
@@ -83,7 +83,7 @@ def update_locks(
     if wish.check:
         return _update(project, settings, sessions, installer, wish, progress, beside)
     project.prepare()
-    with guard.exclusive(project, GUARD, waiting):
+    with locking.exclusive(project, GUARD, waiting):
         return _update(project, settings, sessions, installer, wish, progress, beside)
 
 
@@ -92,12 +92,12 @@ def _update(
     settings: Settings,
     sessions: Sequence[SessionSpec],
     installer: InstallerSettings,
-    wish: LockWish,
+    wish: LockOptions,
     progress: Progress,
     beside: Sequence[SessionSpec],
 ) -> tuple[LockResult, ...]:
     looked_at = _looked_at(project, settings, sessions)
-    jobs = {name: job for name, job in looked_at.items() if job.status.standing != "current" or _asked_for(job, wish)}
+    jobs = {name: job for name, job in looked_at.items() if job.status.state != "current" or _asked_for(job, wish)}
     if settings.lock_consistent and jobs:
         jobs = looked_at  # what one session needs may be what another could have as well
     if jobs and not wish.check:
@@ -132,7 +132,7 @@ def _looked_at(project: Project, settings: Settings, sessions: Sequence[SessionS
     return found
 
 
-def _asked_for(job: Job, wish: LockWish) -> bool:
+def _asked_for(job: Job, wish: LockOptions) -> bool:
     if wish.upgrade or not wish.packages:
         return wish.upgrade
     # The project's own name stands for what it requires: a backend may have come to say something else
@@ -146,27 +146,27 @@ def _resolved(
     jobs: Sequence[Job],
     others: Sequence[LockStatus],
     installer: InstallerSettings,
-    wish: LockWish,
+    wish: LockOptions,
     progress: Progress,
-) -> dict[str, Judged]:
+) -> dict[str, PendingLock]:
     """Resolve for each job; those with equal inputs share one resolution."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.inputs.digest, []).append(job)
     # Locks that are current and were made from the same: what they hold is the answer, where it is still to be had
-    twins = {_digest(status): status.known for status in others if status.standing == "current"}
+    twins = {_digest(status): status.known for status in others if status.state == "current"}
     common: Mapping[str, str] = {}
     if settings.lock_consistent and (len(groups) > 1 or others):
         known = [] if wish.upgrade else [job.status.known for job in jobs]
         previous = preferences(*filter(None, [*known, *(status.known for status in others)]))
         members = [(group[0].session, group[0].inputs) for group in groups.values()]
-        common = common_versions(project, members, installer, Wish(previous=previous, packages=wish.packages))
+        common = common_versions(project, members, installer, ResolveOptions(previous=previous, packages=wish.packages))
     done = count(1)
 
-    def task(digest: str, group: Sequence[Job]) -> Callable[[], list[Judged]]:
+    def task(digest: str, group: Sequence[Job]) -> Callable[[], list[PendingLock]]:
         session, inputs = group[0].session, group[0].inputs
 
-        def work() -> list[Judged]:
+        def work() -> list[PendingLock]:
             previous: str | None = None
             commits: tuple[str, ...] = ()
             if not wish.upgrade:
@@ -179,8 +179,10 @@ def _resolved(
                 index_url=session.environment.index_url,
                 exclude_newer=session.environment.exclude_newer,
             )
-            wished = Wish(previous=common.get(session.name, previous), packages=wish.packages, commits=commits)
-            answer: Answer | SetlistError
+            wished = ResolveOptions(
+                previous=common.get(session.name, previous), packages=wish.packages, commits=commits
+            )
+            answer: LockResolution | SetlistError
             try:
                 answer = resolve(
                     project,
@@ -203,8 +205,8 @@ def _resolved(
         progress(0, len(groups))
     # A resolver mostly waits: for the index, or for its cache. More than this many gain nothing.
     at_once = min(len(groups), max(4, 2 * (os.cpu_count() or 1)))
-    outcomes = side_by_side([task(digest, group) for digest, group in groups.items()], at_once=at_once)
-    found: dict[str, Judged] = {}
+    outcomes = run_in_threads([task(digest, group) for digest, group in groups.items()], at_once=at_once)
+    found: dict[str, PendingLock] = {}
     for group, outcome in zip(groups.values(), outcomes, strict=True):
         if isinstance(outcome, Exception):
             raise outcome

@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from setlist.errors import LockOutOfDate
-from setlist.files import digest
-from setlist.model import SessionSpec, Settings
-from setlist.project import Project
+from setlist.core.errors import LockOutOfDate
+from setlist.core.files import digest
+from setlist.core.model import SessionSpec, Settings
+from setlist.core.project import Project
 
 if TYPE_CHECKING:
     # Every run makes a ProjectLocks, and the warm ones only ask it what is recorded
-    from setlist.environment.locked import Locked
+    from setlist.environment.lock_interface import Locked
     from setlist.environment.pyproject import Pyproject
 
 LockMode = Literal["use", "require", "ignore"]
@@ -41,7 +41,7 @@ def project_locks(
 
 
 class ProjectLocks:
-    """The locks of a project, as environments see them (:class:`setlist.environment.locked.Locks`).
+    """The locks of a project, as environments see them (:class:`setlist.environment.lock_interface.Locks`).
 
     Args:
         project: whose.
@@ -69,7 +69,7 @@ class ProjectLocks:
 
     def file(self, session: SessionSpec) -> Path:
         """The session's lock file, there or not."""
-        from setlist.lock.files import lock_path
+        from setlist.lock.lock_files import lock_path
 
         return lock_path(self._project, self._settings, session)
 
@@ -86,11 +86,11 @@ class ProjectLocks:
         Raises:
             LockOutOfDate: it isn't what it must be; what changed, and the command that mends it.
         """
-        from setlist.environment.locked import Locked
+        from setlist.environment.lock_interface import Locked
         from setlist.lock.document import preferences, unhashed_names
-        from setlist.lock.files import standing_of
         from setlist.lock.inputs import lock_inputs
-        from setlist.lock.local import absolute
+        from setlist.lock.local_paths import absolute
+        from setlist.lock.lock_files import standing_of
 
         if session.nox is not None:
             return self._of_noxfile(session)
@@ -98,14 +98,14 @@ class ProjectLocks:
         status = standing_of(self._project, self._settings, session, inputs)
         shown = self._project.relative(status.path)
         mends = f"'setlist lock {session.name}' renews it"
-        if status.standing == "missing":
+        if status.state == "missing":
             if self._required:
                 raise LockOutOfDate(
                     f"{session.name} has no lock ({shown})", hint=f"'setlist lock {session.name}' makes it"
                 )
             return None
-        if status.standing != "current":
-            what = "is damaged" if status.standing == "damaged" else "is out of date"
+        if status.state != "current":
+            what = "is damaged" if status.state == "damaged" else "is out of date"
             told = f"the lock of {session.name} {what}: {', '.join(status.reasons)}"
             if self._strict:
                 raise LockOutOfDate(told, hint=mends)
@@ -128,10 +128,10 @@ class ProjectLocks:
 
     def _of_noxfile(self, session: SessionSpec) -> Locked | None:
         """The lock of a noxfile's session. Whether it holds what is asked for is seen when that is asked for."""
-        from setlist.environment.locked import Locked
+        from setlist.environment.lock_interface import Locked
         from setlist.lock.document import unhashed_names
-        from setlist.lock.files import read_lock
-        from setlist.lock.local import absolute
+        from setlist.lock.local_paths import absolute
+        from setlist.lock.lock_files import read_lock
 
         document = read_lock(self._project, self._settings, session)
         if document is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from setlist.limits import MOST_SESSIONS
-from setlist.model import Registry, SessionSpec, Settings
-from setlist.records import replace
-from setlist.registry.checks import BadValue
-from setlist.registry.definition import Declared, Definition, Place, Problem
+from setlist.core.limits import MOST_SESSIONS
+from setlist.core.model import Registry, SessionSpec, Settings
+from setlist.core.records import replace
+from setlist.registry.definition import Declared, Definition, DefinitionProblem, Place
+from setlist.registry.dependencies import circle_of, with_requires
 from setlist.registry.inherit import merge_all
 from setlist.registry.naming import check_name
-from setlist.registry.requires import circle_of, with_requires
 from setlist.registry.sessions import Variant, variants
+from setlist.registry.validators import ValidationError
 
 
 def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> Registry:
@@ -46,7 +46,7 @@ def _expanded(declared: Sequence[Declared]) -> list[Variant]:
     for merged in merge_all(declared):
         for variant in variants(merged):
             if len(found) == MOST_SESSIONS:
-                raise Problem(
+                raise DefinitionProblem(
                     f"{merged.definition.name!r} makes it more than {MOST_SESSIONS:,} sessions, which is the limit",
                     merged.definition.place,
                     hint="name fewer values in its axes, or split the project",
@@ -61,7 +61,7 @@ def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, Sessio
     for session in finished:
         other = names.get(session.name.casefold()) or names.get(session.family.casefold())
         if other is not None:
-            raise Problem(
+            raise DefinitionProblem(
                 f"two sessions are named {other.name!r}",
                 Place(session.origin.file, line=session.origin.line),
                 other=Place(other.origin.file, line=other.origin.line),
@@ -70,7 +70,7 @@ def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, Sessio
     circle = circle_of({session.name: session for session in finished})
     if circle is not None:
         first = next(session for session in finished if session.name == circle[0])
-        raise Problem("", Place(first.origin.file, line=first.origin.line), ("requires",), cycle=circle)
+        raise DefinitionProblem("", Place(first.origin.file, line=first.origin.line), ("requires",), cycle=circle)
 
 
 def _check_definitions(definitions: Sequence[Definition]) -> None:
@@ -78,13 +78,13 @@ def _check_definitions(definitions: Sequence[Definition]) -> None:
     for definition in definitions:
         try:
             check_name(definition.name)
-        except BadValue as bad:
-            raise Problem(bad.message, definition.place, hint=bad.hint) from None
+        except ValidationError as bad:
+            raise DefinitionProblem(bad.message, definition.place, hint=bad.hint) from None
         other = seen.setdefault(definition.name.casefold(), definition)
         if other is definition:
             continue
         if other.name == definition.name:
-            raise Problem(
+            raise DefinitionProblem(
                 f"two sessions are named {definition.name!r}",
                 definition.place,
                 other=other.place,
@@ -103,12 +103,12 @@ def _check_variants(found: Sequence[Variant]) -> None:
             if other.session.name != session.name:
                 raise _collision(session.name, definition, other.session.name, other.merged.definition)
             if other.merged.definition is definition:
-                raise Problem(
+                raise DefinitionProblem(
                     f"two sessions are named {session.name!r}: {_said(other)} and {_said(variant)}",
                     definition.place,
                     hint="dots and signs are dropped from a name: choose values that differ without them",
                 )
-            raise Problem(
+            raise DefinitionProblem(
                 f"two sessions are named {session.name!r}",
                 definition.place,
                 other=other.merged.definition.place,
@@ -119,7 +119,7 @@ def _check_variants(found: Sequence[Variant]) -> None:
         session, definition = variant.session, variant.merged.definition
         family = families.get(session.name.casefold())
         if family is not None and family.merged.definition is not definition:
-            raise Problem(
+            raise DefinitionProblem(
                 f"the session {session.name!r} is named as the family {family.session.family!r}",
                 definition.place,
                 other=family.merged.definition.place,
@@ -133,7 +133,7 @@ def _check_resources(found: Sequence[Variant], capacities: Mapping[str, int]) ->
         for name, wanted in variant.session.resources:
             there = capacities.get(name, 1)
             if wanted > there:
-                raise Problem(
+                raise DefinitionProblem(
                     f"{variant.session.name!r} takes {wanted} of {name!r}, and there is {there}"
                     if there == 1
                     else f"{variant.session.name!r} takes {wanted} of {name!r}, and there are {there}",
@@ -147,8 +147,8 @@ def _said(variant: Variant) -> str:
     return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in variant.session.axes) + " }"
 
 
-def _collision(name: str, definition: Definition, other_name: str, other: Definition) -> Problem:
-    return Problem(
+def _collision(name: str, definition: Definition, other_name: str, other: Definition) -> DefinitionProblem:
+    return DefinitionProblem(
         f"{other_name!r} and {name!r} are one directory where case is ignored (macOS, Windows)",
         definition.place,
         other=None if other is definition else other.place,

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from setlist.errors import ConfigurationError
-from setlist.records import dataclass
-from setlist.registry.checks import BadValue, kind
+from setlist.core.errors import ConfigurationError
+from setlist.core.records import dataclass
 from setlist.registry.keys import Keys, check_keys
+from setlist.registry.validators import ValidationError, kind
 
 if TYPE_CHECKING:
     import datetime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypedDict, Unpack  # only type checkers read this: it needn't be installed
 
-    from setlist.model import Backend, InstallerName, ProjectMode, Resolution
+    from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
 
     class SessionKeys(TypedDict, total=False):
         """The keyword arguments of ``@session``: the keys of a definition, with underscores."""
@@ -174,7 +174,7 @@ def _declaration(
         )
     try:
         checked = check_keys(keys, python=True)
-    except BadValue as bad:
+    except ValidationError as bad:
         key = ".".join(bad.path)
         raise ConfigurationError(bad.message, file=file, line=line, key=key or None, hint=bad.hint) from None
     lines = (function.__doc__ or "").strip().splitlines()

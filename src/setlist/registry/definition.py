@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from setlist.model import FunctionReference, SessionSpec
-from setlist.records import dataclass, field
-from setlist.registry.checks import BadValue
+from setlist.core.model import FunctionReference, SessionSpec
+from setlist.core.records import dataclass, field
 from setlist.registry.keys import Keys
+from setlist.registry.validators import ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Place:
     """Where a table of keys was written: ``path`` leads to it in a TOML file, ``line`` is a decorator's.
 
     ``file`` is relative to the project's root. The line of a TOML key is looked up only for an error
-    (see :mod:`setlist.registry.location`).
+    (see :mod:`setlist.registry.toml_lines`).
     """
 
     file: str
@@ -39,7 +39,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopLevel:
-    """What a file says about the whole project. ``settings`` holds fields of :class:`setlist.model.Settings`."""
+    """What a file says about the whole project. ``settings`` holds fields of :class:`setlist.core.model.Settings`."""
 
     default: tuple[str, ...] | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Declared:
 
     ``defaults`` hold for the file's own sessions, with ``for_all`` for those of every source. ``imports``
     are the project's other files that it was made from: a change of one asks for it to be loaded anew, and so does
-    a change of one of its ``variables`` (see :func:`setlist.registry.compiled.signed_value`). One that isn't
+    a change of one of its ``variables`` (see :func:`setlist.registry.registry_cache.signed_value`). One that isn't
     ``lasting`` is loaded anew each time. ``sessions`` are finished ones, to which nothing is added.
     """
 
@@ -67,7 +67,7 @@ class Declared:
     lasting: bool = True
 
 
-class Problem(Exception):
+class DefinitionProblem(Exception):
     """Something is wrong at a place. It becomes a ConfigurationError once its line is known.
 
     Args:
@@ -98,6 +98,6 @@ class Problem(Exception):
         self.cycle = cycle
 
     @classmethod
-    def of(cls, bad: BadValue, place: Place, key: tuple[str, ...] = ()) -> Problem:
+    def of(cls, bad: ValidationError, place: Place, key: tuple[str, ...] = ()) -> DefinitionProblem:
         """A bad value, at its place."""
         return cls(bad.message, place, (*key, *bad.path), hint=bad.hint)

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
-from setlist.errors import ConfigurationError, SetlistError
-from setlist.files import read_bytes
-from setlist.model import FunctionReference
-from setlist.project import Project
+from setlist.core.errors import ConfigurationError, SetlistError
+from setlist.core.files import read_bytes
+from setlist.core.model import FunctionReference
+from setlist.core.project import Project
 from setlist.registry.decorator import Declaration, collecting
 from setlist.registry.definition import Declared, Definition, Place
 

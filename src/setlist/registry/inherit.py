@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from setlist.errors import nearest
-from setlist.records import dataclass
-from setlist.registry.definition import Declared, Definition, Place, Problem
+from setlist.core.errors import nearest
+from setlist.core.records import dataclass
+from setlist.registry.definition import Declared, Definition, DefinitionProblem, Place
 from setlist.registry.keys import INSTALLING, Keys
 
 NOT_INHERITED = ("default", "extends")
@@ -91,10 +91,10 @@ def _own(definition: Definition, definitions: Mapping[str, Definition], known: d
         elif name in way:
             names = list(way)
             said = " → ".join((*names[names.index(name) :], name))
-            raise Problem(f"definitions extend each other in a circle: {said}", current.place, ("extends",))
+            raise DefinitionProblem(f"definitions extend each other in a circle: {said}", current.place, ("extends",))
         elif name not in definitions:
             near = nearest(name, definitions)
-            raise Problem(
+            raise DefinitionProblem(
                 f"there is no definition {name!r} to extend",
                 current.place,
                 ("extends",),
@@ -126,7 +126,7 @@ def _fit_defaults(defaults: _Layers, own: _Layers, definition: Definition) -> No
         return
     for key in INSTALLING:
         if own.values.get(key):
-            raise Problem(
+            raise DefinitionProblem(
                 'nothing can be installed with backend = "none"',
                 own.places[key],
                 (key,),

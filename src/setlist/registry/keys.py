@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from setlist.records import dataclass
-from setlist.registry import checks
-from setlist.registry.checks import BadValue, Check, under
+from setlist.core.records import dataclass
+from setlist.registry import validators
+from setlist.registry.validators import Check, ValidationError, under
 
 if TYPE_CHECKING:
-    from setlist.model import Backend, InstallerName, ProjectMode, Resolution
+    from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
 
 
 class Matrix(TypedDict):
@@ -105,99 +105,109 @@ STRINGS = "a list of strings"
 KEYS: dict[str, Key] = {
     key.name: key
     for key in (
-        Key("description", "What the session is for, in one line", "a string", checks.string, shared=False),
-        Key("python", "The interpreter; a list is the python axis", "a string or a list of strings", checks.python),
+        Key("description", "What the session is for, in one line", "a string", validators.string, shared=False),
+        Key("python", "The interpreter; a list is the python axis", "a string or a list of strings", validators.python),
         Key(
             "matrix",
             "Axes of the session's own: each combination is a session; include and exclude combinations",
             "a table of lists of strings",
-            checks.matrix,
+            validators.matrix,
         ),
-        Key("deps", "Requirements to install, as pip writes them", STRINGS, checks.strings),
-        Key("groups", "Dependency groups of pyproject.toml to install (PEP 735)", STRINGS, checks.strings),
-        Key("extras", "Extras of the project to install", STRINGS, checks.strings),
-        Key("requirements", "Requirements files to install, relative to the root", STRINGS, checks.strings),
-        Key("constraints", "Constraints files to keep to, relative to the root", STRINGS, checks.strings),
+        Key("deps", "Requirements to install, as pip writes them", STRINGS, validators.strings),
+        Key("groups", "Dependency groups of pyproject.toml to install (PEP 735)", STRINGS, validators.strings),
+        Key("extras", "Extras of the project to install", STRINGS, validators.strings),
+        Key("requirements", "Requirements files to install, relative to the root", STRINGS, validators.strings),
+        Key("constraints", "Constraints files to keep to, relative to the root", STRINGS, validators.strings),
         Key(
             "project",
             "How the project itself is installed; left out: it isn't",
             '"editable", "wheel" or "sdist"',
-            checks.one_of("editable", "wheel", "sdist"),
+            validators.one_of("editable", "wheel", "sdist"),
         ),
         Key(
             "run",
             "The commands, in order: each a string, a list of words, or a table",
             "a list of commands, or one string",
-            checks.commands,
+            validators.commands,
             shared=False,
         ),
-        Key("env", "Environment variables of the commands", "a table of strings", checks.environment_table),
+        Key("env", "Environment variables of the commands", "a table of strings", validators.environment_table),
         Key(
             "inherit-env",
             "Whether the caller's environment variables are passed on, or which, as globs",
             "true, false or a list of strings",
-            checks.boolean_or_strings,
+            validators.boolean_or_strings,
         ),
-        Key("cwd", "The directory the commands run in, relative to the root", "a string", checks.filled),
-        Key("external", "Commands from outside of the environment that may be run, as globs", STRINGS, checks.strings),
-        Key("requires", "Sessions and families that must pass first", STRINGS, checks.strings),
-        Key("tags", "Words to choose sessions by: run @ci", STRINGS, checks.strings),
-        Key("default", "Whether a bare 'run' runs it", "true or false", checks.boolean),
+        Key("cwd", "The directory the commands run in, relative to the root", "a string", validators.filled),
+        Key(
+            "external",
+            "Commands from outside of the environment that may be run, as globs",
+            STRINGS,
+            validators.strings,
+        ),
+        Key("requires", "Sessions and families that must pass first", STRINGS, validators.strings),
+        Key("tags", "Words to choose sessions by: run @ci", STRINGS, validators.strings),
+        Key("default", "Whether a bare 'run' runs it", "true or false", validators.boolean),
         Key(
             "extends",
             "Definitions whose keys this one begins with",
             "a string or a list of strings",
-            checks.string_or_strings,
+            validators.string_or_strings,
             shared=False,
         ),
-        Key("timeout", "How long one try may take", 'seconds, or a string as "10m"', checks.seconds),
-        Key("retries", "How often a failed session is tried again", "a whole number", checks.count),
-        Key("allow-failure", "Whether the run passes although this fails", "true or false", checks.boolean),
-        Key("exclusive", "Whether nothing may run beside it", "true or false", checks.boolean),
+        Key("timeout", "How long one try may take", 'seconds, or a string as "10m"', validators.seconds),
+        Key("retries", "How often a failed session is tried again", "a whole number", validators.count),
+        Key("allow-failure", "Whether the run passes although this fails", "true or false", validators.boolean),
+        Key("exclusive", "Whether nothing may run beside it", "true or false", validators.boolean),
         Key(
             "mutex",
             "Names: no two sessions that share one run at once",
             "a string or a list of strings",
-            checks.string_or_strings,
+            validators.string_or_strings,
         ),
         Key(
             "resources",
             "What it takes of what there is a limited number of; [tool.setlist] resources says how many",
             "a list of strings, or a table of whole numbers",
-            checks.resources,
+            validators.resources,
         ),
-        Key("jobserver", "Whether it shares the processors by GNU make's protocol", "true or false", checks.boolean),
         Key(
-            "interactive", "Whether it talks to a person: gets the terminal to itself", "true or false", checks.boolean
+            "jobserver", "Whether it shares the processors by GNU make's protocol", "true or false", validators.boolean
+        ),
+        Key(
+            "interactive",
+            "Whether it talks to a person: gets the terminal to itself",
+            "true or false",
+            validators.boolean,
         ),
         Key(
             "secrets",
             "Environment variables, as globs, whose values are masked in all that is shown and kept",
             STRINGS,
-            checks.strings,
+            validators.strings,
         ),
         Key(
             "resolution",
             "Which of the versions that fit are taken",
             '"highest", "lowest-direct" or "lowest"',
-            checks.one_of("highest", "lowest-direct", "lowest"),
+            validators.one_of("highest", "lowest-direct", "lowest"),
         ),
         Key(
             "exclude-newer",
             "Leave out releases that are newer than this",
             'a date, a timestamp, or a span as "7 days"',
-            checks.moment,
+            validators.moment,
         ),
-        Key("index-url", "The package index to use", "a string", checks.filled),
-        Key("installer", "What resolves and installs", '"uv" or "pip"', checks.one_of("uv", "pip")),
+        Key("index-url", "The package index to use", "a string", validators.filled),
+        Key("installer", "What resolves and installs", '"uv" or "pip"', validators.one_of("uv", "pip")),
         Key(
             "backend",
             "What makes the environment; none: the caller's own is used",
             '"virtualenv" or "none"',
-            checks.one_of("virtualenv", "none"),
+            validators.one_of("virtualenv", "none"),
         ),
-        Key("inputs", "Files that the session reads, as globs", STRINGS, checks.strings),
-        Key("outputs", "Files that the session writes, as globs", STRINGS, checks.strings),
+        Key("inputs", "Files that the session reads, as globs", STRINGS, validators.strings),
+        Key("outputs", "Files that the session writes, as globs", STRINGS, validators.strings),
     )
 }
 
@@ -254,17 +264,17 @@ def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: b
             if key is None:
                 raise _unknown_key(written, python=python)
             if defaults and not key.shared:
-                raise BadValue("belongs to one session, not to all", "move it into the session's own table")
+                raise ValidationError("belongs to one session, not to all", "move it into the session's own table")
             checked[name] = key.check(value)
     return cast("Keys", checked)
 
 
-def _unknown_key(written: str, *, python: bool) -> BadValue:
+def _unknown_key(written: str, *, python: bool) -> ValidationError:
     hyphened = written.lower().replace("_", "-")
     meant = ELSEWHERE.get(hyphened)
-    problem = checks.unknown(written, tuple(KEYS)) if meant is None else None
+    problem = validators.unknown(written, tuple(KEYS)) if meant is None else None
     if problem is None:
-        problem = BadValue(f"there is no key {written!r}", f"did you mean {meant!r}?")
+        problem = ValidationError(f"there is no key {written!r}", f"did you mean {meant!r}?")
     if python and problem.hint is not None:
         problem.hint = problem.hint.replace("-", "_")
     return problem

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from setlist import STATE_DIRECTORY
-from setlist.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
-from setlist.model import Registry
-from setlist.project import (
+from setlist.core.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
+from setlist.core.model import Registry
+from setlist.core.project import (
     FOLDERS,
     PACKAGING_HINT,
     Project,
@@ -24,17 +24,17 @@ from setlist.project import (
     session_file_names,
     setuptools_packages,
 )
-from setlist.records import dataclass
-from setlist.registry.compiled import Compiled, read_compiled, same_variables, write_compiled
+from setlist.core.records import dataclass
+from setlist.registry.registry_cache import Compiled, read_compiled, same_variables, write_compiled
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setlist.providers.nox.definitions import ScriptPython
     from setlist.registry.definition import Declared
-    from setlist.registry.noxfile import ScriptPython
-    from setlist.registry.records import Record
+    from setlist.registry.source_cache import Record
 
 SESSION_FILES = "sessions"
 """What ``sources`` calls session files."""
@@ -212,12 +212,12 @@ def _made_anew(
 ) -> tuple[Compiled, bool]:
     """What the sources come to now, kept for the next time, and whether it was: not everything lasts."""
     from setlist.registry.build import build_registry
-    from setlist.registry.definition import Problem
-    from setlist.registry.location import located
-    from setlist.registry.records import packed, unpacked
+    from setlist.registry.definition import DefinitionProblem
+    from setlist.registry.source_cache import dump, load
+    from setlist.registry.toml_lines import located
 
-    seen = _Seen(project)
-    known = unpacked(compiled.packed) if compiled is not None else {}
+    seen = SignatureCache(project)
+    known = load(compiled.declared) if compiled is not None else {}
     records: dict[str, Record] = {}
     wanted: tuple[str, ...] | None = None
     unused: list[str] = []
@@ -238,13 +238,13 @@ def _made_anew(
             registry = compiled.registry
         else:
             registry = build_registry([record.declared for record in records.values()], unused)
-    except Problem as problem:
+    except DefinitionProblem as problem:
         raise located(problem, project.root) from None
     made = Compiled(
         tuple(source.file for source in sources),
         {file: seen.signature(file) for record in records.values() for file in record.digests},
         registry,
-        compiled.packed if compiled and unchanged else packed(records),
+        compiled.declared if compiled and unchanged else dump(records),
         {name: value for record in records.values() for name, value in record.declared.variables},
     )
     lasting = bool(registry.sessions) and all(record.declared.lasting for record in records.values())
@@ -275,7 +275,7 @@ def _sources_of(record: Record) -> tuple[str, ...] | None:
     return said if isinstance(said, tuple) else None
 
 
-def _is_current(record: Record, seen: _Seen, world: World) -> bool:
+def _is_current(record: Record, seen: SignatureCache, world: World) -> bool:
     declared = record.declared
     return (
         declared.lasting
@@ -284,8 +284,8 @@ def _is_current(record: Record, seen: _Seen, world: World) -> bool:
     )
 
 
-def _loaded(project: Project, source: Source, seen: _Seen, world: World) -> Record:
-    from setlist.registry.records import Record
+def _loaded(project: Project, source: Source, seen: SignatureCache, world: World) -> Record:
+    from setlist.registry.source_cache import Record
 
     # Looked at before it is read: a change that falls in between is then noticed by the next run.
     digests = {source.file: seen.digest(source.file)}
@@ -294,7 +294,7 @@ def _loaded(project: Project, source: Source, seen: _Seen, world: World) -> Reco
     return Record(digests, declared)
 
 
-class _Seen:
+class SignatureCache:
     """Signatures and digests of the project's files, each taken once."""
 
     def __init__(self, project: Project) -> None:
@@ -303,7 +303,7 @@ class _Seen:
         self._digests: dict[str, str] = {}
 
     def signature(self, file: str) -> str:
-        """That of :func:`setlist.files.look`; empty where there is no such file."""
+        """That of :func:`setlist.core.files.look`; empty where there is no such file."""
         if file not in self._signatures:
             self._signatures[file] = look(self._root, file)
         return self._signatures[file]
@@ -313,7 +313,7 @@ class _Seen:
 
         Where something else than that was looked at, it is the signature.
         """
-        from setlist.files import digest
+        from setlist.core.files import digest
 
         if file not in self._digests:
             self.signature(file)
@@ -353,7 +353,7 @@ def _is_module(entry: os.DirEntry[str]) -> bool:
 
 
 def _load_pyproject(project: Project, file: str, _: World) -> Declared:
-    from setlist.registry.toml import load_pyproject
+    from setlist.registry.toml_source import load_pyproject
 
     return load_pyproject(project, file)
 
@@ -363,13 +363,13 @@ def _load_sessions_file(project: Project, file: str, _: World) -> Declared:
     if (project.root / package).exists() and not is_session_file(project.root / file):
         return _foreign(file, package)
 
-    from setlist.registry.toml import load_sessions_file
+    from setlist.registry.toml_source import load_sessions_file
 
     return load_sessions_file(project, file)
 
 
 def _load_given_file(project: Project, file: str, _: World) -> Declared:
-    from setlist.registry.toml import load_given_file
+    from setlist.registry.toml_source import load_given_file
 
     return load_given_file(project, file)
 
@@ -392,6 +392,6 @@ def _foreign(file: str, *reasons: str) -> Declared:
 
 
 def _load_noxfile(project: Project, file: str, world: World) -> Declared:
-    from setlist.registry.noxfile import load_noxfile
+    from setlist.providers.nox.definitions import load_noxfile
 
     return load_noxfile(project, file, world.environ, world.script_python)

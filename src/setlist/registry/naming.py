@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from setlist.limits import LONGEST_NAME
-from setlist.model import Outline, Pairs
-from setlist.registry.checks import BadValue
+from setlist.core.limits import LONGEST_NAME
+from setlist.core.model import Pairs, RegistryIndex
+from setlist.registry.validators import ValidationError
 
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file: reserved with any extension too
 _RESERVED = r"(?is)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?"
@@ -26,7 +26,7 @@ def check_name(name: str) -> None:
     problem = _wrong_with(name)
     if problem is not None:
         said = name if len(name) <= 40 else name[:39] + "…"
-        raise BadValue(f"a session can't be named {said!r}: {problem}", f"call it {proposal(name)!r}")
+        raise ValidationError(f"a session can't be named {said!r}: {problem}", f"call it {proposal(name)!r}")
 
 
 def _wrong_with(name: str) -> str | None:
@@ -72,7 +72,7 @@ def variant_name(family: str, axes: Pairs) -> str:
     for axis, value in axes:
         suffix = python_suffix(value) if axis == "python" else _slug(value)
         if not suffix:
-            raise BadValue(f"no name can be made from {value!r}", "use a value with letters or digits", (axis,))
+            raise ValidationError(f"no name can be made from {value!r}", "use a value with letters or digits", (axis,))
         if axis == "python":
             name += f"-{suffix}"
         else:
@@ -104,7 +104,7 @@ def _slug(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+]+", "-", text).strip("-_+")
 
 
-def matching(pattern: str, outline: Outline) -> tuple[str, ...]:
+def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
     """The names of the sessions that a name, a family or a glob stands for, in their order.
 
     A noxfile's sessions answer to nox's names as well, and to these first.
@@ -126,7 +126,7 @@ def matching(pattern: str, outline: Outline) -> tuple[str, ...]:
     )
 
 
-def nox_matching(pattern: str, outline: Outline) -> tuple[str, ...]:
+def nox_matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
     """The sessions that nox means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
 
     As in nox, ``tests(django="4.0")`` with any quotes and spaces is the same name.
@@ -156,7 +156,7 @@ def is_glob(pattern: str) -> bool:
     return any(character in pattern for character in "*?[")
 
 
-def known_names(outline: Outline) -> tuple[str, ...]:
+def known_names(outline: RegistryIndex) -> tuple[str, ...]:
     """All that a session can be called by: names and families, nox's own included."""
     return tuple(
         dict.fromkeys(

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Literal
 
-from setlist.errors import ConfigurationError
-from setlist.model import Command, EnvironmentSpec, Origin, Pairs, SessionSpec
-from setlist.records import dataclass
-from setlist.registry.checks import BadValue
-from setlist.registry.definition import Place, Problem
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import Command, EnvironmentSpec, Origin, Pairs, SessionSpec
+from setlist.core.records import dataclass
+from setlist.registry.definition import DefinitionProblem, Place
+from setlist.registry.expand import combinations
 from setlist.registry.inherit import Merged
 from setlist.registry.keys import CheckedCommand
-from setlist.registry.matrix import combinations
 from setlist.registry.naming import check_name, variant_name
 from setlist.registry.template import check_template, fill, fill_partly
+from setlist.registry.validators import ValidationError
 
 ListKey = Literal[
     "deps",
@@ -62,15 +62,15 @@ def variants(merged: Merged) -> Iterator[Variant]:
     for axes in found:
         try:
             name = variant_name(family, axes)
-        except BadValue as bad:
+        except ValidationError as bad:
             axis = bad.path[0]
             path = (axis,) if axis == "python" else ("matrix", axis)
-            raise Problem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
+            raise DefinitionProblem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
         try:
             check_name(name)
-        except BadValue as bad:
+        except ValidationError as bad:
             hint = "shorten the values of the axes, or the family's name" if len(name) > len(family) else bad.hint
-            raise Problem(bad.message, merged.definition.place, hint=hint) from None
+            raise DefinitionProblem(bad.message, merged.definition.place, hint=hint) from None
         yield Variant(_session(merged, name, axes), merged)
 
 
@@ -182,11 +182,11 @@ def _at(merged: Merged, *key: str) -> Iterator[None]:
     """Give the problems of a value the place it was written at."""
     try:
         yield
-    except BadValue as bad:
+    except ValidationError as bad:
         path = (*key, *bad.path)
-        raise Problem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
+        raise DefinitionProblem(bad.message, _place(merged, path[0]), path, hint=bad.hint) from None
     except ConfigurationError as error:
-        raise Problem(error.message, _place(merged, key[0]), key, hint=error.hint) from None
+        raise DefinitionProblem(error.message, _place(merged, key[0]), key, hint=error.hint) from None
 
 
 _OPTIONS: Sequence[tuple[tuple[str, ...], str]] = (
@@ -203,7 +203,7 @@ def _check_address(text: str) -> None:
         urlsplit(text.rpartition(" @ ")[2].strip()).port  # noqa: B018 - it raises
     except ValueError as error:
         reason = str(error)
-        raise BadValue(f"{text!r} holds no address: {reason[:1].lower()}{reason[1:]}") from None
+        raise ValidationError(f"{text!r} holds no address: {reason[:1].lower()}{reason[1:]}") from None
 
 
 @lru_cache(maxsize=4096)
@@ -223,7 +223,7 @@ def check_requirement(text: str) -> None:
         if option in ("-e", "--editable") and rest.strip():
             return
         advice = next((advice for options, advice in _OPTIONS if option in options), "deps holds requirements only")
-        raise BadValue(f"{text!r} is an option, not a requirement", advice)
+        raise ValidationError(f"{text!r} is an option, not a requirement", advice)
     if re.match(r"[./\\~]|[A-Za-z]:[\\/]|[a-z]+\+|[a-z]+://", text) or re.search(
         r"\.(?:whl|zip|tar\.gz)(?:\[[^]]*\])?\Z", text
     ):
@@ -238,7 +238,7 @@ def check_requirement(text: str) -> None:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         hint = f"a local directory is written './{text}'" if re.fullmatch(r"[\w.-]+/[\w./-]*", text) else None
-        raise BadValue(
+        raise ValidationError(
             f"{text!r} is no requirement: {reason[:1].lower()}{reason[1:]}",
             hint or "write it as in 'pytest>=8', see https://packaging.python.org/specifications/dependency-specifiers",
         ) from None

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from setlist.errors import ConfigurationError, SubstitutionError, nearest
-from setlist.limits import DEEPEST_PLACEHOLDERS
-from setlist.records import dataclass, field
+from setlist.core.errors import ConfigurationError, SubstitutionError, nearest
+from setlist.core.limits import DEEPEST_PLACEHOLDERS
+from setlist.core.records import dataclass, field
 
 RUN_TIME = ("posargs", "session", "python", "project", "envdir", "tmp", "env")
 """The placeholders that every command may use, besides the axes of its session."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from setlist.events import (
+from setlist.core.events import (
     CommandStarted,
     EnvironmentReady,
     Event,
@@ -26,12 +26,12 @@ from setlist.events import (
     SessionsAdded,
     SessionStarted,
 )
-from setlist.model import UNSUCCESSFUL
-from setlist.records import dataclass, field
+from setlist.core.model import UNSUCCESSFUL
+from setlist.core.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
-from setlist.reports.block import Block, Sink
 from setlist.reports.console import Console, command_text, duration_text, one_line
-from setlist.reports.outcome import ALLOWED, is_allowed
+from setlist.reports.output_buffer import Block, Sink
+from setlist.reports.results import ALLOWED, is_allowed
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from setlist.events import (
+from setlist.core.events import (
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -23,12 +23,12 @@ from setlist.events import (
     SessionsAdded,
     SessionStarted,
 )
-from setlist.reports.outcome import ALLOWED, counted, is_allowed
+from setlist.core.system import WINDOWS
+from setlist.reports.results import ALLOWED, counted, is_allowed
 from setlist.reports.terminal import escaped_line
-from setlist.system import WINDOWS
 
 if TYPE_CHECKING:
-    from setlist.model import Change, SessionStatus
+    from setlist.core.model import Change, SessionStatus
     from setlist.reports.terminal import Style, Terminal
 
 SHOWN_CHANGES = 6

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from setlist.events import Event, RunFinished
-from setlist.model import SessionSpec, SessionStatus
+from setlist.core.events import Event, RunFinished
+from setlist.core.model import SessionSpec, SessionStatus
 from setlist.reports.console import action_text, duration_text, one_line
-from setlist.reports.outcome import RunOutcome, SessionOutcome, counted
-from setlist.reports.plain import plain_text
+from setlist.reports.results import RunOutcome, SessionOutcome, counted
+from setlist.reports.sanitize import plain_text
 from setlist.reports.terminal import Terminal, escaped
 
 _MARKS: dict[SessionStatus, str] = {
@@ -72,7 +72,7 @@ class GitHub:
                 self.problem = f"the step summary couldn't be written: {said}"
 
     def _annotate(self, session: SessionOutcome) -> None:
-        from setlist.registry.location import line_of_session
+        from setlist.registry.toml_lines import line_of_session
 
         properties = {}
         spec = self._sessions.get(session.name)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from setlist.events import Event, RunFinished, RunStarted, SessionFinished, SessionsAdded, SessionStarted
-from setlist.reports.block import Block, Sink
+from setlist.core.events import Event, RunFinished, RunStarted, SessionFinished, SessionsAdded, SessionStarted
 from setlist.reports.console import Console
+from setlist.reports.output_buffer import Block, Sink
 from setlist.reports.terminal import Terminal
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from setlist.events import (
+from setlist.core.events import (
     EnvironmentReady,
     Event,
     Output,
@@ -26,9 +26,9 @@ from setlist.events import (
     from_json,
     to_json,
 )
-from setlist.files import parse_json
-from setlist.model import UNSUCCESSFUL, SessionStatus
-from setlist.project import Project
+from setlist.core.files import parse_json
+from setlist.core.model import UNSUCCESSFUL, SessionStatus
+from setlist.core.project import Project
 
 KEPT = 50
 """How many runs are kept."""

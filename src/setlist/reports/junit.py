@@ -13,12 +13,12 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from setlist import __version__
-from setlist.registry.location import lines_of_sessions
+from setlist.registry.toml_lines import lines_of_sessions
+from setlist.reports.base import WrittenAtEnd
 from setlist.reports.console import command_text, end_text
-from setlist.reports.excerpt import excerpt, last_lines
-from setlist.reports.outcome import RunOutcome, SessionOutcome
-from setlist.reports.plain import xml_text
-from setlist.reports.written import WrittenAtEnd
+from setlist.reports.log_excerpt import excerpt, last_lines
+from setlist.reports.results import RunOutcome, SessionOutcome
+from setlist.reports.sanitize import xml_text
 
 Verdict = Literal["passed", "failure", "error", "skipped"]
 

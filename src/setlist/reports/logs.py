@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from setlist.events import EnvironmentReady, Event, Output, RunFinished, SessionFinished, SessionStarted
-from setlist.project import Project
+from setlist.core.events import EnvironmentReady, Event, Output, RunFinished, SessionFinished, SessionStarted
+from setlist.core.project import Project
+from setlist.core.system import WINDOWS
 from setlist.reports.ansi import ends_line
 from setlist.reports.console import Console
 from setlist.reports.terminal import Terminal, as_written
-from setlist.system import WINDOWS
 
 UNCAPTURED = "  its output went straight to the terminal, and isn't in this log\n"
 

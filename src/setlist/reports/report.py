@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
-from setlist.errors import UsageError
-from setlist.events import Event, RunFinished, RunStarted, to_json
-from setlist.model import SessionSpec
-from setlist.project import Project
+from setlist.core.errors import UsageError
+from setlist.core.events import Event, RunFinished, RunStarted, to_json
+from setlist.core.model import SessionSpec
+from setlist.core.project import Project
 
 ENDINGS = (".json", ".jsonl", ".xml")
 

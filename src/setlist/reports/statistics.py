@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from setlist.events import Event, SessionFinished
-from setlist.records import dataclass
+from setlist.core.events import Event, SessionFinished
+from setlist.core.records import dataclass
 from setlist.reports.history import has_run, median
 
 

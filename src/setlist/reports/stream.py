@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from setlist.events import CommandFinished, Event, Output, RunStarted, SessionFinished, SessionsAdded
+from setlist.core.events import CommandFinished, Event, Output, RunStarted, SessionFinished, SessionsAdded
 from setlist.reports.ansi import RESET, Colours, Filter
-from setlist.reports.block import WordStream
 from setlist.reports.console import Console, column_of
+from setlist.reports.output_buffer import WordStream
 from setlist.reports.terminal import Style, Terminal, as_written, same_file
 
 LONGEST_LINE = 1 << 20

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from setlist import __version__
-from setlist.events import Message
-from setlist.model import SessionSpec
-from setlist.project import Project
-from setlist.reports.outcome import RunOutcome, SessionOutcome
-from setlist.reports.written import WrittenAtEnd
+from setlist.core.events import Message
+from setlist.core.model import SessionSpec
+from setlist.core.project import Project
+from setlist.reports.base import WrittenAtEnd
+from setlist.reports.results import RunOutcome, SessionOutcome
 
 FORMAT = 1
 """Raised when a key goes or changes its meaning; keys may be added."""

@@ -111,7 +111,7 @@ def printable(text: str, encoding: str | None) -> str:
 
 
 def as_written(text: str) -> bytes:
-    """What a command wrote, byte by byte, from the text of an :class:`~setlist.events.Output`."""
+    """What a command wrote, byte by byte, from the text of an :class:`~setlist.core.events.Output`."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a surrogate that stands for no byte: a session's function printed it
@@ -179,7 +179,7 @@ class Terminal:
         """The terminal for a standard stream, which is None where it is closed, and under pythonw."""
         color = stream is not None and wants_color(stream, environ)
         if stream is not None and color and is_terminal(stream):
-            from setlist.system import understands_ansi
+            from setlist.core.system import understands_ansi
 
             color = understands_ansi(stream.fileno())
         return cls(stream, color=color, lossy=lossy)

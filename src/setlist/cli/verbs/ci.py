@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.errors import UsageError, nearest
+from setlist.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from setlist.cli.ci_matrix import Job
     from setlist.cli.context import Context
-    from setlist.cli.matrix import Job
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
 
 USAGE = "ci matrix [SESSION…] [--github | --gitlab | --json]"
 OPTIONS = (
@@ -71,7 +71,7 @@ def _systems(arguments: Arguments) -> tuple[str, ...]:
 
 
 def _jobs(arguments: Arguments, context: Context, systems: Sequence[str]) -> tuple[Job, ...]:
-    from setlist.cli.matrix import session_jobs, shard_jobs
+    from setlist.cli.ci_matrix import session_jobs, shard_jobs
     from setlist.cli.sharding import shared_durations, without_interactive
 
     sessions = without_interactive(context, _selected(arguments, context))
@@ -84,7 +84,7 @@ def _jobs(arguments: Arguments, context: Context, systems: Sequence[str]) -> tup
 
 
 def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    from setlist.select import select
+    from setlist.registry.select import select
 
     sessions = select(
         context.registry,
@@ -105,7 +105,7 @@ def _number(text: str) -> int:
 
 
 def _warn_of_many(context: Context, form: str, count: int) -> None:
-    from setlist.cli.matrix import GITHUB_LIMIT, GITLAB_LIMIT
+    from setlist.cli.ci_matrix import GITHUB_LIMIT, GITLAB_LIMIT
 
     system, limit = {"github": ("GitHub", GITHUB_LIMIT), "gitlab": ("GitLab", GITLAB_LIMIT)}.get(form, ("", count))
     if count > limit:
@@ -115,8 +115,8 @@ def _warn_of_many(context: Context, form: str, count: int) -> None:
 def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
     import json
 
+    from setlist.cli.ci_matrix import as_github, as_gitlab, as_json
     from setlist.cli.listing import print_columns
-    from setlist.cli.matrix import as_github, as_gitlab, as_json
 
     if form == "github":
         context.out.lines(json.dumps(as_github(jobs), separators=(",", ":")))

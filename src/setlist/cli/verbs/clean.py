@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.errors import StorageError, UsageError
-from setlist.project import ENVIRONMENTS, GUARDS, MARKS
-from setlist.records import dataclass
+from setlist.core.errors import StorageError, UsageError
+from setlist.core.project import ENVIRONMENTS, GUARDS, MARKS
+from setlist.core.records import dataclass
 from setlist.reports.console import size_text
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.project import Project
+    from setlist.core.project import Project
 
 USAGE = "clean [SESSION…] [--all] [--cache] [-n]"
 OPTIONS = (
@@ -62,12 +62,12 @@ def run(arguments: Arguments, context: Context) -> int:
 
 def _clean_all(context: Context, project: Project, *, dry: bool) -> int:
     """Remove all of the state directory, when nobody uses anything in it. Whoever begins meanwhile waits."""
-    from setlist.environment import guard
+    from setlist.environment import locking
 
     waiting = f"waiting for another process that uses {project.relative(project.state)}"
     with ExitStack() as stack:
         if not dry and project.state.is_dir():
-            stack.enter_context(guard.everything(project, lambda: context.err.line(waiting)))
+            stack.enter_context(locking.everything(project, lambda: context.err.line(waiting)))
         code = _report(context, list(_everything(project)), dry=dry)
         if not dry:
             _remove_state(project)
@@ -97,10 +97,10 @@ def _shown(context: Context, path: Path) -> str:
 
 def _of_user(context: Context) -> Iterator[Path]:
     """What is ours in the user's cache; the directory may be one that was named, and hold other things."""
-    from setlist.environment.creation import APP_DATA, TEMPLATES
+    from setlist.core.system import user_cache
     from setlist.environment.images import FOLDER as IMAGES
     from setlist.environment.interpreters import FOUND
-    from setlist.system import user_cache
+    from setlist.environment.virtualenv import APP_DATA, TEMPLATES
 
     cache = user_cache(context.caller.environ)
     for name in (IMAGES, TEMPLATES, APP_DATA, FOUND):
@@ -126,12 +126,12 @@ def _of_environment(project: Project, name: str) -> Iterator[Doomed]:
 
 
 def _unused(context: Context) -> Iterator[Doomed]:
-    from setlist.files import is_owned
+    from setlist.core.files import is_owned
 
     project = context.project
     known = set(context.registry.sessions)
     if any(session.nox is not None and session.nox.runs_in for session in context.registry.sessions.values()):
-        from setlist.environment.script import NAME
+        from setlist.providers.nox.script_environment import NAME
 
         known.add(NAME)  # what the noxfile itself is loaded in
     seen: set[str] = set()
@@ -181,8 +181,8 @@ def _everything(project: Project) -> Iterator[Doomed]:
 
 
 def _remove(context: Context, item: Doomed) -> None:
-    from setlist.environment.guard import exclusive
-    from setlist.files import remove_tree
+    from setlist.core.files import remove_tree
+    from setlist.environment.locking import exclusive
 
     with ExitStack() as stack:
         if item.guard is not None:
@@ -199,7 +199,7 @@ def _remove(context: Context, item: Doomed) -> None:
 
 def _remove_state(project: Project) -> None:
     """What is left of .setlist: locks that nobody needs now, its own marks, empty directories."""
-    from setlist.files import remove_tree
+    from setlist.core.files import remove_tree
 
     with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
         remove_tree(project.environments)

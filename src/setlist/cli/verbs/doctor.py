@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from setlist.cli.checks import Check, all_checks
+from setlist.cli.doctor_checks import Check, all_checks
 from setlist.cli.options import COMMON, JSON, QUIET, Arguments
-from setlist.errors import UsageError
-from setlist.records import as_mapping
+from setlist.core.errors import UsageError
+from setlist.core.records import as_mapping
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from setlist.cli.options import COMMON, JSON, Arguments, Option
-from setlist.errors import SessionError, UsageError, nearest
+from setlist.core.errors import SessionError, UsageError, nearest
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -29,9 +29,9 @@ FORMAT = 1
 
 def run(arguments: Arguments, context: Context) -> int:
     """Print what was asked for on stdout."""
+    from setlist.core.system import bin_directory, python_of
     from setlist.environment.activation import activation_command
     from setlist.environment.state import read_state
-    from setlist.system import bin_directory, python_of
 
     asked = [name for name in ("activate", "python", "json") if arguments.flag(name)]
     if len(asked) > 1:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setlist.cli.inside import inside
+from setlist.cli.exec_in_env import inside
 from setlist.cli.options import COMMON, OFFLINE, Arguments
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
-from setlist.errors import StorageError, UsageError
+from setlist.core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
+    from setlist.core.model import SessionSpec
     from setlist.lock.document import LockDocument
     from setlist.lock.export import ExportFormat
-    from setlist.model import SessionSpec
 
 USAGE = "export SESSION --format FORMAT [-o FILE]"
 OPTIONS = (
@@ -41,7 +41,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if output is None or output == "-":
         context.out.write(text)
         return 0
-    from setlist.files import write_atomically
+    from setlist.core.files import write_atomically
 
     try:
         write_atomically(context.caller.cwd / output, text)
@@ -64,9 +64,9 @@ def _rendered(
         return as_cyclonedx(session.name, document, context.caller.environ.get("SOURCE_DATE_EPOCH"))
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
-    from setlist.guardian import guarding
     from setlist.lock.export import as_pylock
-    from setlist.process import Grace, handling_signals
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
 
     installer = InstallerSettings(
         environ=clean(context.caller.environ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, QUIET, Arguments, Option
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -31,11 +31,11 @@ OPTIONS = (
 def run(arguments: Arguments, context: Context) -> int:
     """Fetch, and tell what there is now."""
     from setlist.cli.progress import progress_line
-    from setlist.environment.resources import Resources
-    from setlist.guardian import guarding
-    from setlist.lock.fetch import FetchWish, fetch
+    from setlist.environment.context import EnvironmentContext
+    from setlist.lock.fetch import FetchOptions, fetch
     from setlist.lock.targets import check_platforms, check_pythons
-    from setlist.process import Grace, handling_signals
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
 
     named = arguments.value("to")
     if named is None:
@@ -44,20 +44,20 @@ def run(arguments: Arguments, context: Context) -> int:
     check_platforms(platforms)
     check_pythons(pythons)
     sessions = context.select(arguments.words or ("*",)) if context.registry.sessions else ()
-    wish = FetchWish(directory=context.caller.cwd / named, platforms=platforms, pythons=pythons)
+    wish = FetchOptions(directory=context.caller.cwd / named, platforms=platforms, pythons=pythons)
 
     def notify(session: str, text: str) -> None:
         context.err.lines(f"{session}: {text}")
 
     context.project.prepare()
-    resources = Resources(context.project, context.caller, False, notify)
+    env_context = EnvironmentContext(context.project, context.caller, False, notify)
     with (
         guarding(Grace().terminate),
         handling_signals(),
         progress_line(context.err, "fetching", quiet=context.verbosity < 0) as progress,
     ):
         result = fetch(
-            resources, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)
+            env_context, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)
         )
     if context.verbosity >= 0:
         _tell(context, result, named)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.errors import StorageError, UsageError
+from setlist.core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setlist.cli.context import Context
+    from setlist.core.model import SessionSpec
     from setlist.lock.from_environment import FrozenLock
-    from setlist.model import SessionSpec
 
 USAGE = "freeze [SESSION…] [-o DIR | --to-lock]"
 OPTIONS = (
@@ -54,7 +54,7 @@ def run(arguments: Arguments, context: Context) -> int:
 
 
 def _write(context: Context, path: Path, text: str) -> None:
-    from setlist.files import write_atomically
+    from setlist.core.files import write_atomically
 
     try:
         write_atomically(path, text)
@@ -68,9 +68,9 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
     from setlist.environment.prepare import Environments
-    from setlist.guardian import guarding
     from setlist.lock.from_environment import lock_environments
-    from setlist.process import Grace, handling_signals
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
 
     context.project.prepare()
     environments = Environments(context.project, context.caller, offline=True)
@@ -88,7 +88,7 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
 
 
 def _tell_locks(context: Context, found: Sequence[FrozenLock]) -> None:
-    from setlist.lock.moves import rows
+    from setlist.lock.diff import rows
 
     table = rows(move for one in found if one.result.outcome == "written" for move in one.result.moves)
     package_width = max((len(package) for package, _, _ in table), default=0)

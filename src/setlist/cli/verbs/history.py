@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, JSON, Arguments, Option
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.events import Event
-    from setlist.reports.outcome import RunOutcome
+    from setlist.core.events import Event
+    from setlist.reports.results import RunOutcome
     from setlist.reports.statistics import SessionStatistics
 
 USAGE = "history [SESSION…] [--sessions] [-n N] [--json] | --save"
@@ -58,7 +58,7 @@ def _save(arguments: Arguments, context: Context) -> int:
         raise UsageError("--save writes the durations of all sessions, and goes with nothing else")
 
     from setlist.cli.sharding import save_durations
-    from setlist.durations import durations_file
+    from setlist.scheduling.durations import durations_file
 
     moved = save_durations(context)
     file = context.project.relative(durations_file(context.project))
@@ -76,7 +76,7 @@ def _number(arguments: Arguments) -> int | None:
 
 
 def _outcome(events: Sequence[Event]) -> RunOutcome:
-    from setlist.reports.outcome import RunOutcome
+    from setlist.reports.results import RunOutcome
 
     outcome = RunOutcome()
     for event in events:
@@ -113,7 +113,7 @@ def when_text(time: float) -> str:
 
 def counts_text(outcome: RunOutcome) -> str:
     """How many sessions ended how: ``3 ok, 1 failed``."""
-    from setlist.reports.outcome import counted
+    from setlist.reports.results import counted
 
     return counted([session.word for session in outcome.sessions.values()])
 
@@ -194,7 +194,7 @@ def _share(count: int, rate: float) -> str:
 
 
 def _session_json(session: SessionStatistics) -> dict[str, Any]:
-    from setlist.records import as_mapping
+    from setlist.core.records import as_mapping
 
     return {
         "name": session.name,

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.errors import ConfigurationError, StorageError, UsageError
+from setlist.core.errors import ConfigurationError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.cli.fromnox import Imported
+    from setlist.providers.nox.convert import Imported
 
 USAGE = "import nox [--write]"
 OPTIONS = (Option("write", "append it to pyproject.toml, instead of printing it"), *COMMON)
@@ -26,8 +26,8 @@ def run(arguments: Arguments, context: Context) -> int:
     """Print or write it."""
     if arguments.words != ("nox",):
         raise UsageError("what is imported is a noxfile", hint="write: setlist import nox")
-    from setlist.cli.fromnox import imported
-    from setlist.records import replace
+    from setlist.core.records import replace
+    from setlist.providers.nox.convert import imported
 
     root = context.project.root
     file = context.project.file or root / "noxfile.py"
@@ -50,13 +50,13 @@ def run(arguments: Arguments, context: Context) -> int:
 def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
     import sys
 
-    from setlist.registry.noxfile import call, failed, script_spec
+    from setlist.providers.nox.definitions import call, failed, script_spec
 
     job = {"root": str(context.project.root), "file": file, "arguments": ()}
 
     def ask(python: Path, *, in_environment: bool) -> Mapping[str, Any]:
         given = {**job, "in_environment": in_environment}
-        return call("setlist.noxfile.dry", given, python, context.caller.environ, context.project.root)[1]
+        return call("setlist.providers.nox.dry_run", given, python, context.caller.environ, context.project.root)[1]
 
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
@@ -70,8 +70,8 @@ def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
 
 def _append(context: Context, path: Path, text: str) -> None:
     from setlist.cli.verbs.init import appended
-    from setlist.files import read_bytes, write_atomically
-    from setlist.toml import parse_toml
+    from setlist.core.files import read_bytes, write_atomically
+    from setlist.core.toml import parse_toml
 
     try:
         before = read_bytes(path) if path.exists() else b""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import DIRECTORY, HELP, VERBOSE, Arguments
-from setlist.errors import ConfigurationError, StorageError, UsageError
-from setlist.project import FOLDERS, is_session_file, session_file_names, sessions_folder
-from setlist.toml import parse_toml
+from setlist.core.errors import ConfigurationError, StorageError, UsageError
+from setlist.core.project import FOLDERS, is_session_file, session_file_names, sessions_folder
+from setlist.core.toml import parse_toml
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -28,9 +28,9 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.words:
         raise UsageError("'setlist init' takes no words", hint="with -C DIR it is for another directory")
 
-    from setlist.cli.checks import exclusions
-    from setlist.cli.survey import as_toml, first_sessions, survey
-    from setlist.files import write_atomically
+    from setlist.cli.doctor_checks import exclusions
+    from setlist.cli.project_scan import as_toml, first_sessions, survey
+    from setlist.core.files import write_atomically
 
     root = _root(context.caller.cwd)
     path = root / "pyproject.toml"
@@ -72,7 +72,7 @@ def _root(start: Path) -> Path:
 
 
 def _read(path: Path) -> bytes:
-    from setlist.files import read_bytes
+    from setlist.core.files import read_bytes
 
     try:
         return read_bytes(path)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.errors import SessionError, UsageError
+from setlist.core.errors import SessionError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.events import SessionStarted
+    from setlist.core.events import SessionStarted
 
 USAGE = "last [SESSION] [--path]"
 OPTIONS = (Option("path", "only the path of the log"), *COMMON)
@@ -60,8 +60,8 @@ def _named(words: Sequence[str], context: Context) -> str:
 
 def _of_last_run(context: Context) -> list[str]:
     """The sessions that failed in the last run that started any; where none did, the one that ended last."""
-    from setlist.events import SessionFinished, SessionStarted
-    from setlist.model import UNSUCCESSFUL
+    from setlist.core.events import SessionFinished, SessionStarted
+    from setlist.core.model import UNSUCCESSFUL
     from setlist.reports.history import past_runs
 
     for events in past_runs(context.project):
@@ -75,7 +75,7 @@ def _of_last_run(context: Context) -> list[str]:
 
 
 def _last_start(name: str, context: Context) -> SessionStarted | None:
-    from setlist.events import SessionStarted
+    from setlist.core.events import SessionStarted
     from setlist.reports.history import past_runs
 
     for events in past_runs(context.project):

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
-from setlist.errors import LockOutOfDate, UsageError, nearest
+from setlist.core.errors import LockOutOfDate, UsageError, nearest
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.lock.settle import LockResult
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
+    from setlist.lock.write import LockResult
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
@@ -39,9 +39,9 @@ def run(arguments: Arguments, context: Context) -> int:
     from setlist.cli.progress import progress_line
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
-    from setlist.guardian import guarding
-    from setlist.lock.update import LockWish, update_locks
-    from setlist.process import Grace, handling_signals
+    from setlist.lock.update import LockOptions, update_locks
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
 
     packages = arguments.values("upgrade-package")
     for package in packages:
@@ -50,7 +50,7 @@ def run(arguments: Arguments, context: Context) -> int:
     sessions = context.select(arguments.words or ("*",)) if registry.sessions else ()
     if not sessions:
         raise UsageError("there are no sessions to lock", hint="'setlist init' writes a first one")
-    wish = LockWish(
+    wish = LockOptions(
         upgrade=arguments.flag("upgrade"),
         packages=packages,
         check=arguments.flag("check"),
@@ -114,26 +114,26 @@ def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool
     """The sessions, those of a noxfile with an environment that declares what their functions install."""
     if not any(session.nox for session in sessions):
         return tuple(sessions)
-    from setlist.guardian import guarding
-    from setlist.lock.collected import Uncollectable, declared, from_environment
-    from setlist.process import Grace, handling_signals
-    from setlist.running.noxfile import collect_installs
-    from setlist.running.run import plain_setting
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
+    from setlist.providers.nox.lock_requirements import NotLockable, declared, from_environment
+    from setlist.providers.nox.sessions import collect_installs
+    from setlist.runner.run import plain_context
 
     context.project.prepare()
-    setting = plain_setting(context.project, context.registry, context.caller)
+    run_context = plain_context(context.project, context.registry, context.caller)
     found = []
     for session in sessions:
         if session.nox is None or session.environment.backend == "none":
             found.append(session)
             continue
         with guarding(Grace().terminate), handling_signals():
-            installs, reason = collect_installs(setting, session)
+            installs, reason = collect_installs(run_context, session)
         try:
             if reason is not None:
-                raise Uncollectable(reason)
+                raise NotLockable(reason)
             found.append(declared(context.project, session, installs, context.caller.environ))
-        except Uncollectable as uncollectable:
+        except NotLockable as uncollectable:
             found.append(from_environment(context.project, session))
             if not quiet:
                 context.err.line(f"{session.name}: locked from its environment, as it is: {uncollectable}")
@@ -168,7 +168,7 @@ def _check_package(package: str) -> None:
 
 
 def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
-    from setlist.lock.moves import rows
+    from setlist.lock.diff import rows
 
     out = context.out
     moves = [move for result in results for move in result.moves if result.outcome in ("written", "outdated")]
@@ -198,7 +198,7 @@ def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
 
 
 def _tell_differing(context: Context, results: tuple[LockResult, ...]) -> None:
-    from setlist.lock.moves import differing
+    from setlist.lock.diff import differing
 
     for name, versions in differing({result.session: result.body for result in results if result.body}).items():
         said = "; ".join(

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import DIRECTORY, HELP, OFFLINE, QUIET, VERBOSE, Arguments
-from setlist.errors import SetlistError, StorageError, UsageError
+from setlist.core.errors import SetlistError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import EnvironmentSpec, SessionSpec
-    from setlist.reports.outcome import SessionOutcome
+    from setlist.core.model import EnvironmentSpec, SessionSpec
+    from setlist.reports.results import SessionOutcome
 
 USAGE = "nox -- [NOX'S OPTIONS…]"
 OPTIONS = (OFFLINE, QUIET, VERBOSE, DIRECTORY, HELP)
@@ -37,9 +37,9 @@ def run(arguments: Arguments, context: Context) -> int:
             f"'setlist nox' takes nothing before '--', and there is {arguments.words[0]!r}",
             hint=f"write: setlist nox -- -s {arguments.words[0]}",
         )
-    from setlist.guardian import guarding
-    from setlist.process import Grace, handling_signals
-    from setlist.running.nox_process import NoxProcesses
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import Grace, handling_signals
+    from setlist.providers.nox.nox_process import NoxProcesses
 
     context.nox_processes = NoxProcesses()
     with guarding(Grace().terminate), handling_signals():
@@ -76,9 +76,9 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     """What nox says of its command line, asked of a process that then waits for the sessions."""
     import sys
 
-    from setlist.errors import ConfigurationError
-    from setlist.project import Project
-    from setlist.registry.noxfile import ended_early, failed, script_spec
+    from setlist.core.errors import ConfigurationError
+    from setlist.core.project import Project
+    from setlist.providers.nox.definitions import ended_early, failed, script_spec
 
     answer = _asked(context, argv, nullcontext(Path(sys.executable)), in_environment=False)
     if "script" in answer:
@@ -96,8 +96,8 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
 def _asked(
     context: Context, argv: Sequence[str], python: AbstractContextManager[Path], *, in_environment: bool
 ) -> Mapping[str, Any]:
-    from setlist.process import Grace
-    from setlist.running.nox_process import Launch, NoxProcess
+    from setlist.process.spawn import Grace
+    from setlist.providers.nox.nox_process import Launch, NoxProcess
 
     caller = context.caller
     with ExitStack() as held:
@@ -121,18 +121,18 @@ def _asked(
 
 def _import_meanwhile() -> None:
     """Import what the run is going to need, while the other process imports nox."""
+    import setlist.cli.reporters
     import setlist.cli.run
-    import setlist.cli.showing
-    import setlist.plan
+    import setlist.providers.nox.sessions
     import setlist.registry.load
-    import setlist.running.noxfile
-    import setlist.running.run  # noqa: F401
+    import setlist.runner.run
+    import setlist.scheduling.order  # noqa: F401
 
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
-    from setlist.project import Project, located
-    from setlist.records import replace
+    from setlist.core.project import Project, located
+    from setlist.core.records import replace
     from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"]).resolve()
@@ -173,9 +173,9 @@ def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
     """What nox's ``--report`` writes, of the run that was just made."""
     import json
 
-    from setlist.files import write_atomically
+    from setlist.core.files import write_atomically
     from setlist.reports.history import past_runs
-    from setlist.reports.outcome import RunOutcome
+    from setlist.reports.results import RunOutcome
 
     run = RunOutcome()
     for event in next(past_runs(context.project), ()):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
-from setlist.errors import SessionError
+from setlist.core.errors import SessionError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.model import SessionSpec
+    from setlist.core.model import SessionSpec
 
 USAGE = "shell SESSION [--shell PROGRAM]"
 OPTIONS = (Option("shell", "the shell to start", None, "PROGRAM"), OFFLINE, *COMMON)
@@ -21,12 +21,12 @@ OPTIONS = (Option("shell", "the shell to start", None, "PROGRAM"), OFFLINE, *COM
 
 def run(arguments: Arguments, context: Context) -> int:
     """Run the shell and return its exit code."""
-    from setlist.cli.inside import prepared, session_variables, start
+    from setlist.cli.exec_in_env import prepared, session_variables, start
+    from setlist.core.files import write_atomically
     from setlist.environment.activation import calling_shell, default_shell, kind_of_shell, subshell
-    from setlist.files import write_atomically
-    from setlist.guardian import guarding
-    from setlist.process import handling_signals
-    from setlist.running.temporary import Temporary
+    from setlist.process.guardian import guarding
+    from setlist.process.spawn import handling_signals
+    from setlist.runner.tempdir import Temporary
 
     session = context.one(arguments.words, verb="shell")
     if session.environment.backend == "none":

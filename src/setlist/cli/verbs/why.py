@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, JSON, Arguments
-from setlist.errors import UsageError
+from setlist.core.errors import UsageError
 from setlist.reports.console import one_line
 from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
+    from setlist.core.model import SessionSpec
     from setlist.environment.prepare import Explanation
-    from setlist.model import SessionSpec
 
 USAGE = "why SESSION… [--json]"
 OPTIONS = (JSON, *COMMON)

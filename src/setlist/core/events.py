@@ -1,0 +1,265 @@
+"""What happened, as data. The console, the history and every report read this one stream.
+
+Times are seconds since the epoch, durations are seconds. The JSON form (:func:`to_json`) is
+versioned by ``FORMAT`` and documented in docs/events.md; it is the only thing that crosses a
+process boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from setlist.core.model import Change, EnvironmentAction, SessionStatus
+from setlist.core.records import dataclass, field_names, replace
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened at ``time``."""
+
+    kind: ClassVar[str]
+    time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins. ``sessions`` in the order of the plan, ``jobs`` how many of them may run at once.
+
+    ``format`` is the version of the form of all events that follow.
+    """
+
+    kind: ClassVar[str] = "run-started"
+    run: str
+    sessions: tuple[str, ...]
+    argv: tuple[str, ...]
+    jobs: int = 1
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsAdded(Event):
+    """More ``sessions`` belong to the run from now on, in this order: others have notified them."""
+
+    kind: ClassVar[str] = "sessions-added"
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """A session begins; its environment isn't looked at yet.
+
+    Where it isn't ``captured``, what its commands write goes straight to our own streams, and nothing else
+    runs meanwhile.
+    """
+
+    kind: ClassVar[str] = "session-started"
+    session: str
+    captured: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReady(Event):
+    """The session's environment is right.
+
+    ``interpreter`` is its label (``python 3.12.1``), ``reasons`` the inputs that made something
+    necessary, in words, ``changes`` the packages that moved.
+    """
+
+    kind: ClassVar[str] = "environment-ready"
+    session: str
+    interpreter: str
+    action: EnvironmentAction
+    reasons: tuple[str, ...]
+    changes: tuple[Change, ...]
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRunning(Event):
+    """The session's environment is right and its turn has come. Told where several may run at once."""
+
+    kind: ClassVar[str] = "session-running"
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStarted(Event):
+    """A command is about to start: its words after substitution."""
+
+    kind: ClassVar[str] = "command-started"
+    session: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Event):
+    """What a session's commands and function wrote, where it was captured.
+
+    ``data`` is decoded from UTF-8 as it came, never within a character: bytes that are none stand in it as
+    Python's ``surrogateescape`` has them, so that a log can hold what was written, byte by byte. In the JSON
+    form they are replaced. Secrets are masked in it.
+    """
+
+    kind: ClassVar[str] = "output"
+    session: str
+    stream: Literal["stdout", "stderr"]
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFinished(Event):
+    """A command ended. A negative ``code`` is the number of the signal that ended it."""
+
+    kind: ClassVar[str] = "command-finished"
+    session: str
+    command: tuple[str, ...]
+    code: int
+    ok: bool
+    timed_out: bool
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Event):
+    """Something that setlist or a session's function says to the person watching."""
+
+    kind: ClassVar[str] = "message"
+    session: str | None
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRetried(Event):
+    """A try failed and another follows. ``attempt`` is the number of the coming one, from 2."""
+
+    kind: ClassVar[str] = "session-retried"
+    session: str
+    attempt: int
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFinished(Event):
+    """A session ended.
+
+    ``reason`` is one line for anything but a plain ok. ``exit_code`` is what this session makes of
+    the run's exit code (0 where it doesn't matter). ``frozen`` is the path of its frozen
+    requirements, relative to the project's root. ``attempts`` is how often it was tried.
+    """
+
+    kind: ClassVar[str] = "session-finished"
+    session: str
+    status: SessionStatus
+    reason: str | None
+    exit_code: int
+    duration: float
+    frozen: str | None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The run ended with ``exit_code``."""
+
+    kind: ClassVar[str] = "run-finished"
+    exit_code: int
+    duration: float
+
+
+Emit = Callable[[Event], None]
+"""A reader of events. Called in order; must not raise."""
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted,
+        SessionsAdded,
+        SessionStarted,
+        EnvironmentReady,
+        SessionRunning,
+        CommandStarted,
+        Output,
+        CommandFinished,
+        Message,
+        SessionRetried,
+        SessionFinished,
+        RunFinished,
+    )
+}
+
+
+_IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "status", "frozen")
+"""Fields of events that hold setlist's own words, by which readers tell one thing from another. No secrets
+come there, and a value such as ``test`` would make two sessions one."""
+
+
+def with_texts(event: Event, change: Callable[[str], str]) -> Event:
+    """The event with ``change`` applied to its texts, those in tuples and package changes included.
+
+    Names of sessions and setlist's own words (a status, an action) stay what they are.
+    """
+    changes: dict[str, Any] = {}
+    for name in field_names(event):
+        if name not in _IDENTITIES:
+            value = getattr(event, name)
+            changed = _with_texts(value, change)
+            if changed is not value:
+                changes[name] = changed
+    return replace(event, **changes) if changes else event
+
+
+def _with_texts(value: object, change: Callable[[str], str]) -> object:
+    """The value with its texts changed; the very same where nothing is."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, tuple):
+        items = tuple(_with_texts(item, change) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, Change):
+        old, new = (None if version is None else change(version) for version in (value.old, value.new))
+        changed = Change(change(value.package), old, new)
+        return value if changed == value else changed
+    return value
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as JSON-ready data: its fields, ``event`` for its kind; changes as objects."""
+    data: dict[str, Any] = {"event": event.kind}
+    for name in field_names(event):
+        value = getattr(event, name)
+        if isinstance(value, tuple):
+            value = [
+                {"package": item.package, "old": item.old, "new": item.new} if isinstance(item, Change) else item
+                for item in value
+            ]
+        elif isinstance(event, Output) and name == "data":
+            # lone surrogates, which no JSON reader need take
+            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        data[name] = value
+    return data
+
+
+def from_json(data: dict[str, Any]) -> Event:
+    """The event that :func:`to_json` wrote; unknown fields are ignored, later ones have their defaults.
+
+    Raises:
+        KeyError: the kind is unknown.
+        TypeError: a field is missing.
+    """
+    cls = KINDS[data["event"]]
+    values: dict[str, Any] = {}
+    for name in field_names(cls):
+        if name not in data:
+            continue
+        value = data[name]
+        if name == "changes":
+            value = tuple(Change(**item) for item in value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[name] = value
+    return cls(**values)

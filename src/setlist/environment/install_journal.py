@@ -1,0 +1,826 @@
+"""What a session's function installs, compared as it happens with what it installed last time.
+
+Every command of a function is to see the environment as a fresh run would show it. Nothing is known before it is asked
+for, so what the last run installed before its first command is in place when the function starts. An install that was
+the same then is skipped; any other is done now, in place. Before the first command runs, everything is taken out that
+nobody has asked for: what hangs by nothing that was asked for, as the distributions' own metadata tell. Where that
+can't be told, or where a step that is gone had changed what stays, the environment is made anew, and the function's
+installs so far are done once more.
+
+What the last run installed after its first command isn't in place at the start: it is uninstalled, or the environment
+is made anew, before anything else. From the first command on every install is done, unless it changed nothing at the
+same point of the last run. An install that is done once more takes the versions that it brought last time.
+
+docs/nox.md says what a person has to know of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from setlist.core.errors import SessionError, SyncFailed
+from setlist.core.files import digest, write_atomically
+from setlist.core.logins import masked, refers_to_login
+from setlist.core.model import Change, InputChange, SessionSpec
+from setlist.core.records import as_mapping, replace
+from setlist.core.system import python_of
+from setlist.environment import locking
+from setlist.environment.context import EnvironmentContext
+from setlist.environment.freeze import installed
+from setlist.environment.install_args import (
+    InstallArgs,
+    RequestedDistribution,
+    Sources,
+    inputs_of,
+    install_words,
+    local_target,
+    read_asked,
+    roots_of,
+)
+from setlist.environment.install_steps import Step, data_of, held_after, steps_of
+from setlist.environment.lock_interface import Locked
+from setlist.environment.markers import marker_environment
+from setlist.environment.names import normalised
+from setlist.environment.snapshot import compare, drifted, look
+from setlist.environment.state import Contents, State, forget_state, read_state
+from setlist.environment.virtualenv import site_packages
+
+RESOLVED = "resolved.txt"
+"""What was installed from a lock, kept in the environment."""
+
+CONSTRAINTS = "constraints.txt"
+"""The versions that a step brought last time, while it is done once more; kept in the environment."""
+
+_INSTALLERS = (
+    ("uv", "sync"), ("uv", "pip", "sync"), ("pip-sync",), ("poetry", "install"), ("poetry", "sync"), ("pdm", "install"),
+    ("pdm", "sync"), ("pipenv", "install"), ("pipenv", "sync"),
+)  # fmt: skip
+"""Commands that install, beside pip's and uv's: they look at an environment only to change it."""
+
+
+class Recorder:
+    """The steps of one run of a session's function.
+
+    Args:
+        context: what the environments of a run share.
+        session: whose environment it is.
+        directory: the environment.
+        hold: holds the environment unchanged; it is let go and taken again around a change.
+
+    Attributes:
+        lock: the descriptor of the environment's exclusive lock, while something is changed.
+    """
+
+    def __init__(self, context: EnvironmentContext, session: SessionSpec, directory: Path, hold: ExitStack) -> None:
+        self._context = context
+        self._session = session
+        self._directory = directory
+        self._hold = hold
+        self._changing: ExitStack | None = None
+        self.lock = -1
+        self._commands = 0
+        self._started = False
+        self._done: list[Step] = []
+        self._changed: set[str] = set()
+        self._unwritten = False
+        self._untidy = False
+        self._broken = False
+        self._pending: tuple[InstallArgs, tuple[str, ...], dict[str, str]] | None = None
+        self._by_lock = self._removed = False
+        self._locked: Locked | None = None
+        self._looked_for_lock = False
+        self._take(self._read())
+
+    def _read(self) -> State:
+        state = read_state(self._directory)
+        if state is None:
+            raise SessionError("the environment was taken apart", hint=f"run {self._session.name} again")
+        return state
+
+    def _take(self, state: State) -> None:
+        """Let what is recorded be what the coming steps are compared with."""
+        self._state = state
+        self._contents = state.contents
+        steps = [step for step in steps_of(state.steps) if step.kind != "seed"]
+        seeds = [step for step in steps_of(state.steps) if step.kind == "seed"]
+        self._seeds = held_after({}, seeds) if seeds else self._held_now(state.contents)
+        there = [step for step in steps if step.there]
+        self._left = [step for step in there if step.after == 0]
+        self._memory: list[tuple[Step, Mapping[str, str] | None]] = [(step, None) for step in steps if not step.there]
+        self._first = held = held_after(self._seeds, self._left)
+        for step in there:
+            if step.after:
+                held = held_after(held, [step])
+                self._memory.append((step, held))
+        self._held = held
+        self._in_place = bool(self._left)
+        self._interleaved = any(step.after and step.brought for step in there)
+        self._known: dict[str, Sequence[str]] = {}
+        self._compiled: set[str] = set()
+        for step in steps:
+            self._known |= step.known
+            self._compiled |= set(step.compiled)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What the environment holds: name to version."""
+        return {name: version for name, (version, _) in self._contents.packages.items()}
+
+    def _start(self) -> None:
+        """Take out what the last run installed after its first command."""
+        if self._started:
+            return
+        self._started = True
+        if self._interleaved and self._changing is None:
+            # to the end: another run would see it between two of our steps
+            self._begin()
+        self._go_back()
+
+    def _go_back(self) -> None:
+        tangled = _are_tangled(self._left)
+        if self._held == self._first and not tangled:
+            return
+        if self._changing is None:
+            self._begin()
+            return  # which has looked at what is there now, and gone back from that
+        kept = all(self._held.get(name) == value for name, value in self._first.items())
+        extra = sorted(self._held.keys() - self._first.keys())
+        if tangled or not kept or not self._take_out(extra):
+            self._reset()
+        else:
+            self._held = dict(self._first)
+            self._unwritten = True
+
+    # --- one install ----------------------------------------------------------------------------------------
+
+    def install(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:
+        """Decide about an install that the function asks for.
+
+        Returns:
+            ``do`` is ``skip`` (it is there), ``run`` (by ``words`` where these are given, with ``constraints`` at
+            their end), or ``replay``: the environment was made anew, so all steps so far are to be asked for again, and
+            then this one.
+
+        Raises:
+            SetlistError: the environment can't be changed.
+        """
+        self._start()
+        words = _plain(command)
+        asked, inputs = self._look_at(words, env, cwd)
+        if self._skips(words, inputs):
+            return {"do": "skip"}
+        if self._changing is None:
+            self._begin()
+            if self._skips(words, inputs):
+                return {"do": "skip"}  # the run that was waited for has done it
+        roots = self._roots_of(asked)
+        if self._left and (roots is None or any(step.overrides or step.roots is None for step in self._left)):
+            # what is left over couldn't be told from what it brings
+            replay = bool(self._done)
+            self._reset()
+            if replay:
+                return {"do": "replay"}
+        answer: dict[str, Any] = {"do": "run"}
+        # as they were written: what is recorded has no logins
+        written = read_asked(install_words(command) or (), cwd, self._context.caller.environ)
+        if self._lock_holds(written.index_options, roots):
+            local = _words_for_local(command, asked, roots or ())
+            if not local:
+                self._note_install(asked, words, inputs, {}, ())
+                return {"do": "skip"}
+            # what they require is in the lock
+            answer["words"] = local
+        forget_state(self._directory)
+        self._remove_changed(inputs)
+        self._contents = self._look()
+        self._pending = (asked, words, inputs)
+        self._by_lock = "words" in answer
+        self._untidy = self._untidy or self._in_place
+        versions = self._versions_of_last_time(words, inputs)
+        if versions and self._locked is None:
+            constraints = self._directory / CONSTRAINTS
+            constraints.write_text("".join(f"{line}\n" for line in versions), encoding="utf-8")
+            answer["constraints"] = ["-c", str(constraints)]
+        return answer
+
+    def _versions_of_last_time(self, words: tuple[str, ...], inputs: Mapping[str, str]) -> list[str]:
+        for place, (step, _) in enumerate(self._memory):
+            if step.same_as("install", words, inputs):
+                del self._memory[place]
+                return [
+                    f"{name}=={value}"
+                    for name, value in step.brought.items()
+                    # what an earlier step brings now is left to it, unless this one had moved it last time too
+                    if value is not None and " " not in value and (name not in self._held or name in step.overrides)
+                ]
+        return []
+
+    def _lock_holds(self, options: Sequence[str], roots: tuple[RequestedDistribution, ...] | None) -> bool:
+        """Whether there is a lock that holds what is asked for, but for local directories and files; it is installed.
+
+        Raises:
+            LockOutOfDate: it doesn't hold that, and must.
+        """
+        locks = self._context.locks
+        if locks is None or self._session.nox is None:
+            return False
+        if not self._looked_for_lock:
+            self._looked_for_lock = True
+            self._locked = locks.find(self._session)
+        if self._locked is None:
+            return False
+        missing: tuple[str, ...] = ("what can't be told",)
+        if roots is not None:
+            wanted = [root for root in roots if root.path is None]
+            missing = self._lacking(wanted)
+            # what local sources require isn't known before they are built
+            if self._locked.text and (missing or len(wanted) < len(roots)):
+                self._install_lock(self._locked.text, options)
+                missing = self._lacking(wanted)
+        if missing:
+            locks.out_of_date(self._session, ", ".join(missing))
+        return not missing
+
+    def _lacking(self, roots: Sequence[RequestedDistribution]) -> tuple[str, ...]:
+        from setlist.environment.dependency_closure import missing
+
+        return missing(site_packages(self._directory), roots, self._state.interpreter)
+
+    def _install_lock(self, text: str, options: Sequence[str]) -> None:
+        """Install all that the session's lock holds: hash by hash, and nothing else."""
+        from setlist.environment.requirements import logins_of
+        from setlist.environment.sync import installer_for
+
+        file = self._directory / RESOLVED
+        write_atomically(file, text, private=refers_to_login(text))
+        forget_state(self._directory)
+        # by uv in any case: pip would want a hash of a directory too
+        uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
+        logins = logins_of(self._context.project, self._session, text, self._context.caller.environ)
+        installer = installer_for(self._context, uv, self._state.interpreter, self.lock, logins)
+        installer.install(python_of(self._directory), ["--no-deps", *options, "-r", str(file)])
+        self._contents = self._look()
+        self._held = self._held_now(self._contents)
+        self._untidy = self._unwritten = True
+
+    def installed(self, *, ok: bool) -> tuple[Change, ...]:
+        """What was decided to be run has ended.
+
+        Returns:
+            the packages that moved.
+
+        Raises:
+            LockOutOfDate: what was built from local sources requires what the lock doesn't hold.
+        """
+        assert self._pending is not None
+        asked, words, inputs = self._pending
+        self._pending = None
+        before, now = self._contents, self._look()
+        moved = self._moved_between(before, now)
+        if not ok:
+            if self._removed or compare(before, now):
+                # installers fetch and build everything before they change anything
+                self._broken = True
+            self._write()
+            self._end()
+            return ()
+        self._broken = self._by_lock  # until it is known to be complete
+        if self._by_lock and (missing := self._lacking(self._roots_of(asked) or ())):
+            assert self._context.locks is not None
+            self._context.locks.out_of_date(self._session, ", ".join(missing))
+        self._broken = False
+        self._note_install(asked, words, inputs, moved, tuple(name for name in moved if name in before.packages))
+        return tuple(
+            Change(name, before.packages.get(name, (None,))[0], now.packages.get(name, (None,))[0]) for name in moved
+        )
+
+    def _moved_between(self, before: Contents, now: Contents) -> dict[str, str | None]:
+        """The packages that a step has changed, and what they are now."""
+        names = sorted(
+            name
+            for name in before.packages.keys() | now.packages.keys()
+            if before.packages.get(name) != now.packages.get(name)
+        )
+        self._contents = now
+        if names:
+            self._held = self._held_now(now)
+            self._changed |= set(names)
+        return {name: self._held.get(name) for name in names}
+
+    def _note_install(
+        self,
+        asked: InstallArgs,
+        words: tuple[str, ...],
+        inputs: dict[str, str],
+        moved: Mapping[str, str | None],
+        overrides: tuple[str, ...],
+    ) -> None:
+        compiled = self._compiled_of(asked)
+        self._compiled |= set(compiled)
+        # a build may have left something among the sources: it isn't to look like a change
+        sources = Sources({}, self._context.environ)
+        after = inputs_of(asked, sources, tuple(self._compiled))
+        inputs |= {name: value for name, value in after.items() if name.startswith(("local ", "editable "))}
+        roots = self._roots_of(asked)
+        replaced = next((step for step in self._left if step.words == words), None)
+        brought = dict(moved)
+        if replaced is not None:
+            # the same step as last time, with something else behind it: what it changes of its own is no other's
+            self._left.remove(replaced)
+            overrides = tuple(name for name in overrides if name not in replaced.brought or name in replaced.overrides)
+            overrides = tuple(sorted({*overrides, *replaced.overrides}))
+            brought = {**{name: self._held.get(name) for name in replaced.brought}, **brought}
+        self._done.append(
+            Step(
+                kind="install",
+                words=words,
+                inputs=inputs,
+                roots=None if roots is None else tuple(as_mapping(root) for root in roots),
+                brought=brought,
+                overrides=overrides,
+                after=self._commands,
+                known=dict(sources.known),
+                compiled=compiled,
+            )
+        )
+        self._unwritten = True
+
+    def _roots_of(self, asked: InstallArgs) -> tuple[RequestedDistribution, ...] | None:
+        return roots_of(asked, marker_environment(self._state.interpreter))
+
+    def _look_at(
+        self, words: tuple[str, ...], env: Mapping[str, str | None], cwd: Path
+    ) -> tuple[InstallArgs, dict[str, str]]:
+        environ = {**self._context.caller.environ, **{name: value or "" for name, value in env.items()}}
+        asked = read_asked(install_words(words) or words, cwd, environ)
+        inputs = inputs_of(asked, Sources(self._known, self._context.environ), tuple(self._compiled))
+        inputs["directory"] = self._context.project.relative(cwd)
+        inputs |= {f"variable {name}": digest(repr(value))[:12] for name, value in env.items()}
+        return asked, inputs
+
+    def _skips(self, words: tuple[str, ...], inputs: Mapping[str, str]) -> bool:
+        """Whether a step is what is recorded at this place, or further on, and still there."""
+        if self._moved():
+            return False
+        for place, step in enumerate(self._left):
+            if step.same_as("install", words, inputs):
+                if (place and any(other.overrides for other in self._left)) or self._touched(step):
+                    return False
+                self._done.append(step)
+                self._unwritten = self._unwritten or place > 0
+                # those before it aren't asked for any more, or later
+                del self._left[place]
+                return True
+        for place, (step, held) in enumerate(self._memory):
+            # the environment is already what it was after this step
+            if held == self._held and not self._left and step.same_as("install", words, inputs):
+                self._done.append(replace(step, brought={}, overrides=(), after=self._commands))
+                self._unwritten = True
+                del self._memory[place]
+                return True
+        return False
+
+    def _touched(self, step: Step) -> bool:
+        """Whether what hangs by a step may not be what it was any more, after what this run has done."""
+        if not self._changed:
+            return False
+        if step.roots is None or not self._changed <= self._contents.packages.keys():
+            return True
+        from setlist.environment.dependency_closure import closure
+
+        names = closure(site_packages(self._directory), _roots(step), (), self._state.interpreter)
+        return not self._changed.isdisjoint(names)
+
+    def _moved(self) -> bool:
+        """Whether something else than the recorded steps has changed what is installed."""
+        if not drifted(self._directory, self._contents):
+            return False
+        return bool(compare(self._contents, self._look()))
+
+    def _remove_changed(self, inputs: Mapping[str, str]) -> None:
+        """Take out what was built from local files that have changed: installers see the same version, and leave it."""
+        before = {name: value for step in self._left for name, value in step.inputs.items()}
+        changed = {
+            str(Path(name.partition(" ")[2]).resolve())
+            for name, value in inputs.items()
+            if name.startswith("local ") and before.get(name, value) != value
+        }
+        names = [
+            normalised(item.name)
+            for item in installed(site_packages(self._directory))
+            if item.path is not None and str(item.path.resolve()) in changed
+        ]
+        self._removed = bool(changed and names)
+        if self._removed:
+            self._uninstall(names)
+
+    def _compiled_of(self, asked: InstallArgs) -> tuple[str, ...]:
+        """The editable projects that aren't Python alone: their sources are as good as their metadata."""
+        paths = {
+            str(target[0]): target[0].resolve()
+            for word, cwd in asked.editables
+            if (target := local_target(word, cwd)) is not None
+        }
+        if not paths:
+            return ()
+        found = []
+        for item in installed(site_packages(self._directory)):
+            if item.editable and item.path is not None:
+                for name, path in paths.items():
+                    if item.path.resolve() == path and not self._is_pure(item.name):
+                        found.append(name)
+        return tuple(found)
+
+    def _is_pure(self, name: str) -> bool:
+        for folder in site_packages(self._directory):
+            for info in folder.glob("*.dist-info"):
+                stem = info.name.removesuffix(".dist-info").partition("-")[0]
+                if normalised(stem) == normalised(name) and (info / "WHEEL").is_file():
+                    return "root-is-purelib: true" in (info / "WHEEL").read_text(errors="replace").lower()
+        return True
+
+    # --- other commands -------------------------------------------------------------------------------------
+
+    def settle(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:
+        """A command is about to run. It is to see what was asked for so far, and nothing else, unless it only installs.
+
+        Returns:
+            ``do`` is ``start`` (it ``installs``, or doesn't), or ``replay``, as for an install; ``changes`` are the
+            packages that moved. Where there is a lock pip and uv are answered as an install is.
+        """
+        self._start()
+        if _only_installs(_plain(command)):
+            locks = self._context.locks if self._session.nox is not None else None
+            if locks is not None and install_words(command) is not None and locks.find(self._session) is not None:
+                return self.install(command, env, cwd)
+            return {"do": "start", "installs": True}
+        changes = self._settled()
+        if changes is None:
+            return {"do": "replay"}
+        self._commands += 1
+        return {"do": "start", "changes": changes}
+
+    def ran(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> None:
+        """A command has run: see what it has changed.
+
+        Raises:
+            LockOutOfDate: it has installed what the lock doesn't hold.
+        """
+        if self._pending is not None:
+            return  # it was an install
+        words = _plain(command)
+        known = next((step for step in self._left if step.kind == "run" and step.words == words), None)
+        moved: dict[str, str | None] = {}
+        overrides: set[str] = set()
+        if drifted(self._directory, self._contents):
+            before, now = self._contents, self._look()
+            moved = self._moved_between(before, now)
+            overrides = moved.keys() & before.packages.keys()
+            self._unwritten = True
+        if known is None and not moved and install_words(words) is None:
+            return
+        brought = dict(moved)
+        if known is not None:
+            self._left.remove(known)
+            overrides = {*known.overrides, *(overrides - known.brought.keys())}
+            brought = {**{name: self._held.get(name) for name in known.brought}, **brought}
+        roots: tuple[RequestedDistribution, ...] | None = None
+        inputs: dict[str, str] = {}
+        if install_words(words) is not None:
+            asked, inputs = self._look_at(words, env, cwd)
+            roots = self._roots_of(asked)
+        self._done.append(
+            Step(
+                kind="run",
+                words=words,
+                inputs=inputs,
+                roots=None if roots is None else tuple(as_mapping(root) for root in roots),
+                brought=brought,
+                overrides=tuple(sorted(overrides)),
+                after=self._commands,
+                sources="" if roots is None and _only_installs(words) and not _is_exact(words) else None,
+            )
+        )
+        self._compare_with_lock(moved)
+        if self._in_place and (moved or (known is not None and inputs != known.inputs)):
+            self._untidy = True
+        if known is None or moved or self._untidy:
+            self._write()
+
+    def _compare_with_lock(self, moved: Mapping[str, str | None]) -> None:
+        locks = self._context.locks
+        if not moved or locks is None or self._session.nox is None:
+            return
+        locked = locks.find(self._session)
+        if locked is not None and locked.text is not None:
+            pins = _pins(locked.text)
+            other = [
+                f"{name} {value}"
+                for name, value in moved.items()
+                if value is not None and name not in self._seeds and pins.get(name) != value
+            ]
+            if other:
+                self._broken = True  # and is to be made anew
+                locks.out_of_date(self._session, ", ".join(other))
+                self._broken = False
+
+    def finish(self, *, ok: bool) -> tuple[Change, ...] | None:
+        """The function has ended.
+
+        Returns:
+            the packages that moved; None where all steps are to be done again, and then to be finished.
+        """
+        changes: tuple[Change, ...] | None = ()
+        try:
+            if ok:
+                changes = self._settled(last=True)
+            elif self._unwritten and self._pending is None:
+                self._write()
+        finally:
+            if changes is not None:
+                self._end(last=True)
+        return changes
+
+    # --- changing -------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Have the environment to ourselves."""
+        self._hold.close()
+        self._changing = ExitStack()
+        name = self._session.name
+        try:
+            self.lock = self._changing.enter_context(
+                locking.exclusive(self._context.project, name, self._context.waiting(name))
+            )
+        except BaseException:
+            self._changing = None
+            raise
+        state = read_state(self._directory)
+        if state is not None and (
+            state.steps == self._state.steps and state.contents.packages == self._state.contents.packages
+        ):
+            if not self._commands and not self._done:
+                self._go_back()
+            return
+        if state is None:
+            raise SessionError("the environment was taken apart by another run", hint=f"run {name} again")
+        # another run was here. What we have passed must still be there, in this order
+        done, self._done, held = self._done, [], self._held
+        self._take(state)
+        if self._commands:
+            changed = self._held != held
+            self._done, self._left = done, []
+        else:
+            self._go_back()
+            changed = not all(self._skips(step.words, step.inputs) for step in done)
+        if changed:
+            raise SessionError("another run has changed the environment", hint=f"run {name} again")
+
+    def _end(self, *, last: bool = False) -> None:
+        """Let others use the environment again."""
+        if self._changing is None or (self._interleaved and not last):
+            return
+        self._changing.close()
+        self._changing = None
+        name = self._session.name
+        self._hold.enter_context(locking.shared(self._context.project, name, self._context.waiting(name)))
+
+    def _settled(self, *, last: bool = False) -> tuple[Change, ...] | None:
+        """Take out what nobody has asked for.
+
+        Returns:
+            the packages that moved; None where the environment was made anew, and all steps are to be done again.
+        """
+        changes: tuple[Change, ...] | None = ()
+        if self._left or self._untidy:
+            if self._changing is None:
+                self._begin()
+            replay = bool(self._done)
+            changes = None
+            if not any(step.overrides for step in self._left):
+                changes = self._remove_left_over()
+            if changes is None:
+                self._reset()
+                if replay:
+                    return None
+            self._memory += [] if last else [(step, None) for step in self._left]
+            self._left = []
+            self._untidy = False
+            self._unwritten = True
+        self._in_place = False
+        if last and self._memory:
+            self._memory, self._unwritten = [], True
+        if self._unwritten:
+            self._write()
+        self._end()
+        return changes or ()
+
+    def _remove_left_over(self) -> tuple[Change, ...] | None:
+        """Uninstall what hangs by nothing that was asked for; None where more than that would go."""
+        from setlist.environment.dependency_closure import orphaned
+
+        kept = set(self._seeds)
+        roots: list[RequestedDistribution] = []
+        for step in self._done:
+            if step.roots is None:
+                kept |= step.brought.keys()
+            else:
+                roots += _roots(step)
+        names = orphaned(site_packages(self._directory), roots, kept, self._state.interpreter)
+        before = self._contents.packages
+        if not self._take_out(names):
+            return None
+        self._held = {name: value for name, value in self._held.items() if name not in names}
+        self._done = [
+            replace(step, brought={name: value for name, value in step.brought.items() if name not in names})
+            for step in self._done
+        ]
+        self._changed -= set(names)  # by which nothing hangs
+        return tuple(Change(name, before[name][0], None) for name in names if name in before)
+
+    def _take_out(self, names: Sequence[str]) -> bool:
+        """Uninstall packages; whether all others are as they were."""
+        from setlist.environment.dependency_closure import share_files
+
+        if not names:
+            return True
+        if share_files(site_packages(self._directory), names):
+            return False
+        rest = {name: value for name, value in self._contents.packages.items() if name not in names}
+        forget_state(self._directory)
+        try:
+            self._uninstall(names)
+        except SyncFailed:
+            return False
+        self._contents = self._look()
+        return self._contents.packages == rest
+
+    def _uninstall(self, names: Sequence[str]) -> None:
+        from setlist.environment.sync import installer_for
+
+        if names:
+            installer_for(self._context, self._session, self._state.interpreter, self.lock).uninstall(
+                python_of(self._directory), names
+            )
+
+    def _reset(self) -> None:
+        """Make the environment what it was before the function did anything. All of its steps are to be done again."""
+        from setlist.environment.sync import back_to_base
+
+        forget_state(self._directory)
+        back_to_base(self._context, self._session, self._directory, self._state.interpreter, self.lock)
+        self._memory = [*((step, None) for step in (*self._done, *self._left)), *self._memory]
+        self._done, self._left = [], []
+        self._contents = self._look()
+        self._held = self._first = self._seeds = self._held_now(self._contents)
+        self._changed = set()
+        self._untidy = self._in_place = self._looked_for_lock = False
+        self._state = replace(self._state, steps=())
+        self._unwritten = True
+
+    def _look(self) -> Contents:
+        return look(self._directory, site_packages(self._directory))
+
+    def _held_now(self, contents: Contents) -> dict[str, str]:
+        origins = {
+            normalised(item.name): f" @ {item.url}{f'@{item.revision}' if item.revision else ''}"
+            for item in installed(site_packages(self._directory))
+            if item.url is not None
+        }
+        return {name: version + origins.get(name, "") for name, (version, _) in contents.packages.items()}
+
+    def _write(self) -> None:
+        from setlist.environment.build_inputs import digest_sources
+        from setlist.environment.sync import record_steps
+
+        if self._broken:
+            # nobody can say that it is what a new one would be: the next run makes a new one
+            forget_state(self._directory)
+            return
+        there = [*self._done, *self._left]
+        told = held_after(self._seeds, there)
+        if told != self._held:
+            # what came of a lock, or went with something else
+            rest = {
+                name: self._held.get(name)
+                for name in told.keys() | self._held.keys()
+                if told.get(name) != self._held.get(name)
+            }
+            steps = self._left or self._done
+            if steps:
+                # in the step itself: written again after the next step, it would look like that one's
+                steps[-1] = replace(steps[-1], brought={**steps[-1].brought, **rest})
+                there = [*self._done, *self._left]
+            else:
+                self._seeds = dict(self._held)
+        if any(step.sources == "" for step in there):
+            signature = digest_sources(self._context.project.root, self._context.environ)
+            there = [replace(step, sources=signature) if step.sources == "" else step for step in there]
+        seed = Step(kind="seed", words=(), inputs={}, brought=dict(self._seeds))
+        remembered = [replace(step, there=False) for step, _ in self._memory if step.kind == "install"]
+        state = self._state
+        if self._session.nox is not None:
+            direct = {root["name"] for step in there for root in step.roots or () if root["name"] is not None}
+            state = replace(state, direct=tuple(sorted(direct)))
+        self._state = record_steps(
+            self._context, self._session, self._directory, state, data_of([seed, *there, *remembered])
+        )
+        self._contents = self._state.contents
+        self._unwritten = False
+
+
+def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> str | None:
+    """The command that installed something nobody can read, where files of the project have changed since.
+
+    It will run again, but what it no longer brings would stay: the environment is to be made anew.
+    """
+    from setlist.environment.build_inputs import digest_sources
+
+    unread = [step for step in steps_of(state.steps) if step.sources and step.brought]
+    now = digest_sources(root, environ) if unread else ""
+    return next((" ".join(step.words) for step in unread if step.sources != now), None)
+
+
+def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[InputChange, ...]:
+    """What a noxfile's function installed last time, and whether what is behind it is still the same.
+
+    Whether it would install the same again only it knows.
+    """
+    found = []
+    for step in steps_of(state.steps):
+        words = install_words(step.words)
+        if step.kind == "seed" or words is None or not step.there:
+            continue
+        cwd = context.project.root / step.inputs.get("directory", "")
+        asked = read_asked(words, cwd, context.caller.environ)
+        now = inputs_of(asked, Sources(step.known, context.environ), step.compiled)
+        then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
+        then.pop("directory", None)
+        changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+        told = ", ".join(context.project.relative(name.rpartition(" ")[2]) for name in changed)
+        new = f"{told} changed" if changed else "as recorded"
+        found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
+    return tuple(found)
+
+
+def _words_for_local(command: Sequence[str], asked: InstallArgs, roots: Sequence[RequestedDistribution]) -> list[str]:
+    """The command that installs the local directories and files among what is asked for, and nothing else."""
+    wanted = {root.path for root in roots}
+    targets: list[str] = []
+    for word, cwd in (*asked.requirements, *asked.editables):
+        editable = (word, cwd) in asked.editables
+        target = local_target(word, cwd) or (local_target(f"./{word}", cwd) if editable else None)
+        if target is not None and str(target[0]) in wanted:
+            extras = f"[{','.join(target[1])}]" if target[1] else ""
+            written = f"-e {word}" if editable else word
+            shown = word if written in asked.direct else f"{target[0]}{extras}"
+            targets += ["-e", shown] if editable else [shown]
+    start = command[: list(command).index("install") + 1]
+    return [*start, *asked.build_options, *targets, "--no-deps"] if targets else []
+
+
+def _pins(text: str) -> dict[str, str]:
+    """The versions that a lock holds."""
+    return {
+        normalised(found[1]): found[2]
+        for line in text.splitlines()
+        if (found := re.match(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)", line))
+    }
+
+
+def _roots(step: Step) -> list[RequestedDistribution]:
+    return [RequestedDistribution(**{**root, "extras": tuple(root["extras"])}) for root in step.roots or ()]
+
+
+def _plain(command: Sequence[str]) -> tuple[str, ...]:
+    """A command as it is recorded: with its program's name, since uv may be named by its path, and without logins."""
+    name = os.path.basename(command[0])
+    return ("uv" if name in ("uv", "uv.exe") else command[0], *map(masked, command[1:]))
+
+
+def _is_exact(words: Sequence[str]) -> bool:
+    """Whether a command leaves nothing behind of what it once brought."""
+    if tuple(words[:3]) == ("uv", "pip", "sync"):
+        return True
+    return tuple(words[:2]) == ("uv", "sync") and "--inexact" not in words
+
+
+def _only_installs(words: Sequence[str]) -> bool:
+    """Whether a command does nothing but install: it needn't be shown the environment as it was before."""
+    named = (os.path.basename(words[0]).removesuffix(".exe"), *words[1:])
+    return install_words(words) is not None or any(named[: len(known)] == known for known in _INSTALLERS)
+
+
+def _are_tangled(steps: Sequence[Step]) -> bool:
+    """Whether a command that runs each time would find what it brought changed by a later step."""
+    return any(
+        not step.brought.keys().isdisjoint(later.overrides)
+        for place, step in enumerate(steps)
+        if step.kind == "run"
+        for later in steps[place + 1 :]
+    )

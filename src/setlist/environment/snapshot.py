@@ -1,0 +1,114 @@
+"""What is installed in an environment, and whether somebody else has changed it since."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from setlist.core.files import stat_signature
+from setlist.core.records import dataclass
+from setlist.core.system import bin_directory
+from setlist.environment.names import normalised
+from setlist.environment.state import Contents
+
+_CACHES = frozenset({"__pycache__"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How an environment differs from its record.
+
+    ``packages`` were added, removed, or installed again by somebody else: a sync mends that.
+    ``foreign`` are files that belong to no package, or packages' files that are gone: only a new
+    environment mends that.
+    """
+
+    packages: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.packages or self.foreign)
+
+
+def look(directory: Path, site_packages: tuple[Path, ...]) -> Contents:
+    """Read what an environment holds: a listing of two or three directories, no file is opened.
+
+    Args:
+        directory: the environment's.
+        site_packages: where its packages are.
+    """
+    packages: dict[str, tuple[str, str]] = {}
+    entries: dict[str, tuple[str, ...]] = {}
+    directories: dict[str, str | None] = {}
+    for folder in (*site_packages, bin_directory(directory)):
+        relative = folder.relative_to(directory).as_posix()
+        # The directory's own signature is taken first: a change in between is then seen next time
+        directories[relative] = stat_signature(folder)
+        names: list[str] = []
+        try:
+            listing = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            listing = []
+        for entry in listing:
+            if entry.name in _CACHES:
+                continue
+            names.append(entry.name)
+            if entry.name.endswith((".dist-info", ".egg-info")):
+                name, version = _named(entry.name)
+                packages[name] = (version, _stamp(entry))
+            elif entry.name.endswith((".pth", ".egg-link")):
+                # A .pth file runs code in every Python that starts here
+                names[-1] = f"{entry.name}:{_stamp(entry)}"
+        entries[relative] = tuple(names)
+    # Not a directory, but as telling: one line in it lets the system's packages in
+    directories["pyvenv.cfg"] = stat_signature(directory / "pyvenv.cfg")
+    entries["pyvenv.cfg"] = (f"edited:{directories['pyvenv.cfg']}",)
+    return Contents(packages, entries, directories)
+
+
+def drifted(directory: Path, recorded: Contents) -> bool:
+    """Whether any of the environment's directories was touched since: one stat each."""
+    return any(
+        stat_signature(directory / relative) != signature for relative, signature in recorded.directories.items()
+    )
+
+
+def compare(recorded: Contents, now: Contents) -> Drift:
+    """What changed between the record and now."""
+    packages = tuple(
+        sorted(
+            name
+            for name in recorded.packages.keys() | now.packages.keys()
+            if recorded.packages.get(name) != now.packages.get(name)
+        )
+    )
+    foreign: list[str] = []
+    if not packages:
+        # Where packages moved their files did too, and the sync that follows sees to both; what it
+        # can't account for shows in the next comparison.
+        for relative in recorded.entries.keys() | now.entries.keys():
+            before, after = set(recorded.entries.get(relative, ())), set(now.entries.get(relative, ()))
+            foreign += [
+                relative if name.startswith("edited:") else f"{relative}/{name.partition(':')[0]}"
+                for name in before ^ after
+            ]
+    return Drift(packages, tuple(sorted(set(foreign))))
+
+
+def keep_caches_apart(site_packages: tuple[Path, ...]) -> None:
+    """Make ``__pycache__`` beforehand, so that the first import doesn't touch the directory we watch."""
+    for folder in site_packages:
+        (folder / "__pycache__").mkdir(exist_ok=True)
+
+
+def _named(entry: str) -> tuple[str, str]:
+    stem = entry.rpartition(".")[0]
+    name, _, version = stem.partition("-")
+    return normalised(name), version.partition("-")[0]
+
+
+def _stamp(entry: os.DirEntry[str]) -> str:
+    # RECORD is written by every installer when it installs and by nobody afterwards. The directory's
+    # own time won't do: it changes when a tool drops a file into it.
+    path = os.path.join(entry.path, "RECORD") if entry.is_dir() else entry.path
+    return stat_signature(path) or ""

@@ -1,1 +1,0 @@
-"""What runs in a process that loads a noxfile. nox is imported there, and nowhere else."""

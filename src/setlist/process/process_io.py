@@ -1,0 +1,344 @@
+"""A running child: its pipes are served, its end is waited for, its tree is ended.
+
+Waiting is one ``select`` on the child's exit (a pidfd, a kqueue, or else a thread), the pipes to it,
+and the channel that signals wake. There is no polling but while an interrupted tree is being ended.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import IO, Literal, Protocol
+
+from setlist.core import system
+from setlist.process.signals import Signals, WakeChannel
+from setlist.process.tree import ProcessTree
+
+STRAGGLERS = 0.3
+"""Seconds that others have left after an interrupted child has ended. It was the one with something to clean
+up; what a shell started in the background ignores SIGINT."""
+
+KILL_PATIENCE = 5.0
+"""Seconds after SIGKILL until we give up on what doesn't die (a process stuck in the kernel)."""
+
+READ_AT_ONCE = 1 << 18
+"""Bytes: what a pipe is made to hold where that can be said (:func:`setlist.core.system.widen_pipe`). Each look at a
+pipe costs the same, however much is in it."""
+
+MOST_IN_A_PIPE = 1 << 20
+"""Bytes: no more can be left in a pipe when who wrote to it has ended or waits for us."""
+
+Stream = Literal["stdout", "stderr"]
+
+Sink = Callable[[Stream, bytes], None]
+"""Takes what a child writes, as it comes."""
+
+
+class Service(Protocol):
+    """Somebody who answers a child that talks to us over a pipe besides what it prints.
+
+    ``reader`` is what it is read from, ``inherited`` are the descriptors that the child gets. ``finished``: nothing
+    more will come.
+    """
+
+    reader: int
+    inherited: tuple[int, ...]
+    finished: bool
+
+    def started(self) -> None:
+        """The child has its ends."""
+
+    def ready(self) -> bool:
+        """Read what is there, and answer. False where nothing was there."""
+
+
+class Child:
+    """A child that was started.
+
+    Args:
+        popen: the child.
+        tree: what belongs to it.
+        signals: those of this thread, None where nobody handles them.
+        stdin: what it is fed.
+        sink: takes what it writes, as it comes; None: it is collected in ``stdout`` and ``stderr``.
+        service: answers it. Before it is asked, what the child has printed so far has been taken.
+    """
+
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        tree: ProcessTree,
+        signals: Signals | None,
+        stdin: bytes,
+        sink: Sink | None = None,
+        service: Service | None = None,
+    ) -> None:
+        self.code: int | None = None
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self._popen = popen
+        self._tree = tree
+        self._signals = signals
+        self._stdin = memoryview(stdin)
+        self._sink = sink
+        self._service = service
+        self._selector = selectors.DefaultSelector()
+        self._own: WakeChannel | None = None
+        self._threads: list[threading.Thread] = []
+        self._exit = system.watch_exit(popen.pid)
+        if signals is not None:
+            self._selector.register(signals.channel.reader, selectors.EVENT_READ, signals.channel.drain)
+        if self._exit is not None:
+            self._selector.register(self._exit[0], selectors.EVENT_READ, None)
+        else:
+            self._wait_in_a_thread()
+        self._serve_pipes()
+
+    def wait(self, deadline: float | None) -> bool:
+        """Wait until the child ends or a signal comes.
+
+        Args:
+            deadline: the monotonic time until which to wait.
+
+        Returns:
+            True when the time was up first.
+        """
+        while not self._ended():
+            if self._signals is not None and self._signals.first is not None:
+                return False
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                return True
+            self._serve(remaining)
+        return False
+
+    def ask(self, signum: int, seconds: float) -> None:
+        """Let the child end what it started itself, as it knows what that is.
+
+        Args:
+            signum: what it is sent, and nobody else; 0 where it has got it already.
+            seconds: how long it is waited for; a further signal to us is handed on, and then it is
+                waited for no longer.
+        """
+        count = self._signals.count if self._signals is not None else 0
+        if signum:
+            with suppress(OSError, ValueError):
+                self._popen.send_signal(system.signal_to_one(signum))
+        deadline = time.monotonic() + seconds
+        while not self._ended() and not self._insisted(count) and (remaining := deadline - time.monotonic()) > 0:
+            self._serve(remaining)
+
+    def stop(self, ways: Sequence[tuple[int, float]], *, group_only: bool = False) -> None:
+        """End the child and all that belongs to it.
+
+        Args:
+            ways: signals to send, each with the seconds to wait after it; a signal of 0 isn't sent.
+                What is left then is killed; at once, when another signal reaches us meanwhile.
+            group_only: leave alone what left the group.
+        """
+        count = self._signals.count if self._signals is not None else 0
+        for position, (signum, seconds) in enumerate(ways, 1):
+            if not self._tree.left(group_only=group_only) and self._ended():
+                return
+            if signum:
+                self._tree.send(signum)
+            if self._gone_within(seconds, count, group_only, milder=position < len(ways)):
+                return
+        patience = time.monotonic() + KILL_PATIENCE
+        while True:
+            # looked for anew each time: one that forks may have done so in between
+            if (self._tree.gone(group_only=group_only) and self._ended()) or time.monotonic() > patience:
+                return
+            self._tree.kill(group_only=group_only)
+            self._gone_within(0.05, count, group_only)
+
+    def drain(self) -> None:
+        """Take what is still in the pipes. Whoever holds them open still (a daemon) isn't waited for."""
+        for thread in self._threads:
+            thread.join(timeout=1.0)
+        if sys.platform != "win32":
+            self._take_output()
+            while self._service is not None and self._service.ready():
+                pass
+
+    def close(self) -> None:
+        """Give back what was used for waiting."""
+        self._selector.close()
+        if self._exit is not None:
+            self._exit[1]()
+        if self._own is not None:
+            for thread in self._threads:
+                thread.join(timeout=1.0)
+            self._own.close()
+        for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+    def _ended(self) -> bool:
+        if self.code is None:
+            self.code = self._popen.poll()
+        return self.code is not None
+
+    def _insisted(self, count: int) -> bool:
+        return self._signals is not None and self._signals.count > count
+
+    def _gone_within(self, seconds: float, count: int, group_only: bool, *, milder: bool = False) -> bool:
+        """Whether the whole tree is gone within some seconds; stops waiting when a signal comes.
+
+        Args:
+            seconds: how long to wait.
+            count: the signals that have come so far.
+            group_only: leave alone what left the group.
+            milder: a stronger signal follows: once the child has ended, the others aren't waited for as long.
+        """
+        deadline = time.monotonic() + seconds
+        pause = 0.002
+        while True:
+            if milder and self._ended():
+                deadline = min(deadline, time.monotonic() + STRAGGLERS)
+                milder = False
+            if self._ended() and self._tree.gone(group_only=group_only):
+                return True
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or self._insisted(count):
+                return False
+            self._serve(min(pause, remaining))
+            pause = min(pause * 2, 0.05)
+
+    def _serve(self, timeout: float | None) -> None:
+        """Wait for one thing to happen, and deal with it."""
+        if self.code is not None and self._exit is not None:
+            # its descriptor stays readable and would make every wait return at once
+            with suppress(KeyError):
+                self._selector.unregister(self._exit[0])
+        if not self._selector.get_map():
+            time.sleep(timeout or 0)
+            return
+        for key, _ in self._selector.select(timeout):
+            if key.data is not None:
+                key.data()
+
+    def _outputs(self) -> tuple[tuple[IO[bytes] | None, Stream], ...]:
+        return ((self._popen.stdout, "stdout"), (self._popen.stderr, "stderr"))
+
+    def _serve_pipes(self) -> None:
+        popen = self._popen
+        if sys.platform == "win32":
+            for stream, name in self._outputs():
+                if stream is not None:
+                    self._thread(self._read_all, stream, name)
+            if popen.stdin is not None:
+                self._thread(self._write_all, popen.stdin)
+            if self._service is not None:
+                self._thread(self._answer_all, self._service)
+            return
+        for stream, name in self._outputs():
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                system.widen_pipe(stream.fileno(), READ_AT_ONCE)
+                self._selector.register(stream, selectors.EVENT_READ, self._reader(stream, name))
+        if popen.stdin is not None:
+            os.set_blocking(popen.stdin.fileno(), False)
+            self._selector.register(popen.stdin, selectors.EVENT_WRITE, self._write)
+        if self._service is not None:
+            os.set_blocking(self._service.reader, False)
+            self._selector.register(self._service.reader, selectors.EVENT_READ, self._answer)
+
+    def _reader(self, stream: IO[bytes], name: Stream) -> Callable[[], None]:
+        def read() -> None:
+            self._read(stream, name)
+
+        return read
+
+    def _read(self, stream: IO[bytes], name: Stream) -> bool:
+        if stream.closed:  # by what was dealt with a moment before, when both had become readable
+            return False
+        try:
+            data = os.read(stream.fileno(), READ_AT_ONCE)
+        except BlockingIOError:
+            return False
+        if data:
+            self._take(name, data)
+        else:
+            self._finished_with(stream)
+        return bool(data)
+
+    def _take(self, name: Stream, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink(name, data)
+        elif name == "stdout":
+            self.stdout += data
+        else:
+            self.stderr += data
+
+    def _take_output(self) -> None:
+        for stream, name in self._outputs():
+            if stream is not None and not stream.closed:
+                for _ in range(MOST_IN_A_PIPE // READ_AT_ONCE):
+                    if not self._read(stream, name):
+                        break
+
+    def _answer(self) -> None:
+        """Let the service answer, once all that was printed before the question has been taken."""
+        assert self._service is not None
+        self._take_output()
+        self._service.ready()
+        if self._service.finished:
+            with suppress(KeyError, ValueError):
+                self._selector.unregister(self._service.reader)
+
+    def _write(self) -> None:
+        stream = self._popen.stdin
+        assert stream is not None
+        try:
+            self._stdin = self._stdin[os.write(stream.fileno(), self._stdin[:65536]) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it doesn't want to hear the rest
+            self._stdin = self._stdin[:0]
+        if not self._stdin:
+            self._finished_with(stream)
+
+    def _finished_with(self, stream: IO[bytes]) -> None:
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(stream)
+        stream.close()
+
+    def _wait_in_a_thread(self) -> None:
+        self._own = channel = WakeChannel()
+        self._selector.register(channel.reader, selectors.EVENT_READ, channel.drain)
+
+        def wait() -> None:
+            self._popen.wait()
+            channel.wake()
+
+        self._thread(wait)
+
+    def _thread(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _read_all(self, stream: IO[bytes], name: Stream) -> None:
+        while data := os.read(stream.fileno(), READ_AT_ONCE):
+            self._take(name, data)
+
+    def _answer_all(self, service: Service) -> None:
+        while not service.finished:
+            service.ready()
+
+    def _write_all(self, stream: IO[bytes]) -> None:
+        try:
+            stream.write(self._stdin)
+            stream.close()
+        except OSError:
+            pass

@@ -1,0 +1,60 @@
+"""Several things at once, in threads, for work that consists of waiting for processes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from threading import Thread
+from typing import TypeVar
+
+from setlist.process.signals import following, signals_here
+
+Result = TypeVar("Result")
+
+
+def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> list[Result | Exception]:
+    """Do all tasks, some of them at once.
+
+    Args:
+        tasks: what to do. The processes that they start are ended when a signal comes.
+        at_once: how many threads.
+
+    Returns:
+        for each task its result, or the exception that it raised.
+
+    Raises:
+        Interrupted: a signal came; every task has ended.
+    """
+    signals = signals_here()
+    waiting = deque(enumerate(tasks))
+    outcomes: dict[int, Result | Exception] = {}
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        with following():
+            while waiting and not ended:
+                try:
+                    number, task = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    outcomes[number] = task()
+                except Exception as error:
+                    outcomes[number] = error
+                except BaseException as error:
+                    ended.append(error)
+
+    # Threads by hand: what concurrent.futures imports takes longer than a lock or two
+    threads = [Thread(target=work, daemon=True) for _ in range(min(len(tasks), max(1, at_once)))]
+    # guarded: the handler only tells the threads, and each ends what it has started
+    with signals.guarded() if signals is not None else nullcontext():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if ended:
+            raise ended[0]
+    if signals is not None:
+        signals.check()
+    return [outcomes[number] for number in range(len(tasks))]

@@ -1,0 +1,134 @@
+"""What a noxfile's session installs, as one declaration: what its lock is resolved from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from setlist.core.errors import SessionError
+from setlist.core.model import EnvironmentSpec, SessionSpec
+from setlist.core.project import Project
+from setlist.core.records import replace
+from setlist.environment.freeze import installed
+from setlist.environment.install_args import InstallArgs, install_words, local_target, read_asked
+from setlist.environment.install_steps import steps_of
+from setlist.environment.names import normalised
+from setlist.environment.state import read_state
+from setlist.environment.virtualenv import site_packages
+
+_OF_NO_MATTER = frozenset(
+    """
+    -U --upgrade -q -qq --quiet -v --verbose --no-cache-dir --no-cache --disable-pip-version-check --no-input
+    --progress-bar --force-reinstall --no-build-isolation --upgrade-strategy --prefer-binary --no-python-version-warning
+    --use-pep517 --reinstall --no-warn-script-location --compile --no-compile --only-if-needed eager off on
+    only-if-needed
+    """.split()  # noqa: SIM905 - quotes would hide it
+)
+"""Options that don't change which versions are installed."""
+
+
+class NotLockable(Exception):
+    """What a session installs can't be said as one declaration; the text says why."""
+
+
+def declared(
+    project: Project, session: SessionSpec, installs: Sequence[Mapping[str, Any]], environ: Mapping[str, str]
+) -> SessionSpec:
+    """The session with an environment that declares what its function installs.
+
+    Args:
+        project: whose session it is.
+        session: the session.
+        installs: its installs: ``words``, ``env`` and ``cwd`` of each.
+        environ: the caller's variables.
+
+    Raises:
+        Uncollectable: that can't be said.
+    """
+    spec = EnvironmentSpec(python=session.environment.python, backend=session.environment.backend)
+    for install in installs:
+        words = install_words(install["words"])
+        if words is None:
+            raise NotLockable(f"{' '.join(install['words'])} isn't pip's or uv's")
+        told = [name for name in install["env"] if name.startswith(("PIP_", "UV_"))]
+        if told:
+            raise NotLockable(f"an install of it sets {', '.join(told)}")
+        spec = _with(spec, read_asked(words, Path(install["cwd"]), environ), project)
+    return replace(session, environment=spec)
+
+
+def from_environment(project: Project, session: SessionSpec) -> SessionSpec:
+    """The session with an environment that declares just what its environment holds now.
+
+    Raises:
+        SessionError: it has none.
+    """
+    directory = project.environment(session.name)
+    state = read_state(directory)
+    if state is None:
+        raise SessionError(
+            f"{session.name} has no finished environment to lock",
+            hint=f"what it installs can't be told without running it: 'run {session.name}' makes it",
+        )
+    seeds = {name for step in steps_of(state.steps) if step.kind == "seed" for name in step.brought}
+    lines = []
+    for item in installed(site_packages(directory)):
+        if normalised(item.name) in seeds or item.path is not None:
+            continue
+        version = f"=={item.version}"
+        if item.url is not None:
+            version = f" @ {item.url}" + (f"@{item.revision}" if item.revision else "")
+        lines.append(f"{item.name}{version}")
+    python = session.environment.python or ".".join(state.interpreter.version.split(".")[:2])
+    spec = EnvironmentSpec(python=python, backend=session.environment.backend, deps=tuple(lines))
+    return replace(session, environment=spec)
+
+
+def _with(spec: EnvironmentSpec, asked: InstallArgs, project: Project) -> EnvironmentSpec:
+    """A declaration, and one more install beside it."""
+    if asked.elsewhere or asked.unread or asked.projects or asked.extras:
+        raise NotLockable("an install of it is about more than requirements")
+    index = spec.index_url
+    options = iter(asked.options)
+    for word in options:
+        name, equals, value = word.partition("=")
+        if name in ("-i", "--index-url", "--default-index"):
+            index = value if equals else next(options, "")
+        elif name not in _OF_NO_MATTER:
+            raise NotLockable(f"an install of it has the option {word}")
+    files = {path.parent for path in asked.files}
+    deps = [*spec.deps]
+    mode, extras = spec.project, list(spec.extras)
+    own = [(word, cwd, False) for word, cwd in asked.requirements if word in asked.direct]
+    own += [(word, cwd, True) for word, cwd in asked.editables if cwd not in files or f"-e {word}" in asked.direct]
+    for word, cwd, editable in own:
+        target = local_target(word, cwd) or (local_target(f"./{word}", cwd) if editable else None)
+        if target is None:
+            deps.append(word)
+        elif target[0] == project.root:
+            mode = "editable" if editable or mode == "editable" else "wheel"
+            extras += [extra for extra in target[1] if extra not in extras]
+        else:
+            path = os.path.relpath(target[0], project.root).replace(os.sep, "/")
+            path = path if path.startswith(".") else f"./{path}"
+            deps.append(("-e " if editable else "") + path + (f"[{','.join(target[1])}]" if target[1] else ""))
+    for file, _ in asked.groups:
+        if file != project.root / "pyproject.toml":
+            raise NotLockable(f"an install of it names a group of {project.relative(file)}")
+    return replace(
+        spec,
+        deps=tuple(dict.fromkeys(deps)),
+        groups=tuple(dict.fromkeys([*spec.groups, *(group for _, group in asked.groups)])),
+        requirements=_files(spec.requirements, asked.wanted_files, project),
+        constraints=_files(spec.constraints, asked.constraint_files, project),
+        project=mode,
+        extras=tuple(extras),
+        index_url=index,
+    )
+
+
+def _files(known: Sequence[str], paths: Sequence[Path], project: Project) -> tuple[str, ...]:
+    relative = [os.path.relpath(path, project.root).replace(os.sep, "/") for path in paths]
+    return tuple(dict.fromkeys([*known, *relative]))

@@ -1,0 +1,153 @@
+"""Which sessions are meant? Names, families, globs and tags, and the filters -k, -t and -p."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from setlist.core.errors import UnknownSession, UsageError, nearest
+from setlist.core.model import Registry, SessionSpec
+from setlist.registry.naming import is_glob, known_names, matching
+
+Matches = Callable[[SessionSpec], bool]
+
+
+def select(
+    registry: Registry,
+    selectors: Sequence[str],
+    *,
+    keyword: str | None = None,
+    tags: Sequence[str] = (),
+    pythons: Sequence[str] = (),
+) -> tuple[SessionSpec, ...]:
+    """The sessions that a command line means, in the order given, each once.
+
+    Args:
+        registry: all sessions.
+        selectors: names, families, globs and ``@tag``. Without any, those that a bare ``run`` runs;
+            with a filter but no selector, the filter looks through all sessions.
+        keyword: an expression of words, ``and``, ``or``, ``not`` and parentheses. A word matches a part of
+            a session's name, or a whole tag. Where all sessions are a noxfile's, it is a Python expression, and
+            evaluated by nox.
+        tags: keep the sessions with any of these.
+        pythons: keep the sessions that ask for any of these: ``3.12``, ``312`` or ``py312``.
+
+    Raises:
+        UnknownSession: a selector that matches nothing.
+        UsageError: a filter that is malformed, unknown, or leaves nothing.
+    """
+    filters = _filters(registry, keyword, tags, pythons)
+    of_nox = registry.outline.only_nox
+    if selectors:
+        selected = _selected(registry, selectors)
+    elif filters and not (of_nox and keyword is None and not tags):
+        selected = tuple(registry.sessions.values())
+    elif registry.settings.default is not None:
+        selected = _selected(registry, registry.settings.default)  # to nox, -p is about these
+    else:
+        left_out = frozenset(registry.outline.left_out)
+        selected = tuple(registry.sessions[name] for name in registry.sessions if name not in left_out)
+    if not pythons:
+        selected = _on_usual_pythons(registry, selected)
+    kept = tuple(session for session in selected if all(matches(session) for _, matches in filters))
+    if filters and not kept:
+        said = " ".join(text for text, _ in filters)
+        among = f" of {' '.join(selectors)}" if selectors else ""
+        raise UsageError(f"no session{among} matches {said}", hint="'run --list' shows the sessions")
+    return kept
+
+
+def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> tuple[SessionSpec, ...]:
+    """Those on the Pythons that ``nox.options.pythons`` names, unless none of them is."""
+    usual = registry.settings.pythons
+    if not usual:
+        return selected
+    return tuple(session for session in selected if session.environment.python in usual) or selected
+
+
+def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
+    names: dict[str, None] = {}
+    for selector in selectors:
+        found = _matching(registry, selector)
+        if not found:
+            raise UnknownSession(selector, _known(registry))
+        names.update(dict.fromkeys(found))
+    return tuple(registry.sessions[name] for name in names)
+
+
+def _matching(registry: Registry, selector: str) -> tuple[str, ...]:
+    if selector.startswith("@"):
+        wanted = selector.removeprefix("@")
+        return tuple(name for name, tags in registry.outline.tags.items() if _tagged(tags, wanted))
+    # test_py311 is how a function is called, and what the fingers of its author remember
+    return matching(selector, registry.outline) or matching(selector.replace("_", "-"), registry.outline)
+
+
+def _tagged(tags: Sequence[str], pattern: str) -> bool:
+    if pattern in tags:
+        return True
+    if not is_glob(pattern):
+        return False
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(tag, pattern) for tag in tags)
+
+
+def _known(registry: Registry) -> tuple[str, ...]:
+    return (*known_names(registry.outline), *(f"@{tag}" for tag in _all_tags(registry)))
+
+
+def _all_tags(registry: Registry) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag for tags in registry.outline.tags.values() for tag in tags))
+
+
+def _filters(
+    registry: Registry, keyword: str | None, tags: Sequence[str], pythons: Sequence[str]
+) -> list[tuple[str, Matches]]:
+    filters: list[tuple[str, Matches]] = []
+    if keyword is not None:
+        from setlist.registry.keywords import nox_keyword, parse_keyword
+
+        parse = nox_keyword if registry.outline.only_nox else parse_keyword
+        filters.append((f"-k {keyword!r}", parse(keyword)))
+    if tags:
+        known = _all_tags(registry)
+        for tag in tags:
+            if tag.removeprefix("@") not in known:
+                raise _nothing_has("tag", tag, known)
+        wanted = {tag.removeprefix("@") for tag in tags}
+        filters.append((" ".join(f"-t {tag}" for tag in tags), lambda session: not wanted.isdisjoint(session.tags)))
+    if pythons:
+        known = tuple(dict.fromkeys(registry.outline.pythons.values()))
+        spelled = {_normal(request) for request in known}
+        for python in pythons:
+            if _normal(python) not in spelled:
+                raise _nothing_has("python", python, known)
+        versions = {_normal(python) for python in pythons}
+        filters.append(
+            (
+                " ".join(f"-p {python}" for python in pythons),
+                lambda session: (
+                    session.environment.python is not None and _normal(session.environment.python) in versions
+                ),
+            )
+        )
+    return filters
+
+
+def _nothing_has(what: str, value: str, known: Sequence[str]) -> UsageError:
+    near = nearest(value, known)
+    if near is not None:
+        hint = f"did you mean {near!r}?"
+    else:
+        hint = f"there are {', '.join(known)}" if known else f"no session has a {what}"
+    return UsageError(f"no session has the {what} {value!r}", hint=hint)
+
+
+def _normal(request: str) -> str:
+    """A request in one spelling: ``312``, ``py312``, ``python3.12`` and ``3.12`` are one."""
+    import re
+
+    found = re.fullmatch(r"(?:(pypy|graalpy)|cpython|python|py)?-?(\d)\.?(\d+(?:\.\d+)*)(t?)", request.lower())
+    if found is None:
+        return request
+    return f"{found[1] or ''}{found[2]}.{found[3]}{found[4]}"

@@ -1,0 +1,200 @@
+"""What do pyproject.toml and ``sessions/*.toml`` declare?
+
+The same keys in both: below ``[tool.setlist]`` in pyproject.toml, without a prefix elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from setlist.core.errors import ConfigurationError
+from setlist.core.project import Project
+from setlist.core.toml import read_toml
+from setlist.registry import validators
+from setlist.registry.definition import Declared, Definition, DefinitionProblem, Place, TopLevel
+from setlist.registry.keys import KEYS, check_keys
+from setlist.registry.validators import ValidationError
+
+TOP_LEVEL: dict[str, str] = {
+    "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
+    "defaults": "Values for all sessions",
+    "session": "The sessions, each a table",
+    "env-dir": "Where environments are kept, relative to the root; SETLIST_ENV_DIR counts for more",
+    "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
+    "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
+    "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' or '.sessions/locks' if unset",
+    "lock-format": "The form of lock files: 'requirements' or 'pylock' (PEP 751)",
+    "lock-platforms": "What locks are for, of 'linux', 'macos', 'windows'; all platforms where it isn't said",
+    "require-hashes": "Whether to refuse requirements that can carry no hash",
+    "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
+    "resources": "How many there are of what sessions take, as in { database = 2 }; one of what isn't named",
+    "sources": "Which definitions to use, of 'pyproject', 'sessions', 'noxfile'; setlist's own where there are any",
+    "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
+}
+"""The keys beside the sessions, and what they mean."""
+
+SETTINGS: dict[str, Callable[[object], object]] = {
+    "env-dir": validators.filled,
+    "interrupt-grace": validators.grace,
+    "terminate-grace": validators.grace,
+    "lock-dir": validators.inner_path,
+    "lock-format": validators.one_of("requirements", "pylock"),
+    "lock-platforms": validators.some_of("linux", "macos", "windows"),
+    "require-hashes": validators.boolean,
+    "lock-consistent": validators.boolean,
+    "resources": validators.capacities,
+    "sources": validators.some_of("pyproject", "sessions", "noxfile"),
+}
+"""The settings of the whole project, and how each is checked."""
+
+FOR_THE_PROJECT = (*SETTINGS, "requires-setlist")
+
+PREFIX = ("tool", "setlist")
+
+Checked = TypeVar("Checked")
+
+
+def load_pyproject(project: Project, file: str) -> Declared:
+    """What pyproject.toml declares below ``[tool.setlist]``; nothing where there is no such table.
+
+    Raises:
+        ConfigurationError: it isn't UTF-8, or isn't TOML.
+        Problem: a definition in it is wrong.
+    """
+    document = _parse(project, file)
+    tool = document.get("tool", {})
+    if not isinstance(tool, Mapping):
+        raise DefinitionProblem(f"must be a table, not {validators.kind(tool)}", Place(file, PREFIX[:1]))
+    if PREFIX[1] not in tool:
+        return Declared(file=file, for_all=True)
+    return _declared(file, tool[PREFIX[1]], PREFIX, for_all=True)
+
+
+def load_sessions_file(project: Project, file: str) -> Declared:
+    """What one ``sessions/*.toml`` declares. Its ``defaults`` are for its own sessions.
+
+    Raises: as :func:`load_pyproject`.
+    """
+    return _declared(file, _parse(project, file), (), for_all=False)
+
+
+def load_given_file(project: Project, file: str) -> Declared:
+    """What a file given with ``-f`` declares, which stands in for all others.
+
+    Raises: as :func:`load_pyproject`.
+    """
+    return _declared(file, _parse(project, file), (), for_all=True)
+
+
+def _parse(project: Project, file: str) -> Mapping[str, object]:
+    try:
+        return read_toml(project.root / file, file)
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"can't be read: {error.strerror or error}", file=file) from error
+
+
+def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: bool) -> Declared:
+    place = Place(file, prefix)
+    if not isinstance(given, Mapping):
+        raise DefinitionProblem(f"must be a table, not {validators.kind(given)}", place)
+    for name in given:
+        if name not in TOP_LEVEL:
+            raise _unknown(name, place, prefixed=bool(prefix))
+        if name in FOR_THE_PROJECT and not for_all:
+            raise DefinitionProblem(
+                "belongs to the project, not to one file of it",
+                place,
+                (name,),
+                hint="move it to [tool.setlist] in pyproject.toml",
+            )
+    _check_version(given, place)
+    defaults_place = Place(file, (*prefix, "defaults"))
+    try:
+        defaults = check_keys(_table(given, "defaults", place), defaults=True)
+    except ValidationError as bad:
+        raise DefinitionProblem.of(bad, defaults_place) from None
+    return Declared(
+        file=file,
+        definitions=tuple(
+            _definition(file, name, table, (*prefix, "session", name))
+            for name, table in _table(given, "session", place).items()
+        ),
+        defaults=defaults,
+        defaults_place=defaults_place,
+        for_all=for_all,
+        top_level=TopLevel(
+            default=_checked(given, "default", place, lambda value: tuple(validators.strings(value))),
+            settings={
+                name.replace("-", "_"): _checked(given, name, place, check)
+                for name, check in SETTINGS.items()
+                if name in given
+            },
+        ),
+    )
+
+
+def _unknown(name: str, place: Place, *, prefixed: bool) -> DefinitionProblem:
+    hint = None
+    if name in KEYS:
+        hint = "it is a key of a session: move it into [session.NAME], or into [defaults] for all sessions"
+        if prefixed:
+            hint = hint.replace("[", "[tool.setlist.")
+    elif name == "tool" and not prefixed:
+        hint = "this file needs no prefix: write [session.NAME] for [tool.setlist.session.NAME]"
+    if hint is not None:
+        return DefinitionProblem(f"there is no key {name!r} here", place, (name,), hint=hint)
+    return DefinitionProblem.of(validators.unknown(name, tuple(TOP_LEVEL)), place, (name,))
+
+
+def _table(given: Mapping[str, object], key: str, place: Place) -> Mapping[str, object]:
+    value = given.get(key, {})
+    if not isinstance(value, Mapping):
+        hint = None
+        if key == "session":
+            hint = f"a session is a table: [{'.'.join((*place.path, 'session', 'NAME'))}]"
+        raise DefinitionProblem(f"must be a table, not {validators.kind(value)}", place, (key,), hint=hint)
+    return value
+
+
+def _checked(given: Mapping[str, object], key: str, place: Place, check: Callable[[object], Checked]) -> Checked | None:
+    if key not in given:
+        return None
+    try:
+        return check(given[key])
+    except ValidationError as bad:
+        raise DefinitionProblem.of(bad, place, (key,)) from None
+
+
+def _definition(file: str, name: str, table: object, path: tuple[str, ...]) -> Definition:
+    place = Place(file, path)
+    if not isinstance(table, Mapping):
+        hint = f"write [{'.'.join(path)}] and its keys below, such as run"
+        raise DefinitionProblem(f"must be a table, not {validators.kind(table)}", place, hint=hint)
+    try:
+        return Definition(name, check_keys(table), place)
+    except ValidationError as bad:
+        raise DefinitionProblem.of(bad, place) from None
+
+
+def _check_version(given: Mapping[str, object], place: Place) -> None:
+    wanted = _checked(given, "requires-setlist", place, validators.filled)
+    if wanted is None:
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from setlist import __version__
+
+    try:
+        specifiers = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        raise DefinitionProblem(
+            f"{wanted!r} is no version specifier", place, ("requires-setlist",), hint='write it as in ">=0.1"'
+        ) from None
+    if not specifiers.contains(__version__, prereleases=True):
+        raise DefinitionProblem(
+            f"this project needs setlist {wanted}, and this is setlist {__version__}",
+            place,
+            ("requires-setlist",),
+            hint=f"install it: pip install 'setlist{wanted}'",
+        )

@@ -1,0 +1,450 @@
+"""Is the value of a key of the right type, and what is it in plain form?
+
+Each check takes what TOML or a decorator gave and returns plain JSON-able data, or raises
+:class:`ValidationError`. Tuples count as lists: decorators are written in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from setlist.core.errors import nearest
+from setlist.core.limits import LARGEST_NUMBER
+
+Check = Callable[[object], object]
+
+RESERVED_AXES = ("python", "include", "exclude", "posargs", "session", "project", "envdir", "tmp", "env")
+
+
+class ValidationError(Exception):
+    """A value that can't be. ``path`` leads to it from the key it stands under.
+
+    It never reaches a user: who knows the file turns it into a ConfigurationError.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.path = path
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """Let the path of a problem inside begin with ``key``."""
+    try:
+        yield
+    except ValidationError as bad:
+        raise ValidationError(bad.message, bad.hint, (key, *bad.path)) from None
+
+
+def kind(value: object) -> str:
+    """What a value is, as a person says it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "a table"
+    if value is None:
+        return "None"
+    return f"a {type(value).__name__}"
+
+
+def unknown(name: str, known: Sequence[str], what: str = "key") -> ValidationError:
+    """The problem of a name that isn't one of those known."""
+    hyphened = name.replace("_", "-")
+    near = hyphened if hyphened in known else nearest(hyphened, known)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
+    return ValidationError(f"there is no {what} {name!r}", hint)
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: shortened, and whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of more than 4,300 digits, lists in lists in lists …
+        return "…"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _quoted(value: object) -> str | None:
+    """The hint for a number where a string has to stand."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f'quote it: "{shown(value)}"' if is_number else None
+
+
+def string(value: object) -> str:
+    """A string that a program, a variable or a file can be given: no NUL, and only what has an encoding."""
+    if not isinstance(value, str):
+        raise ValidationError(f"must be a string, not {kind(value)}", _quoted(value))
+    if "\0" in value:
+        raise ValidationError(f"holds a NUL character: {shown(value)}")
+    if not value.isascii():
+        try:
+            # a name of a file that isn't UTF-8 is a string too, as os.fsdecode has it
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise ValidationError(f"holds {value[error.start]!r}, which no encoding knows: {shown(value)}") from None
+    return value
+
+
+def line(value: object) -> str:
+    """A string without line breaks and other control characters: it goes into files that are read line by line."""
+    text = string(value)
+    if text.isprintable():
+        return text
+    import unicodedata
+
+    wrong = next((one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") and one != "\t"), None)
+    if wrong is not None:
+        raise ValidationError(f"holds the control character {wrong!r}: {shown(text)}", "leave it out")
+    return text
+
+
+def filled(value: object) -> str:
+    text = line(value)
+    if not text.strip():
+        raise ValidationError("must not be empty", "leave the key out")
+    return text
+
+
+def strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        raise ValidationError("must be a list of strings, not a string", f'write it as a list: ["{value}"]')
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(f"must be a list of strings, not {kind(value)}")
+    for item in value:
+        if not isinstance(item, str):
+            raise ValidationError(f"must be a list of strings, but holds {kind(item)}: {shown(item)}", _quoted(item))
+        if not line(item).strip():
+            raise ValidationError("holds an empty string", "leave it out")
+    return list(value)
+
+
+def string_or_strings(value: object) -> list[str]:
+    return [filled(value)] if isinstance(value, str) else strings(value)
+
+
+def boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValidationError(f"must be true or false, not {kind(value)}")
+    return value
+
+
+def boolean_or_strings(value: object) -> bool | list[str]:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(
+            f"must be true, false, or a list of names, not {kind(value)}",
+            f'write it as a list: ["{value}"]' if isinstance(value, str) else None,
+        )
+    return strings(value)
+
+
+def count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        said = shown(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else kind(value)
+        raise ValidationError(f"must be a whole number, 0 or more, not {said}")
+    if value > LARGEST_NUMBER:
+        raise ValidationError(f"must be at most {LARGEST_NUMBER}")
+    return value
+
+
+def table(value: object) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise ValidationError(f"must be a table, not {kind(value)}")
+    for name in value:
+        if not isinstance(name, str):
+            raise ValidationError(f"must have strings as keys, not {kind(name)}: {shown(name)}")
+    return dict(value)
+
+
+def string_table(value: object) -> dict[str, str]:
+    result = {}
+    for name, item in table(value).items():
+        with under(name):
+            result[name] = string(item)
+    return result
+
+
+def environment_table(value: object) -> dict[str, str]:
+    result = string_table(value)
+    for name in result:
+        if not name or "=" in name or not name.isprintable():
+            raise ValidationError(f"{name!r} can't be the name of an environment variable")
+    return result
+
+
+def one_of(*names: str) -> Check:
+    def check(value: object) -> str:
+        if value not in names or not isinstance(value, str):
+            near = nearest(value, names) if isinstance(value, str) else None
+            listed = ", ".join(f'"{name}"' for name in names[:-1]) + f' or "{names[-1]}"'
+            said = repr(value) if isinstance(value, str) else kind(value)
+            raise ValidationError(f"must be {listed}, not {said}", f"did you mean {near!r}?" if near else None)
+        return value
+
+    return check
+
+
+def some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
+    """A list of some of these names."""
+    known = one_of(*names)
+
+    def check(value: object) -> tuple[str, ...]:
+        found = strings(value)
+        for name in found:
+            known(name)
+        return tuple(dict.fromkeys(found))
+
+    return check
+
+
+def inner_path(value: object) -> str:
+    """A path inside the project, relative to its root."""
+    path = filled(value)
+    parts = path.replace("\\", "/").split("/")
+    if path.startswith(("/", "~")) or ":" in path or ".." in parts:
+        raise ValidationError(f"must be a path inside the project, relative to its root, not {path!r}")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def seconds(value: object) -> float:
+    """A number of seconds greater than 0, or a string such as ``"90s"``, ``"10m"``, ``"1h30m"``."""
+    if isinstance(value, str):
+        import re
+
+        found = re.fullmatch(r"\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*", value)
+        if found is not None and any(found.groups()):
+            hours, minutes, rest = (float(part or 0) for part in found.groups())
+            value = hours * 3600 + minutes * 60 + rest
+        else:
+            raise ValidationError(f"{value!r} is no length of time", 'write seconds (90), or "90s", "10m", "1h30m"')
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValidationError(f"must be a number of seconds, not {kind(value)}", 'write seconds (90), or "90s", "10m"')
+    # nan compares false with everything, and an endless timeout is written by leaving the key out
+    if not 0 < value < float("inf"):
+        raise ValidationError(f"must be more than 0 seconds, not {shown(value)}")
+    if value > LARGEST_NUMBER:
+        raise ValidationError(
+            f"must be at most {LARGEST_NUMBER} seconds", "leave it out: then it may take as long as it takes"
+        )
+    return float(value)
+
+
+def resources(value: object) -> dict[str, int]:
+    """Names with a number of each; a list takes one of each name."""
+    if isinstance(value, str):
+        raise ValidationError("must be a list of strings or a table, not a string", f'write it as a list: ["{value}"]')
+    if isinstance(value, (list, tuple)):
+        return dict.fromkeys(strings(value), 1)
+    found = {}
+    for name, item in table(value).items():
+        with under(name):
+            found[name] = count(item)
+            if found[name] == 0:
+                raise ValidationError("must be 1 or more", "leave it out")
+    return found
+
+
+def capacities(value: object) -> tuple[tuple[str, int], ...]:
+    """How many there are of each resource."""
+    return tuple(resources(table(value)).items())
+
+
+def grace(value: object) -> float:
+    """Seconds, where none at all is fine."""
+    return 0.0 if value == 0 and not isinstance(value, (bool, str)) else seconds(value)
+
+
+def python(value: object) -> str | list[str]:
+    """A request, or a list of them: the python axis."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValidationError(
+            f"must be a string or a list of strings, not a number: {shown(value)}",
+            'quote it, as in "3.10": the number 3.10 is 3.1',
+        )
+    if isinstance(value, str):
+        return filled(value)
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(f"must be a string or a list of strings, not {kind(value)}")
+    return axis(value)
+
+
+def axis(value: object) -> list[str]:
+    """The values of one axis."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, (int, float)) and not isinstance(item, bool):
+                raise ValidationError(
+                    f"holds a number: {shown(item)}", 'quote it, as in "3.10": the number 3.10 is 3.1'
+                )
+    values = strings(value)
+    if not values:
+        raise ValidationError("is an axis without values", "name at least one, or leave the key out")
+    seen: set[str] = set()
+    for item in values:
+        if item in seen:
+            raise ValidationError(f"holds {item!r} twice")
+        seen.add(item)
+    return values
+
+
+def matrix(value: object) -> dict[str, object]:
+    """Axes with their values, and the combinations to leave out and to add."""
+    import re
+
+    result: dict[str, object] = {"axes": {}, "include": [], "exclude": []}
+    axes: dict[str, list[str]] = {}
+    for name, item in table(value).items():
+        with under(name):
+            if name in ("include", "exclude"):
+                result[name] = _combinations(item)
+            elif name in RESERVED_AXES:
+                raise ValidationError(
+                    f"an axis can't be named {name!r}",
+                    "the python axis is the key 'python' of the session, beside 'matrix'"
+                    if name == "python"
+                    else "it has a meaning in commands already; choose another name",
+                )
+            elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                raise ValidationError(
+                    f"an axis can't be named {name!r}", "use letters, digits, - and _, beginning with a letter"
+                )
+            else:
+                axes[name] = axis(item)
+    result["axes"] = axes
+    return result
+
+
+def _combinations(value: object) -> list[dict[str, str]]:
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(
+            f"must be a list of tables, not {kind(value)}",
+            'write it as a list: [{ python = "3.9", django = "5.0" }]',
+        )
+    result = []
+    for item in value:
+        combination = string_table(item)
+        if not combination:
+            raise ValidationError("holds an empty table", "name at least one axis in it")
+        result.append(combination)
+    return result
+
+
+COMMAND_KEYS = ("cmd", "env", "cwd", "ok-codes", "allow-failure", "shell", "stdout")
+
+
+def commands(value: object) -> list[dict[str, object]]:
+    """``run``: a list of commands, or one as a string. Each becomes a table with template words."""
+    if isinstance(value, str):
+        return [command(value)]
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(
+            f"must be a list of commands, or one string, not {kind(value)}",
+            "put the table into a list: [{ cmd = … }]" if isinstance(value, Mapping) else None,
+        )
+    return [command(item) for item in value]
+
+
+def command(value: object) -> dict[str, object]:
+    """One command: a string, a list of words, or a table."""
+    if not isinstance(value, Mapping):
+        return {"cmd": _words(value)}
+    given = table(value)
+    for name in given:
+        if name not in COMMAND_KEYS:
+            raise unknown(name, COMMAND_KEYS, "key of a command")
+    if "cmd" not in given:
+        raise ValidationError("holds a command without cmd", 'write { cmd = "…" }')
+    result: dict[str, object] = {}
+    checks: dict[str, Check] = {
+        "env": environment_table,
+        "cwd": filled,
+        "ok-codes": _codes,
+        "allow-failure": boolean,
+        "shell": boolean,
+        "stdout": filled,
+    }
+    for name, check in checks.items():
+        if name in given:
+            try:
+                result[name] = check(given[name])
+            except ValidationError as problem:
+                raise ValidationError(
+                    f"{'.'.join((name, *problem.path))} of a command {problem.message}", problem.hint
+                ) from None
+    if result.get("shell"):
+        if not isinstance(given["cmd"], str):
+            raise ValidationError(
+                f"cmd of a command with shell = true must be a string, not {kind(given['cmd'])}",
+                "write the line as you would type it, or leave shell out",
+            )
+        result["cmd"] = [filled(given["cmd"])]
+    else:
+        result["cmd"] = _words(given["cmd"])
+    return result
+
+
+def _words(value: object) -> list[str]:
+    from setlist.core.errors import ConfigurationError
+    from setlist.registry.template import split_command
+
+    if isinstance(value, str):
+        try:
+            words = list(split_command(value))
+        except ConfigurationError as error:
+            raise ValidationError(error.message, error.hint) from None
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if not isinstance(item, str):
+                raise ValidationError(
+                    f"holds a command with {kind(item)} among its words: {shown(item)}", _quoted(item)
+                )
+        words = list(value)
+    else:
+        raise ValidationError(
+            f"holds a command that is {kind(value)}", "a command is a string, a list of words, or a table"
+        )
+    if not words or not words[0].strip():
+        raise ValidationError("holds an empty command", "leave it out")
+    for word in words:
+        string(word)
+    return words
+
+
+def _codes(value: object) -> list[int]:
+    codes: list[int] = []
+    for code in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(code, bool) or not isinstance(code, int):
+            raise ValidationError(f"must be a list of exit codes, but holds {kind(code)}")
+        if abs(code) > LARGEST_NUMBER:
+            raise ValidationError(f"must be a list of exit codes, but holds {shown(code)}")
+        codes.append(code)
+    if not codes:
+        raise ValidationError("must name at least one exit code", "leave the key out: 0 is ok")
+    return codes
+
+
+def moment(value: object) -> str:
+    """A date, a timestamp, or a span such as ``"7 days"``. A light check: the installer has the last word."""
+    import datetime
+    import re
+
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    text = string(value).strip()
+    if re.match(r"\d{4}-\d\d-\d\d(?:\Z|[T ]\d\d:\d\d)", text):
+        return text
+    if re.fullmatch(r"\d+\s*(?:s|m|h|d|w|(?:second|minute|hour|day|week|month|year)s?)(?: ago)?", text):
+        return text
+    if re.fullmatch(r"P(?=.)(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?", text):
+        return text
+    raise ValidationError(f"{text!r} is no date and no span of time", 'write "2025-06-30", or "7 days"')

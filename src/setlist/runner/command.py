@@ -1,0 +1,307 @@
+"""One command of a session: what exactly is started, whether it may be, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.core import system
+from setlist.core.errors import CommandFailed, CommandRefused, SessionError, nearest
+from setlist.core.events import CommandFinished, CommandStarted, Emit, Message, Output
+from setlist.core.model import Command, Pairs, SessionSpec
+from setlist.core.project import Project
+from setlist.core.records import dataclass, field, replace
+from setlist.process.spawn import Capture, Completed, Grace, run_process
+from setlist.registry.template import Values, expand_text, expand_words
+from setlist.runner.exit_status import failure_text
+
+if TYPE_CHECKING:
+    from setlist.runner.output import Collected, SessionOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What the commands of one try of a session share.
+
+    ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
+    session's own programs, empty where it has no environment of its own and any program may be run.
+    ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
+    ``output`` takes what they write; None: it goes straight to our own streams. ``keep_open`` are the descriptors
+    that they inherit. ``notice`` is told of each one before it is started. ``hide`` is told of the variables that a
+    command is to see, before anything shows them: it masks the secrets among them.
+    """
+
+    project: Project
+    session: SessionSpec
+    bin: tuple[Path, ...]
+    environ: Mapping[str, str]
+    values: Values
+    cwd: Path
+    emit: Emit
+    grace: Grace = field(default_factory=Grace)
+    deadline: float | None = None
+    output: SessionOutput | None = None
+    keep_open: tuple[int, ...] = ()
+    notice: Callable[[Invocation | Message], None] | None = None
+    hide: Callable[[Mapping[str, str]], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A command that is ready to start.
+
+    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line). ``together``: its
+    standard error goes where its standard output goes. ``made_from``: the signature of its environment's record, for a
+    session that may ask for another environment the next time.
+    """
+
+    words: tuple[str, ...]
+    argv: Sequence[str]
+    environ: Mapping[str, str]
+    cwd: Path
+    ok_codes: tuple[int, ...] = (0,)
+    allow_failure: bool = False
+    stdout: Path | None = None
+    together: bool = False
+    made_from: str | None = None
+
+
+def expand_env(pairs: Pairs, values: Values) -> dict[str, str]:
+    """The variables of an ``env`` table. Each sees, by ``{env:NAME}``, those before it."""
+    expanded: dict[str, str] = {}
+    for name, template in pairs:
+        seen = replace(values, environ={**values.environ, **expanded}) if expanded else values
+        expanded[name] = expand_text(template, seen)
+    return expanded
+
+
+def working_directory(written: str | Path | None, base: Path, project: Project) -> Path:
+    """The directory that a command starts in.
+
+    Raises:
+        SessionError: it isn't there.
+    """
+    path = base if written is None else Path(os.path.normpath(base / written))
+    if not path.is_dir():
+        what = "isn't a directory" if path.exists() else "doesn't exist"
+        raise SessionError(f"the directory {project.relative(path)} {what}", hint="it was named as cwd")
+    return path
+
+
+def invocation_of(command: Command, scope: Scope) -> Invocation:
+    """What one of the session's declared commands comes to.
+
+    Raises:
+        SubstitutionError: a variable that it needs isn't set.
+        CommandRefused: it isn't in the environment.
+        SessionError: its directory isn't there.
+    """
+    environ, values = scope.environ, scope.values
+    if command.env:
+        own = expand_env(command.env, values)
+        environ = {**environ, **own}
+        scope.hide(environ)
+        values = replace(values, environ={**values.environ, **own})
+    cwd = scope.cwd
+    if command.cwd is not None:
+        cwd = working_directory(expand_text(command.cwd, values), scope.cwd, scope.project)
+    argv: Sequence[str]
+    if command.shell:
+        line = expand_text(command.words[0], values)
+        words: tuple[str, ...] = (line,)
+        argv = shell_line(line, environ)
+    else:
+        words = expand_words(command.words, values)
+        if not words or not words[0]:
+            raise CommandRefused(
+                "a command is empty after substitution",
+                where=str(scope.session.origin),
+                hint="give it arguments after '--', or a default: {posargs:...}",
+            )
+        argv = (find_program(words, scope.session, scope.bin, cwd, environ), *words[1:])
+    return Invocation(
+        words=words,
+        argv=argv,
+        environ=environ,
+        cwd=cwd,
+        ok_codes=command.ok_codes,
+        allow_failure=command.allow_failure,
+        stdout=None if command.stdout is None else cwd / expand_text(command.stdout, values),
+    )
+
+
+def shell_line(line: str, environ: Mapping[str, str], *, windows: bool = system.WINDOWS) -> Sequence[str]:
+    """How a line is given to the system's shell."""
+    if windows:
+        # cmd has quoting rules of its own: with /s it takes away the outermost quotes and nothing else
+        return f'{environ.get("COMSPEC", "cmd.exe")} /d /s /c "{line}"'
+    return ("/bin/sh", "-c", line)
+
+
+def find_program(
+    words: Sequence[str],
+    session: SessionSpec,
+    bin_directories: Sequence[Path],
+    cwd: Path,
+    environ: Mapping[str, str],
+    *,
+    external: bool = False,
+    windows: bool = system.WINDOWS,
+) -> str:
+    """The program that a command's first word means.
+
+    Args:
+        words: the command.
+        session: whose it is.
+        bin_directories: the environment's own programs; empty where the session has no environment of its own.
+        cwd: where it starts: a word with a path separator is relative to it.
+        environ: what it sees; its PATH is searched for programs from outside.
+        external: whether one from outside of the environment is fine, whatever the session says.
+        windows: the platform's rules.
+
+    Raises:
+        CommandRefused: it is neither in the environment nor named in ``external``.
+    """
+    program = words[0]
+    if windows and ("/" in program or "\\" in program):
+        return str(cwd / program)  # which CreateProcess would take relative to our own directory
+    if "/" in program:
+        return program
+    for directory in bin_directories:
+        if found := _program_in(directory, program, environ, windows):
+            return found
+    if bin_directories and not external and not any(fnmatchcase(program, pattern) for pattern in session.external):
+        raise _refused(program, session.name, bin_directories)
+    if windows:
+        # CreateProcess searches our PATH, not the child's, and knows nothing of PATHEXT
+        import shutil
+
+        return shutil.which(program, path=environ.get("PATH", environ.get("Path"))) or program
+    return program
+
+
+def _program_in(directory: Path, program: str, environ: Mapping[str, str], windows: bool) -> str | None:
+    path = os.path.join(directory, program)
+    if windows:
+        endings = environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";")
+        named = [ending for ending in endings if program.lower().endswith(ending.lower())]
+        candidates = [path] if named else [path + ending.lower() for ending in endings]
+        return next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
+    return path if os.path.isfile(path) and os.access(path, os.X_OK) else None
+
+
+def _refused(program: str, name: str, bin_directories: Sequence[Path]) -> CommandRefused:
+    if " " in program:
+        # a whole line where a word is expected, as in s.run("pytest -x")
+        return CommandRefused(
+            f"{program!r} isn't in the environment of {name}",
+            hint=f"it is one word, spaces and all; give each word separately: {', '.join(map(repr, program.split()))}",
+        )
+    there: list[str] = []
+    for directory in bin_directories:
+        with suppress(OSError):
+            there += os.listdir(directory)
+    near = nearest(program, there)
+    hint = f'add what brings it to deps, or, if it is meant to come from outside, to external = ["{program}"]'
+    if near is not None:
+        hint = f"did you mean {near!r}? Otherwise: {hint}"
+    return CommandRefused(f"{program!r} isn't in the environment of {name}", hint=hint)
+
+
+def invoke(
+    invocation: Invocation, scope: Scope, *, capture: bool = False, timeout: float | None = None
+) -> tuple[bool, Completed]:
+    """Run a command, tell of it, and judge how it ended.
+
+    Args:
+        invocation: the command.
+        scope: its session's.
+        capture: collect what it writes; told as ``Output`` only when it fails.
+        timeout: seconds it may take; what is left of the session's own timeout counts as well.
+
+    Returns:
+        whether it succeeded (False only where it is allowed to fail), and how it ended.
+
+    Raises:
+        CommandFailed: it failed.
+        CommandRefused: it can't be started.
+        Interrupted: a signal reached us; it is gone.
+    """
+    session = scope.session.name
+    left = None if scope.deadline is None else scope.deadline - time.monotonic()
+    if left is not None and left <= 0:
+        raise CommandFailed(f"the timeout of {scope.session.timeout:g}s is over, {invocation.words[0]} isn't run", None)
+    limits = [limit for limit in (timeout, left) if limit is not None]
+    if scope.notice is not None:
+        scope.notice(invocation)
+    scope.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
+    completed = _run(invocation, scope, capture=capture, timeout=min(limits) if limits else None)
+    ok = not completed.timed_out and completed.code in invocation.ok_codes
+    if not ok:
+        if completed.stdout:
+            _tell_output(scope, "stdout", completed.stdout)
+        if completed.stderr:
+            _tell_output(scope, "stderr", completed.stderr)
+    scope.emit(
+        CommandFinished(
+            time=time.time(),
+            session=session,
+            command=invocation.words,
+            code=completed.code,
+            ok=ok,
+            timed_out=completed.timed_out,
+            duration=completed.duration,
+        )
+    )
+    if ok:
+        return True, completed
+    what = failure_text(invocation.words, completed)
+    if not invocation.allow_failure:
+        raise CommandFailed(what, None if completed.timed_out else completed.code)
+    scope.emit(Message(time=time.time(), session=session, level="warning", text=f"{what}, which is allowed"))
+    return False, completed
+
+
+def _run(invocation: Invocation, scope: Scope, *, capture: bool, timeout: float | None) -> Completed:
+    output = scope.output
+    taken: bool | Capture = capture
+    collected: Collected | None = None
+    if output is not None and capture:
+        from setlist.runner.output import Collected
+
+        collected = Collected()
+        taken = collected.capture
+    elif output is not None:
+        taken = output.capture
+    try:
+        completed = run_process(
+            invocation.argv,
+            env=invocation.environ,
+            cwd=invocation.cwd,
+            capture=taken,
+            stdout=invocation.stdout,
+            timeout=timeout,
+            grace=scope.grace,
+            keep_open=scope.keep_open,
+        )
+    finally:
+        if output is not None:
+            output.flush()
+    if collected is not None:
+        completed = replace(completed, stdout=bytes(collected.stdout), stderr=bytes(collected.stderr))
+    return completed
+
+
+def _tell_output(scope: Scope, stream: str, data: bytes) -> None:
+    assert stream in ("stdout", "stderr")
+    text = data.decode(errors="replace")
+    name = scope.session.name
+    if stream == "stdout":
+        scope.emit(Output(time=time.time(), session=name, stream="stdout", data=text))
+    else:
+        scope.emit(Output(time=time.time(), session=name, stream="stderr", data=text))

@@ -1,0 +1,236 @@
+"""Carry a plan out: session after session, or side by side, and what comes of the whole.
+
+What may start is decided by pure functions (:mod:`setlist.runner.run_policy`, :mod:`setlist.scheduling.schedule`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.core.events import Emit, Event, Message, Output, RunFinished, RunStarted, SessionsAdded, with_texts
+from setlist.core.logins import masked as without_logins
+from setlist.core.model import NoxSession, Registry, SessionSpec
+from setlist.core.project import Caller, Project
+from setlist.core.records import replace
+from setlist.environment.prepare import Environments
+from setlist.lock.use import project_locks
+from setlist.process.guardian import reap_orphans
+from setlist.process.spawn import Grace, Interrupted, checkpoint
+from setlist.runner.run_context import Equipment, RunContext, SessionResult
+from setlist.runner.run_policy import RunOptions, blocked, exit_code_of, not_run_reason, notified_steps, posargs_of
+from setlist.runner.session import finish, run_session
+from setlist.scheduling.order import Plan
+
+if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
+    from setlist.runner.jobserver import Jobserver
+    from setlist.runner.secrets import Masker
+
+
+def run_plan(
+    project: Project, registry: Registry, plan: Plan, *, caller: Caller, options: RunOptions, emit: Emit
+) -> int:
+    """Run the sessions of a plan, and tell of all that happens.
+
+    Args:
+        project: whose sessions they are.
+        registry: all of its sessions.
+        plan: those to run.
+        caller: the world that setlist was called from.
+        options: what the command line says.
+        emit: told of everything, one event after the other, in any thread.
+
+    Returns:
+        the exit code: 0 all well; 1 a session failed; 4 nothing failed but for want of an interpreter;
+        128 and the signal's number when one stopped us.
+    """
+    began = time.perf_counter()
+    at_once = min(options.jobs, len(plan.steps))
+    if at_once > 1:
+        emit = _one_at_a_time(emit)
+    emit = _without_logins(emit)
+    masker = options.masker
+    masked = emit if masker is None else _masking(emit, masker)
+    names = tuple(step.session.name for step in plan.steps)
+    masked(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
+    context = _context(project, registry, caller, options, masked)
+    if registry.outline.nox:
+        from setlist.providers.nox.nox_process import NoxProcesses
+
+        context = replace(context, nox_processes=options.nox_processes or NoxProcesses())
+    jobserver = _jobserver(plan, options, at_once)
+    if at_once > 1 or options.capturing != "no" or jobserver is not None:
+        context = replace(context, equip=_Equipping(caller, options, at_once, emit, masker, jobserver))
+    try:
+        endings: dict[str, SessionResult] = {}
+        interrupted: Interrupted | None = None
+        while plan.steps:
+            if at_once > 1:
+                from setlist.runner.parallel import run_side_by_side
+
+                interrupted = run_side_by_side(context, plan, options, registry.settings, endings)
+            else:
+                interrupted = _one_after_another(context, plan, options, endings)
+            stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
+            # what the sessions themselves want to have run after them
+            plan = Plan(() if stopped else notified_steps(registry, endings))
+            if plan.steps:
+                names = tuple(step.session.name for step in plan.steps)
+                masked(SessionsAdded(time=time.time(), sessions=names))
+    finally:
+        if context.nox_processes is not None:
+            context.nox_processes.close()
+        if jobserver is not None:
+            jobserver.close()
+    if interrupted is not None:
+        reap_orphans(context.grace.terminate)
+    code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
+    masked(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
+    return code
+
+
+def _one_after_another(
+    context: RunContext, plan: Plan, options: RunOptions, endings: dict[str, SessionResult]
+) -> Interrupted | None:
+    interrupted: Interrupted | None = None
+    for step in plan.steps:
+        session = step.session
+        if interrupted is None:
+            try:
+                checkpoint()
+            except Interrupted as signal:
+                interrupted = signal
+        stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
+        not_started = None if stopped else blocked(step, endings, only=options.only)
+        if stopped:
+            endings[session.name] = SessionResult("not-run", not_run_reason(interrupted))
+            finish(context, session, endings[session.name])
+        elif not_started is not None:
+            endings[session.name] = not_started
+            finish(context, session, not_started)
+        else:
+            try:
+                endings[session.name] = run_session(context, session, posargs_of(step, options))
+            except Interrupted as signal:
+                interrupted = signal
+    return interrupted
+
+
+def _context(project: Project, registry: Registry, caller: Caller, options: RunOptions, emit: Emit) -> RunContext:
+    def notify(session: str, text: str) -> None:
+        emit(Message(time=time.time(), session=session, level="info", text=text))
+
+    def warn(session: str, text: str) -> None:
+        emit(Message(time=time.time(), session=session, level="warning", text=text))
+
+    locks = project_locks(project, registry.settings, mode=options.locks, ci=caller.ci, warn=warn)
+    environments = Environments(
+        project, caller, offline=options.offline, notify=notify, locks=locks, find_links=options.find_links
+    )
+
+    def prepare(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
+        return environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade)
+
+    def prepare_anew(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
+        return environments.prepared(session, recreate=True)
+
+    def python(nox: NoxSession) -> AbstractContextManager[Path]:
+        from setlist.providers.nox.script_environment import noxfile_python
+
+        return noxfile_python(environments, nox)
+
+    settings = registry.settings
+    return RunContext(
+        project=project,
+        caller=caller,
+        prepare=prepare,
+        prepare_anew=prepare_anew,
+        emit=emit,
+        grace=Grace(settings.interrupt_grace, settings.terminate_grace),
+        recreate=options.recreate,
+        notice=options.notice,
+        noxfile_python=python,
+        masker=options.masker,
+        posargs=options.posargs,
+        error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
+    )
+
+
+def plain_context(project: Project, registry: Registry, caller: Caller) -> RunContext:
+    """What sessions share where none of them is run, and nobody is told."""
+    return _context(project, registry, caller, RunOptions(locks="ignore"), lambda _: None)
+
+
+def _one_at_a_time(emit: Emit) -> Emit:
+    """For events that come from several threads."""
+    from threading import RLock
+
+    lock = RLock()
+
+    def emit_one(event: Event) -> None:
+        with lock:
+            emit(event)
+
+    return emit_one
+
+
+def _without_logins(emit: Emit) -> Emit:
+    """For events in whose URLs logins are masked. What commands print is theirs."""
+    return lambda event: emit(event if isinstance(event, Output) else with_texts(event, without_logins))
+
+
+def _masking(emit: Emit, masker: Masker) -> Emit:
+    return lambda event: emit(masker.event(event))
+
+
+def _jobserver(plan: Plan, options: RunOptions, at_once: int) -> Jobserver | None:
+    if not any(session.jobserver for session in plan.sessions):
+        return None
+    from setlist.runner.jobserver import Jobserver
+
+    return Jobserver(options.cpus, at_once)
+
+
+class _Equipping:
+    """Says what each session is given to run with."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        options: RunOptions,
+        at_once: int,
+        emit: Emit,
+        masker: Masker | None,
+        jobserver: Jobserver | None,
+    ) -> None:
+        self._caller = caller
+        self._options = options
+        self._at_once = at_once
+        self._emit = emit
+        self._masker = masker
+        self._jobserver = jobserver
+
+    def __call__(self, session: SessionSpec) -> Equipment:
+        from setlist.runner.cpus import share_environ
+        from setlist.runner.output import SessionOutput
+        from setlist.runner.secrets import Masker
+
+        options = self._options
+        alone = session.exclusive or session.interactive
+        environ = share_environ(options.cpus, self._at_once, alone=alone, environ=self._caller.environ)
+        keep_open: tuple[int, ...] = ()
+        if self._jobserver is not None and session.jobserver:
+            environ |= self._jobserver.environ(self._caller.environ)
+            keep_open = self._jobserver.descriptors
+        output = None
+        if options.capturing != "no" and not session.interactive:
+            merged = options.capturing == "merged"
+            # one that masks nothing yet may do so later
+            masker = Masker() if self._masker is None else self._masker
+            output = SessionOutput(session.name, self._emit, masker, merged=merged)
+            environ |= options.captured_environ(session.name)
+        return Equipment(output=output, environ=environ, keep_open=keep_open, jobserver=self._jobserver)

@@ -1,0 +1,125 @@
+"""What a run is told to do, and the rules it goes by: who is kept back by whom, and what comes of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from setlist.core.model import UNSUCCESSFUL, Registry
+from setlist.core.records import dataclass, field
+from setlist.lock.use import LockMode
+from setlist.process.spawn import Interrupted
+from setlist.runner.run_context import SessionResult
+from setlist.scheduling.order import Step
+
+if TYPE_CHECKING:
+    from setlist.core.events import Message
+    from setlist.providers.nox.nox_process import NoxProcesses
+    from setlist.runner.command import Invocation
+    from setlist.runner.secrets import Masker
+
+Capturing = Literal["no", "apart", "merged"]
+"""Whether what sessions write is captured, and whether its two streams are one."""
+
+
+def _no_variables(_: str) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says about a whole run.
+
+    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
+    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
+    for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
+    ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
+    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``only``: what
+    sessions require needn't run. ``nox_processes`` have loaded the noxfile already; they end with the run.
+    ``notice`` is told of each command before it is started; of those of a noxfile's session, and of what is said
+    between them, when it has ended, and only if all of it can be done once more without its function.
+    """
+
+    posargs: tuple[str, ...] = ()
+    fail_fast: bool = False
+    recreate: bool = False
+    upgrade: bool = False
+    offline: bool = False
+    locks: LockMode = "use"
+    find_links: Path | None = None
+    argv: tuple[str, ...] = ()
+    jobs: int = 1
+    cpus: int = 1
+    durations: Mapping[str, float] = field(default_factory=dict)
+    capturing: Capturing = "no"
+    captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
+    masker: Masker | None = None
+    only: bool = False
+    nox_processes: NoxProcesses | None = None
+    notice: Callable[[Invocation | Message], None] | None = None
+
+
+def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
+    """The words after ``--``: for a session that was asked for, and, as nox does it, for every one of a noxfile."""
+    if step.posargs is not None:
+        return step.posargs
+    return options.posargs if step.requested or step.session.nox is not None else ()
+
+
+def notified_steps(registry: Registry, endings: Mapping[str, SessionResult]) -> tuple[Step, ...]:
+    """What the sessions that have run want to have run after them, each once, and not what has run already."""
+    by_noxs_name = {words[0]: name for name, words in registry.outline.nox.items()}
+    steps: dict[str, Step] = {}
+    for ending in endings.values():
+        for notified, posargs in ending.notified:
+            name = by_noxs_name.get(notified)
+            if name is not None and name not in endings:
+                steps.setdefault(name, Step(registry.sessions[name], requested=True, posargs=posargs))
+    return tuple(steps.values())
+
+
+def not_run_reason(interrupted: Interrupted | None) -> str:
+    """Why those that haven't begun don't any more."""
+    return "an earlier one failed" if interrupted is None else "the run was interrupted"
+
+
+def blocked(step: Step, endings: Mapping[str, SessionResult], *, only: bool = False) -> SessionResult | None:
+    """How a session ends that can't start, given how the others ended; None if it can start.
+
+    A failed one that is allowed to fail blocks as well: the run may pass without it, its dependents
+    may not. One that was skipped for want of an interpreter, or by its own function, doesn't block.
+
+    As in nox, a session of a noxfile is aborted then, and a notified one also where a session that it requires has not
+    run: notifying a session adds nothing that it requires.
+
+    Args:
+        step: the session's.
+        endings: those of all sessions that have ended in this run.
+        only: what sessions require needn't run.
+    """
+    session = step.session
+    notified = step.posargs is not None
+    for name in session.requires:
+        ending = endings.get(name)
+        if ending is None:
+            if not notified or only:
+                continue  # not part of this run
+            became = "has not run"
+        elif ending.status in UNSUCCESSFUL:
+            became = "was aborted" if ending.status == "aborted" else "failed"
+        elif ending.blocked:
+            became = "was skipped"
+        else:
+            continue
+        reason = f"requires {name}, which {became}"
+        if session.nox is not None:
+            return SessionResult("aborted", reason, 1, blocked=True)
+        return SessionResult("skipped", reason, blocked=True)
+    return None
+
+
+def exit_code_of(endings: Iterable[SessionResult]) -> int:
+    """What a run's exit code is, given how its sessions ended: a failure outweighs a missing interpreter."""
+    codes = {ending.exit_code for ending in endings} - {0}
+    return 1 if 1 in codes else min(codes, default=0)

@@ -1,0 +1,410 @@
+"""One session, from its environment to how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from setlist.core.errors import CommandFailed, InterpreterNotFound, SessionError, SetlistError
+from setlist.core.events import Message, SessionFinished, SessionRetried, SessionStarted
+from setlist.core.model import SessionSpec
+from setlist.core.records import as_mapping, replace
+from setlist.environment.environ import session_environ
+from setlist.process.spawn import Interrupted
+from setlist.registry.template import Values, expand_text, expand_words
+from setlist.runner.command import Scope, expand_env, invocation_of, invoke, working_directory
+from setlist.runner.error_text import keep_traceback, message_of, one_line
+from setlist.runner.run_context import Equipment, RunContext, SessionResult
+from setlist.runner.tempdir import Temporary
+
+if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
+    from setlist.runner.jobserver import Jobserver
+    from setlist.runner.uptodate import Record
+
+
+def run_session(context: RunContext, session: SessionSpec, posargs: tuple[str, ...]) -> SessionResult:
+    """Run a session, and tell of it from its start to its end.
+
+    Nothing but a signal comes out of it as an exception.
+
+    Raises:
+        Interrupted: a signal reached us; the end of the session has been told.
+    """
+    began = time.perf_counter()
+    equipment = context.equip(session)
+    context.emit(SessionStarted(time=time.time(), session=session.name, captured=equipment.output is not None))
+    interrupted: Interrupted | None = None
+    try:
+        ending = _guarded(context, session, posargs, equipment)
+    except Interrupted as signal:
+        interrupted = signal
+        reason = context.stopped()
+        if reason is None:
+            ending = SessionResult("interrupted", f"interrupted by {signal}", signal.exit_code)
+        else:
+            ending = SessionResult("interrupted", reason)
+    finish(context, session, ending, time.perf_counter() - began - ending.waited)
+    if interrupted is not None:
+        raise interrupted
+    return ending
+
+
+def finish(context: RunContext, session: SessionSpec, ending: SessionResult, duration: float = 0.0) -> None:
+    """Tell how a session ended."""
+    context.emit(
+        SessionFinished(
+            time=time.time(),
+            session=session.name,
+            status=ending.status,
+            reason=ending.reason,
+            exit_code=ending.exit_code,
+            duration=duration,
+            frozen=ending.frozen,
+            attempts=ending.attempts,
+        )
+    )
+
+
+def _guarded(
+    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+) -> SessionResult:
+    """The session's end, whatever happens in it."""
+    try:
+        ending = _prepared(context, session, posargs, equipment)
+        if ending.status == "failed" and session.environment.backend != "none":
+            _remove_cut_off(context, session)
+        return ending
+    except InterpreterNotFound as error:
+        if not context.error_on_missing:
+            return SessionResult("skipped", error.message)
+        _tell(context, session, message_of(error))
+        # nox has no code of its own for that
+        return _failed(session, error.message, error.exit_code if session.nox is None else 1)
+    except SetlistError as error:
+        _tell(context, session, message_of(error))
+        return _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        import signal
+
+        # nobody handles signals here (a caller of run_plan that isn't the edge): Python does, this way
+        raise Interrupted(signal.SIGINT) from None
+    except (Exception, SystemExit) as error:
+        import traceback
+
+        reason = one_line(error, session, context.project)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        _tell_traceback(context, session, reason, text)
+        return _failed(session, reason)
+
+
+def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> SessionResult:
+    return SessionResult("failed", reason, 0 if session.allow_failure else exit_code)
+
+
+def would_be_up_to_date(
+    context: RunContext, session: SessionSpec, prepared: PreparedEnvironment, posargs: tuple[str, ...]
+) -> bool:
+    """Whether a run would find that the session needn't run. Changes nothing.
+
+    Args:
+        context: a run's.
+        session: the session.
+        prepared: its environment, as it is and as a run would use it.
+        posargs: the words after ``--``.
+    """
+    if not session.inputs:
+        return False
+    from setlist.runner import uptodate
+
+    try:
+        now, last = _records(context, session, prepared, posargs, Equipment())
+    except SessionError:
+        return False  # running it will tell
+    return uptodate.is_up_to_date(now, last, context.project, session)
+
+
+def _records(
+    context: RunContext,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> tuple[Record | None, Record | None]:
+    """What the session would be a function of now, and what it was when it last passed."""
+    from setlist.runner import uptodate
+
+    last = uptodate.read_record(context.project, session.name)
+    what = _what_runs(context, session, prepared, posargs, equipment)
+    return uptodate.record_of(context.project, session, prepared, what, last), last
+
+
+def _prepared(
+    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+) -> SessionResult:
+    if _only_gathers(session):
+        return SessionResult("ok")
+    if session.nox is not None:
+        return _noxfile(context, session, posargs, equipment)
+    with context.prepare(session) as prepared:
+        frozen = context.ready(session, prepared)
+        record: Record | None = None
+        if session.inputs:
+            from setlist.runner import uptodate
+
+            record, last = _records(context, session, prepared, posargs, equipment)
+            untouched = prepared.action in ("reused", "none") and not context.recreate
+            if untouched and uptodate.is_up_to_date(record, last, context.project, session):
+                if record is not None and record != last:
+                    # touched, not changed: not to be read again next time
+                    uptodate.write_record(context.project, session.name, record)
+                return SessionResult("ok", "up to date", 0, frozen)
+            uptodate.forget_record(context.project, session.name)
+        asked = time.perf_counter()
+        reason = context.turn(session)
+        waited = time.perf_counter() - asked
+        if reason is not None:
+            return SessionResult("not-run", reason, 0, frozen, waited=waited)
+        with _taking_part(equipment.jobserver, session):
+            ending = replace(_tries(context, session, prepared, posargs, equipment), frozen=frozen, waited=waited)
+        if record is not None and ending.status in ("ok", "flaky"):
+            # what the session's function installed has come since
+            uptodate.write_record(
+                context.project, session.name, replace(record, environment=uptodate.environment_digest(prepared))
+            )
+        return ending
+
+
+@contextmanager
+def _taking_part(jobserver: Jobserver | None, session: SessionSpec) -> Iterator[None]:
+    if jobserver is None:
+        yield
+        return
+    jobserver.started(session)
+    try:
+        yield
+    finally:
+        jobserver.ended(session)
+
+
+def _only_gathers(session: SessionSpec) -> bool:
+    """Whether it is nothing but a name for what it requires, and needs no environment."""
+    spec = session.environment
+    installs = spec.deps or spec.groups or spec.extras or spec.requirements or spec.project
+    return bool(session.requires) and not (session.commands or session.function or session.nox or installs)
+
+
+def _tries(
+    context: RunContext,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> SessionResult:
+    """Run it until it passes, or as often as ``retries`` allows."""
+    attempts = session.retries + 1
+    for attempt in range(1, attempts + 1):
+        ending, again = _one_try(context, session, prepared, posargs, equipment)
+        if ending.status == "ok" and attempt > 1:
+            return replace(ending, status="flaky", reason=f"passed at try {attempt} of {attempts}", attempts=attempt)
+        if not again or attempt == attempts:
+            return replace(ending, attempts=attempt)
+        context.emit(
+            SessionRetried(
+                time=time.time(),
+                session=session.name,
+                attempt=attempt + 1,
+                attempts=attempts,
+                reason=ending.reason or "",
+            )
+        )
+    raise AssertionError("a session is tried at least once")
+
+
+def _one_try(
+    context: RunContext,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> tuple[SessionResult, bool]:
+    """How one try ended, and whether another one could end otherwise."""
+    temporary = Temporary.of(context.project, session.name)
+    try:
+        scope = scope_of(context, session, prepared, posargs, temporary, equipment)
+        if session.function is not None:
+            return _function(context, scope, prepared, posargs, temporary)
+        for command in session.commands:
+            invoke(invocation_of(command, scope), scope)
+        return SessionResult("ok"), False
+    except CommandFailed as error:
+        # how it ended was told with the command
+        return _failed(session, error.message), True
+    finally:
+        temporary.remove()
+
+
+def scope_of(
+    context: RunContext,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    temporary: Temporary | None,
+    equipment: Equipment,
+) -> Scope:
+    """What the session's commands share.
+
+    Args:
+        context: the run's.
+        session: the session.
+        prepared: its environment.
+        posargs: the words after ``--``.
+        temporary: the place of ``{tmp}``, made if a template names it. None: there is none yet, and no
+            directory of the session's is looked at.
+        equipment: what the session is given to run with.
+
+    Raises:
+        SubstitutionError: a variable that ``env`` or ``cwd`` needs isn't set.
+        SessionError: ``cwd`` isn't there.
+    """
+    project = context.project
+    environ = session_environ(context.caller.environ, directory=prepared.directory, session=session)
+    environ.update(equipment.environ)
+    uses_tmp = "{tmp}" in _templates(session)
+    values = Values(
+        session=session.name,
+        python=".".join(prepared.interpreter.version.split(".")[:2]),
+        project=str(project.root),
+        envdir=str(prepared.directory or prepared.python.parent.parent),
+        tmp="{tmp}" if temporary is None else str(temporary.path if uses_tmp else temporary.unmade),
+        posargs=posargs,
+        # {env:NAME} reaches what inherit-env holds back: that is how a single variable is let through
+        environ={**context.caller.environ, **environ},
+        axes=dict(session.axes),
+    )
+    own = expand_env(session.env, values)
+    environ.update(own)
+    context.hide(session, environ)
+    values = replace(values, environ={**values.environ, **own})
+    cwd = project.root
+    if session.cwd is not None and temporary is not None:
+        cwd = working_directory(expand_text(session.cwd, values), project.root, project)
+    return Scope(
+        project=project,
+        session=session,
+        bin=tuple(prepared.bin),
+        environ=environ,
+        values=values,
+        cwd=cwd,
+        emit=context.emit,
+        grace=context.grace,
+        deadline=None if session.timeout is None else time.monotonic() + session.timeout,
+        output=equipment.output,
+        keep_open=equipment.keep_open,
+        notice=context.notice,
+        hide=partial(context.hide, session),
+    )
+
+
+def _templates(session: SessionSpec) -> str:
+    """All that may hold a placeholder, in one text."""
+    texts = [value for _, value in session.env] + [session.cwd or ""]
+    for command in session.commands:
+        texts += [*command.words, *(value for _, value in command.env), command.cwd or "", command.stdout or ""]
+    return "\n".join(texts)
+
+
+def _function(
+    context: RunContext,
+    scope: Scope,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    temporary: Temporary,
+) -> tuple[SessionResult, bool]:
+    from setlist.runner.function import run_in_worker
+
+    session = scope.session
+    ended_well = False
+    try:
+        result = run_in_worker(scope, prepared, posargs, context.caller, str(temporary.reserved))
+        ended_well = result["status"] == "ok"
+    finally:
+        changes = prepared.finish_installs(ok=ended_well)
+    status, reason = result["status"], result.get("reason", "")
+    if status == "skipped":
+        return SessionResult("skipped", reason), False
+    if status == "refused":
+        _tell(context, session, result["told"])
+        return _failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
+    if status == "raised":
+        _tell_traceback(context, session, reason, result["traceback"])
+    if status != "ok":
+        return _failed(session, reason), True
+    if changes:
+        text = "no longer installed by its function: " + ", ".join(map(str, changes))
+        context.emit(Message(time=time.time(), session=session.name, level="info", text=text))
+    return SessionResult("ok"), False
+
+
+def _noxfile(
+    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+) -> SessionResult:
+    from setlist.providers.nox.sessions import run_noxfile_session
+
+    ending, result = run_noxfile_session(context, session, posargs, equipment)
+    if result.get("status") == "refused":
+        _tell(context, session, result["told"])
+    elif result.get("status") == "raised":
+        _tell_traceback(context, session, result["reason"], result["traceback"])
+    return ending
+
+
+def _what_runs(
+    context: RunContext,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    posargs: tuple[str, ...],
+    equipment: Equipment,
+) -> Mapping[str, Any]:
+    """All that decides what the session does besides its environment and its files, as JSON data."""
+    scope = scope_of(context, session, prepared, posargs, None, equipment)
+    return {
+        "commands": [
+            {
+                **as_mapping(command),
+                "words": expand_words(command.words, scope.values),
+                "env": expand_env(command.env, scope.values),
+            }
+            for command in session.commands
+        ],
+        "function": as_mapping(session.function) if session.function is not None else None,
+        "posargs": posargs,
+        "env": {name: scope.environ[name] for name, _ in session.env},
+        "cwd": session.cwd,
+        "inherit-env": session.inherit_env,
+        "outputs": session.outputs,
+    }
+
+
+def _tell(context: RunContext, session: SessionSpec, text: str) -> None:
+    context.emit(Message(time=time.time(), session=session.name, level="error", text=text))
+
+
+def _remove_cut_off(context: RunContext, session: SessionSpec) -> None:
+    """Look whether a failure may have come from compiled files that a full disk has cut off."""
+    from setlist.environment.bytecode import remove_cut_off, text_about
+
+    removed = remove_cut_off(context.project.environment(session.name), context.caller.environ)
+    if removed:
+        _tell(context, session, text_about(removed))
+
+
+def _tell_traceback(context: RunContext, session: SessionSpec, reason: str, text: str) -> None:
+    log = keep_traceback(context.masked(text), session, context.project)
+    where = f"the full traceback is in {context.project.relative(log)}" if log else "its traceback couldn't be kept"
+    _tell(context, session, f"{reason}\n{where}")

@@ -1,1 +1,0 @@
-"""Carry the plan out: one command, one session, a whole run."""

@@ -1,0 +1,185 @@
+"""What requests mean, and which interpreters answer them."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import Interpreter
+from setlist.environment.interpreter_spec import Request, parse_request, satisfies
+
+
+def interpreter(
+    version: str = "3.12.4",
+    implementation: str = "cpython",
+    *,
+    free_threaded: bool = False,
+    machine: str = "x86_64",
+    executable: str = "/opt/python/bin/python",
+) -> Interpreter:
+    return Interpreter(executable, version, implementation, free_threaded, machine, "signature", "by its path")
+
+
+@pytest.mark.parametrize(
+    ("text", "implementation", "release", "free_threaded"),
+    [
+        ("3", "cpython", (3,), False),
+        ("3.12", "cpython", (3, 12), False),
+        ("3.12.1", "cpython", (3, 12, 1), False),
+        ("3.13t", "cpython", (3, 13), True),
+        ("python3.12", "cpython", (3, 12), False),
+        ("python", "cpython", (), False),
+        ("cpython-3.12", "cpython", (3, 12), False),
+        ("cpython@3.12", "cpython", (3, 12), False),
+        ("py312", "cpython", (3, 12), False),
+        ("py39", "cpython", (3, 9), False),
+        ("PyPy3.11", "pypy", (3, 11), False),
+        ("pypy", "pypy", (), False),
+        ("graalpy", "graalpy", (), False),
+        (" 3.12 ", "cpython", (3, 12), False),
+    ],
+)
+def test_versions_are_understood(text: str, implementation: str, release: tuple[int, ...], free_threaded: bool) -> None:
+    assert parse_request(text) == Request(text, implementation, release, free_threaded=free_threaded)
+
+
+def test_a_number_of_thousands_of_digits_is_no_version() -> None:
+    with pytest.raises(ConfigurationError, match="doesn't say which Python"):
+        parse_request("3." + "9" * 5_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "implementation", "specifier", "free_threaded"),
+    [
+        (">=3.10", "cpython", ">=3.10", False),
+        (">=3.10,<3.13", "cpython", ">=3.10,<3.13", False),
+        ("==3.12.*", "cpython", "==3.12.*", False),
+        ("~=3.11", "cpython", "~=3.11", False),
+        ("pypy>=3.9", "pypy", ">=3.9", False),
+        (">=3.13t", "cpython", ">=3.13", True),
+    ],
+)
+def test_ranges_are_understood(text: str, implementation: str, specifier: str, free_threaded: bool) -> None:
+    assert parse_request(text) == Request(text, implementation, specifier=specifier, free_threaded=free_threaded)
+
+
+@pytest.mark.parametrize(
+    "text", ["/usr/bin/python3", "./env", "../python/bin/python", "~/py/bin/python", r"C:\py\python.exe", "a/b", "."]
+)
+def test_what_has_a_separator_is_a_path(text: str) -> None:
+    assert parse_request(text) == Request(text, path=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.x",
+        "banana",
+        "",
+        "t",
+        "-64",
+        "3.12.1.4",
+        "v3.12",
+        "3.12-potato",
+        ">=banana",
+        "=>3.10",
+        ">=",
+        "3.13tt",
+        "~3.11",
+    ],
+)
+def test_what_says_no_version_is_the_users_mistake(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_request(text)
+    assert repr(text) in str(caught.value)
+    assert "'3.12'" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answers"),
+    [
+        ("3", True),
+        ("3.12", True),
+        ("3.12.4", True),
+        ("3.12.1", False),
+        ("3.1", False),
+        ("3.11", False),
+        ("3.12t", False),
+        ("pypy3.12", False),
+        (">=3.10", True),
+        (">=3.12.4", True),
+        (">=3.12.5", False),
+        ("<3.12", False),
+        ("!=3.12.4", False),
+        ("==3.12.*", True),
+        ("3.12-64", True),
+        ("3.12-32", False),
+        ("3.12-amd64", True),
+        ("3.12-arm64", False),
+    ],
+)
+def test_an_interpreter_answers_what_is_asked_for(request_text: str, answers: bool) -> None:
+    assert satisfies(interpreter("3.12.4"), request_text) is answers
+
+
+def test_a_free_threaded_build_answers_only_when_it_is_asked_for() -> None:
+    build = interpreter("3.13.1", free_threaded=True)
+    assert satisfies(build, "3.13t")
+    assert satisfies(build, ">=3.13t")
+    assert not satisfies(build, "3.13")
+    assert not satisfies(build, ">=3.10")
+
+
+def test_a_32_bit_machine_answers_by_width() -> None:
+    build = interpreter(machine="x86")
+    assert satisfies(build, "3.12-32")
+    assert satisfies(build, "3.12-i686")
+    assert not satisfies(build, "3.12-64")
+
+
+def test_no_request_is_for_the_minor_version_we_run_on() -> None:
+    name = sys.implementation.name
+    threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert satisfies(interpreter(f"{ours}.99", name, free_threaded=threaded), None)
+    assert not satisfies(interpreter("3.1.4", name, free_threaded=threaded), None)
+    assert not satisfies(interpreter(f"{ours}.99", "jython", free_threaded=threaded), None)
+    assert not satisfies(interpreter(f"{ours}.99", name, free_threaded=not threaded), None)
+
+
+@pytest.mark.skipif(platform.system() == "Windows", reason="links need privileges there")
+def test_a_path_is_answered_by_the_binary_that_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "opt" / "bin").mkdir(parents=True)
+    binary = tmp_path / "opt" / "bin" / "python3"
+    binary.touch()
+    (tmp_path / "link").symlink_to(binary)
+    found = interpreter(executable=str(binary))
+    assert satisfies(found, str(binary))
+    assert satisfies(found, "./link", tmp_path)
+    assert satisfies(found, "./opt", tmp_path)
+    assert satisfies(found, "opt/bin", tmp_path)
+    assert not satisfies(found, "./other", tmp_path)
+    assert not satisfies(found, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "may"),
+    [
+        (">=3.10.2", (3, 10), True),
+        (">=3.10.2", (3, 9), False),
+        ("<3.10", (3, 10), False),
+        ("!=3.10.3", (3, 10), True),
+        ("3.12.1", (3, 12), True),
+        ("3.12.1", (3,), True),
+        ("3.12", (), True),
+        (">=3.10", (), True),
+        ("<3", (2,), True),
+    ],
+)
+def test_a_version_known_in_part_gets_the_benefit_of_the_doubt(text: str, known: tuple[int, ...], may: bool) -> None:
+    assert parse_request(text).accepts_release(known) is may

@@ -1,0 +1,82 @@
+"""Several things at once: results in order, errors beside them, and a signal ends all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from setlist.process.spawn import Interrupted, handling_signals, run_process
+from setlist.process.threads import run_in_threads
+
+
+def test_results_stand_in_the_order_of_the_tasks_whichever_ends_first() -> None:
+    def task(n: int) -> Callable[[], int]:
+        def work() -> int:
+            time.sleep(0.02 * (3 - n))
+            return n
+
+        return work
+
+    assert run_in_threads([task(n) for n in range(3)], at_once=3) == [0, 1, 2]
+
+
+def test_an_error_is_a_result_and_the_others_go_on() -> None:
+    def fail() -> int:
+        raise ValueError("no")
+
+    first, second = run_in_threads([fail, lambda: 2], at_once=1)
+    assert isinstance(first, ValueError)
+    assert second == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_as_many_at_once_as_wanted(at_once: int) -> None:
+    now, most, guard = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal now, most
+        with guard:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.03)
+        with guard:
+            now -= 1
+
+    run_in_threads([work] * 8, at_once=at_once)
+    assert most == at_once
+
+
+def test_nothing_to_do() -> None:
+    assert run_in_threads([], at_once=0) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_ends_what_was_started_and_starts_nothing_more() -> None:
+    begun: list[int] = []
+
+    def task(n: int) -> Callable[[], int]:
+        def work() -> int:
+            begun.append(n)
+            if n == 1:
+                # by now both threads wait for a process, or are about to
+                threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            from pathlib import Path
+
+            return run_process([sys.executable, "-c", "import time; time.sleep(60)"], env={}, cwd=Path.cwd()).code
+
+        return work
+
+    started = time.monotonic()
+    with handling_signals(), pytest.raises(Interrupted) as caught:
+        run_in_threads([task(n) for n in range(6)], at_once=2)
+    assert caught.value.signum == signal.SIGTERM
+    assert time.monotonic() - started < 30
+    assert sorted(begun)[:2] == [0, 1]
+    # a task that a free thread took up before it could be taken back started no process
+    assert len(begun) <= 6
