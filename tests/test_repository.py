@@ -64,11 +64,26 @@ def test_the_workflow_runs_them_too() -> None:
         assert f'"3.{minor}"' in workflow
 
 
-def test_actions_are_pinned_by_major_version() -> None:
-    # what lies in this repository has no version
-    for file in sorted((ROOT / ".github").rglob("*.yml")):
-        lines = file.read_text(encoding="utf-8").splitlines()
-        assert all(re.search(r"@v\d+$|uses: \./", line) for line in lines if "uses:" in line), file.name
+def used_actions() -> list[tuple[Path, str]]:
+    """The value of each ``uses:`` in the repository's workflows and actions, and in those that the manual proposes."""
+    pages = [*(ROOT / ".github").rglob("*.yml"), *(ROOT / "docs").glob("*.md")]
+    lines = [(page, line) for page in sorted(pages) for line in page.read_text(encoding="utf-8").splitlines()]
+    return [(page, match[1]) for page, line in lines if (match := re.match(r" *(?:- )?uses: (.+)", line))]
+
+
+def test_actions_are_pinned_by_commit_and_name_their_version() -> None:
+    # an action of this repository has no version
+    foreign = [(page, action) for page, action in used_actions() if not action.startswith("./")]
+    assert foreign
+    for page, action in foreign:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), f"{page.name}: {action}"
+
+
+def test_each_action_has_one_version_everywhere() -> None:
+    versions: dict[str, set[str]] = {}
+    for _, action in used_actions():
+        versions.setdefault(action.partition("@")[0], set()).add(action)
+    assert [sorted(pins) for pins in versions.values() if len(pins) > 1] == []
 
 
 def test_ci_takes_no_session_without_its_lock() -> None:
