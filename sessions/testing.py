@@ -16,7 +16,7 @@ HANGING = "2h"
 
 USING_DEPENDENCIES = [
     "tests/providers/nox/test_listing.py",
-    "tests/cli/test_diagnostics.py",
+    "tests/cli/test_context.py",
     "tests/cli/test_export.py",
     "tests/cli/test_list.py",
     "tests/cli/test_nox.py::test_exit_codes_are_noxs",

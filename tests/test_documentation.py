@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from setlist.cli.options import Option, parse
+from setlist.cli.options import VERBS, Option, parse
 from setlist.cli.run import OPTIONS
-from setlist.cli.verbs import VERBS, load_verb
+from setlist.cli.verbs import load_verb
 from setlist.core import limits
 from setlist.core.events import FORMAT, KINDS
 from setlist.registry.keys import KEYS, check_keys

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from setlist.cli.ci_matrix import GITHUB_LIMIT, for_setup_python, version_for
 from setlist.cli.context import Context
-from setlist.cli.sharding import save_durations, sharded, shared_durations
+from setlist.cli.selection import sharded, shared_durations
+from setlist.cli.verbs.ci import GITHUB_LIMIT, for_setup_python, version_for
 from setlist.core.errors import UsageError
 from setlist.core.project import Caller, Project
 from setlist.reports.terminal import Terminal
@@ -71,7 +71,7 @@ def test_github_gets_one_line_with_a_job_for_each_session(project: ProjectFolder
 
 def test_interactive_sessions_are_left_out_and_that_is_said(project: ProjectFolder) -> None:
     result = matrix(project, "--github", check=True)
-    assert result.err == "left out, for want of a terminal: console\n"
+    assert result.err == "left out, since they need a terminal: console\n"
     alone = matrix(project, "console", "--github")
     assert alone.code == 2
     assert "no session to run without a terminal" in alone.err
@@ -165,7 +165,7 @@ def test_an_empty_shard_is_said(project: ProjectFolder) -> None:
     project.sessions(SESSIONS)
     context, err = context_of(project, ci=True)
     assert sharded(context, context.select(["lint"]), "2/2") == ()
-    assert err.getvalue() == "nothing in shard 2 of 2: there are fewer sessions that can be parted\n"
+    assert err.getvalue() == "nothing in shard 2 of 2: the sessions can't be split into so many parts\n"
 
 
 def test_run_takes_its_shard(project: ProjectFolder) -> None:
@@ -185,7 +185,7 @@ def test_durations_are_the_committed_ones_and_in_ci_no_others(project: ProjectFo
     assert list(shared_durations(here)) == ["a"]
     in_ci, _ = context_of(project, ci=True)
     assert shared_durations(in_ci) == {}
-    assert save_durations(here) == ("a",)
+    assert project.setlist_inside("history", "--save", check=True).err == "sessions/durations.json: a\n"
     committed = read_durations(here.project)
     assert committed
     assert shared_durations(in_ci) == shared_durations(here) == committed

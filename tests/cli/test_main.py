@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from setlist.cli.verbs import VERBS, load_verb
+from setlist.cli.options import VERBS
+from setlist.cli.verbs import load_verb
 from support.project import ProjectFolder
 
 SESSIONS = """

@@ -125,7 +125,7 @@ def test_list_is_the_table(quick: ProjectFolder) -> None:
             ["good", "tests/test_x.py"],
             2,
             "no session matches 'tests/test_x.py'",
-            "what is meant for the commands of a session comes after '--': run good -- tests/test_x.py",
+            "arguments for the session's commands come after '--': run good -- tests/test_x.py",
         ),
         (["--recreat"], 2, "unknown option '--recreat'", "did you mean '--recreate'? 'run --help' lists the options"),
         (["-z", "4"], 2, "unknown option '-z'", "'run --help' lists the options"),

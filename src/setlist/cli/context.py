@@ -6,8 +6,8 @@ found when they are first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,8 +85,6 @@ class Context:
         if file is not None:
             self._file = self.path(file)
         if self.verbosity > 0:
-            from setlist.cli.diagnostics import show_diagnostics
-
             self._undo.append(show_diagnostics(self.err, self.verbosity))
 
     def leave(self) -> None:
@@ -183,6 +181,25 @@ class Context:
             )
         return sessions[0]
 
+    @contextmanager
+    def progress(self, text: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+        """Show ``text`` and a progress bar on a terminal. Yields the function to call with (done, total).
+
+        Nothing is shown in a pipe, with ``-q``, or when ``quiet``. The bar is removed at the end.
+        """
+        terminal = self.err
+        if quiet or self.verbosity < 0 or not terminal.interactive:
+            yield lambda *_: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        console = Console(file=terminal.stream, no_color=not terminal.color)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(text, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
     def tell(self, error: SetlistError) -> None:
         """Print a problem: where and what, the detail indented, what to do."""
         err = self.err
@@ -192,3 +209,36 @@ class Context:
             err.line(f"    {line}".rstrip())
         if error.hint:
             err.line(f"{err.styled('hint:', 'cyan')} {escaped_line(error.hint)}")
+
+
+def show_diagnostics(terminal: Terminal, verbosity: int) -> Callable[[], None]:
+    """Print setlist's log records, coloured by colorlog: from INFO with ``-v``, from DEBUG with ``-vv``.
+
+    With ``-vvv`` the records of libraries are printed as well. Without ``-v`` nothing is imported for this, and
+    warnings are printed by the last-resort handler of :mod:`logging`.
+
+    Returns:
+        the function that removes the handler: a command leaves the loggers of its process unchanged.
+    """
+    import logging
+
+    from colorlog import ColoredFormatter
+
+    class TerminalHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            terminal.lines(self.format(record))
+
+    logger = logging.getLogger() if verbosity > 2 else logging.getLogger("setlist")
+    level = logger.level
+    handler = TerminalHandler()
+    handler.setFormatter(
+        ColoredFormatter("%(log_color)s%(levelname)s%(reset)s %(name)s: %(message)s", no_color=not terminal.color)
+    )
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+
+    def undo() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+    return undo

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from setlist.cli.context import Context
 from setlist.cli.error_handler import run_cli
-from setlist.cli.options import COMMON, HELP, Option
-from setlist.cli.verbs import VERBS, run_verb
+from setlist.cli.options import COMMON, HELP, VERBS, Option, help_text
+from setlist.cli.verbs import run_verb
 from setlist.core.errors import SetlistError, UsageError, nearest
 
 OPTIONS = (Option("version", "show the version and stop"), HELP)
@@ -34,9 +34,7 @@ def dispatch(argv: Sequence[str], context: Context) -> int:
     if first in VERBS:
         return run_verb(first, argv[1:], context)
     if first in ("-h", "--help", "help"):
-        from setlist.cli.help import setlist_help
-
-        context.out.write(setlist_help(VERBS, OPTIONS))
+        context.out.write(_help())
         # Nothing at all was asked for: that is not what a script means to write
         return 0 if argv else 2
     if first == "--version":
@@ -45,6 +43,18 @@ def dispatch(argv: Sequence[str], context: Context) -> int:
         context.out.line(f"setlist {__version__}")
         return 0
     raise _unknown(first, context)
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = [f"  {name:<{width}}  {summary}" for name, summary in VERBS.items()]
+    return help_text(
+        "setlist VERB …",
+        "A session runner for Python projects. 'run SESSION' runs sessions; the verbs do the rest.",
+        OPTIONS,
+        verbs=verbs,
+        end="'setlist VERB --help' explains a verb.",
+    )
 
 
 def _unknown(word: str, context: Context) -> UsageError:

@@ -205,7 +205,18 @@ def option_lines(options: Sequence[Option]) -> list[str]:
     return [f"{spelling:<{width}}  {option.help}" for spelling, option in zip(spellings, options, strict=True)]
 
 
-HELP = Option("help", "show this and stop", "h")
+def help_text(usage: str, about: str, options: Sequence[Option], *, verbs: Sequence[str] = (), end: str = "") -> str:
+    """What ``--help`` prints: the usage line, a description, verbs and options in columns, and a closing text."""
+    parts = [f"usage: {usage}", about]
+    if verbs:
+        parts.append("\n".join(["verbs:", *verbs]))
+    parts.append("\n".join(["options:", *option_lines(options)]))
+    if end:
+        parts.append(end)
+    return "\n\n".join(parts) + "\n"
+
+
+HELP = Option("help", "show this help and exit", "h")
 DIRECTORY = Option("directory", "run as if started in DIR", "C", "DIR")
 FILE = Option("file", "the file with the definitions; its directory is the project's root", "f", "FILE")
 VERBOSE = Option("verbose", "say more; may be repeated", "v")
@@ -215,3 +226,25 @@ OFFLINE = Option("offline", "ask nothing of the network")
 
 COMMON = (FILE, DIRECTORY, VERBOSE, HELP)
 """The options that every verb has."""
+
+VERBS: dict[str, str] = {
+    "run": "run sessions: the same as the command 'run'",
+    "list": "show the sessions",
+    "why": "what an environment was made from, and what has changed since",
+    "lock": "write lock files: exact versions and hashes, one file a session",
+    "fetch": "download what locks name, for machines without a network",
+    "ci": "the job matrix of a CI, made from the sessions",
+    "export": "a session's lock as a requirements file, as pylock, or as a CycloneDX BOM",
+    "freeze": "the exact versions that sessions run with, as requirements files",
+    "shell": "a subshell with a session's environment activated",
+    "exec": "run a command in a session's environment",
+    "env": "where a session's environment lies, and how to activate it",
+    "last": "what a session printed when it last ran",
+    "history": "the past runs: when, how long, what failed, what is flaky",
+    "clean": "remove environments",
+    "doctor": "what is wrong with this set-up, and what to do",
+    "nox": "run a noxfile's sessions by nox's own command line",
+    "import": "write what a noxfile defines as [tool.setlist]",
+    "init": "write a first [tool.setlist] for this project",
+}
+"""Every verb with its line of help, in the order in which they are shown."""

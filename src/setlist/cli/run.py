@@ -12,23 +12,47 @@ from typing import TYPE_CHECKING
 
 from setlist.cli.context import Context
 from setlist.cli.error_handler import run_cli
-from setlist.cli.options import DIRECTORY, FILE, HELP, OFFLINE, QUIET, VERBOSE, Arguments, Option, parse
-from setlist.core.errors import ConfigurationError, SetlistError, UnknownSession, UsageError
+from setlist.cli.options import (
+    DIRECTORY,
+    FILE,
+    HELP,
+    OFFLINE,
+    QUIET,
+    VERBOSE,
+    VERBS,
+    Arguments,
+    Option,
+    help_text,
+    parse,
+)
+from setlist.cli.selection import FILTERS, sessions_to_list, sessions_to_run
+from setlist.core.errors import UnknownSession, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from setlist.core.events import Message
-    from setlist.core.model import SessionSpec
     from setlist.lock.use import LockMode
     from setlist.runner.command import Invocation
+
+USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
+
+ABOUT = """\
+Run sessions: make or reuse the environment of each, then run its commands.
+
+A SESSION is a name (test-py311), a family (test), a glob ('test-*') or a tag (@ci). Without any,
+the project's default sessions run. POSARGS are passed to their commands."""
+
+EXIT_CODES = """\
+'setlist --help' lists the other commands.
+
+exit codes: 0 success, 1 a session failed, 2 usage or configuration error, 3 a lock is missing or out of date,
+4 an interpreter is missing (in CI), 130 interrupted, 143 terminated"""
 
 OPTIONS = (
     Option("list", "show the sessions and stop", "l"),
     Option("dry-run", "show what would be done and stop", "n"),
-    Option("keyword", "only sessions that match, as in 'lint or (test and not py310)'", "k", "EXPR"),
-    Option("tag", "only sessions with this tag; may be repeated", "t", "TAG"),
-    Option("python", "only sessions on this Python; may be repeated", "p", "VERSION"),
+    *FILTERS,
     Option("failed", "only sessions that failed last time"),
     Option("only", "without the sessions that they require"),
     Option("fail-fast", "stop at the first session that fails", "x"),
@@ -106,9 +130,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     """
     arguments = parse(argv, OPTIONS, command="run", elsewhere=ELSEWHERE)
     if arguments.flag("help"):
-        from setlist.cli.help import run_help
-
-        context.out.write(run_help(OPTIONS))
+        context.out.write(help_text(USAGE, ABOUT, OPTIONS, end=EXIT_CODES))
         return 0
     if arguments.flag("version"):
         from setlist import __version__
@@ -116,16 +138,13 @@ def run(argv: Sequence[str], context: Context) -> int:
         context.out.line(f"setlist {__version__}")
         return 0
     context.take(arguments)
-    if arguments.flag("list"):
-        from setlist.cli.listing import show_sessions
-
-        if not {"shard", "failed"}.intersection(arguments.given):
-            show_sessions(context, _listed(arguments, context), words=("run", *argv))
-        elif sessions := _chosen(arguments, context):
-            # which ones these are goes by more than a record of a listing holds: past runs, and how long they took
-            show_sessions(context, sessions, words=None)
-        return 0
-    sessions = _chosen(arguments, context)
+    try:
+        if arguments.flag("list"):
+            return _list(argv, arguments, context)
+        sessions = sessions_to_run(arguments, context)
+    except UnknownSession as error:
+        error.hint = _hint(error, arguments.words)
+        raise
     if not sessions:
         return 0
 
@@ -193,6 +212,28 @@ def run(argv: Sequence[str], context: Context) -> int:
     return code
 
 
+def _list(argv: Sequence[str], arguments: Arguments, context: Context) -> int:
+    from setlist.cli.listing import show_sessions
+
+    if not {"shard", "failed"}.intersection(arguments.given):
+        show_sessions(context, sessions_to_list(arguments, context), words=("run", *argv))
+    elif sessions := sessions_to_run(arguments, context):
+        # these depend on past runs and durations as well, which the record of a listing doesn't hold
+        show_sessions(context, sessions, words=None)
+    return 0
+
+
+def _hint(error: UnknownSession, words: Sequence[str]) -> str | None:
+    """A hint for a verb after ``run``, an unknown default session, and posargs without ``--``; else the error's own."""
+    if error.selector in VERBS:
+        return f"'run' only runs sessions: write 'setlist {error.selector}'"
+    if error.selector not in words:
+        return "it is a default session: 'default' in [tool.setlist], or 'nox.options.sessions', names it"
+    if words.index(error.selector) > 0 and "did you mean" not in (error.hint or ""):
+        return f"arguments for the session's commands come after '--': run {words[0]} -- {error.selector}"
+    return error.hint
+
+
 class _Durations:
     """How long sessions took, read when it is first asked for."""
 
@@ -237,72 +278,3 @@ def _wheels(arguments: Arguments, context: Context) -> Path | None:
     if not path.is_dir():
         raise UsageError(f"--find-links: {named} is no directory", hint="'setlist fetch --to DIR' fills one")
     return path
-
-
-def _chosen(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    """The sessions that are to be run, of one shard or of all. Empty: there is nothing to do, and that was said."""
-    sessions = _selected(arguments, context)
-    shard = arguments.value("shard")
-    if not sessions or shard is None:
-        return sessions
-    from setlist.cli.sharding import sharded
-
-    return sharded(context, sessions, shard)
-
-
-def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    """The sessions that were asked for. Empty: there is nothing to do, and that was said."""
-    if not context.registry.sessions:
-        raise ConfigurationError(
-            f"no sessions are defined in {context.project.root}",
-            hint="write [tool.setlist.session.NAME] into pyproject.toml, or let 'setlist init' write a first one",
-        )
-    if not arguments.flag("failed"):
-        sessions = _select(arguments, context, arguments.words)
-        if not sessions:
-            first = next(iter(context.registry.sessions))
-            raise UsageError("no session runs by default", hint=f"name one: run {first}; 'run --list' shows them all")
-        return sessions
-
-    from setlist.reports.history import last_failed
-
-    failed = set(last_failed(context.project))
-    among = _select(arguments, context, arguments.words or ("*",))
-    sessions = tuple(session for session in among if session.name in failed)
-    if not sessions:
-        context.err.line("nothing failed last time" if not failed else "none of these failed last time")
-    return sessions
-
-
-def _listed(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    if not context.registry.sessions:
-        return ()
-    return _select(arguments, context, arguments.words or ("*",))
-
-
-def _select(arguments: Arguments, context: Context, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
-    from setlist.registry.select import select
-
-    try:
-        return select(
-            context.registry,
-            selectors,
-            keyword=arguments.value("keyword"),
-            tags=arguments.values("tag"),
-            pythons=arguments.values("python"),
-        )
-    except UnknownSession as error:
-        raise _better_hint(error, arguments.words) from error
-
-
-def _better_hint(error: UnknownSession, words: Sequence[str]) -> SetlistError:
-    """The same error, with a hint that fits two frequent slips."""
-    from setlist.cli.catalogue import VERBS
-
-    if error.selector in VERBS:
-        error.hint = f"'run' only runs sessions: write 'setlist {error.selector}'"
-    elif error.selector not in words:
-        error.hint = "it is among what a bare 'run' runs: 'default' in [tool.setlist], or 'nox.options.sessions'"
-    elif words.index(error.selector) > 0 and "did you mean" not in (error.hint or ""):
-        error.hint = f"what is meant for the commands of a session comes after '--': run {words[0]} -- {error.selector}"
-    return error

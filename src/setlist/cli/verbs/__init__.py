@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
-from setlist.cli.catalogue import VERBS
-
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments, Option
-
-__all__ = ["VERBS", "Verb", "load_verb", "run_verb"]
 
 
 class Verb(Protocol):
@@ -44,15 +40,13 @@ def run_verb(name: str, argv: Sequence[str], context: Context) -> int:
     Raises:
         SetlistError: what the user is told instead.
     """
-    from setlist.cli.options import parse
+    from setlist.cli.options import help_text, parse
 
     verb = load_verb(name)
     before: int | None = getattr(verb, "WORDS_BEFORE_REST", None)
     arguments = parse(argv, verb.OPTIONS, command=f"setlist {name}", words_before_rest=before)
     if arguments.flag("help"):
-        from setlist.cli.help import verb_help
-
-        context.out.write(verb_help(verb.USAGE, verb.__doc__.strip(), verb.OPTIONS))
+        context.out.write(help_text(f"setlist {verb.USAGE}", verb.__doc__.strip(), verb.OPTIONS))
         return 0
     context.take(arguments)
     return verb.run(arguments, context)

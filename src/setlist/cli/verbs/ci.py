@@ -6,17 +6,23 @@ Without a SESSION, those of a bare 'run'. Interactive sessions are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, Arguments, Option
+from setlist.cli.selection import FILTERS, filtered, shared_durations, without_interactive
 from setlist.core.errors import UsageError, nearest
+from setlist.core.model import Registry, SessionSpec
+from setlist.core.records import dataclass
+from setlist.environment.interpreter_spec import Request, parse_request
+from setlist.scheduling.shards import shards
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from setlist.cli.ci_matrix import Job
     from setlist.cli.context import Context
-    from setlist.core.model import SessionSpec
 
 USAGE = "ci matrix [SESSION…] [--github | --gitlab | --json]"
 OPTIONS = (
@@ -25,11 +31,20 @@ OPTIONS = (
     Option("json", "as JSON"),
     Option("shards", "split the sessions among N jobs, by duration", None, "N"),
     Option("os", "what the jobs run on, as in --os ubuntu-latest,macos-latest; may be repeated", None, "NAME"),
-    Option("keyword", "only sessions that match, as in 'lint or (test and not py310)'", "k", "EXPR"),
-    Option("tag", "only sessions with this tag; may be repeated", "t", "TAG"),
-    Option("python", "only sessions on this Python; may be repeated", "p", "VERSION"),
+    *FILTERS,
     *COMMON,
 )
+
+FORMAT = 1
+
+GITHUB_LIMIT = 256
+"""How many jobs GitHub starts of one matrix."""
+GITLAB_LIMIT = 200
+"""How many jobs GitLab starts of one ``parallel:matrix``."""
+
+_LATEST = 40
+"""Python 3.40 is nowhere near: where the search for a version ends."""
+_FIRST_FREE_THREADED = 13
 
 FORMS = ("github", "gitlab", "json")
 ABOUT = ("matrix",)
@@ -71,31 +86,16 @@ def _systems(arguments: Arguments) -> tuple[str, ...]:
 
 
 def _jobs(arguments: Arguments, context: Context, systems: Sequence[str]) -> tuple[Job, ...]:
-    from setlist.cli.ci_matrix import session_jobs, shard_jobs
-    from setlist.cli.sharding import shared_durations, without_interactive
-
-    sessions = without_interactive(context, _selected(arguments, context))
+    sessions = filtered(arguments, context, arguments.words[1:])
+    if not sessions:
+        raise UsageError("there is no session to run", hint="'run --list' shows the sessions")
+    sessions = without_interactive(context, sessions)
     if not sessions:
         raise UsageError("there is no session to run without a terminal")
     count = arguments.value("shards")
     if count is None:
         return session_jobs(sessions, context.registry, systems)
     return shard_jobs(sessions, context.registry, systems, shared_durations(context), _number(count))
-
-
-def _selected(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    from setlist.registry.select import select
-
-    sessions = select(
-        context.registry,
-        arguments.words[1:],
-        keyword=arguments.value("keyword"),
-        tags=arguments.values("tag"),
-        pythons=arguments.values("python"),
-    )
-    if not sessions:
-        raise UsageError("there is no session to run", hint="'run --list' shows the sessions")
-    return sessions
 
 
 def _number(text: str) -> int:
@@ -105,17 +105,12 @@ def _number(text: str) -> int:
 
 
 def _warn_of_many(context: Context, form: str, count: int) -> None:
-    from setlist.cli.ci_matrix import GITHUB_LIMIT, GITLAB_LIMIT
-
     system, limit = {"github": ("GitHub", GITHUB_LIMIT), "gitlab": ("GitLab", GITLAB_LIMIT)}.get(form, ("", count))
     if count > limit:
         context.err.line(f"{system} takes {limit} jobs in a matrix, and here are {count}: --shards N makes fewer")
 
 
 def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
-    import json
-
-    from setlist.cli.ci_matrix import as_github, as_gitlab, as_json
     from setlist.cli.listing import print_columns
 
     if form == "github":
@@ -128,3 +123,158 @@ def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
         head = ("shard", "session" if jobs[0].shard is None else "sessions", "python", "os")
         rows = [(job.shard or "", " ".join(job.sessions), " ".join(job.pythons), job.os or "") for job in jobs]
         print_columns(context, head, rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job of the matrix: a session, or a ``shard`` (``2/5``) with its ``sessions``.
+
+    ``pythons`` are the versions that it needs, those of required sessions included: its own last. ``os`` is what it is
+    to run on, None where nothing was said.
+    """
+
+    sessions: tuple[str, ...]
+    pythons: tuple[str, ...]
+    os: str | None
+    shard: str | None = None
+
+
+def session_jobs(sessions: Sequence[SessionSpec], registry: Registry, systems: Sequence[str]) -> tuple[Job, ...]:
+    """A job for each session on each system. A session with an axis ``os`` runs on its own value alone.
+
+    Raises:
+        ConfigurationError: a request for an interpreter is malformed.
+    """
+    jobs = []
+    for session in sessions:
+        own = dict(session.axes).get("os")
+        pythons = _pythons(registry, [session])
+        jobs += [
+            Job(sessions=(session.name,), pythons=pythons, os=system)
+            for system in ((own,) if own is not None else systems or (None,))
+        ]
+    return tuple(jobs)
+
+
+def shard_jobs(
+    sessions: Sequence[SessionSpec],
+    registry: Registry,
+    systems: Sequence[str],
+    durations: Mapping[str, float],
+    n: int,
+) -> tuple[Job, ...]:
+    """A job for each shard on each system. Shards with nothing in them are left out.
+
+    Raises:
+        ConfigurationError: a request for an interpreter is malformed.
+    """
+    return tuple(
+        Job(
+            sessions=tuple(session.name for session in kept),
+            pythons=_pythons(registry, kept),
+            os=system,
+            shard=f"{k}/{n}",
+        )
+        for k, kept in enumerate(shards(sessions, registry, durations, n), start=1)
+        if kept
+        for system in systems or (None,)
+    )
+
+
+def as_github(jobs: Iterable[Job]) -> dict[str, Any]:
+    """What ``strategy.matrix`` takes by ``fromJSON``. Pythons as actions/setup-python spells them, one a line."""
+    include: list[dict[str, str | None]] = []
+    for job in jobs:
+        pythons = tuple(map(for_setup_python, job.pythons))
+        if job.shard is None:
+            what = {"session": job.sessions[0], "python": pythons[-1]}
+        else:
+            what = {"shard": job.shard, "sessions": " ".join(job.sessions)}
+        include.append({**what, "pythons": "\n".join(pythons), "os": job.os})
+    return {"include": include}
+
+
+def as_gitlab(jobs: Iterable[Job]) -> str:
+    """YAML that a child pipeline includes: a hidden job ``.setlist`` with ``parallel:matrix``, to be extended."""
+    lines = ["# written by 'setlist ci matrix --gitlab'", ".setlist:", "  parallel:", "    matrix:"]
+    for job in jobs:
+        if job.shard is None:
+            variables = {"SESSION": job.sessions[0], "PYTHON": job.pythons[-1]}
+        else:
+            variables = {"SHARD": job.shard, "SESSIONS": " ".join(job.sessions)}
+        variables["PYTHONS"] = " ".join(job.pythons)
+        if job.os is not None:
+            variables["RUNS_ON"] = job.os
+        # JSON is YAML, and leaves no question of what is to be quoted
+        lines.append(f"      - {json.dumps(variables)}")
+    return "\n".join(lines) + "\n"
+
+
+def as_json(jobs: Iterable[Job]) -> dict[str, Any]:
+    """The matrix as JSON-ready data, for other systems."""
+    listed: list[dict[str, Any]] = []
+    for job in jobs:
+        if job.shard is None:
+            what: dict[str, Any] = {"session": job.sessions[0], "python": job.pythons[-1]}
+        else:
+            what = {"shard": job.shard, "sessions": list(job.sessions)}
+        listed.append({**what, "pythons": list(job.pythons), "os": job.os})
+    return {"format": FORMAT, "jobs": listed}
+
+
+def for_setup_python(version: str) -> str:
+    """A version as actions/setup-python spells it: ``pypy-3.11``."""
+    return re.sub(r"^(pypy|graalpy)(?=\d)", r"\1-", version)
+
+
+def version_for(request: str | None) -> str:
+    """The version that a CI is to provide for a request: ``3.12``, ``3.13t``, ``pypy3.11``.
+
+    Of a range, the lowest minor version that fits, for that is what it promises to work on; of one that has no lower
+    bound, the latest that fits and isn't later than the one setlist runs on. For no request at all, and for a
+    path, the version that setlist itself runs on.
+
+    Raises:
+        ConfigurationError: the request is malformed.
+    """
+    if request is None:
+        return _own()
+    wanted = parse_request(request)
+    if wanted.path is not None:
+        return _own()
+    if wanted.specifier is None:
+        release = ".".join(map(str, wanted.release)) or "3"
+    else:
+        release = f"3.{_minor(wanted, wanted.specifier)}"
+    name = "" if wanted.implementation == "cpython" else wanted.implementation
+    return f"{name}{release}{'t' if wanted.free_threaded else ''}"
+
+
+def _own() -> str:
+    name = "" if sys.implementation.name == "cpython" else sys.implementation.name
+    threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    return f"{name}{sys.version_info.major}.{sys.version_info.minor}{threaded}"
+
+
+def _minor(wanted: Request, specifier: str) -> int:
+    own = sys.version_info.minor
+    lowest = _FIRST_FREE_THREADED if wanted.free_threaded else 0
+    # '>=3' bounds nothing: nobody means 3.0
+    bounded = re.search(r"(?:>=?|~=|===?)\s*3\.\d", specifier) is not None
+    first = range(lowest, _LATEST) if bounded else range(own, lowest - 1, -1)
+    return next((minor for minor in (*first, *range(own, _LATEST)) if wanted.accepts_release((3, minor))), own)
+
+
+def _pythons(registry: Registry, sessions: Sequence[SessionSpec]) -> tuple[str, ...]:
+    """The versions that sessions need, and all that they require; that of the first session last."""
+    entered: set[str] = set()
+    pending = [session.name for session in reversed(sessions)]
+    found: dict[str, None] = {}
+    while pending:
+        name = pending.pop()
+        if name not in entered:
+            entered.add(name)
+            session = registry.sessions[name]
+            found[version_for(session.environment.python)] = None
+            pending.extend(reversed(session.requires))
+    return tuple(reversed(found))

@@ -30,7 +30,6 @@ OPTIONS = (
 
 def run(arguments: Arguments, context: Context) -> int:
     """Fetch, and tell what there is now."""
-    from setlist.cli.progress import progress_line
     from setlist.environment.context import EnvironmentContext
     from setlist.lock.fetch import FetchOptions, fetch
     from setlist.lock.targets import check_platforms, check_pythons
@@ -54,7 +53,7 @@ def run(arguments: Arguments, context: Context) -> int:
     with (
         guarding(Grace().terminate),
         handling_signals(),
-        progress_line(context.err, "fetching", quiet=context.verbosity < 0) as progress,
+        context.progress("fetching") as progress,
     ):
         result = fetch(
             env_context, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)

@@ -64,7 +64,6 @@ def _write(context: Context, path: Path, text: str) -> None:
 
 
 def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
-    from setlist.cli.progress import progress_line
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
     from setlist.environment.prepare import Environments
@@ -78,7 +77,7 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
     with (
         guarding(Grace().terminate),
         handling_signals(),
-        progress_line(context.err, "resolving", quiet=context.verbosity < 0) as progress,
+        context.progress("resolving") as progress,
     ):
         found = lock_environments(
             context.project, context.registry.settings, environments, sessions, installer, progress

@@ -57,11 +57,12 @@ def _save(arguments: Arguments, context: Context) -> int:
     if arguments.words or set(arguments.given) & {"sessions", "number", "json"}:
         raise UsageError("--save writes the durations of all sessions, and goes with nothing else")
 
-    from setlist.cli.sharding import save_durations
-    from setlist.scheduling.durations import durations_file
+    from setlist.reports.history import durations
+    from setlist.scheduling.durations import durations_file, write_durations
 
-    moved = save_durations(context)
-    file = context.project.relative(durations_file(context.project))
+    project, names = context.project, list(context.registry.sessions)
+    moved = write_durations(project, durations(project, names), sessions=names)
+    file = project.relative(durations_file(project))
     context.err.line(f"{file}: {', '.join(moved)}" if moved else f"{file}: nothing has moved")
     return 0
 

@@ -36,7 +36,6 @@ SHOWN = 8
 
 def run(arguments: Arguments, context: Context) -> int:
     """Lock the sessions, and tell what moved."""
-    from setlist.cli.progress import progress_line
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
     from setlist.lock.update import LockOptions, update_locks
@@ -70,7 +69,7 @@ def run(arguments: Arguments, context: Context) -> int:
     with (
         guarding(Grace().terminate),
         handling_signals(),
-        progress_line(context.err, "resolving", quiet=quiet) as progress,
+        context.progress("resolving", quiet=quiet) as progress,
     ):
         results = update_locks(
             context.project,

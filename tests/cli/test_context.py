@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from setlist.cli.diagnostics import show_diagnostics
+from setlist.cli.context import show_diagnostics
 from setlist.reports.terminal import Terminal
 from support.project import ProjectFolder
 
