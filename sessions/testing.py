@@ -21,7 +21,7 @@ USING_DEPENDENCIES = [
     "tests/cli/test_list.py",
     "tests/cli/test_nox.py::test_exit_codes_are_noxs",
     "tests/e2e/test_nox.py::test_nox_runs_one_in_the_same_environment",
-    "tests/environment/test_virtualenv_template.py",
+    "tests/environment/test_virtualenv.py::test_what_is_laid_out_is_what_virtualenv_would_have_made",
     "tests/environment/test_user_cache.py",
     "tests/lock/test_pylock.py",
     "tests/providers/nox/test_sessions.py::test_second_run_starts_no_installer",

@@ -54,7 +54,6 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]
             made[folder],
             ours,
             cache_directory=base / "cache",
-            seed_pip=False,
             prompt="test-py311",
             environ=dict(os.environ),
         )

@@ -19,11 +19,10 @@ from typing import Any
 
 from setlist.core.files import digest, remove_tree, stat_signature
 from setlist.core.model import EnvironmentSpec
-from setlist.core.system import bin_directory, machine, python_of
+from setlist.core.system import bin_directory, machine
 from setlist.engine import image
 from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite, signature_of
-from setlist.environment.virtualenv import LONGEST_SHEBANG, plain_place, site_packages
-from setlist.environment.virtualenv_template import Template
+from setlist.environment.virtualenv import Template, is_shebang_too_long, plain_place, site_packages
 
 FOLDER = "images"
 """Where they are in the user's cache."""
@@ -88,7 +87,7 @@ def materialize(place: Path, environment: Path, prompt: str) -> bool:
     if found is None:
         with suppress(OSError):  # what can't be read is in the way of one that can
             remove_tree(place)
-    if found is None or path is None or _shebang_is_too_long(path):
+    if found is None or path is None or is_shebang_too_long(path):
         return False
     try:
         environment.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +114,7 @@ def keep(place: Path, environment: Path, template: Template) -> None:
         OSError: the cache can't be written to, or is on another disk.
     """
     path = plain_place(environment, environment.name)
-    if path is None or _shebang_is_too_long(path) or not template.relocatable:
+    if path is None or is_shebang_too_long(path) or not template.relocatable:
         raise NotCacheable("what mentions its path can't be written for another one")
     making = place.with_name(f".{place.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
@@ -135,10 +134,6 @@ def keep(place: Path, environment: Path, template: Template) -> None:
             remove_tree(making)
     with suppress(OSError):
         _prune(place.parent)
-
-
-def _shebang_is_too_long(path: str) -> bool:
-    return len(f"#!{python_of(Path(path))}") > LONGEST_SHEBANG
 
 
 def _prune(home: Path) -> None:

@@ -42,9 +42,16 @@ from setlist.environment.requirements import logins_of
 from setlist.environment.snapshot import compare, keep_caches_apart, look
 from setlist.environment.state import State, forget_state, spec_data, write_state
 from setlist.environment.uv_sources import pins_with_indexes, write_for_uv
-from setlist.environment.virtualenv import create, site_packages, template, template_name, template_of
+from setlist.environment.virtualenv import (
+    create,
+    creation_command,
+    python_with_pip,
+    seeds_of,
+    site_packages,
+    template_name,
+    template_of,
+)
 from setlist.process.meanwhile import meanwhile
-from setlist.providers.nox.backends import command_of, seeds_of
 
 RESOLVED = "resolved.txt"
 """What the environment was last synced to, kept in it: the resolution, and the project under test."""
@@ -86,7 +93,7 @@ def installer_for(
     )
 
     def tool() -> Path:
-        return python_of(template(interpreter, cache_directory=context.cache, seed_pip=True, environ=context.environ))
+        return python_with_pip(interpreter, cache_directory=context.cache, environ=context.environ)
 
     return make_installer(spec.installer, settings, tool)
 
@@ -184,16 +191,14 @@ def make_bare(context: EnvironmentContext, session: SessionSpec, directory: Path
     """Make an environment with nothing in it but what it is made with, in place of what lies there."""
     spec = session.environment
     remove_tree(directory)
-    seed_pip, seed_setuptools = seeds_of(spec)
     create(
         directory,
         interpreter,
         cache_directory=context.cache,
-        seed_pip=seed_pip,
         prompt=session.name,
+        seeds=seeds_of(spec),
         environ=context.environ,
-        seed_setuptools=seed_setuptools,
-        command=command_of(spec, directory, interpreter, sys.executable),
+        command=creation_command(spec, directory, interpreter, sys.executable, uv_binary()),
     )
     keep_caches_apart(site_packages(directory))
 

@@ -1,10 +1,10 @@
-"""How a bare environment comes to be: made by virtualenv once per interpreter, then laid out from that template.
+"""Bare virtual environments: made by virtualenv once per interpreter, then copied from that template.
 
-virtualenv takes 0.4 s; an environment it makes is a dozen small files, of which pyvenv.cfg, the activation
-scripts and pip's scripts mention where it lies. So one is kept in the user's cache for each interpreter,
-and laying it out somewhere is writing those files with the other path and prompt in them. The path
-stands there as each shell quotes it: where that differs between the two paths (a space, a quote, a
-letter outside ASCII), virtualenv makes the environment in place.
+virtualenv takes 0.4 s. What it makes is a dozen small files, of which pyvenv.cfg, the activation scripts and pip's
+scripts mention the environment's path and prompt. The user's cache therefore keeps one environment per interpreter as a
+template. A new environment is a copy of it, in which the path and the prompt are replaced. Each shell quotes a path in
+its own way: where that would matter (a space, a quote, a letter outside ASCII), virtualenv makes the environment in
+place.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import CreationFailed, StorageError
+from setlist.core.files import digest, parse_json, remove_tree, write_atomically
 from setlist.core.records import dataclass
 from setlist.core.system import WINDOWS, bin_directory, python_of
+from setlist.engine.image import CorruptImage, rewrite, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from setlist.core.model import Interpreter
-    from setlist.environment.virtualenv_template import Template
+    from setlist.core.model import EnvironmentSpec, Interpreter
 
 # Every shell's quoting leaves these as they are, or puts the whole into quotes that all paths get. On
 # Windows a path has a backslash in it, hence always those quotes, hence may have spaces.
@@ -31,23 +32,60 @@ _PLAIN_PATH = re.compile(r"[A-Za-z]:[A-Za-z0-9_.,+@\\ -]+" if WINDOWS else r"/[A
 _PLAIN_PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 TEMPLATES, APP_DATA = "templates", "virtualenv"
-"""Where templates, and what virtualenv keeps for itself, are in the user's cache."""
+"""The directories of templates, and of virtualenv's own data, in the user's cache."""
+
+FORMAT = 3
+"""The version of a template's record and content: part of every template's name."""
 
 LONGEST_SHEBANG = 127
-"""Characters of a script's first line that every system reads; with a longer one scripts start by sh."""
+"""Characters of a script's first line that every system reads. Scripts with a longer one are started by sh."""
+
+_RECORD = "template.json"
 
 
 @dataclass(frozen=True, slots=True)
-class _Seeds:
-    """What a new environment holds."""
+class Template:
+    """A template, as it was recorded when it was made. Names are relative to ``environment``, with ``/``.
 
-    pip: bool
-    setuptools: bool = False
+    ``path`` and ``prompt`` are those in its files, and ``token`` is a part of the path that occurs nowhere else.
+    The files in ``rewritten`` mention them. ``relocatable`` is False where a binary does: a program on Windows that
+    starts a script has its interpreter's path in it.
+    """
+
+    place: Path
+    path: str
+    prompt: str
+    token: str
+    relocatable: bool
+    directories: tuple[str, ...]
+    files: tuple[str, ...]
+    programs: tuple[str, ...]
+    rewritten: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
 
     @property
-    def key(self) -> object:
-        """What tells its template from others."""
-        return (self.pip, self.setuptools) if self.setuptools else self.pip
+    def environment(self) -> Path:
+        return self.place / "environment"
+
+    def mode(self, name: str) -> int:
+        """The permissions, less the umask's, that a copy of a file is made with."""
+        return 0o777 if name in self.programs else 0o666
+
+    def content(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            OSError: it isn't there any more.
+        """
+        return _content(os.path.join(self.environment, name))
+
+    def discard(self) -> None:
+        """Remove the template, so that the next environment makes a new one."""
+        with suppress(OSError):
+            remove_tree(self.place)
+
+
+# --- making an environment ------------------------------------------------------------------------------------
 
 
 def create(
@@ -55,44 +93,39 @@ def create(
     interpreter: Interpreter,
     *,
     cache_directory: Path,
-    seed_pip: bool,
     prompt: str,
+    seeds: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
-    seed_setuptools: bool = False,
     command: Sequence[str] | None = None,
 ) -> None:
     """Make a bare virtual environment.
 
     Args:
-        directory: where, absolute; nothing is there yet.
-        interpreter: of which base installation.
+        directory: its absolute path; nothing is there yet.
+        interpreter: the base installation.
         cache_directory: the user's cache, where templates are kept.
-        seed_pip: with pip in it, the one that virtualenv brings; else with no package at all.
-        prompt: what a shell shows when it is activated.
+        prompt: what a shell shows while the environment is active.
+        seeds: the packages in it: none, ``pip``, or ``pip`` and ``setuptools``, in the versions that virtualenv brings
+            (it brings setuptools before Python 3.12).
         environ: the environment variables to start the interpreter with; None for this process's.
-        seed_setuptools: with setuptools beside pip, where virtualenv brings it (before Python 3.12).
-        command: what makes it, where that isn't left to us.
+        command: the command that makes the environment instead, see :func:`creation_command`.
 
     Raises:
-        CreationFailed: virtualenv can't make one; its words are the detail. Nothing is left behind.
+        CreationFailed: virtualenv can't make one; its output is the detail. Nothing is left behind.
         StorageError: the place isn't writable.
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        path = _place(directory)
-        plain = plain_place(directory, prompt)
-        seeds = _Seeds(seed_pip, seed_setuptools)
+        path = _real_path(directory)
         if command is not None:
-            _make_by(command, Path(path), environ)
+            _make_by_command(command, Path(path), environ)
         elif (
-            not plain
-            or _shebang_too_long(path, seed_pip)
-            or not _lay_out(path, prompt, interpreter, cache_directory, seeds, environ)
+            plain_place(directory, prompt) is None
+            or (seeds and is_shebang_too_long(path))
+            or not _copy_template(path, prompt, interpreter, cache_directory, seeds, environ)
         ):
-            _make(Path(path), interpreter, cache_directory, seeds, prompt, environ)
+            _make_in_place(Path(path), interpreter, cache_directory, seeds, prompt, environ)
     except BaseException as error:
-        from setlist.core.files import remove_tree
-
         with suppress(OSError):
             remove_tree(directory)
         if isinstance(error, PermissionError):
@@ -107,201 +140,61 @@ def create(
         raise
 
 
+def seeds_of(spec: EnvironmentSpec) -> tuple[str, ...]:
+    """The packages that an environment holds from the start: pip where pip is its installer."""
+    if spec.installer != "pip":
+        return ()
+    return ("pip", "setuptools") if spec.maker[:1] in (("virtualenv",), ("venv",)) else ("pip",)
+
+
+def creation_command(
+    spec: EnvironmentSpec, directory: Path, interpreter: Interpreter, python: str, uv: str
+) -> Sequence[str] | None:
+    """The command that makes an environment with options of its own (``spec.maker``); None for one without.
+
+    Args:
+        spec: what is requested.
+        directory: the environment's.
+        interpreter: the base installation.
+        python: the Python that virtualenv is installed in.
+        uv: uv's binary.
+    """
+    if len(spec.maker) < 2:
+        return None
+    backend, *options = spec.maker
+    if backend == "uv":
+        return [uv, "venv", "-p", interpreter.executable, str(directory), "--clear", *options]
+    if backend == "venv":
+        return [interpreter.executable, "-m", "venv", str(directory), *options]
+    return [python, "-m", "virtualenv", str(directory), "--no-periodic-update", "-p", interpreter.executable, *options]
+
+
 def plain_place(directory: Path, prompt: str) -> str | None:
-    """Where an environment really lies; None where its path or its prompt are such that shells quote them each in
-    its own way, so that what mentions them can't be written for another place."""
-    path = _place(directory)
+    """An environment's path without links; None where shells quote the path or the prompt, each in its own way, so
+    that files that mention them can't be written for another place."""
+    path = _real_path(directory)
     return path if _PLAIN_PATH.fullmatch(path) and _PLAIN_PROMPT.fullmatch(prompt) else None
 
 
-def _place(directory: Path) -> str:
-    # as virtualenv does: an environment is at one path, whatever links lead to it
+def _real_path(directory: Path) -> str:
+    # as virtualenv does: an environment has one path, whatever links lead to it
     return os.path.join(os.path.realpath(directory.parent), directory.name)
 
 
-def template_of(
-    interpreter: Interpreter, *, cache_directory: Path, environ: Mapping[str, str] | None = None
-) -> Template:
-    """What new environments without pip are laid out from.
-
-    Raises:
-        CreationFailed: virtualenv can't make one.
-        OSError: the cache isn't writable.
-    """
-    return _template(interpreter, cache_directory, _Seeds(pip=False), environ)
+def is_shebang_too_long(path: str) -> bool:
+    """Whether the scripts of an environment at this path can't name their interpreter in their first line."""
+    return len(f"#!{python_of(Path(path))}") > LONGEST_SHEBANG
 
 
-def template_name(interpreter: Interpreter) -> str:
-    """By which the template of environments without pip is told from others, there or not."""
-    return _name(interpreter, _Seeds(pip=False))
-
-
-def template(
-    interpreter: Interpreter, *, cache_directory: Path, seed_pip: bool, environ: Mapping[str, str] | None = None
-) -> Path:
-    """An environment of the interpreter that belongs to no session, kept in the user's cache.
-
-    Its ``python -m pip`` installs into other environments (``--python``). Nobody may change it.
-
-    Raises:
-        CreationFailed: virtualenv can't make one.
-        StorageError: the cache isn't writable.
-    """
-    try:
-        return _template(interpreter, cache_directory, _Seeds(seed_pip), environ).environment
-    except OSError as error:
-        raise StorageError(
-            f"can't use {cache_directory}: {error.strerror or error}",
-            hint="make it writable, or name another place with SETLIST_CACHE_DIR",
-        ) from error
-
-
-def site_packages(directory: Path) -> tuple[Path, ...]:
-    """Where the packages of an environment are: pure ones first, then platform ones where they are apart.
-
-    Told from its own layout, without starting Python: ``lib/python3.12/site-packages`` (and ``lib64``),
-    ``lib/pypy3.11/site-packages``, ``Lib/site-packages``. Empty where nothing of it is there.
-    """
-    found: dict[str, Path] = {}
-
-    def take(path: Path) -> None:
-        if path.is_dir():
-            found.setdefault(os.path.realpath(path), path)
-
-    for library in ("lib", "lib64"):
-        try:
-            names = sorted(os.listdir(directory / library))
-        except OSError:
-            continue
-        for name in names:
-            if name.startswith(("python", "pypy", "graalpy")):
-                take(directory / library / name / "site-packages")
-    # Windows; PyPy before 3.8 everywhere
-    take(directory / "Lib" / "site-packages")
-    take(directory / "site-packages")
-    return tuple(found.values())
-
-
-def treat_no_package_as_a_seed(directory: Path) -> None:
-    """Make uv remove packages that aren't required, whatever their names are.
-
-    In an environment that it didn't make itself, uv's exact installs keep what environments are commonly seeded with:
-    pip, and before Python 3.12 setuptools, wheel and uv. An environment is uv's own by the ``uv`` key in pyvenv.cfg.
-    """
-    configuration = directory / "pyvenv.cfg"
-    content = configuration.read_bytes()
-    if not re.search(rb"(?m)^uv\s*=", content):
-        from setlist.core.files import write_atomically
-
-        write_atomically(configuration, content.rstrip() + b"\nuv = setlist\n")
-
-
-def _shebang_too_long(path: str, seed_pip: bool) -> bool:
-    return seed_pip and len(f"#!{python_of(Path(path))}") > LONGEST_SHEBANG
-
-
-def _lay_out(
-    path: str,
-    prompt: str,
-    interpreter: Interpreter,
-    cache_directory: Path,
-    seeds: _Seeds,
-    environ: Mapping[str, str] | None,
-) -> bool:
-    """Lay an environment out from its template; False where that can't be done."""
-    from setlist.engine.image import CorruptImage
-    from setlist.environment.virtualenv_template import materialize
-
-    for _ in range(2):
-        try:
-            found = _template(interpreter, cache_directory, seeds, environ)
-        except OSError:
-            # a cache that can't be written to makes it slower, no more
-            return False
-        if not found.relocatable or not _PLAIN_PATH.fullmatch(found.path):
-            return False
-        try:
-            materialize(found, path, prompt)
-        except CorruptImage:
-            # somebody cleaned the cache by age
-            found.discard()
-            continue
-        return True
-    return False
-
-
-def _template(
-    interpreter: Interpreter, cache_directory: Path, seeds: _Seeds, environ: Mapping[str, str] | None
-) -> Template:
-    """The template of an interpreter, made if it isn't there.
-
-    Raises:
-        OSError: it can't be kept.
-        CreationFailed: virtualenv can't make it.
-    """
-    from setlist.core.files import remove_tree
-    from setlist.environment.virtualenv_template import read_template, record_template
-
-    home = cache_directory / TEMPLATES
-    place = home / _name(interpreter, seeds)
-    known = read_template(place)
-    if known is not None:
-        return known
-    # Under another name until it is whole, so that half a template is never used. The name stays in its
-    # files: it is what is replaced, and it occurs nowhere else.
-    token = f"making-{os.getpid()}-{os.urandom(6).hex()}"
-    prompt = f"prompt-{os.urandom(6).hex()}"
-    making = Path(os.path.realpath(home)) / token
-    try:
-        making.mkdir(parents=True)
-        _make(making / "environment", interpreter, cache_directory, seeds, prompt, environ)
-        record_template(making, token, prompt)
-        if os.path.lexists(place):
-            # what stands there isn't a whole template, or another process was faster
-            current = read_template(place)
-            if current is not None:
-                return current
-            remove_tree(place)
-        with suppress(OSError):
-            os.rename(making, place)
-        current = read_template(place)
-        if current is None:
-            raise OSError(5, "the template can't be kept", str(place))
-        return current
-    finally:
-        with suppress(OSError):
-            remove_tree(making)
-
-
-def _name(interpreter: Interpreter, seeds: _Seeds) -> str:
-    from setlist.core.files import digest
-    from setlist.environment.virtualenv_template import FORMAT
-
-    return digest(repr((FORMAT, interpreter.executable, interpreter.signature, _virtualenv_version(), seeds.key)))
-
-
-def _virtualenv_version() -> str:
-    """virtualenv's version, without importing it: that alone takes longer than laying a template out."""
-    from importlib.machinery import PathFinder
-
-    spec = PathFinder.find_spec("virtualenv")
-    for location in (spec.submodule_search_locations or ()) if spec is not None else ():
-        with suppress(OSError), open(os.path.join(location, "version.py"), encoding="utf-8") as stream:
-            return stream.read()
-    from importlib.metadata import version
-
-    return version("virtualenv")
-
-
-def _make(
+def _make_in_place(
     directory: Path,
     interpreter: Interpreter,
     cache_directory: Path,
-    seeds: _Seeds,
+    seeds: Sequence[str],
     prompt: str,
     environ: Mapping[str, str] | None,
 ) -> None:
-    """Have virtualenv make an environment in place."""
+    """Make an environment by virtualenv."""
     given = os.environ if environ is None else environ
     # The user's settings for virtualenv (variables, virtualenv.ini) are for the environments that he makes
     # with it. What is in PYTHON* is for another interpreter than this one.
@@ -317,25 +210,25 @@ def _make(
         *("--python", interpreter.executable, "--app-data", str(cache_directory / APP_DATA)),
         *("--no-download", "--no-vcs-ignore", "--prompt", prompt),
     ]
-    seed = ["--no-seed"] if not seeds.pip else [] if seeds.setuptools else ["--no-setuptools"]
+    seed = ["--no-seed"] if not seeds else [] if "setuptools" in seeds else ["--no-setuptools"]
     try:
         _run_virtualenv([*arguments, *seed, str(directory)], cleaned, directory)
     except CreationFailed:
         # virtualenv drops pip for old Pythons before it drops them: theirs brings one along
-        if not seeds.pip or not _seeded_by_ensurepip(arguments, directory, cleaned):
+        if not seeds or not _seeded_by_ensurepip(arguments, directory, cleaned):
             raise
-    if not seeds.pip:
+    if not seeds:
         treat_no_package_as_a_seed(directory)
 
 
-def _make_by(command: Sequence[str], directory: Path, environ: Mapping[str, str] | None) -> None:
+def _make_by_command(command: Sequence[str], directory: Path, environ: Mapping[str, str] | None) -> None:
     from setlist.process.spawn import run_process
 
     done = run_process(command, env=os.environ if environ is None else environ, cwd=directory.parent, capture=True)
     if done.code != 0 or not (directory / "pyvenv.cfg").is_file():
-        words = (done.stdout + done.stderr).decode(errors="replace").strip()
+        output = (done.stdout + done.stderr).decode(errors="replace").strip()
         raise CreationFailed(
-            f"the environment in {directory} can't be made: {os.path.basename(command[0])} failed", detail=words
+            f"the environment in {directory} can't be made: {os.path.basename(command[0])} failed", detail=output
         )
 
 
@@ -345,24 +238,23 @@ def _run_virtualenv(arguments: Sequence[str], environ: dict[str, str], directory
 
     from virtualenv import cli_run
 
-    said = io.StringIO()
+    output = io.StringIO()
     try:
         # its argument parser and its deprecations print, and logging without handlers writes to stderr
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             cli_run(list(arguments), setup_logging=False, env=environ)
     except PermissionError:
         raise
     except (Exception, SystemExit) as error:
         # SystemExit is its argument parser's; its own errors have no common root
-        words = "" if isinstance(error, SystemExit) else str(error)
-        detail = "\n".join(filter(None, (said.getvalue().strip(), words)))
+        message = "" if isinstance(error, SystemExit) else str(error)
+        detail = "\n".join(filter(None, (output.getvalue().strip(), message)))
         raise CreationFailed(
             f"virtualenv can't make an environment in {directory}", detail=detail or type(error).__name__
         ) from error
 
 
 def _seeded_by_ensurepip(arguments: Sequence[str], directory: Path, environ: dict[str, str]) -> bool:
-    from setlist.core.files import remove_tree
     from setlist.process.spawn import run_process
 
     remove_tree(directory)
@@ -376,3 +268,269 @@ def _seeded_by_ensurepip(arguments: Sequence[str], directory: Path, environ: dic
         if run_process(command, env=environ, cwd=directory, capture=True).code != 0:
             return False
     return bin_directory(directory).is_dir()
+
+
+# --- templates ------------------------------------------------------------------------------------------------
+
+
+def template_of(
+    interpreter: Interpreter,
+    *,
+    cache_directory: Path,
+    seeds: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Template:
+    """The template of an interpreter's environments with these seeds. It is made if it isn't there.
+
+    Raises:
+        OSError: the cache isn't writable.
+        CreationFailed: virtualenv can't make it.
+    """
+    home = cache_directory / TEMPLATES
+    place = home / template_name(interpreter, seeds)
+    template = read_template(place)
+    if template is not None:
+        return template
+    # Made under another name until it is whole, so that half a template is never used. That name stays in its
+    # files: it is what is replaced, and it occurs nowhere else.
+    token = f"making-{os.getpid()}-{os.urandom(6).hex()}"
+    prompt = f"prompt-{os.urandom(6).hex()}"
+    making = Path(os.path.realpath(home)) / token
+    try:
+        making.mkdir(parents=True)
+        _make_in_place(making / "environment", interpreter, cache_directory, seeds, prompt, environ)
+        record_template(making, token, prompt)
+        if os.path.lexists(place):
+            # what is there isn't a whole template, or another process was faster
+            template = read_template(place)
+            if template is not None:
+                return template
+            remove_tree(place)
+        with suppress(OSError):
+            os.rename(making, place)
+        template = read_template(place)
+        if template is None:
+            raise OSError(5, "the template can't be kept", str(place))
+        return template
+    finally:
+        with suppress(OSError):
+            remove_tree(making)
+
+
+def template_name(interpreter: Interpreter, seeds: Sequence[str] = ()) -> str:
+    """The name of a template's directory, whether it is there or not."""
+    version = _virtualenv_version()
+    return digest(repr((FORMAT, interpreter.executable, interpreter.signature, version, tuple(seeds))))
+
+
+def python_with_pip(
+    interpreter: Interpreter, *, cache_directory: Path, environ: Mapping[str, str] | None = None
+) -> Path:
+    """The Python of the interpreter's template with pip.
+
+    Its ``python -m pip`` installs into other environments (``--python``). Nobody may change it.
+
+    Raises:
+        CreationFailed: virtualenv can't make it.
+        StorageError: the cache isn't writable.
+    """
+    try:
+        template = template_of(interpreter, cache_directory=cache_directory, seeds=("pip",), environ=environ)
+    except OSError as error:
+        raise StorageError(
+            f"can't use {cache_directory}: {error.strerror or error}",
+            hint="make it writable, or name another place with SETLIST_CACHE_DIR",
+        ) from error
+    return python_of(template.environment)
+
+
+def _virtualenv_version() -> str:
+    """virtualenv's version, without importing it: that alone takes longer than copying a template."""
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec("virtualenv")
+    for location in (spec.submodule_search_locations or ()) if spec is not None else ():
+        with suppress(OSError), open(os.path.join(location, "version.py"), encoding="utf-8") as stream:
+            return stream.read()
+    from importlib.metadata import version
+
+    return version("virtualenv")
+
+
+def record_template(place: Path, token: str, prompt: str) -> None:
+    """Record what the environment in ``place/environment`` consists of.
+
+    Args:
+        place: the template's directory, under the name that it was made with.
+        token: that name, or another part of its path that occurs nowhere else.
+        prompt: the prompt that it was made with, which occurs nowhere else either.
+
+    Raises:
+        OSError: the environment can't be read, or the record can't be written.
+    """
+    import json
+
+    environment = place / "environment"
+    parts: dict[str, list[object]] = {name: [] for name in ("directories", "files", "programs", "rewritten", "links")}
+    relocatable = True
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(environment / folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                target = os.readlink(entry.path)
+                parts["links"].append((name, target))
+                relocatable = relocatable and token not in target
+            elif entry.is_dir():
+                # compiled files have the path of their source in them, and Python makes them again
+                if entry.name != "__pycache__":
+                    parts["directories"].append(name)
+                    pending.append(name)
+            else:
+                content = Path(entry.path).read_bytes()
+                parts["files"].append(name)
+                if os.access(entry.path, os.X_OK):
+                    parts["programs"].append(name)
+                if token.encode() in content or prompt.encode() in content:
+                    parts["rewritten"].append(name)
+                    relocatable = relocatable and b"\0" not in content
+    record = {"path": str(environment), "prompt": prompt, "token": token, "relocatable": relocatable, **parts}
+    write_atomically(place / _RECORD, json.dumps({"format": FORMAT, **record}))
+
+
+def read_template(place: Path) -> Template | None:
+    """The template in a directory; None where there is none, or one that can't be used any more."""
+    try:
+        record = parse_json((place / _RECORD).read_bytes())
+        template = Template(
+            place=place,
+            path=str(record["path"]),
+            prompt=str(record["prompt"]),
+            token=str(record["token"]),
+            relocatable=bool(record["relocatable"]),
+            directories=_strings(record["directories"]),
+            files=_strings(record["files"]),
+            programs=_strings(record["programs"]),
+            rewritten=_strings(record["rewritten"]),
+            links=tuple((str(name), str(target)) for name, target in record["links"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # through the link: an interpreter that is gone takes its template with it
+    return template if python_of(template.environment).exists() else None
+
+
+def _strings(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, values))
+
+
+def _copy_template(
+    path: str,
+    prompt: str,
+    interpreter: Interpreter,
+    cache_directory: Path,
+    seeds: Sequence[str],
+    environ: Mapping[str, str] | None,
+) -> bool:
+    """Make an environment from the interpreter's template; False where that isn't possible."""
+    for _ in range(2):
+        try:
+            template = template_of(interpreter, cache_directory=cache_directory, seeds=seeds, environ=environ)
+        except OSError:
+            # a cache that can't be written to makes it slower, no more
+            return False
+        if not template.relocatable or not _PLAIN_PATH.fullmatch(template.path):
+            return False
+        try:
+            materialize(template, path, prompt)
+        except CorruptImage:
+            # somebody cleaned the cache by age
+            template.discard()
+            continue
+        return True
+    return False
+
+
+def materialize(template: Template, path: str, prompt: str) -> None:
+    """Make an environment from a template.
+
+    Raises:
+        CorruptImage: a file of the template is missing, or mentions the template's path in an unknown spelling. Nothing
+            has been written then.
+        OSError: a file can't be written.
+    """
+    contents: list[tuple[str, bytes]] = []
+    rewritten = frozenset(template.rewritten)
+    try:
+        for name in template.files:
+            content = template.content(name)
+            if name in rewritten:
+                content = rewrite(content, template.path, path, template.prompt, prompt)
+                if template.token.encode() in content:
+                    raise CorruptImage(name)
+            contents.append((name, content))
+    except OSError as error:
+        raise CorruptImage(str(error)) from error
+    os.mkdir(path)
+    for name in template.directories:
+        os.mkdir(os.path.join(path, name))
+    for name, content in contents:
+        write(os.path.join(path, name), content, template.mode(name))
+    for name, target in template.links:
+        os.symlink(target, os.path.join(path, name))
+
+
+def _content(path: str) -> bytes:
+    # a dozen files, each of a few kilobytes: what open() does besides reading takes longer
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        content = b""
+        while block := os.read(descriptor, 1 << 20):
+            content += block
+        return content
+    finally:
+        os.close(descriptor)
+
+
+# --- what is in an environment --------------------------------------------------------------------------------
+
+
+def site_packages(directory: Path) -> tuple[Path, ...]:
+    """The directories of an environment's packages: pure ones first, then platform ones where they are apart.
+
+    They are found by the environment's layout, without starting Python: ``lib/python3.12/site-packages`` (and
+    ``lib64``), ``lib/pypy3.11/site-packages``, ``Lib/site-packages``. Empty where none of them is there.
+    """
+    folders: dict[str, Path] = {}
+
+    def add(path: Path) -> None:
+        if path.is_dir():
+            folders.setdefault(os.path.realpath(path), path)
+
+    for library in ("lib", "lib64"):
+        try:
+            names = sorted(os.listdir(directory / library))
+        except OSError:
+            continue
+        for name in names:
+            if name.startswith(("python", "pypy", "graalpy")):
+                add(directory / library / name / "site-packages")
+    # Windows; PyPy before 3.8 everywhere
+    add(directory / "Lib" / "site-packages")
+    add(directory / "site-packages")
+    return tuple(folders.values())
+
+
+def treat_no_package_as_a_seed(directory: Path) -> None:
+    """Make uv remove packages that aren't required, whatever their names are.
+
+    In an environment that it didn't make itself, uv's exact installs keep what environments are commonly seeded with:
+    pip, and before Python 3.12 setuptools, wheel and uv. An environment is uv's own by the ``uv`` key in pyvenv.cfg.
+    """
+    configuration = directory / "pyvenv.cfg"
+    content = configuration.read_bytes()
+    if not re.search(rb"(?m)^uv\s*=", content):
+        write_atomically(configuration, content.rstrip() + b"\nuv = setlist\n")

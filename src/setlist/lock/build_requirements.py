@@ -111,7 +111,6 @@ class BuildRequirements:
                 directory,
                 self.interpreter,
                 cache_directory=self.context.cache,
-                seed_pip=False,
                 prompt="build",
                 environ=self.context.environ,
             )

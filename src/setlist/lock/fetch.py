@@ -10,11 +10,10 @@ from setlist.core.errors import InterpreterNotFound, LockOutOfDate
 from setlist.core.files import temporary_directory
 from setlist.core.model import SessionSpec, Settings
 from setlist.core.records import dataclass
-from setlist.core.system import python_of
 from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import local_path
-from setlist.environment.virtualenv import template
+from setlist.environment.virtualenv import python_with_pip
 from setlist.lock.build_requirements import BuildRequirements
 from setlist.lock.document import Pin, pins_of
 from setlist.lock.download import Downloader, FetchFailed, Wheelhouse, prepare_shelf
@@ -161,7 +160,7 @@ class _Fetching:
         self._own = own
         self._downloader = Downloader(
             shelf,
-            lambda: python_of(template(own, cache_directory=context.cache, seed_pip=True, environ=context.environ)),
+            lambda: python_with_pip(own, cache_directory=context.cache, environ=context.environ),
             download_environ(context.environ, context.project),
             context.project.root,
         )

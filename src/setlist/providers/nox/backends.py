@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from setlist.core.model import EnvironmentSpec, InstallerName, Interpreter, NoxSession, SessionSpec
+from setlist.core.model import InstallerName, NoxSession, SessionSpec
 from setlist.core.records import replace
 
 CONDA = ("conda", "mamba", "micromamba", "rattler")
@@ -32,32 +32,6 @@ def as_prepared(session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec
     maker = (backend, *session.nox.venv_params)
     installer: InstallerName = "uv" if backend == "uv" else "pip"
     return replace(session, environment=replace(spec, maker=maker, installer=installer))
-
-
-def seeds_of(spec: EnvironmentSpec) -> tuple[bool, bool]:
-    """Whether an environment has pip in it from the start, and setuptools where the tool that makes it brings it."""
-    return spec.installer == "pip", spec.maker[:1] in (("virtualenv",), ("venv",))
-
-
-def command_of(spec: EnvironmentSpec, directory: Path, interpreter: Interpreter, python: str) -> Sequence[str] | None:
-    """The command by which nox makes an environment that has wishes of its own (``venv_params``), None for a plain one.
-
-    Args:
-        spec: what is asked for.
-        directory: where.
-        interpreter: of which base installation.
-        python: the Python that virtualenv is installed in.
-    """
-    if len(spec.maker) < 2:
-        return None
-    backend, *words = spec.maker
-    if backend == "uv":
-        from setlist.environment.installers import uv_binary
-
-        return [uv_binary(), "venv", "-p", interpreter.executable, str(directory), "--clear", *words]
-    if backend == "venv":
-        return [interpreter.executable, "-m", "venv", str(directory), *words]
-    return [python, "-m", "virtualenv", str(directory), "--no-periodic-update", "-p", interpreter.executable, *words]
 
 
 def uv_and_version() -> tuple[str, str]:
