@@ -53,14 +53,14 @@ def register(
     try:
         start = Caller.current().cwd if directory is None else Path(os.path.abspath(directory))
         project = find_project(start)
-        registry = load_registry(project, context.caller.environ, context.script_python)
+        registry = load_registry(project, context.caller.environ, context.loader_python)
         defaults = {session.name for session in select(registry, ())} if registry.sessions else set()
     except SetlistError as error:
         context.tell(error)
         raise SystemExit(error.exit_code) from error
     arguments = ["--only", *run_options] if directory is None else ["--only", "-C", str(start), *run_options]
     for session in registry.sessions.values():
-        if session.nox is not None:
+        if session.provider:
             continue  # nox has it already
         _register(project, session, session.name in defaults, arguments, options)
 

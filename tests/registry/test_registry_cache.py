@@ -13,7 +13,6 @@ from setlist.core.model import (
     Command,
     EnvironmentSpec,
     FunctionReference,
-    NoxSession,
     Origin,
     Registry,
     RegistryIndex,
@@ -42,9 +41,6 @@ ENVIRONMENTS = st.builds(
     project=st.sampled_from([None, "editable", "wheel"]),
     backend=st.sampled_from(["virtualenv", "none"]),
 )
-NOX = st.builds(
-    NoxSession, file=TEXTS, name=TEXTS, names=WORDS, backend=st.none() | TEXTS, runs_in=st.none() | ENVIRONMENTS
-)
 SESSIONS = st.builds(
     SessionSpec,
     name=NAMES,
@@ -55,7 +51,11 @@ SESSIONS = st.builds(
     environment=ENVIRONMENTS,
     commands=st.lists(COMMANDS, max_size=2).map(tuple),
     function=st.none() | st.builds(FunctionReference, TEXTS, TEXTS),
-    nox=st.none() | NOX,
+    provider=st.sampled_from(["", "nox"]),
+    aliases=WORDS,
+    problem=TEXTS,
+    provided=TEXTS,
+    installs_itself=st.booleans(),
     env=PAIRS,
     inherit_env=st.booleans() | WORDS,
     tags=WORDS,

@@ -61,4 +61,4 @@ def nox_lists(root: Path, *selections: Sequence[str]) -> list[tuple[int, Any]]:
 
 def registry_of(root: Path, *arguments: str) -> Registry:
     """Our registry of a noxfile."""
-    return load_registry(Project(root, nox_arguments=arguments))
+    return load_registry(Project(root, provider_arguments=arguments))

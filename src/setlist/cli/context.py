@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from setlist.cli.options import Arguments
     from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
     from setlist.environment.prepare import Environments
-    from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.registry.load import Loaded
+    from setlist.runner.run_context import Closable
 
 
 class Context:
@@ -43,8 +43,8 @@ class Context:
         self._file: Path | None = None
         self._offline = False
         self._undo: list[Callable[[], None]] = []
-        self.nox_processes: NoxProcesses | None = None
-        """Those that have loaded the project's noxfile already."""
+        self.shared: dict[str, Closable] = {}
+        """What the sessions of a provider share already, by its name: see RunContext."""
 
     @classmethod
     def current(cls) -> Context:
@@ -119,7 +119,7 @@ class Context:
         """The same, and what it was made from."""
         from setlist.registry.load import load
 
-        loaded = load(self.project, self.caller.environ, self.script_python)
+        loaded = load(self.project, self.caller.environ, self.loader_python)
         for warning in loaded.warnings:
             self.err.line(f"{self.err.styled('warning:', 'yellow')} {warning}")
         return loaded
@@ -130,14 +130,13 @@ class Context:
             self.__dict__.pop(known, None)
         self.__dict__["project"] = project
 
-    def script_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
-        """The environment that a noxfile asks to be loaded in (PEP 723): its Python, while it is held."""
+    def loader_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
+        """The environment that foreign definitions ask to be loaded in: its Python, while it is held."""
         from setlist.environment.prepare import Environments
-        from setlist.providers.nox.script_environment import script_python
 
         self.project.prepare()
         environments = Environments(self.project, self.caller, offline=self._offline, notify=self._notify)
-        return script_python(environments, spec, file)
+        return environments.loader_python(spec, file)
 
     @cached_property
     def environments(self) -> Environments:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import SessionError
+from setlist.core.plugins import find_provider
 from setlist.reports.console import command_text
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         out.line(f"{name}  {interpreter} · {masked(would)}{why}")
         if session.function is not None:
             out.line(f"  {session.function.name}() in {session.function.file}")
-        if session.nox is not None:
-            out.line(f"  {session.nox.name} in {session.nox.file}")
+        if session.provider:
+            details = find_provider(session.provider).details(session)
+            out.line(f"  {details['name']} in {details['file']}")
         for command in session.commands:
             out.lines(f"  {out.styled('$', 'dim')} {masked(_template_text(command))}")
     if posargs:

@@ -14,7 +14,7 @@ from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.model import Command, NoxSession, SessionSpec
+    from setlist.core.model import Command, SessionSpec
 
 FORMAT = 1
 
@@ -69,12 +69,20 @@ def show_sessions(
 
 def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:
     defaults = default_names(context)
-    head = ("", "session", "nox", "python", "environment", "tags", "description")
+    head = (
+        "",
+        "session",
+        context.registry.outline.only_provider or "alias",
+        "python",
+        "environment",
+        "tags",
+        "description",
+    )
     rows = [
         (
             "*" if session.name in defaults else "",
             session.name,
-            _name_in_nox(session),
+            _alias(session),
             session.environment.python or "",
             "none" if session.environment.backend == "none" else "ready" if session.name in ready else "–",
             " ".join(session.tags),
@@ -88,9 +96,9 @@ def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[
     return lines
 
 
-def _name_in_nox(session: SessionSpec) -> str:
-    """How nox spells it, where that is another name."""
-    return session.nox.name if session.nox is not None and session.nox.name != session.name else ""
+def _alias(session: SessionSpec) -> str:
+    """How its provider spells it, where that is another name."""
+    return session.aliases[0] if session.aliases and session.aliases[0] != session.name else ""
 
 
 def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -168,6 +176,8 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int 
     ``matrix`` holds this session's value on each axis; ``default`` says whether a bare ``run`` runs
     it; ``ready`` whether a finished environment is there.
     """
+    from setlist.core.plugins import find_provider, providers
+
     environment = session.environment
     return {
         "name": session.name,
@@ -185,7 +195,7 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int 
         "project": environment.project,
         "run": [_command_json(command) for command in session.commands],
         "function": None if session.function is None else f"{session.function.file}:{session.function.name}",
-        "nox": None if session.nox is None else _nox_json(session.nox),
+        **{name: find_provider(name).details(session) if name == session.provider else None for name in providers()},
         "env": dict(session.env),
         "inherit-env": session.inherit_env if isinstance(session.inherit_env, bool) else list(session.inherit_env),
         "cwd": session.cwd,
@@ -210,16 +220,6 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int 
         "inputs": list(session.inputs),
         "outputs": list(session.outputs),
         "ready": ready,
-    }
-
-
-def _nox_json(nox: NoxSession) -> dict[str, Any]:
-    return {
-        "file": nox.file,
-        "name": nox.name,
-        "names": list(nox.names),
-        "venv-backend": nox.backend,
-        "venv-params": list(nox.venv_params),
     }
 
 

@@ -190,7 +190,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         captured_environ=shown.captured_environ,
         masker=shown.masker,
         only=arguments.flag("only"),
-        nox_processes=context.nox_processes,
+        shared=context.shared,
     )
     removed = f"waiting for another process that removes {project.relative(project.state)}"
     # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
@@ -204,7 +204,7 @@ def run(argv: Sequence[str], context: Context) -> int:
             code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
         finally:
             shown.close()
-    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and context.nox_processes is None:
+    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and not context.shared:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):

@@ -61,7 +61,7 @@ _MARKS = (repr(TIME), repr(DURATION), RUN)
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
     """Whether a run of this session, typed like this, can be done again by its record."""
     says_all = True
-    if session.nox is not None:
+    if session.provider:
         from setlist.providers.nox.warming_noxfile import is_plain
 
         says_all = is_plain(context, session)
@@ -101,7 +101,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         noticed: what it started, and what was said between that, in order.
     """
     invocations = [item for item in noticed if isinstance(item, Invocation)]
-    if session.nox is not None and not invocations:
+    if session.provider and not invocations:
         return  # it has done something that can't be repeated
     if any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
         return
@@ -122,7 +122,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         **sources,
         **{program: value for program, value in signed.items() if program not in own},
     }
-    if session.nox is not None:
+    if session.provider:
         from setlist.providers.nox.warming_noxfile import searched, tells_what_it_read
 
         if own[str(fingerprint.directory / NAME)] != invocations[-1].made_from:

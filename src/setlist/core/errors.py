@@ -140,9 +140,12 @@ class ProjectNotFound(SetlistError):
     """No directory at or above the given one holds a project."""
 
     def __init__(self, start: str) -> None:
+        from setlist.core.plugins import definition_files
+
+        foreign = " or a ".join(definition_files())
         super().__init__(
             f"no project found in {start} or above it",
-            hint="a project has [tool.setlist] in pyproject.toml, a sessions/ folder, or a noxfile.py; "
+            hint=f"a project has [tool.setlist] in pyproject.toml, a sessions/ folder, or a {foreign}; "
             "'setlist init' writes a first one",
         )
 

@@ -62,29 +62,6 @@ class FunctionReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoxSession:
-    """A session of a noxfile, as nox itself has it.
-
-    ``file`` is relative to the project's root; ``name`` is how nox spells it (``tests-3.12(django='4.0')``), by which
-    it is found in nox's manifest, ``names`` are all that it answers to there, that of its family last. ``backend`` is
-    its ``venv_backend`` with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params``
-    are what it is made with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where
-    setlist's own Python has it. ``problem``: why it can't be run, where nox would say so only then. ``reads``: where
-    its function is known by reading to do the same each time (:mod:`setlist.providers.nox.plain`), the environment
-    variables that it goes by; None where it isn't.
-    """
-
-    file: str
-    name: str
-    names: tuple[str, ...] = ()
-    backend: str | None = None
-    venv_params: tuple[str, ...] = ()
-    runs_in: EnvironmentSpec | None = None
-    problem: str = ""
-    reads: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
     """What a session's environment is asked to be, before any file of it is read.
 
@@ -93,7 +70,7 @@ class EnvironmentSpec:
     ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None
     for the interpreter that setlist itself runs on. ``requirements`` and ``constraints`` are paths
     relative to the project's root. ``exclude_newer`` is a date or a span, as the installer reads it. ``maker`` is
-    what the environment is made by, and the words it is given, where it isn't ours to choose (a noxfile's).
+    what the environment is made by, and the words it is given, where a provider chooses that.
     """
 
     python: str | None = None
@@ -120,8 +97,15 @@ class SessionSpec:
     names, families already expanded. ``timeout`` is in seconds, for each try. ``mutex`` are names of which
     no two sessions run at once; ``resources`` are (name, how many) that it takes of what the project has.
     ``jobserver`` shares the processors with others by GNU make's protocol; ``secrets`` are environment variables,
-    as globs, whose values nobody is shown. Exactly one of ``commands``, ``function`` and ``nox`` is used; all empty
-    makes a session that only prepares its environment or only gathers others by ``requires``.
+    as globs, whose values nobody is shown. At most one of ``commands``, ``function`` and ``provider`` is used; all
+    empty makes a session that only prepares its environment or only gathers others by ``requires``.
+
+    ``provider`` is the package in :mod:`setlist.providers` that defined the session and runs it; empty for our own
+    definitions. Such a session has ``aliases`` (its name there first, then every name that selects it there), a
+    ``problem`` that prevents it from running, and ``provided``: the provider's own data as JSON text, which nothing
+    else reads. ``installs_itself``: what it installs is known only while it runs. ``takes_all_posargs``: it gets the
+    words after ``--`` even where it wasn't asked for. ``plain_exit``: every failure counts as 1, a missing interpreter
+    too, and a failed requirement aborts it.
     """
 
     name: str
@@ -132,7 +116,13 @@ class SessionSpec:
     environment: EnvironmentSpec = EnvironmentSpec()
     commands: tuple[Command, ...] = ()
     function: FunctionReference | None = None
-    nox: NoxSession | None = None
+    provider: str = ""
+    aliases: tuple[str, ...] = ()
+    problem: str = ""
+    provided: str = ""
+    installs_itself: bool = False
+    takes_all_posargs: bool = False
+    plain_exit: bool = False
     env: Pairs = ()
     inherit_env: bool | tuple[str, ...] = True
     cwd: str | None = None
@@ -238,8 +228,8 @@ class Settings:
     says how many there are of what sessions take; of one that isn't named here there is one.
 
     ``sources`` are the kinds of definitions to use, None where those that are there decide, and ``unused`` the files
-    that aren't. What follows is said by a noxfile's ``nox.options``: ``fail_fast``, ``jobs``, whether a missing
-    interpreter is an error (None: in CI it is), and the ``pythons`` that sessions are kept to.
+    that aren't. What follows is set by providers: ``fail_fast``, ``jobs``, whether a missing interpreter is an error
+    (None: in CI it is), and the ``pythons`` that sessions are kept to.
     """
 
     default: tuple[str, ...] | None = None
@@ -265,13 +255,13 @@ class RegistryIndex:
     """What is asked of all sessions at once: who answers to a name, who has a tag.
 
     ``families`` has each one's, in the order of their definition. All else is of those that it says something of:
-    ``nox`` of a noxfile's, how nox calls them, followed by all that they answer to there; ``tags`` and ``pythons`` of
-    those that have some; ``left_out`` are those that a bare ``run`` doesn't run by itself, ``jobserver`` those that
-    share the processors.
+    ``providers`` and ``aliases`` of those that a provider defined; ``tags`` and ``pythons`` of those that have some;
+    ``left_out`` are those that a bare ``run`` doesn't run by itself, ``jobserver`` those that share the processors.
     """
 
     families: Mapping[str, str]
-    nox: Mapping[str, tuple[str, ...]]
+    providers: Mapping[str, str]
+    aliases: Mapping[str, tuple[str, ...]]
     tags: Mapping[str, tuple[str, ...]]
     pythons: Mapping[str, str]
     left_out: tuple[str, ...]
@@ -283,7 +273,8 @@ class RegistryIndex:
         all_of_them = sessions.items()
         return cls(
             families={name: session.family for name, session in all_of_them},
-            nox={name: (session.nox.name, *session.nox.names) for name, session in all_of_them if session.nox},
+            providers={name: session.provider for name, session in all_of_them if session.provider},
+            aliases={name: session.aliases for name, session in all_of_them if session.aliases},
             tags={name: session.tags for name, session in all_of_them if session.tags},
             pythons={
                 name: session.environment.python
@@ -299,9 +290,10 @@ class RegistryIndex:
         return tuple(member for member, family in self.families.items() if family == name)
 
     @property
-    def only_nox(self) -> bool:
-        """Whether there are some, and all of them are a noxfile's."""
-        return 0 < len(self.nox) == len(self.families)
+    def only_provider(self) -> str:
+        """The provider of all sessions; empty where there are none, or they have no provider in common."""
+        names = set(self.providers.values())
+        return names.pop() if len(names) == 1 and len(self.providers) == len(self.families) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

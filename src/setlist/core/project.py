@@ -63,15 +63,14 @@ class Caller:
 class Project:
     """A project's places. ``file`` is the definitions file given with ``-f``, if one was.
 
-    ``nox_arguments`` are words of nox's own command line that change what the sessions of a noxfile are, or what
-    their functions do (``setlist nox -- --force-python 3.12``). ``envdir`` is where environments are kept
-    instead of in the state directory, ``guarddir`` where their locks are, and ``statedir`` the state directory
-    of a project that can't be written. :func:`located` finds them.
+    ``provider_arguments`` are words of a provider's own command line that change what its sessions are, or what they
+    do. ``envdir`` is where environments are kept instead of in the state directory, ``guarddir`` where their locks are,
+    and ``statedir`` the state directory of a project that can't be written. :func:`located` finds them.
     """
 
     root: Path
     file: Path | None = None
-    nox_arguments: tuple[str, ...] = ()
+    provider_arguments: tuple[str, ...] = ()
     envdir: Path | None = None
     guarddir: Path | None = None
     statedir: Path | None = None
@@ -135,11 +134,11 @@ class Project:
 
     @property
     def compiled_registry(self) -> Path:
-        if not self.nox_arguments:
+        if not self.provider_arguments:
             return self.state / "registry.json"
         from setlist.core.files import digest
 
-        return self.state / f"registry-{digest(chr(0).join(self.nox_arguments))[:12]}.json"
+        return self.state / f"registry-{digest(chr(0).join(self.provider_arguments))[:12]}.json"
 
     def relative(self, path: Path | str) -> str:
         """The path as people write it: relative to the root where it lies in it, with ``/``."""
@@ -257,7 +256,9 @@ def environment_directory(root: Path, file: Path | None, environ: Mapping[str, s
     return path
 
 
-def located(root: Path, file: Path | None, environ: Mapping[str, str], nox_arguments: tuple[str, ...] = ()) -> Project:
+def located(
+    root: Path, file: Path | None, environ: Mapping[str, str], provider_arguments: tuple[str, ...] = ()
+) -> Project:
     """The project with this root, and where its things are kept.
 
     Environments outside of the root can be used by some who can write to the root and by some who can't (a container
@@ -268,10 +269,10 @@ def located(root: Path, file: Path | None, environ: Mapping[str, str], nox_argum
     """
     envdir = environment_directory(root, file, environ)
     if envdir is None or envdir.is_relative_to(root):
-        return Project(root, file, nox_arguments, envdir)
+        return Project(root, file, provider_arguments, envdir)
     beside = envdir.with_name(f"{envdir.name}.state")
     statedir = None if _can_be_made(root / STATE_DIRECTORY) else beside
-    return Project(root, file, nox_arguments, envdir, beside / GUARDS, statedir)
+    return Project(root, file, provider_arguments, envdir, beside / GUARDS, statedir)
 
 
 def _can_be_made(directory: Path) -> bool:
@@ -299,11 +300,16 @@ def _configured_env_dir(root: Path, file: Path | None) -> str:
     return value if isinstance(value, str) else ""
 
 
+def loader_environment(file: str) -> str:
+    """The name of the environment that a file of foreign definitions is loaded in: one that no session can have."""
+    return f"_{file.rpartition('/')[2].partition('.')[0]}"
+
+
 def find_project(start: Path, file: Path | None = None, environ: Mapping[str, str] | None = None) -> Project:
     """The project that ``start`` lies in: the nearest directory, upwards, with session definitions.
 
     A directory has definitions when its pyproject.toml has a ``tool.setlist`` table, one of :data:`FOLDERS` in it
-    holds session files (:func:`has_session_files`), or it has a noxfile.py. Failing that, the nearest one with a
+    holds session files (:func:`has_session_files`), or it has a provider's file. Failing that, the nearest one with a
     pyproject.toml.
 
     Args:
@@ -326,9 +332,12 @@ def find_project(start: Path, file: Path | None = None, environ: Mapping[str, st
 
 
 def _find_root(start: Path) -> Path:
+    from setlist.core.plugins import definition_files
+
+    files = tuple(definition_files())
     fallback: Path | None = None
     for directory in (start, *start.parents):
-        if _has_definitions(directory) or (directory / "noxfile.py").is_file():
+        if _has_definitions(directory) or any((directory / file).is_file() for file in files):
             return directory
         if fallback is None and (directory / "pyproject.toml").is_file():
             fallback = directory

@@ -227,7 +227,7 @@ class Recorder:
             LockOutOfDate: it doesn't hold that, and must.
         """
         locks = self._context.locks
-        if locks is None or self._session.nox is None:
+        if locks is None or not self._session.installs_itself:
             return False
         if not self._looked_for_lock:
             self._looked_for_lock = True
@@ -455,7 +455,7 @@ class Recorder:
         """
         self._start()
         if _only_installs(_plain(command)):
-            locks = self._context.locks if self._session.nox is not None else None
+            locks = self._context.locks if self._session.installs_itself else None
             if locks is not None and install_words(command) is not None and locks.find(self._session) is not None:
                 return self.install(command, env, cwd)
             return {"do": "start", "installs": True}
@@ -514,7 +514,7 @@ class Recorder:
 
     def _compare_with_lock(self, moved: Mapping[str, str | None]) -> None:
         locks = self._context.locks
-        if not moved or locks is None or self._session.nox is None:
+        if not moved or locks is None or not self._session.installs_itself:
             return
         locked = locks.find(self._session)
         if locked is not None and locked.text is not None:
@@ -724,7 +724,7 @@ class Recorder:
         seed = Step(kind="seed", words=(), inputs={}, brought=dict(self._seeds))
         remembered = [replace(step, there=False) for step, _ in self._memory if step.kind == "install"]
         state = self._state
-        if self._session.nox is not None:
+        if self._session.installs_itself:
             direct = {root["name"] for step in there for root in step.roots or () if root["name"] is not None}
             state = replace(state, direct=tuple(sorted(direct)))
         self._state = record_steps(

@@ -151,17 +151,17 @@ def installer_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def noxfile_install_environ(
+def foreign_install_environ(
     words: Sequence[str], environ: Mapping[str, str], own: Collection[str], project: Project
 ) -> Iterator[dict[str, str]]:
-    """The variables for an install that a noxfile makes, while the context lasts.
+    """The variables for an install that another tool makes, while the context lasts.
 
-    Settings reach it as they reach an installer that we start, but for the variables that the noxfile itself sets.
+    Settings reach it as they reach an installer that we start, but for the variables that the tool itself sets.
 
     Args:
         words: the command.
         environ: its variables.
-        own: the names of those that the noxfile sets.
+        own: the names of those that the tool sets.
         project: the project, whose settings count.
 
     Raises:

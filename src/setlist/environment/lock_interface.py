@@ -43,7 +43,7 @@ class Locks(Protocol):
         ...
 
     def out_of_date(self, session: SessionSpec, what: str) -> None:
-        """A noxfile's session asks for something that its lock doesn't hold.
+        """A session's function asks for something that its lock doesn't hold.
 
         Raises:
             LockOutOfDate: that isn't allowed in this run.

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from setlist.core.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
 from setlist.core.files import remove_leftovers, stat_signature
-from setlist.core.model import InputChange, SessionSpec
-from setlist.core.project import Caller, Project
+from setlist.core.model import EnvironmentSpec, InputChange, Origin, SessionSpec
+from setlist.core.plugins import find_provider
+from setlist.core.project import Caller, Project, loader_environment
 from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of
 from setlist.environment import locking
@@ -61,6 +62,12 @@ class Fingerprint:
     directory: Path
     state: State
     image: Path | None
+
+
+class EnvironmentProvider(Protocol):
+    """What this package asks of a provider of sessions (:class:`setlist.providers.protocol.Provider`)."""
+
+    def environment(self, session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec: ...
 
 
 class Environments:
@@ -140,6 +147,21 @@ class Environments:
             remove_leftovers(str(directory))
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, outcome, duration, hold)
+
+    @contextmanager
+    def loader_python(self, spec: EnvironmentSpec, file: str) -> Iterator[Path]:
+        """The environment that foreign definitions ask to be loaded in, right and held: yields its Python.
+
+        Args:
+            spec: what they ask for.
+            file: theirs, relative to the root.
+
+        Raises:
+            SetlistError: it can't be made.
+        """
+        name = loader_environment(file)
+        with self.prepared(SessionSpec(name=name, family=name, origin=Origin(file), environment=spec)) as prepared:
+            yield prepared.python
 
     @contextmanager
     def as_it_is(self, session: SessionSpec) -> Iterator[PreparedEnvironment | None]:
@@ -266,11 +288,10 @@ class Environments:
                 ) from error
 
     def _as_prepared(self, session: SessionSpec) -> SessionSpec:
-        if session.nox is None:
+        if not session.provider:
             return session
-        from setlist.providers.nox.backends import as_prepared
-
-        return as_prepared(session, self._context.caller.environ)
+        provider: EnvironmentProvider = find_provider(session.provider)
+        return provider.environment(session, self._context.caller.environ)
 
     def _untouched(self, session: SessionSpec, directory: Path, state: State) -> bool:
         """The warm check: a handful of stat calls, nothing parsed, hashed, imported or asked."""
@@ -350,8 +371,8 @@ def _decided(
         recreate=recreate,
         upgrade=upgrade,
     )
-    # what a noxfile's function installs is known only as it happens: there is nothing to sync to
-    return replace(decision, work="recreate") if session.nox and decision.work == "sync" else decision
+    # what its function installs is known only as it happens: there is nothing to sync to
+    return replace(decision, work="recreate") if session.installs_itself and decision.work == "sync" else decision
 
 
 def _nobody(session: str, text: str) -> None:

@@ -206,7 +206,7 @@ def logins_of(project: Project, session: SessionSpec, text: str, environ: Mappin
     from setlist.environment.pyproject import read_pyproject
 
     logins = gather(project, session, read_pyproject(project), environ).logins
-    if session.nox is not None:
+    if session.installs_itself:
         logins.hide(text_or_nothing(project.root / session.origin.file))
     return logins
 

@@ -148,8 +148,8 @@ def mend(
         elif not laid_out:
             make_bare(context, session, directory, interpreter)
         write_atomically(directory / RESOLVED, wanted, private=refers_to_login(wanted))
-        # what a noxfile's session installs is up to its function
-        if not (done or session.nox is not None or (laid_out and wanted == resolution)):
+        # what the session installs is up to its function
+        if not (done or session.installs_itself or (laid_out and wanted == resolution)):
             _sync(context, installer, directory, evaluation, wanted, again)
         if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
             _check_against_the_lock(context, session, directory, evaluation)
@@ -207,7 +207,7 @@ def back_to_base(
     context: EnvironmentContext, session: SessionSpec, directory: Path, interpreter: Interpreter, lock: int
 ) -> None:
     """Make an environment hold just what it held before its session's function installed anything."""
-    if session.nox is not None:
+    if session.installs_itself:
         make_bare(context, session, directory, interpreter)
     else:
         resolved = directory / RESOLVED
@@ -219,7 +219,7 @@ def back_to_base(
 def _image(context: EnvironmentContext, session: SessionSpec, evaluation: Evaluation, resolution: str) -> Path | None:
     """Where the image of what is to be made is, there or not; None where there is to be none."""
     locked = evaluation.locked
-    if session.nox is not None or locked is None or locked.text is None or context.find_links is not None:
+    if session.installs_itself or locked is None or locked.text is None or context.find_links is not None:
         return None
     if not images.are_welcome(context.caller.environ):
         return None

@@ -92,8 +92,8 @@ class ProjectLocks:
         from setlist.lock.local_paths import absolute
         from setlist.lock.lock_files import standing_of
 
-        if session.nox is not None:
-            return self._of_noxfile(session)
+        if session.installs_itself:
+            return self._of_function(session)
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject)
         status = standing_of(self._project, self._settings, session, inputs)
         shown = self._project.relative(status.path)
@@ -126,8 +126,8 @@ class ProjectLocks:
         options = "".join(f"{line}\n" for line in dict.fromkeys(inputs.requirements.option_lines))
         return Locked(options + absolute(body, self._project.root), status.document.content, None)
 
-    def _of_noxfile(self, session: SessionSpec) -> Locked | None:
-        """The lock of a noxfile's session. Whether it holds what is asked for is seen when that is asked for."""
+    def _of_function(self, session: SessionSpec) -> Locked | None:
+        """The lock of a session whose function installs. Whether it holds what that asks for is seen later."""
         from setlist.environment.lock_interface import Locked
         from setlist.lock.document import unhashed_names
         from setlist.lock.local_paths import absolute
@@ -147,7 +147,7 @@ class ProjectLocks:
         return Locked(absolute(document.body, self._project.root), document.content, None)
 
     def out_of_date(self, session: SessionSpec, what: str) -> None:
-        """A noxfile's session asks for something that its lock doesn't hold.
+        """A session's function asks for something that its lock doesn't hold.
 
         Raises:
             LockOutOfDate: that isn't allowed in this run.

@@ -6,9 +6,11 @@ the sessions are made from. A further kind of source only has to return a :class
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-from setlist.core.model import FunctionReference, SessionSpec
+from setlist.core.model import EnvironmentSpec, FunctionReference, SessionSpec
 from setlist.core.records import dataclass, field
 from setlist.registry.keys import Keys
 from setlist.registry.validators import ValidationError
@@ -65,6 +67,11 @@ class Declared:
     sessions: tuple[SessionSpec, ...] = ()
     variables: tuple[tuple[str, str | None], ...] = ()
     lasting: bool = True
+
+
+LoaderPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]
+"""Makes the environment that foreign definitions ask to be loaded in, and holds it: its specification and the file of
+the definitions → its Python."""
 
 
 class DefinitionProblem(Exception):

@@ -20,37 +20,6 @@ def parse_keyword(expression: str) -> Matches:
     return _Parser(expression).whole()
 
 
-def nox_keyword(expression: str) -> Matches:
-    """The test that an expression stands for to nox: Python, where each name is true if it is a part of one of the
-    session's names or tags.
-
-    Raises:
-        UsageError: it isn't Python, or can't be evaluated.
-    """
-    import ast
-
-    # nox's own code, since its rules are nox's to make; whoever types -k waits for its import
-    from nox.manifest import keyword_match
-
-    try:
-        ast.parse(expression, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
-        raise UsageError(
-            "-k: this is no Python expression, which it has to be for a noxfile's sessions",
-            detail=expression,
-            hint="write names joined by and, or, not and parentheses: 'lint or (tests and not docs)'",
-        ) from error
-
-    def matches(session: SessionSpec) -> bool:
-        names = session.nox.names if session.nox is not None else (session.name,)
-        try:
-            return bool(keyword_match(expression, [*names, *session.tags]))
-        except Exception as error:  # it is evaluated, and can be anything
-            raise UsageError(f"-k: {type(error).__name__}: {error}", detail=expression) from error
-
-    return matches
-
-
 _BINDS = {"or": 1, "and": 2, "not": 3}
 
 

@@ -4,7 +4,8 @@ Sources are found, each is loaded into what it declares, and all of that becomes
 long as no file behind it changed, the compiled registry answers in place of all this, and the only
 work is a ``stat`` per file. Where one changed, only that one is loaded anew.
 
-Where there are definitions of setlist's own, a noxfile isn't used, unless ``sources`` in ``[tool.setlist]`` names it.
+Where there are definitions of setlist's own, those of a provider (:mod:`setlist.providers`) aren't used, unless
+``sources`` in ``[tool.setlist]`` names their kind.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from setlist import STATE_DIRECTORY
 from setlist.core.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
 from setlist.core.model import Registry
+from setlist.core.plugins import definition_files, find_provider, kind_of
 from setlist.core.project import (
     FOLDERS,
     PACKAGING_HINT,
@@ -24,7 +26,7 @@ from setlist.core.project import (
     session_file_names,
     setuptools_packages,
 )
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, replace
 from setlist.registry.registry_cache import Compiled, read_compiled, same_variables, write_compiled
 
 TYPE_CHECKING = False
@@ -32,31 +34,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.providers.nox.definitions import ScriptPython
-    from setlist.registry.definition import Declared
+    from setlist.registry.definition import Declared, LoaderPython
     from setlist.registry.source_cache import Record
 
 SESSION_FILES = "sessions"
 """What ``sources`` calls session files."""
 
-NOXFILE = "noxfile.py"
-
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a noxfile is loaded in: the caller's environment variables, and what makes the environment it asks for."""
+    """What foreign definitions are loaded in: the caller's variables, and what makes an environment to load them in."""
 
     environ: Mapping[str, str]
-    script_python: ScriptPython | None
+    loader_python: LoaderPython | None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file with definitions, relative to the root, what reads it, and what ``sources`` calls its kind."""
+    """One file with definitions, relative to the root, what reads it, and what ``sources`` calls its kind.
+
+    ``provider`` reads it where the definitions aren't our own.
+    """
 
     kind: str
     file: str
     load: Callable[[Project, str, World], Declared]
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +90,45 @@ def _session_files(project: Project) -> Iterator[Source]:
             yield from (Source(SESSION_FILES, f"{folder}/{name}", load) for name in names if name.endswith(ending))
 
 
-def _noxfile(project: Project) -> Iterator[Source]:
-    if (project.root / NOXFILE).is_file():
-        yield Source("noxfile", NOXFILE, _load_noxfile)
+def _foreign_files(project: Project) -> Iterator[Source]:
+    for file, provider in definition_files().items():
+        if (project.root / file).is_file():
+            yield _foreign_source(file, provider)
 
 
-# What a project has by itself. A tox.ini's finder takes its place in this row.
-SOURCES: tuple[Callable[[Project], Iterator[Source]], ...] = (_pyproject, _session_files, _noxfile)
+def _foreign_source(file: str, provider: str) -> Source:
+    def load(project: Project, file: str, world: World) -> Declared:
+        declared: Declared = find_provider(provider).load(project, file, world.environ, world.loader_python)
+        return declared
+
+    return Source(kind_of(file), file, load, provider)
+
+
+# What a project has by itself
+SOURCES: tuple[Callable[[Project], Iterator[Source]], ...] = (_pyproject, _session_files, _foreign_files)
 
 
 def load_registry(
-    project: Project, environ: Mapping[str, str] | None = None, script_python: ScriptPython | None = None
+    project: Project, environ: Mapping[str, str] | None = None, loader_python: LoaderPython | None = None
 ) -> Registry:
     """The registry of :func:`load`."""
-    return load(project, environ, script_python).registry
+    return load(project, environ, loader_python).registry
 
 
 def load(
-    project: Project, environ: Mapping[str, str] | None = None, script_python: ScriptPython | None = None
+    project: Project, environ: Mapping[str, str] | None = None, loader_python: LoaderPython | None = None
 ) -> Loaded:
     """The project's sessions. A project without definitions has an empty registry.
 
     Args:
         project: whose sessions.
-        environ: the environment variables that a noxfile sees; this process's where they aren't given.
-        script_python: makes the environment that a noxfile asks to be loaded in.
+        environ: the environment variables that foreign definitions see; this process's where they aren't given.
+        loader_python: makes the environment that foreign definitions ask to be loaded in.
 
     Raises:
         ConfigurationError: a definition is wrong.
     """
-    world = World(os.environ if environ is None else environ, script_python)
+    world = World(os.environ if environ is None else environ, loader_python)
     # looked at first: what appears from now on makes them others
     places = {file: stat_signature(project.root / file) for file in _places(project)}
     sources = tuple(_given(project)) if project.file is not None else _found(project)
@@ -168,7 +180,7 @@ def _whole_signatures(project: Project, signatures: Mapping[str, str]) -> dict[s
 
 def _places(project: Project) -> Iterator[str]:
     """Where sources can appear."""
-    yield from ("pyproject.toml", NOXFILE)
+    yield from ("pyproject.toml", *definition_files())
     for folder in FOLDERS:
         yield folder
         with suppress(OSError), os.scandir(project.root / folder) as entries:
@@ -186,25 +198,25 @@ def _given(project: Project) -> Iterator[Source]:
     name = project.file.name
     if name == "pyproject.toml":
         yield Source("pyproject", name, _load_pyproject)
-    elif name == NOXFILE or project.nox_arguments or (name.endswith(".py") and _is_noxfile(project)):
-        yield Source("noxfile", name, _load_noxfile)
+    elif provider := _provider_of(project, project.file):
+        yield replace(_foreign_source(name, provider), kind=kind_of(_own_file(provider)))
     elif name.endswith(".py"):
         yield Source(SESSION_FILES, name, _load_functions)
     else:
         yield Source(SESSION_FILES, name, _load_given_file)
 
 
-def _is_noxfile(project: Project) -> bool:
-    """Whether a file given with ``-f`` is a noxfile of another name: it imports nox, and not setlist."""
-    import re
+def _provider_of(project: Project, file: Path) -> str:
+    """The provider that reads a file given with ``-f``; empty for a file of our own definitions."""
+    files = definition_files()
+    if file.name in files:
+        return files[file.name]
+    names = dict.fromkeys(files.values())
+    return next((name for name in names if project.provider_arguments or find_provider(name).reads(file)), "")
 
-    assert project.file is not None
-    try:
-        text = read_bytes(project.file)
-    except OSError:
-        return False
-    imported = set(re.findall(rb"(?m)^(?:from|import)[ \t]+(nox|setlist)\b", text))
-    return imported == {b"nox"}
+
+def _own_file(provider: str) -> str:
+    return next(file for file, name in definition_files().items() if name == provider)
 
 
 def _made_anew(
@@ -254,20 +266,17 @@ def _made_anew(
 
 
 def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, Record]) -> bool:
-    """Whether a file's definitions count: where nothing is said, a noxfile's do if there are no others."""
+    """Whether a file's definitions count: where nothing is said, foreign ones do if there are no others."""
     if source.kind == "pyproject":
         return True  # for its settings; its sessions are left out where they aren't wanted
     if wanted is not None:
         return source.kind in wanted
-    return source.kind != "noxfile" or not any(record.declared.definitions for record in before.values())
+    return not source.provider or not any(record.declared.definitions for record in before.values())
 
 
 def _hands_over(project: Project, source: Source) -> bool:
-    """Whether a noxfile is there only to show setlist's sessions to nox (:mod:`setlist.nox`)."""
-    try:
-        return b"setlist.nox" in read_bytes(project.root / source.file)
-    except OSError:
-        return False
+    """Whether a foreign file is there only to show our sessions to the tool that it belongs to."""
+    return bool(source.provider) and bool(find_provider(source.provider).shows_ours(project.root / source.file))
 
 
 def _sources_of(record: Record) -> tuple[str, ...] | None:
@@ -331,7 +340,7 @@ class SignatureCache:
 
 
 def _names_in(folder: Path, modules: bool) -> str:
-    """What a noxfile sees that lists a directory, or only what it can import."""
+    """What a program sees that lists a directory, or only what it can import."""
     own = STATE_DIRECTORY.partition("/")[0]
     with os.scandir(folder) as entries:
         found = sorted(
@@ -389,9 +398,3 @@ def _foreign(file: str, *reasons: str) -> Declared:
     from setlist.registry.definition import Declared
 
     return Declared(file=file, imports=reasons)
-
-
-def _load_noxfile(project: Project, file: str, world: World) -> Declared:
-    from setlist.providers.nox.definitions import load_noxfile
-
-    return load_noxfile(project, file, world.environ, world.script_python)

@@ -107,11 +107,11 @@ def _slug(value: str) -> str:
 def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
     """The names of the sessions that a name, a family or a glob stands for, in their order.
 
-    A noxfile's sessions answer to nox's names as well, and to these first.
+    The sessions of a provider answer to their aliases as well, and to these first.
     """
-    ofnox = nox_matching(pattern, outline)
-    if ofnox:
-        return ofnox
+    aliased = alias_matching(pattern, outline)
+    if aliased:
+        return aliased
     if pattern in outline.families:
         return (pattern,)
     family = outline.family(pattern)
@@ -122,16 +122,16 @@ def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
     return tuple(
         name
         for name in outline.families
-        if fnmatchcase(name, pattern) or (name in outline.nox and fnmatchcase(outline.nox[name][0], pattern))
+        if fnmatchcase(name, pattern) or (name in outline.aliases and fnmatchcase(outline.aliases[name][0], pattern))
     )
 
 
-def nox_matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
-    """The sessions that nox means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
+def alias_matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
+    """The sessions that their provider means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
 
-    As in nox, ``tests(django="4.0")`` with any quotes and spaces is the same name.
+    ``tests(django="4.0")`` with any quotes and spaces is the same name.
     """
-    answering = {name: answers for name, (_, *answers) in outline.nox.items()}
+    answering = {name: answers for name, (_, *answers) in outline.aliases.items()}
     found = tuple(name for name, answers in answering.items() if pattern in answers)
     if found or not answering or "(" not in pattern:
         return found
@@ -157,9 +157,11 @@ def is_glob(pattern: str) -> bool:
 
 
 def known_names(outline: RegistryIndex) -> tuple[str, ...]:
-    """All that a session can be called by: names and families, nox's own included."""
+    """All that a session can be called by: names, families and aliases."""
     return tuple(
         dict.fromkeys(
-            word for name, family in outline.families.items() for word in (name, family, *outline.nox.get(name, ())[1:])
+            word
+            for name, family in outline.families.items()
+            for word in (name, family, *outline.aliases.get(name, ())[1:])
         )
     )

@@ -25,7 +25,6 @@ from setlist.core.model import (
     Command,
     EnvironmentSpec,
     FunctionReference,
-    NoxSession,
     Origin,
     Registry,
     RegistryIndex,
@@ -221,10 +220,4 @@ def session_of(data: Mapping[str, Any]) -> SessionSpec:
         )
     if "function" in data:
         given["function"] = FunctionReference(**data["function"])
-    if "nox" in data:
-        nox = {name: frozen(value) for name, value in data["nox"].items()}
-        if "runs_in" in data["nox"]:
-            runs_in = data["nox"]["runs_in"]
-            nox["runs_in"] = EnvironmentSpec(**{name: frozen(value) for name, value in runs_in.items()})
-        given["nox"] = NoxSession(**nox)
     return SessionSpec(**given)

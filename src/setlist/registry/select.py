@@ -26,8 +26,7 @@ def select(
         selectors: names, families, globs and ``@tag``. Without any, those that a bare ``run`` runs;
             with a filter but no selector, the filter looks through all sessions.
         keyword: an expression of words, ``and``, ``or``, ``not`` and parentheses. A word matches a part of
-            a session's name, or a whole tag. Where all sessions are a noxfile's, it is a Python expression, and
-            evaluated by nox.
+            a session's name, or a whole tag. Where all sessions are of one provider, the provider reads it.
         tags: keep the sessions with any of these.
         pythons: keep the sessions that ask for any of these: ``3.12``, ``312`` or ``py312``.
 
@@ -36,13 +35,13 @@ def select(
         UsageError: a filter that is malformed, unknown, or leaves nothing.
     """
     filters = _filters(registry, keyword, tags, pythons)
-    of_nox = registry.outline.only_nox
+    foreign = bool(registry.outline.only_provider)
     if selectors:
         selected = _selected(registry, selectors)
-    elif filters and not (of_nox and keyword is None and not tags):
+    elif filters and not (foreign and keyword is None and not tags):
         selected = tuple(registry.sessions.values())
     elif registry.settings.default is not None:
-        selected = _selected(registry, registry.settings.default)  # to nox, -p is about these
+        selected = _selected(registry, registry.settings.default)  # to a provider, -p is about these
     else:
         left_out = frozenset(registry.outline.left_out)
         selected = tuple(registry.sessions[name] for name in registry.sessions if name not in left_out)
@@ -57,7 +56,7 @@ def select(
 
 
 def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> tuple[SessionSpec, ...]:
-    """Those on the Pythons that ``nox.options.pythons`` names, unless none of them is."""
+    """Those on the Pythons that the settings name, unless none of them is."""
     usual = registry.settings.pythons
     if not usual:
         return selected
@@ -100,15 +99,24 @@ def _all_tags(registry: Registry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tags in registry.outline.tags.values() for tag in tags))
 
 
+def _parse_keyword(registry: Registry, expression: str) -> Matches:
+    provider = registry.outline.only_provider
+    if provider:
+        from setlist.core.plugins import find_provider
+
+        matches: Matches = find_provider(provider).keyword(expression)
+        return matches
+    from setlist.registry.keywords import parse_keyword
+
+    return parse_keyword(expression)
+
+
 def _filters(
     registry: Registry, keyword: str | None, tags: Sequence[str], pythons: Sequence[str]
 ) -> list[tuple[str, Matches]]:
     filters: list[tuple[str, Matches]] = []
     if keyword is not None:
-        from setlist.registry.keywords import nox_keyword, parse_keyword
-
-        parse = nox_keyword if registry.outline.only_nox else parse_keyword
-        filters.append((f"-k {keyword!r}", parse(keyword)))
+        filters.append((f"-k {keyword!r}", _parse_keyword(registry, keyword)))
     if tags:
         known = _all_tags(registry)
         for tag in tags:

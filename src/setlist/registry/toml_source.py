@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from setlist.core.errors import ConfigurationError
+from setlist.core.plugins import kinds
 from setlist.core.project import Project
 from setlist.core.toml import read_toml
 from setlist.registry import validators
 from setlist.registry.definition import Declared, Definition, DefinitionProblem, Place, TopLevel
 from setlist.registry.keys import KEYS, check_keys
 from setlist.registry.validators import ValidationError
+
+SOURCES = ("pyproject", "sessions", *kinds())
+"""What ``sources`` can name."""
 
 TOP_LEVEL: dict[str, str] = {
     "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
@@ -29,7 +33,7 @@ TOP_LEVEL: dict[str, str] = {
     "require-hashes": "Whether to refuse requirements that can carry no hash",
     "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
     "resources": "How many there are of what sessions take, as in { database = 2 }; one of what isn't named",
-    "sources": "Which definitions to use, of 'pyproject', 'sessions', 'noxfile'; setlist's own where there are any",
+    "sources": f"Which definitions to use, of {', '.join(map(repr, SOURCES))}; setlist's own where there are any",
     "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
 }
 """The keys beside the sessions, and what they mean."""
@@ -44,7 +48,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "require-hashes": validators.boolean,
     "lock-consistent": validators.boolean,
     "resources": validators.capacities,
-    "sources": validators.some_of("pyproject", "sessions", "noxfile"),
+    "sources": validators.some_of(*SOURCES),
 }
 """The settings of the whole project, and how each is checked."""
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from setlist.core.errors import SetlistError
+from setlist.core.events import Message
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
+
+if TYPE_CHECKING:
+    from setlist.runner.run_context import RunContext
 
 
 def message_of(error: SetlistError) -> str:
@@ -58,3 +64,15 @@ def keep_traceback(text: str, session: SessionSpec, project: Project) -> Path | 
     except OSError:
         return None
     return path
+
+
+def tell_error(context: RunContext, session: SessionSpec, text: str) -> None:
+    """Tell what went wrong with a session."""
+    context.emit(Message(time=time.time(), session=session.name, level="error", text=text))
+
+
+def tell_traceback(context: RunContext, session: SessionSpec, reason: str, text: str) -> None:
+    """Tell of an exception in one line, and keep its traceback in a file."""
+    log = keep_traceback(context.masked(text), session, context.project)
+    where = f"the full traceback is in {context.project.relative(log)}" if log else "its traceback couldn't be kept"
+    tell_error(context, session, f"{reason}\n{where}")

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.events import Emit, Event, Message, Output, RunFinished, RunStarted, SessionsAdded, with_texts
 from setlist.core.logins import masked as without_logins
-from setlist.core.model import NoxSession, Registry, SessionSpec
+from setlist.core.model import Registry, SessionSpec
+from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project
 from setlist.core.records import replace
 from setlist.environment.prepare import Environments
 from setlist.lock.use import project_locks
 from setlist.process.guardian import reap_orphans
 from setlist.process.spawn import Grace, Interrupted, checkpoint
-from setlist.runner.run_context import Equipment, RunContext, SessionResult
+from setlist.runner.run_context import Equipment, RunContext, SessionProvider, SessionResult
 from setlist.runner.run_policy import RunOptions, blocked, exit_code_of, not_run_reason, notified_steps, posargs_of
 from setlist.runner.session import finish, run_session
 from setlist.scheduling.order import Plan
@@ -58,10 +59,8 @@ def run_plan(
     names = tuple(step.session.name for step in plan.steps)
     masked(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
     context = _context(project, registry, caller, options, masked)
-    if registry.outline.nox:
-        from setlist.providers.nox.nox_process import NoxProcesses
-
-        context = replace(context, nox_processes=options.nox_processes or NoxProcesses())
+    shared = {name: options.shared.get(name) or provider.open_run() for name, provider in _providers(registry)}
+    context = replace(context, shared=shared)
     jobserver = _jobserver(plan, options, at_once)
     if at_once > 1 or options.capturing != "no" or jobserver is not None:
         context = replace(context, equip=_Equipping(caller, options, at_once, emit, masker, jobserver))
@@ -82,8 +81,8 @@ def run_plan(
                 names = tuple(step.session.name for step in plan.steps)
                 masked(SessionsAdded(time=time.time(), sessions=names))
     finally:
-        if context.nox_processes is not None:
-            context.nox_processes.close()
+        for of_provider in shared.values():
+            of_provider.close()
         if jobserver is not None:
             jobserver.close()
     if interrupted is not None:
@@ -138,11 +137,6 @@ def _context(project: Project, registry: Registry, caller: Caller, options: RunO
     def prepare_anew(session: SessionSpec) -> AbstractContextManager[PreparedEnvironment]:
         return environments.prepared(session, recreate=True)
 
-    def python(nox: NoxSession) -> AbstractContextManager[Path]:
-        from setlist.providers.nox.script_environment import noxfile_python
-
-        return noxfile_python(environments, nox)
-
     settings = registry.settings
     return RunContext(
         project=project,
@@ -153,11 +147,16 @@ def _context(project: Project, registry: Registry, caller: Caller, options: RunO
         grace=Grace(settings.interrupt_grace, settings.terminate_grace),
         recreate=options.recreate,
         notice=options.notice,
-        noxfile_python=python,
+        loader_python=environments.loader_python,
         masker=options.masker,
         posargs=options.posargs,
         error_on_missing=caller.ci if settings.error_on_missing is None else settings.error_on_missing,
     )
+
+
+def _providers(registry: Registry) -> Iterator[tuple[str, SessionProvider]]:
+    for name in dict.fromkeys(registry.outline.providers.values()):
+        yield name, find_provider(name)
 
 
 def plain_context(project: Project, registry: Registry, caller: Caller) -> RunContext:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from setlist.core.events import Emit, EnvironmentReady, Message
-from setlist.core.model import NoxSession, SessionSpec, SessionStatus
+from setlist.core.model import EnvironmentSpec, SessionSpec, SessionStatus
 from setlist.core.project import Caller, Project
 from setlist.core.records import dataclass, field
 from setlist.process.spawn import Grace
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
-    from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.runner.command import Invocation
     from setlist.runner.jobserver import Jobserver
     from setlist.runner.output import SessionOutput
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
 
 Notified = tuple[str, tuple[str, ...]]
-"""A session that is to run after another one that said so: as nox calls it, and its posargs."""
+"""A session that is to run after another one that said so: its first alias, and its posargs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +50,37 @@ def _nothing(*_: SessionSpec) -> None:
     """Nothing else runs."""
 
 
-def _own_python(_: NoxSession) -> AbstractContextManager[Path]:
-    return nullcontext(Path(sys.executable))
+def _no_python(spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
+    raise AssertionError(f"no environment can be made here for {file}: {spec}")
+
+
+class Closable(Protocol):
+    """What is shared by the sessions of one provider in one run."""
+
+    def close(self) -> None: ...
+
+
+class SessionProvider(Protocol):
+    """What a run asks of a provider of sessions (:class:`setlist.providers.protocol.Provider`)."""
+
+    def open_run(self) -> Closable: ...
+
+    def run(
+        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+    ) -> SessionResult: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """What all sessions of a run share.
 
-    ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the
-    last run is to be taken over. ``error_on_missing``: whether a session fails for want of its interpreter, or
-    is skipped. ``turn`` waits until a session whose environment is right may run, and says why
-    it isn't to, or None; ``equip`` says what it is given for that. ``stopped`` says why the run stops what is
-    running, or None where it doesn't. ``prepare_anew`` makes an environment anew in any case; ``noxfile_python`` is the
-    Python that a noxfile's functions run in. ``nox_processes`` wait for sessions of noxfiles. ``masker`` masks what
-    nobody is to see. ``posargs`` are the words after ``--`` of the whole run: a session that another notifies without
-    posargs gets these.
+    ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the last run is to
+    be taken over. ``error_on_missing``: whether a session fails for want of its interpreter, or is skipped. ``turn``
+    waits until a session whose environment is right may run, and says why it isn't to, or None; ``equip`` says what it
+    is given for that. ``stopped`` says why the run stops what is running, or None where it doesn't. ``prepare_anew``
+    makes an environment anew in any case; ``loader_python`` holds the environment that foreign definitions ask to be
+    loaded in. ``shared`` holds what the sessions of each provider share. ``masker`` masks what nobody is to see.
+    ``posargs`` are the words after ``--`` of the whole run: a session that another notifies without posargs gets these.
     """
 
     project: Project
@@ -82,8 +95,8 @@ class RunContext:
     stopped: Callable[[], str | None] = _nothing
     equip: Callable[[SessionSpec], Equipment] = _bare
     notice: Callable[[Invocation | Message], None] | None = None
-    noxfile_python: Callable[[NoxSession], AbstractContextManager[Path]] = _own_python
-    nox_processes: NoxProcesses | None = None
+    loader_python: Callable[[EnvironmentSpec, str], AbstractContextManager[Path]] = _no_python
+    shared: Mapping[str, Closable] = field(default_factory=dict)
     masker: Masker | None = None
     posargs: tuple[str, ...] = ()
 

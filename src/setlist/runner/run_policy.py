@@ -10,12 +10,11 @@ from setlist.core.model import UNSUCCESSFUL, Registry
 from setlist.core.records import dataclass, field
 from setlist.lock.use import LockMode
 from setlist.process.spawn import Interrupted
-from setlist.runner.run_context import SessionResult
+from setlist.runner.run_context import Closable, SessionResult
 from setlist.scheduling.order import Step
 
 if TYPE_CHECKING:
     from setlist.core.events import Message
-    from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.runner.command import Invocation
     from setlist.runner.secrets import Masker
 
@@ -32,13 +31,13 @@ class RunOptions:
     """What the command line says about a whole run.
 
     ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
-    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line,
-    for the record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share.
-    ``durations``: the seconds that sessions took last time. ``captured_environ``: variables for what is
-    captured, asked for anew for each session by its name. ``masker`` masks what nobody is to see. ``only``: what
-    sessions require needn't run. ``nox_processes`` have loaded the noxfile already; they end with the run.
-    ``notice`` is told of each command before it is started; of those of a noxfile's session, and of what is said
-    between them, when it has ended, and only if all of it can be done once more without its function.
+    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line, for the
+    record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share. ``durations``: the seconds
+    that sessions took last time. ``captured_environ``: variables for what is captured, asked for anew for each session
+    by its name. ``masker`` masks what nobody is to see. ``only``: what sessions require needn't run. ``shared`` is what
+    the sessions of a provider share already; it is closed with the run. ``notice`` is told of each command before it is
+    started; of those of a noxfile's session, and of what is said between them, when it has ended, and only if all of it
+    can be done once more without its function.
     """
 
     posargs: tuple[str, ...] = ()
@@ -56,24 +55,24 @@ class RunOptions:
     captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
     masker: Masker | None = None
     only: bool = False
-    nox_processes: NoxProcesses | None = None
+    shared: Mapping[str, Closable] = field(default_factory=dict)
     notice: Callable[[Invocation | Message], None] | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
-    """The words after ``--``: for a session that was asked for, and, as nox does it, for every one of a noxfile."""
+    """The words after ``--``: for a session that was asked for, and for one that takes them in any case."""
     if step.posargs is not None:
         return step.posargs
-    return options.posargs if step.requested or step.session.nox is not None else ()
+    return options.posargs if step.requested or step.session.takes_all_posargs else ()
 
 
 def notified_steps(registry: Registry, endings: Mapping[str, SessionResult]) -> tuple[Step, ...]:
     """What the sessions that have run want to have run after them, each once, and not what has run already."""
-    by_noxs_name = {words[0]: name for name, words in registry.outline.nox.items()}
+    by_alias = {aliases[0]: name for name, aliases in registry.outline.aliases.items()}
     steps: dict[str, Step] = {}
     for ending in endings.values():
         for notified, posargs in ending.notified:
-            name = by_noxs_name.get(notified)
+            name = by_alias.get(notified)
             if name is not None and name not in endings:
                 steps.setdefault(name, Step(registry.sessions[name], requested=True, posargs=posargs))
     return tuple(steps.values())
@@ -90,8 +89,8 @@ def blocked(step: Step, endings: Mapping[str, SessionResult], *, only: bool = Fa
     A failed one that is allowed to fail blocks as well: the run may pass without it, its dependents
     may not. One that was skipped for want of an interpreter, or by its own function, doesn't block.
 
-    As in nox, a session of a noxfile is aborted then, and a notified one also where a session that it requires has not
-    run: notifying a session adds nothing that it requires.
+    A session with ``plain_exit`` is aborted then, and a notified one also where a session that it requires has not run:
+    notifying a session adds nothing that it requires.
 
     Args:
         step: the session's.
@@ -113,7 +112,7 @@ def blocked(step: Step, endings: Mapping[str, SessionResult], *, only: bool = Fa
         else:
             continue
         reason = f"requires {name}, which {became}"
-        if session.nox is not None:
+        if session.plain_exit:
             return SessionResult("aborted", reason, 1, blocked=True)
         return SessionResult("skipped", reason, blocked=True)
     return None

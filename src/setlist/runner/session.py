@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from setlist.core.errors import CommandFailed, InterpreterNotFound, SessionError, SetlistError
 from setlist.core.events import Message, SessionFinished, SessionRetried, SessionStarted
 from setlist.core.model import SessionSpec
+from setlist.core.plugins import find_provider
 from setlist.core.records import as_mapping, replace
 from setlist.environment.environ import session_environ
 from setlist.process.spawn import Interrupted
 from setlist.registry.template import Values, expand_text, expand_words
 from setlist.runner.command import Scope, expand_env, invocation_of, invoke, working_directory
-from setlist.runner.error_text import keep_traceback, message_of, one_line
-from setlist.runner.run_context import Equipment, RunContext, SessionResult
+from setlist.runner.error_text import message_of, one_line, tell_error, tell_traceback
+from setlist.runner.run_context import Equipment, RunContext, SessionProvider, SessionResult
 from setlist.runner.tempdir import Temporary
 
 if TYPE_CHECKING:
@@ -81,11 +82,10 @@ def _guarded(
     except InterpreterNotFound as error:
         if not context.error_on_missing:
             return SessionResult("skipped", error.message)
-        _tell(context, session, message_of(error))
-        # nox has no code of its own for that
-        return _failed(session, error.message, error.exit_code if session.nox is None else 1)
+        tell_error(context, session, message_of(error))
+        return _failed(session, error.message, 1 if session.plain_exit else error.exit_code)
     except SetlistError as error:
-        _tell(context, session, message_of(error))
+        tell_error(context, session, message_of(error))
         return _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
     except Interrupted:
         raise
@@ -99,7 +99,7 @@ def _guarded(
 
         reason = one_line(error, session, context.project)
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        _tell_traceback(context, session, reason, text)
+        tell_traceback(context, session, reason, text)
         return _failed(session, reason)
 
 
@@ -149,8 +149,9 @@ def _prepared(
 ) -> SessionResult:
     if _only_gathers(session):
         return SessionResult("ok")
-    if session.nox is not None:
-        return _noxfile(context, session, posargs, equipment)
+    if session.provider:
+        provider: SessionProvider = find_provider(session.provider)
+        return provider.run(context, session, posargs, equipment)
     with context.prepare(session) as prepared:
         frozen = context.ready(session, prepared)
         record: Record | None = None
@@ -196,7 +197,7 @@ def _only_gathers(session: SessionSpec) -> bool:
     """Whether it is nothing but a name for what it requires, and needs no environment."""
     spec = session.environment
     installs = spec.deps or spec.groups or spec.extras or spec.requirements or spec.project
-    return bool(session.requires) and not (session.commands or session.function or session.nox or installs)
+    return bool(session.requires) and not (session.commands or session.function or session.provider or installs)
 
 
 def _tries(
@@ -339,29 +340,16 @@ def _function(
     if status == "skipped":
         return SessionResult("skipped", reason), False
     if status == "refused":
-        _tell(context, session, result["told"])
+        tell_error(context, session, result["told"])
         return _failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
     if status == "raised":
-        _tell_traceback(context, session, reason, result["traceback"])
+        tell_traceback(context, session, reason, result["traceback"])
     if status != "ok":
         return _failed(session, reason), True
     if changes:
         text = "no longer installed by its function: " + ", ".join(map(str, changes))
         context.emit(Message(time=time.time(), session=session.name, level="info", text=text))
     return SessionResult("ok"), False
-
-
-def _noxfile(
-    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
-) -> SessionResult:
-    from setlist.providers.nox.sessions import run_noxfile_session
-
-    ending, result = run_noxfile_session(context, session, posargs, equipment)
-    if result.get("status") == "refused":
-        _tell(context, session, result["told"])
-    elif result.get("status") == "raised":
-        _tell_traceback(context, session, result["reason"], result["traceback"])
-    return ending
 
 
 def _what_runs(
@@ -391,20 +379,10 @@ def _what_runs(
     }
 
 
-def _tell(context: RunContext, session: SessionSpec, text: str) -> None:
-    context.emit(Message(time=time.time(), session=session.name, level="error", text=text))
-
-
 def _remove_cut_off(context: RunContext, session: SessionSpec) -> None:
     """Look whether a failure may have come from compiled files that a full disk has cut off."""
     from setlist.environment.bytecode import remove_cut_off, text_about
 
     removed = remove_cut_off(context.project.environment(session.name), context.caller.environ)
     if removed:
-        _tell(context, session, text_about(removed))
-
-
-def _tell_traceback(context: RunContext, session: SessionSpec, reason: str, text: str) -> None:
-    log = keep_traceback(context.masked(text), session, context.project)
-    where = f"the full traceback is in {context.project.relative(log)}" if log else "its traceback couldn't be kept"
-    _tell(context, session, f"{reason}\n{where}")
+        tell_error(context, session, text_about(removed))

@@ -44,15 +44,15 @@ def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_req
             ordered by what they require, also by way of sessions that are left out.
 
     Raises:
-        ConfigurationError: nox can't tell what one of its sessions requires.
+        ConfigurationError: a session of a provider can't be run.
     """
     requested = {session.name for session in selected}
     ordered = _ordered(registry, [session.name for session in selected])
     for name in ordered:
         session = registry.sessions[name]
-        if session.nox is not None and session.nox.problem:
+        if session.problem:
             raise ConfigurationError(
-                f"{session.nox.name!r} can't be run: {session.nox.problem}",
+                f"{(session.aliases or (name,))[0]!r} can't be run: {session.problem}",
                 file=session.origin.file,
                 line=session.origin.line,
             )

@@ -14,6 +14,7 @@ from setlist.core.errors import ConfigurationError
 from setlist.core.model import EnvironmentSpec, Registry
 from setlist.core.project import Project, find_project
 from setlist.providers.nox import definitions
+from setlist.providers.nox.backends import nox_session
 from setlist.registry.load import load_registry
 from support.project import ProjectFolder
 
@@ -364,19 +365,18 @@ def test_a_noxfile_is_loaded_where_what_it_asks_for_is(project: ProjectFolder) -
     asked: list[tuple[EnvironmentSpec, str]] = []
 
     @contextmanager
-    def script_python(spec: EnvironmentSpec, file: str) -> Iterator[Path]:
+    def loader_python(spec: EnvironmentSpec, file: str) -> Iterator[Path]:
         import sys
 
         asked.append((spec, file))
         yield Path(sys.executable)
 
-    sessions = load_registry(Project(project.path), script_python=script_python).sessions
+    sessions = load_registry(Project(project.path), loader_python=loader_python).sessions
     [(spec, file)] = asked
     assert (spec.python, file) == (">=3.9", "noxfile.py")
     assert spec.deps[:2] == ("nox", "nowhere-to-be-found")
     assert spec.deps[2].startswith("nox==")
-    assert sessions["lint"].nox is not None
-    assert sessions["lint"].nox.runs_in == spec
+    assert nox_session(sessions["lint"]).runs_in == spec
     # python=None is the Python that the noxfile is loaded by
     assert sessions["lint"].environment.python is not None
     load_registry(Project(project.path))  # from what was kept

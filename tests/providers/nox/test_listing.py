@@ -15,6 +15,7 @@ from nox._options import NoxfileOptions
 
 from setlist.core.errors import SetlistError, UsageError
 from setlist.core.model import Registry, SessionSpec
+from setlist.providers.nox.backends import nox_session
 from setlist.registry.select import select
 from setlist.scheduling.order import make_plan
 from support.noxes import NAMES, NOXFILES, copied, nox_lists, registry_of
@@ -67,10 +68,10 @@ SELECTIONS: dict[str, list[list[str]]] = {
 
 
 def as_nox_says(session: SessionSpec) -> dict[str, Any]:
-    assert session.nox is not None
+    assert session.provider == "nox"
     return {
-        "session": session.nox.name,
-        "name": session.nox.names[-1],
+        "session": session.aliases[0],
+        "name": session.aliases[-1],
         "description": session.description,
         "tags": list(session.tags),
     }
@@ -123,14 +124,14 @@ def test_every_selection_means_what_it_means_to_nox(name: str, tmp_path: Path) -
 def test_options_that_change_the_sessions_do(argv: list[str], tmp_path: Path) -> None:
     root = copied("names", tmp_path)
     [(_, listed)] = nox_lists(root, [*argv, "-k", "not report and not combined"])
-    names = {session.nox.name for session in registry_of(root, *argv).sessions.values() if session.nox}
+    names = {session.aliases[0] for session in registry_of(root, *argv).sessions.values()}
     assert {item["session"] for item in listed} <= names
-    assert names != {session.nox.name for session in registry_of(root).sessions.values() if session.nox}
+    assert names != {session.aliases[0] for session in registry_of(root).sessions.values()}
 
 
 def test_sessions_are_spelled_as_directories_can_be(tmp_path: Path) -> None:
     registry = registry_of(copied("names", tmp_path))
-    spelled = {session.nox.name: name for name, session in registry.sessions.items() if session.nox}
+    spelled = {session.aliases[0]: name for name, session in registry.sessions.items()}
     assert spelled["web-3.12(django='4.0')"] == "web-py312-django40"
     assert spelled["listed-pypy3.10"] == "listed-pypy310"
     assert spelled["paired(python='3.11', dep='a')"] == "paired-py311-dep-a"
@@ -149,11 +150,10 @@ def test_what_is_required_is_what_nox_finds(tmp_path: Path) -> None:
 
 def test_backends_and_parallel_running_are_told(tmp_path: Path) -> None:
     sessions = registry_of(copied("backends", tmp_path)).sessions
-    backends = {name: session.nox.backend for name, session in sessions.items() if session.nox}
+    backends = {name: nox_session(session).backend for name, session in sessions.items()}
     assert backends["by_conda-py311"] == "mamba|micromamba|conda"
     assert backends["by_uv"] == "uv"
-    assert sessions["by_uv"].nox is not None
-    assert sessions["by_uv"].nox.venv_params == ("--seed",)
+    assert nox_session(sessions["by_uv"]).venv_params == ("--seed",)
     without = [name for name, session in sessions.items() if session.environment.backend == "none"]
     assert without == ["by_none", "without_python"]
     options = registry_of(copied("options", tmp_path))

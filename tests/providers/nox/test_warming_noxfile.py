@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from setlist.core.model import NoxSession, Origin, SessionSpec
+from setlist.core.model import Origin, SessionSpec
+from setlist.providers.nox.backends import provided
 from setlist.providers.nox.warming_noxfile import searched, tells_what_it_read
 from setlist.runner.command import Invocation
 
@@ -57,7 +58,10 @@ def test_search_that_cant_be_followed(tmp_path: Path, path: str) -> None:
     ids=["an argument", "another variable", "the same variable", "what is no secret", "what it didn't look at"],
 )
 def test_values_of_variables(invocation: Invocation, tells: bool) -> None:
-    nox = NoxSession(file="noxfile.py", name="lint", reads=("TOKEN", "HOME", "SHORT", "UNSET"))
-    session = SessionSpec(name="lint", family="lint", origin=Origin("noxfile.py"), nox=nox)
+    reads = ("TOKEN", "HOME", "SHORT", "UNSET")
+    data = provided(file="noxfile.py", backend=None, venv_params=(), runs_in=None, reads=reads)
+    session = SessionSpec(
+        name="lint", family="lint", origin=Origin("noxfile.py"), provider="nox", aliases=("lint",), provided=data
+    )
     environ = {"TOKEN": "hunter2", "HOME": "/home/me", "SHORT": "yes", "OTHER_SECRET": "not-looked-at"}
     assert tells_what_it_read(session, [invocation], environ) is tells

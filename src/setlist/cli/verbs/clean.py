@@ -127,13 +127,12 @@ def _of_environment(project: Project, name: str) -> Iterator[Doomed]:
 
 def _unused(context: Context) -> Iterator[Doomed]:
     from setlist.core.files import is_owned
+    from setlist.core.plugins import find_provider
 
     project = context.project
     known = set(context.registry.sessions)
-    if any(session.nox is not None and session.nox.runs_in for session in context.registry.sessions.values()):
-        from setlist.providers.nox.script_environment import NAME
-
-        known.add(NAME)  # what the noxfile itself is loaded in
+    for name, provider in context.registry.outline.providers.items():
+        known.update(find_provider(provider).own_environments(context.registry.sessions[name]))
     seen: set[str] = set()
     for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):
         for entry in _own_entries(directory):

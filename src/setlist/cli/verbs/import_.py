@@ -60,7 +60,7 @@ def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
 
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
-        with context.script_python(script_spec(answer["script"]), file) as python:
+        with context.loader_python(script_spec(answer["script"]), file) as python:
             answer = ask(python, in_environment=True)
     if "error" in answer:
         raise failed(context.project, file, answer["error"])

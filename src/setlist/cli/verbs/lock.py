@@ -110,32 +110,26 @@ def run(arguments: Arguments, context: Context) -> int:
 
 
 def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool) -> tuple[SessionSpec, ...]:
-    """The sessions, those of a noxfile with an environment that declares what their functions install."""
-    if not any(session.nox for session in sessions):
+    """The sessions, those of a provider with an environment that declares what their functions install."""
+    if not any(session.installs_itself for session in sessions):
         return tuple(sessions)
+    from setlist.core.plugins import find_provider
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
-    from setlist.providers.nox.lock_requirements import NotLockable, declared, from_environment
-    from setlist.providers.nox.sessions import collect_installs
     from setlist.runner.run import plain_context
 
     context.project.prepare()
     run_context = plain_context(context.project, context.registry, context.caller)
     found = []
     for session in sessions:
-        if session.nox is None or session.environment.backend == "none":
+        if not session.installs_itself or session.environment.backend == "none":
             found.append(session)
             continue
         with guarding(Grace().terminate), handling_signals():
-            installs, reason = collect_installs(run_context, session)
-        try:
-            if reason is not None:
-                raise NotLockable(reason)
-            found.append(declared(context.project, session, installs, context.caller.environ))
-        except NotLockable as uncollectable:
-            found.append(from_environment(context.project, session))
-            if not quiet:
-                context.err.line(f"{session.name}: locked from its environment, as it is: {uncollectable}")
+            lockable, reason = find_provider(session.provider).lockable(run_context, session)
+        found.append(lockable)
+        if reason and not quiet:
+            context.err.line(f"{session.name}: locked from its environment, as it is: {reason}")
     return tuple(found)
 
 

@@ -39,14 +39,15 @@ def run(arguments: Arguments, context: Context) -> int:
         )
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
+    from setlist.providers.nox.backends import PROVIDER
     from setlist.providers.nox.nox_process import NoxProcesses
 
-    context.nox_processes = NoxProcesses()
+    processes = context.shared[PROVIDER] = NoxProcesses()
     with guarding(Grace().terminate), handling_signals():
         try:
             return _run(arguments, context)
         finally:
-            context.nox_processes.close()
+            processes.close()
 
 
 def _run(arguments: Arguments, context: Context) -> int:
@@ -84,7 +85,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
         context.about(Project(Path(answer["root"]).resolve()))
-        answer = _asked(context, argv, context.script_python(spec, answer["file"]), in_environment=True)
+        answer = _asked(context, argv, context.loader_python(spec, answer["file"]), in_environment=True)
     if answer.get("status") == "gone":
         raise ended_early(answer["code"])
     if "error" in answer:
@@ -97,9 +98,11 @@ def _asked(
     context: Context, argv: Sequence[str], python: AbstractContextManager[Path], *, in_environment: bool
 ) -> Mapping[str, Any]:
     from setlist.process.spawn import Grace
-    from setlist.providers.nox.nox_process import Launch, NoxProcess
+    from setlist.providers.nox.backends import PROVIDER
+    from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
 
-    caller = context.caller
+    caller, processes = context.caller, context.shared[PROVIDER]
+    assert isinstance(processes, NoxProcesses)
     with ExitStack() as held:
         launch = Launch(python=held.enter_context(python), environ=caller.environ, cwd=caller.cwd, grace=Grace())
         process = NoxProcess(launch)
@@ -109,9 +112,9 @@ def _asked(
         process.say({"argv": list(argv), "cwd": str(caller.cwd), "in_environment": in_environment})
         _import_meanwhile()
         answer = process.result()
-        if "selected" in answer and context.nox_processes is not None:
+        if "selected" in answer:
             process.loaded = (answer["root"], answer["file"], tuple(answer["arguments"]))
-            context.nox_processes.keep(process)
+            processes.keep(process)
             kept = True
         return answer
     finally:
@@ -131,9 +134,9 @@ def _import_meanwhile() -> None:
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     """The command is about the noxfile's project, and about the noxfile alone."""
+    from setlist.core.plugins import definition_files
     from setlist.core.project import Project, located
     from setlist.core.records import replace
-    from setlist.registry.load import NOXFILE
 
     root = Path(answer["root"]).resolve()
     arguments = tuple(answer["arguments"])
@@ -141,17 +144,17 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
         project = Project(root, None, arguments, Path(answer["envdir"]))
     else:
         project = located(root, None, context.caller.environ, arguments)
-    if answer["file"] == NOXFILE:
+    if answer["file"] in definition_files():
         # where 'run' would use it too, they share what is kept of it
         context.about(project)
-        if context.registry.outline.only_nox:
+        if context.registry.outline.only_provider:
             return
     context.about(replace(project, file=root / answer["file"]))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
     registry = context.registry
-    by_name = {words[0]: name for name, words in registry.outline.nox.items()}
+    by_name = {aliases[0]: name for name, aliases in registry.outline.aliases.items()}
     return [registry.sessions[by_name[friendly]] for friendly in answer["selected"]]
 
 
@@ -180,7 +183,7 @@ def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
     run = RunOutcome()
     for event in next(past_runs(context.project), ()):
         run(event)
-    names = {name: words[0] for name, words in context.registry.outline.nox.items()}
+    names = {name: aliases[0] for name, aliases in context.registry.outline.aliases.items()}
     results = [
         _result(session, answer["described"][names[session.name]], names)
         for session in run.sessions.values()

@@ -1,15 +1,76 @@
-"""What a noxfile's session runs in, in our words: which of its backends is there, and what that would have made."""
+"""What nox knows of a session, and what that session runs in: which of its backends is there, and what that makes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from setlist.core.model import InstallerName, NoxSession, SessionSpec
-from setlist.core.records import replace
+from setlist.core.model import EnvironmentSpec, InstallerName, SessionSpec
+from setlist.core.records import as_mapping, dataclass, replace
+from setlist.registry.registry_cache import frozen
+
+PROVIDER = "nox"
+"""What sessions of noxfiles have as their ``provider``."""
 
 CONDA = ("conda", "mamba", "micromamba", "rattler")
 """Backends whose environments nox makes itself, by its own classes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoxSession:
+    """A session of a noxfile, as nox itself has it.
+
+    ``file`` is relative to the project's root; ``name`` is how nox spells it (``tests-3.12(django='4.0')``), by which
+    it is found in nox's manifest, ``names`` are all that it answers to there, that of its family last. ``backend`` is
+    its ``venv_backend`` with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params``
+    are what it is made with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where
+    setlist's own Python has it. ``reads``: where its function is known by reading to do the same each time
+    (:mod:`setlist.providers.nox.plain`), the environment variables that it goes by; None where it isn't.
+    """
+
+    file: str
+    name: str
+    names: tuple[str, ...] = ()
+    backend: str | None = None
+    venv_params: tuple[str, ...] = ()
+    runs_in: EnvironmentSpec | None = None
+    reads: tuple[str, ...] | None = None
+
+
+def provided(
+    *,
+    file: str,
+    backend: str | None,
+    venv_params: Sequence[str],
+    runs_in: EnvironmentSpec | None,
+    reads: Sequence[str] | None,
+) -> str:
+    """What :func:`nox_session` reads, as it is kept in a session: fields of :class:`NoxSession` as JSON."""
+    return json.dumps(
+        {
+            "file": file,
+            "backend": backend,
+            "venv_params": list(venv_params),
+            "runs_in": None if runs_in is None else as_mapping(runs_in),
+            "reads": None if reads is None else list(reads),
+        }
+    )
+
+
+def nox_session(session: SessionSpec) -> NoxSession:
+    """What nox knows of a session of a noxfile."""
+    data = json.loads(session.provided)
+    runs_in, reads = data["runs_in"], data["reads"]
+    return NoxSession(
+        file=data["file"],
+        name=session.aliases[0],
+        names=session.aliases[1:],
+        backend=data["backend"],
+        venv_params=tuple(data["venv_params"]),
+        runs_in=None if runs_in is None else EnvironmentSpec(**{k: frozen(value) for k, value in runs_in.items()}),
+        reads=None if reads is None else tuple(reads),
+    )
 
 
 def backend_of(nox: NoxSession, environ: Mapping[str, str]) -> str:
@@ -22,14 +83,15 @@ def backend_of(nox: NoxSession, environ: Mapping[str, str]) -> str:
 
 
 def as_prepared(session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec:
-    """The session with an environment as nox would have made it; any other session as it is."""
-    if session.nox is None or session.environment.backend == "none":
+    """The session with an environment as nox would have made it."""
+    if session.environment.backend == "none":
         return session
-    backend = backend_of(session.nox, environ)
+    nox = nox_session(session)
+    backend = backend_of(nox, environ)
     spec = session.environment
     if backend in (*CONDA, "none"):
         return replace(session, environment=replace(spec, backend="none", python=None))
-    maker = (backend, *session.nox.venv_params)
+    maker = (backend, *nox.venv_params)
     installer: InstallerName = "uv" if backend == "uv" else "pip"
     return replace(session, environment=replace(spec, maker=maker, installer=installer))
 

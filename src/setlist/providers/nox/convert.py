@@ -51,9 +51,8 @@ def imported(registry: Registry, noted: Mapping[str, Mapping[str, Any]]) -> Impo
         specs = registry.family(family)
         said: list[tuple[SessionSpec, Keys]] = []
         for spec in specs:
-            assert spec.nox is not None
             try:
-                keys, told = _described(spec, noted[spec.nox.name])
+                keys, told = _described(spec, noted[spec.aliases[0]])
             except NotExpressible as problem:
                 where = problem.at or f"{spec.origin.file}:{spec.origin.line}"
                 left_out.append((spec.name, f"{where}: {_readable(str(problem))}"))

@@ -6,38 +6,85 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from setlist.core.errors import ConfigurationError
+from setlist.core.errors import ConfigurationError, UsageError
+from setlist.core.files import read_bytes
 from setlist.core.limits import LONGEST_NAME
-from setlist.core.model import EnvironmentSpec, NoxSession, Origin, SessionSpec
+from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
 from setlist.process.spawn import Grace, run_process
+from setlist.providers.nox.backends import PROVIDER, provided
 from setlist.providers.nox.bootstrap import program
-from setlist.registry.definition import Declared, TopLevel
+from setlist.registry.definition import Declared, LoaderPython, TopLevel
+from setlist.registry.keywords import Matches
 from setlist.registry.naming import check_name, proposal, python_suffix, variant_name
 from setlist.registry.validators import ValidationError
 
-ScriptPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]
-"""Makes the environment that a noxfile asks to be loaded in, and holds it: its specification and the noxfile → its
-Python."""
 
-NAME = "noxfile.py"
+def is_noxfile(file: Path) -> bool:
+    """Whether a file is a noxfile of another name: it imports nox, and not setlist."""
+    if file.suffix != ".py":
+        return False
+    try:
+        text = read_bytes(file)
+    except OSError:
+        return False
+    imported = set(re.findall(rb"(?m)^(?:from|import)[ \t]+(nox|setlist)\b", text))
+    return imported == {b"nox"}
+
+
+def shows_ours(file: Path) -> bool:
+    """Whether a noxfile is there only to show setlist's sessions to nox (:mod:`setlist.nox`)."""
+    try:
+        return b"setlist.nox" in read_bytes(file)
+    except OSError:
+        return False
+
+
+def keyword_matches(expression: str) -> Matches:
+    """The test that an expression stands for to nox: Python, where a name is true if it is part of a session's names or
+    tags.
+
+    Raises:
+        UsageError: it isn't Python, or can't be evaluated.
+    """
+    import ast
+
+    # nox's own code, since its rules are nox's to make; whoever types -k waits for its import
+    from nox.manifest import keyword_match
+
+    try:
+        ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
+        raise UsageError(
+            "-k: this is no Python expression, which it has to be for a noxfile's sessions",
+            detail=expression,
+            hint="write names joined by and, or, not and parentheses: 'lint or (tests and not docs)'",
+        ) from error
+
+    def matches(session: SessionSpec) -> bool:
+        names = session.aliases[1:] or (session.name,)
+        try:
+            return bool(keyword_match(expression, [*names, *session.tags]))
+        except Exception as error:  # it is evaluated, and can be anything
+            raise UsageError(f"-k: {type(error).__name__}: {error}", detail=expression) from error
+
+    return matches
 
 
 def load_noxfile(
-    project: Project, file: str, environ: Mapping[str, str], script_python: ScriptPython | None = None
+    project: Project, file: str, environ: Mapping[str, str], loader_python: LoaderPython | None = None
 ) -> Declared:
     """The sessions of a noxfile.
 
     Args:
-        project: whose noxfile it is; its ``nox_arguments`` count.
+        project: whose noxfile it is; its ``provider_arguments`` count.
         file: relative to the root.
         environ: the variables that the noxfile sees.
-        script_python: makes the environment that its ``# /// script`` block asks for.
+        loader_python: makes the environment that its ``# /// script`` block asks for.
 
     Raises:
         ConfigurationError: it can't be loaded.
@@ -46,9 +93,9 @@ def load_noxfile(
     answer = ask(project, file, environ, Path(sys.executable), in_environment=False)
     if "script" in answer:
         runs_in = script_spec(answer["script"])
-        if script_python is None:
+        if loader_python is None:
             raise ConfigurationError("asks for an environment of its own, and none can be made here", file=file)
-        with script_python(runs_in, file) as python:
+        with loader_python(runs_in, file) as python:
             answer = ask(project, file, environ, python, in_environment=True)
     if "error" in answer:
         raise failed(project, file, answer["error"])
@@ -67,7 +114,7 @@ def ask(
     project: Project, file: str, environ: Mapping[str, str], python: Path, *, in_environment: bool
 ) -> Mapping[str, Any]:
     """What the process says that loads the noxfile."""
-    job = {"root": str(project.root), "file": file, "arguments": project.nox_arguments}
+    job = {"root": str(project.root), "file": file, "arguments": project.provider_arguments}
     return call(
         "setlist.providers.nox.describe", {**job, "in_environment": in_environment}, python, environ, project.root
     )[1]
@@ -195,16 +242,19 @@ def _specs(
                     python=options["python"] if python is None and runs_in is not None else python,
                     backend="none" if bare else "virtualenv",
                 ),
-                nox=NoxSession(
+                provider=PROVIDER,
+                aliases=(item["name"], *item["names"]),
+                problem=f"its requires: {item['unresolved']}" if item["unresolved"] is not None else "",
+                provided=provided(
                     file=file,
-                    name=item["name"],
-                    names=tuple(item["names"]),
                     backend=backend,
-                    venv_params=tuple(item["venv_params"]),
+                    venv_params=item["venv_params"],
                     runs_in=runs_in,
-                    problem=f"its requires: {item['unresolved']}" if item["unresolved"] is not None else "",
-                    reads=None if item["reads"] is None else tuple(item["reads"]),
+                    reads=item["reads"],
                 ),
+                installs_itself=True,
+                takes_all_posargs=True,
+                plain_exit=True,
                 requires=tuple(dict.fromkeys(ours[other] for other in item["requires"])),
                 tags=tuple(item["tags"]),
                 default=item["default"] is not None,

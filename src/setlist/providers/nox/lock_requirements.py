@@ -17,6 +17,7 @@ from setlist.environment.install_steps import steps_of
 from setlist.environment.names import normalised
 from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
+from setlist.runner.run_context import RunContext
 
 _OF_NO_MATTER = frozenset(
     """
@@ -33,6 +34,19 @@ class NotLockable(Exception):
     """What a session installs can't be said as one declaration; the text says why."""
 
 
+def lockable(context: RunContext, session: SessionSpec) -> tuple[SessionSpec, str]:
+    """See :meth:`setlist.providers.protocol.Provider.lockable`."""
+    from setlist.providers.nox.sessions import collect_installs
+
+    installs, reason = collect_installs(context, session)
+    try:
+        if reason is not None:
+            raise NotLockable(reason)
+        return declared(context.project, session, installs, context.caller.environ), ""
+    except NotLockable as not_lockable:
+        return from_environment(context.project, session), str(not_lockable)
+
+
 def declared(
     project: Project, session: SessionSpec, installs: Sequence[Mapping[str, Any]], environ: Mapping[str, str]
 ) -> SessionSpec:
@@ -45,7 +59,7 @@ def declared(
         environ: the caller's variables.
 
     Raises:
-        Uncollectable: that can't be said.
+        NotLockable: that can't be said.
     """
     spec = EnvironmentSpec(python=session.environment.python, backend=session.environment.backend)
     for install in installs:

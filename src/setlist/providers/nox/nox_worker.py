@@ -569,11 +569,11 @@ class _Run:
         if kind != "install":
             return nullcontext(env)
         from setlist.core.project import Project
-        from setlist.environment.installer_config import noxfile_install_environ
+        from setlist.environment.installer_config import foreign_install_environ
 
         words = [os.fspath(word) for word in process.args]
         own = self._own_env(process.env)
-        return noxfile_install_environ(words, env, own, Project(Path(self._given["root"])))
+        return foreign_install_environ(words, env, own, Project(Path(self._given["root"])))
 
     # --- what nox says --------------------------------------------------------------------------------------
 

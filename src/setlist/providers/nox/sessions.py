@@ -7,9 +7,10 @@ nox and loads the noxfile, the environment is made right.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ from setlist.core.records import replace
 from setlist.environment.install_args import install_words
 from setlist.environment.state import NAME
 from setlist.process.spawn import Interrupted
-from setlist.providers.nox.backends import CONDA, backend_of, uv_and_version
+from setlist.providers.nox.backends import CONDA, PROVIDER, NoxSession, backend_of, nox_session, uv_and_version
 from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
 from setlist.providers.nox.repeatable import Repeatable
+from setlist.runner.error_text import tell_error, tell_traceback
 from setlist.runner.run_context import Equipment, Notified, RunContext, SessionResult
 from setlist.runner.tempdir import in_use
 
@@ -42,7 +44,7 @@ class _NotRun(Exception):
 
 def run_noxfile_session(
     context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
-) -> tuple[SessionResult, Mapping[str, Any]]:
+) -> SessionResult:
     """Run the session to its end.
 
     Args:
@@ -50,9 +52,6 @@ def run_noxfile_session(
         session: the session.
         posargs: the words after ``--``.
         equipment: what it is given to run with.
-
-    Returns:
-        how it ended, and the worker's own result.
 
     Raises:
         SetlistError: its environment can't be made right.
@@ -64,7 +63,7 @@ def run_noxfile_session(
         try:
             result = _told(process, visit)
         except _NotRun as not_run:
-            return not_run.ending, {}
+            return not_run.ending
         finally:
             if idle is not None and process.is_alive:
                 idle.keep(process)
@@ -76,21 +75,35 @@ def run_noxfile_session(
         ending = _ending(session, visit, result)
         if ending.status == "ok" and not ending.notified and context.notice is not None:
             visit.repeatable.tell(context.notice, visit.made_from())
-        return ending, result
+        if result["status"] == "refused":
+            tell_error(context, session, result["told"])
+        elif result["status"] == "raised":
+            tell_traceback(context, session, result["reason"], result["traceback"])
+        return ending
+
+
+def shared_processes(context: RunContext) -> NoxProcesses | None:
+    """The processes of a run that wait for the next session of a noxfile."""
+    processes = context.shared.get(PROVIDER)
+    return processes if isinstance(processes, NoxProcesses) else None
+
+
+def _python(context: RunContext, nox: NoxSession) -> AbstractContextManager[Path]:
+    """The Python that a noxfile's functions run in: setlist's own, unless the noxfile asks for another environment."""
+    return nullcontext(Path(sys.executable)) if nox.runs_in is None else context.loader_python(nox.runs_in, nox.file)
 
 
 def _process(context: RunContext, session: SessionSpec, equipment: Equipment) -> tuple[NoxProcess, NoxProcesses | None]:
     """A process for the session, and where it may wait for the next one."""
-    assert session.nox is not None
-    project = context.project
-    loaded = (str(project.root), session.nox.file, tuple(project.nox_arguments))
+    project, nox = context.project, nox_session(session)
+    loaded = (str(project.root), nox.file, tuple(project.provider_arguments))
     bare = equipment.output is None and not equipment.environ and not equipment.keep_open
-    idle = context.nox_processes if bare else None
+    idle = shared_processes(context) if bare else None
     process = None if idle is None else idle.take(loaded)
     if process is None:
         with ExitStack() as held:
             launch = Launch(
-                python=held.enter_context(context.noxfile_python(session.nox)),
+                python=held.enter_context(_python(context, nox)),
                 environ={**context.caller.environ, **equipment.environ},
                 # a place without modules that could shadow any
                 cwd=project.state,
@@ -124,10 +137,9 @@ def collect_installs(context: RunContext, session: SessionSpec) -> tuple[Sequenc
     Returns:
         the installs, and why that isn't all that can be said of it, or None.
     """
-    assert session.nox is not None
     with ExitStack() as held:
         visit = _Collecting(context, session, (), Equipment(), held)
-        python = held.enter_context(context.noxfile_python(session.nox))
+        python = held.enter_context(_python(context, nox_session(session)))
         launch = Launch(
             python=python,
             environ=context.caller.environ,
@@ -171,18 +183,17 @@ class NoxSessionHost:
         equipment: Equipment,
         held: ExitStack,
     ) -> None:
-        assert session.nox is not None
         self.context = context
         self.session = session
         self.frozen: str | None = None
         self.waited = 0.0
-        self._nox = session.nox
+        self._nox = nox_session(session)
         self._posargs = posargs
         self._equipment = equipment
         self._held = held
         self._recorder: Recorder | None = None
         self.result: Mapping[str, Any] | None = None
-        self.repeatable = Repeatable(wanted=session.nox.reads is not None and context.notice is not None)
+        self.repeatable = Repeatable(wanted=self._nox.reads is not None and context.notice is not None)
 
     def given(self) -> Mapping[str, Any]:
         """What the worker is told at once."""
@@ -192,7 +203,7 @@ class NoxSessionHost:
             "file": self._nox.file,
             "name": self._nox.name,
             "session": self.session.name,
-            "arguments": project.nox_arguments,
+            "arguments": project.provider_arguments,
             "posargs": self._posargs,
             "posargs_of_all": self.context.posargs,
             "invoked_from": str(self.context.caller.cwd),
@@ -222,7 +233,7 @@ class NoxSessionHost:
             self._equipment.jobserver.started(session)
             self._held.callback(self._equipment.jobserver.ended, session)
         # with nox's --no-install an environment that is there stays as it is
-        as_it_is = "--no-install" in context.project.nox_arguments and prepared.action == "reused"
+        as_it_is = "--no-install" in context.project.provider_arguments and prepared.action == "reused"
         if prepared.directory is not None and not as_it_is:
             self._recorder = prepared.recorder()
         if self._recorder is None or prepared.action != "reused":

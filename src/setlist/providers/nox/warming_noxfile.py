@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from setlist.environment.environ import ESSENTIAL
+from setlist.providers.nox.backends import nox_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +30,12 @@ SHORTEST = 4
 
 def is_plain(context: Context, session: SessionSpec) -> bool:
     """Whether a session of a noxfile does the same each time, by itself and in a Python that stays the same."""
-    nox = session.nox
+    nox = nox_session(session) if session.provider else None
     return (
         nox is not None
         and nox.reads is not None
         and nox.runs_in is None
-        and not context.project.nox_arguments
+        and not context.project.provider_arguments
         and not any(name in context.caller.environ for name in UNSEEN)
         # it is told that a run of many could have been one of several at once
         and context.registry.settings.jobs is None
@@ -74,8 +75,7 @@ def searched(invocations: Iterable[Invocation], bin_directory: Path, environ: Ma
 
 def tells_what_it_read(session: SessionSpec, invocations: Sequence[Invocation], environ: Mapping[str, str]) -> bool:
     """Whether the value of a variable that the noxfile looked at stands in a command: it may be a secret."""
-    assert session.nox is not None
-    read = session.nox.reads or ()
+    read = nox_session(session).reads or ()
     values = [
         environ[name]
         for name in read

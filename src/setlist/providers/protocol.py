@@ -1,0 +1,87 @@
+"""What a provider of session definitions has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from setlist.core.model import SessionSpec
+from setlist.core.project import Project
+from setlist.registry.definition import Declared, LoaderPython
+from setlist.registry.keywords import Matches
+from setlist.runner.run_context import Closable, Equipment, RunContext, SessionResult
+
+
+class Provider(Protocol):
+    """A source of sessions that another tool defined, and what runs them.
+
+    Each package in :mod:`setlist.providers` has one as ``PROVIDER``. Its sessions carry its name, their names and data
+    there, and how they differ from ours (:class:`setlist.core.model.SessionSpec`). An instance keeps no state.
+    """
+
+    def reads(self, file: Path) -> bool:
+        """Whether a file given with ``-f`` holds its definitions, whatever it is called."""
+
+    def shows_ours(self, file: Path) -> bool:
+        """Whether a file of its is there only to show our sessions to its tool."""
+
+    def load(
+        self, project: Project, file: str, environ: Mapping[str, str], loader_python: LoaderPython | None
+    ) -> Declared:
+        """Load its sessions, and say what was looked at for that.
+
+        Args:
+            project: whose definitions they are; its ``provider_arguments`` count.
+            file: relative to the root.
+            environ: the variables that the definitions see.
+            loader_python: makes the environment that they ask to be loaded in; None where none can be made.
+
+        Raises:
+            ConfigurationError: they can't be loaded.
+        """
+
+    def keyword(self, expression: str) -> Matches:
+        """What ``-k EXPRESSION`` means in a project where all sessions are of this provider.
+
+        Raises:
+            UsageError: it is malformed.
+        """
+
+    def environment(self, session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec:
+        """The session with the environment that it runs in on this machine, given the caller's variables."""
+
+    def own_environments(self, session: SessionSpec) -> tuple[str, ...]:
+        """The names of environments that it keeps for itself because of the session."""
+
+    def open_run(self) -> Closable:
+        """What its sessions share in one run, closed when the run ends."""
+
+    def run(
+        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+    ) -> SessionResult:
+        """Run a session to its end, its environment made right first.
+
+        Args:
+            context: the run's; its ``shared`` holds what :meth:`open_run` returned.
+            session: the session.
+            posargs: the words after ``--``.
+            equipment: what it is given to run with.
+
+        Raises:
+            SetlistError: its environment can't be made right.
+            Interrupted: a signal reached us, and all of it is gone.
+        """
+
+    def lockable(self, context: RunContext, session: SessionSpec) -> tuple[SessionSpec, str]:
+        """The session with an environment that declares all that it installs, from which a lock is resolved.
+
+        Returns:
+            the session, and why that was read from its environment as it is; empty where it wasn't.
+
+        Raises:
+            SessionError: it has no environment to be read.
+        """
+
+    def details(self, session: SessionSpec) -> Mapping[str, Any]:
+        """What ``list --json`` says of the session beside what it says of each; ``file`` and ``name`` at least."""
