@@ -1,9 +1,12 @@
-"""What of an environment hangs by what was asked for: everything else is left over."""
+"""Find installed packages that no requested requirement depends on, and requirements that no installed package meets.
+
+Both follow the metadata of the installed distributions, from what was requested.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +14,14 @@ from typing import TYPE_CHECKING
 from setlist.core.model import Interpreter
 from setlist.environment.freeze import Installed, installed
 from setlist.environment.install_args import RequestedDistribution
-from setlist.environment.markers import marker_environment
+from setlist.environment.markers import evaluates, markers_of
 from setlist.environment.names import normalised
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+_WITHOUT_DEPENDENCIES = "without dependencies"
 
 
 def orphaned(
@@ -24,16 +30,16 @@ def orphaned(
     kept: Collection[str],
     interpreter: Interpreter,
 ) -> tuple[str, ...]:
-    """The normalised names of the distributions that nothing asks for.
+    """The normalised names of the distributions that nothing requested depends on.
 
     Args:
         site_packages: the environment's.
-        roots: what was asked for.
-        kept: names that stay, with what they require.
-        interpreter: the environment's, which markers speak of.
+        roots: what was requested.
+        kept: names of further distributions that stay, with their dependencies.
+        interpreter: the environment's, for markers.
     """
-    there = {normalised(item.name) for item in installed(site_packages)}
-    return tuple(sorted(there - closure(site_packages, roots, kept, interpreter)))
+    environment = _Environment(site_packages, interpreter)
+    return tuple(sorted(environment.items.keys() - _closure(environment, roots, kept)))
 
 
 def closure(
@@ -42,111 +48,145 @@ def closure(
     kept: Collection[str],
     interpreter: Interpreter,
 ) -> set[str]:
-    """The normalised names of the distributions that are asked for, and of what they require. Arguments as above."""
-    items = {normalised(item.name): item for item in installed(site_packages)}
-    return {name for name, _ in _reached(items, _Required(site_packages, interpreter), roots, kept)}
-
-
-_ALONE = "without what it requires"
-
-
-def _reached(
-    items: Mapping[str, Installed], required: _Required, roots: Iterable[RequestedDistribution], kept: Collection[str]
-) -> set[tuple[str, str]]:
-    """The distributions, each with an extra that is asked of it, none (empty), or ``_ALONE``."""
-    waiting: list[tuple[str, tuple[str, ...], bool]] = [(name, (), True) for name in kept]
-    for root in roots:
-        waiting += [(name, root.extras, root.deps) for name in names_of(root, items.values())]
-    passed: set[tuple[str, str]] = set()
-    while waiting:
-        name, extras, deps = waiting.pop()
-        for extra in ("", *extras):
-            if name not in items or (name, extra) in passed or (extra and not deps):
-                continue
-            if not deps:
-                passed.add((name, _ALONE))
-                continue
-            passed.add((name, extra))
-            for requirement in required.by(name, extra):
-                wanted = tuple(map(normalised, requirement.extras))
-                waiting.append((normalised(requirement.name), wanted, True))
-    return passed
-
-
-def share_files(site_packages: Sequence[Path], names: Collection[str]) -> bool:
-    """Whether a file of these distributions is another one's too: it would go with them."""
-    from importlib.metadata import distributions
-
-    theirs: set[str] = set()
-    others: set[str] = set()
-    for folder in site_packages:
-        for found in distributions(path=[str(folder)]):
-            files = theirs if normalised(found.metadata["Name"] or "") in names else others
-            files |= {os.path.normpath(folder / file) for file in found.files or () if file.suffix != ".pyc"}
-    return not theirs.isdisjoint(others)
+    """The normalised names of the requested distributions and their dependencies. Arguments as for :func:`orphaned`."""
+    return _closure(_Environment(site_packages, interpreter), roots, kept)
 
 
 def missing(
     site_packages: Sequence[Path], roots: Sequence[RequestedDistribution], interpreter: Interpreter
 ) -> tuple[str, ...]:
-    """What is asked for and isn't there, or in another version; in words. Arguments as above."""
+    """The requirements, requested or of dependencies, that no installed distribution meets. Arguments as above."""
     from packaging.specifiers import SpecifierSet
 
-    items = {normalised(item.name): item for item in installed(site_packages)}
-    found = [
-        f"{root.name}{root.specifier}"
-        for root in roots
-        if root.name is not None
-        and root.specifier
-        and (
-            root.name not in items
-            or not SpecifierSet(root.specifier).contains(items[root.name].version, prereleases=True)
-        )
-    ]
-    found += [root.name for root in roots if root.name is not None and not root.specifier and root.name not in items]
-    found += [str(root.path or root.url) for root in roots if root.name is None and not names_of(root, items.values())]
-    required = _Required(site_packages, interpreter)
-    for name, extra in sorted(_reached(items, required, roots, ())):
-        for requirement in required.by(name, extra) if extra != _ALONE else ():
-            wanted = normalised(requirement.name)
-            if wanted not in items or not requirement.specifier.contains(items[wanted].version, prereleases=True):
-                found.append(f"{requirement.name}{requirement.specifier}")
-    return tuple(dict.fromkeys(found))
+    environment = _Environment(site_packages, interpreter)
+    lacking: dict[str, None] = {}
+    for root in roots:
+        if root.name is None:
+            if not names_of(root, environment.items.values()):
+                lacking[str(root.path or root.url)] = None
+        elif not environment.has(root.name, SpecifierSet(root.specifier)):
+            lacking[f"{root.name}{root.specifier}"] = None
+    for name, extra in sorted(_reached(environment, roots, ())):
+        for requirement in environment.requirements(name, extra):
+            if not environment.has(requirement.name, requirement.specifier):
+                lacking[f"{requirement.name}{requirement.specifier}"] = None
+    return tuple(lacking)
+
+
+def unmet(
+    site_packages: Sequence[Path],
+    names: Collection[str],
+    extras: Collection[str],
+    interpreter: Interpreter,
+    *,
+    without: Collection[str] = (),
+) -> tuple[str, ...]:
+    """The requirements of some distributions that the environment doesn't meet, each with what it holds instead.
+
+    Args:
+        site_packages: the environment's.
+        names: normalised names of the distributions.
+        extras: the requested extras.
+        interpreter: the environment's, for markers.
+        without: normalised names of requirements that don't count.
+    """
+    environment = _Environment(site_packages, interpreter)
+    lacking: dict[str, None] = {}
+    for requirement in (
+        requirement
+        for name in sorted(names)
+        for extra in ("", *extras)
+        for requirement in environment.requirements(name, extra)
+    ):
+        required = normalised(requirement.name)
+        if required in without or required in names or environment.has(required, requirement.specifier):
+            continue
+        item = environment.items.get(required)
+        instead = f"{requirement.name} {item.version}" if item is not None else f"no {requirement.name}"
+        lacking[f"{str(requirement).partition(';')[0].strip()}, and there is {instead}"] = None
+    return tuple(lacking)
+
+
+def share_files(site_packages: Sequence[Path], names: Collection[str]) -> bool:
+    """Whether these distributions have a file in common with another one: it would be removed with them."""
+    from importlib.metadata import distributions
+
+    theirs: set[str] = set()
+    others: set[str] = set()
+    for folder in site_packages:
+        for distribution in distributions(path=[str(folder)]):
+            files = theirs if normalised(distribution.metadata["Name"] or "") in names else others
+            files |= {os.path.normpath(folder / file) for file in distribution.files or () if file.suffix != ".pyc"}
+    return not theirs.isdisjoint(others)
 
 
 def names_of(root: RequestedDistribution, items: Iterable[Installed]) -> tuple[str, ...]:
-    """The distributions that a root is, by name: one that came from a directory is known by that."""
+    """The normalised names of the installed distributions that a request refers to: by name, directory or URL."""
     if root.name is not None:
         return (root.name,)
     if root.path is not None:
-        wanted = Path(root.path).resolve()
-        return tuple(normalised(item.name) for item in items if item.path is not None and item.path.resolve() == wanted)
+        directory = Path(root.path).resolve()
+        return tuple(
+            normalised(item.name) for item in items if item.path is not None and item.path.resolve() == directory
+        )
     assert root.url is not None
     return tuple(normalised(item.name) for item in items if item.url is not None and item.url.rstrip("/") == root.url)
 
 
-class _Required:
-    """What distributions require, read when it is asked for."""
+class _Environment:
+    """The distributions of an environment by normalised name, and what they require."""
 
     def __init__(self, site_packages: Sequence[Path], interpreter: Interpreter) -> None:
         from importlib.metadata import distributions
 
+        self.items = {normalised(item.name): item for item in installed(site_packages)}
         self._lines = {
-            normalised(found.metadata["Name"] or ""): found.requires or ()
-            for found in distributions(path=[str(path) for path in site_packages])
+            normalised(distribution.metadata["Name"] or ""): distribution.requires or ()
+            for distribution in distributions(path=[str(path) for path in site_packages])
         }
         self._parsed: dict[str, list[Requirement]] = {}
-        self._environment = marker_environment(interpreter)
+        self._markers = markers_of(interpreter)
 
-    def by(self, name: str, extra: str) -> Iterable[Requirement]:
-        """What one requires, for an extra of it or (empty) in any case."""
+    def requirements(self, name: str, extra: str) -> Iterator[Requirement]:
+        """The requirements of a distribution for one of its extras, or (empty) in any case."""
         from packaging.requirements import InvalidRequirement, Requirement
 
         if name not in self._parsed:
             self._parsed[name] = []
             for line in self._lines.get(name, ()):
-                with suppress(InvalidRequirement):
+                with suppress(InvalidRequirement):  # the installer has read it, whatever it is
                     self._parsed[name].append(Requirement(line))
-        for requirement in self._parsed[name]:
-            if requirement.marker is None or requirement.marker.evaluate({**self._environment, "extra": extra}):
+        for requirement in self._parsed[name] if extra != _WITHOUT_DEPENDENCIES else ():
+            if evaluates(requirement.marker, {**self._markers, "extra": extra}):
                 yield requirement
+
+    def has(self, name: str, specifier: SpecifierSet) -> bool:
+        """Whether a distribution is installed in one of these versions."""
+        item = self.items.get(normalised(name))
+        return item is not None and specifier.contains(item.version, prereleases=True)
+
+
+def _closure(environment: _Environment, roots: Iterable[RequestedDistribution], kept: Collection[str]) -> set[str]:
+    return {name for name, _ in _reached(environment, roots, kept)}
+
+
+def _reached(
+    environment: _Environment, roots: Iterable[RequestedDistribution], kept: Collection[str]
+) -> set[tuple[str, str]]:
+    """The requested distributions and their dependencies, each with a requested extra, none (empty), or
+    ``_WITHOUT_DEPENDENCIES``."""
+    waiting: list[tuple[str, tuple[str, ...], bool]] = [(name, (), True) for name in kept]
+    for root in roots:
+        waiting += [(name, root.extras, root.deps) for name in names_of(root, environment.items.values())]
+    reached: set[tuple[str, str]] = set()
+    while waiting:
+        name, extras, deps = waiting.pop()
+        if name not in environment.items:
+            continue
+        for extra in ("", *extras) if deps else (_WITHOUT_DEPENDENCIES,):
+            if (name, extra) in reached:
+                continue
+            reached.add((name, extra))
+            for requirement in environment.requirements(name, extra):
+                waiting.append((normalised(requirement.name), tuple(map(normalised, requirement.extras)), True))
+    return reached

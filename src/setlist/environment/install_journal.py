@@ -44,7 +44,7 @@ from setlist.environment.install_args import (
 )
 from setlist.environment.install_steps import Step, data_of, held_after, steps_of
 from setlist.environment.lock_interface import Locked
-from setlist.environment.markers import marker_environment
+from setlist.environment.markers import markers_of
 from setlist.environment.names import normalised
 from setlist.environment.snapshot import compare, drifted, look
 from setlist.environment.state import Contents, State, forget_state, read_state
@@ -351,7 +351,7 @@ class Recorder:
         self._unwritten = True
 
     def _roots_of(self, asked: InstallArgs) -> tuple[RequestedDistribution, ...] | None:
-        return roots_of(asked, marker_environment(self._state.interpreter))
+        return roots_of(asked, markers_of(self._state.interpreter))
 
     def _look_at(
         self, words: tuple[str, ...], env: Mapping[str, str | None], cwd: Path

@@ -242,7 +242,7 @@ def _check_against_the_lock(
     context: EnvironmentContext, session: SessionSpec, directory: Path, evaluation: Evaluation
 ) -> None:
     """See that the lock holds what the project requires: a backend may say what none of our inputs showed."""
-    from setlist.environment.check_requirements import unmet
+    from setlist.environment.dependency_closure import unmet
     from setlist.environment.freeze import installed
     from setlist.environment.pyproject import read_pyproject
 

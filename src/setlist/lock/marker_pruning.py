@@ -1,4 +1,4 @@
-"""Leave out of a universal resolution what none of the wanted platforms and Pythons needs."""
+"""Remove packages from a universal resolution that no requested platform or Python needs."""
 
 from __future__ import annotations
 
@@ -7,99 +7,74 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import product
 
-PLATFORMS: dict[str, dict[str, str]] = {
-    "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
-    "macos": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
-    "windows": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
-}
-"""What markers say on each platform that ``lock-platforms`` can name."""
+from setlist.environment.markers import holds, marker_environment, platform_variables
+
+_PLATFORMS = {"linux": "linux", "macos": "darwin", "windows": "win32"}
+"""``sys_platform`` of each platform that ``lock-platforms`` can name."""
 
 _MACHINES = ("x86_64", "aarch64", "arm64", "AMD64", "ARM64", "i686", "armv7l")
-_IMPLEMENTATIONS = (("cpython", "CPython"), ("pypy", "PyPy"))
+_IMPLEMENTATIONS = ("cpython", "pypy")
 _NEWEST = 20
 _PLATFORM_VARIABLES = frozenset({"sys_platform", "platform_system", "os_name"})
 _PYTHON_VARIABLES = frozenset({"python_version", "python_full_version", "implementation_version"})
 _IMPLEMENTATION_VARIABLES = frozenset({"implementation_name", "platform_python_implementation"})
-# A kernel's release, say: nothing is known of what it is where the lock is used
+# A kernel's release, say: its value on the machine that will use the lock isn't known
 _UNKNOWABLE = frozenset({"platform_release", "platform_version"})
 
 _LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 def narrowed(body: str, platforms: Sequence[str], python: str, only: str | None) -> str:
-    """The requirement lines (with the hashes below them) that some wanted environment needs.
+    """The requirement lines, with the hashes below them, that some requested environment needs.
 
     Args:
         body: the resolution.
-        platforms: names in :data:`PLATFORMS`; none means all, and nothing is left out for its platform.
+        platforms: names of platforms, as in ``lock-platforms``; none means all, and nothing is pruned by platform.
         python: the oldest Python, ``"3.10"``.
-        only: the one Python it is for, if it is for one.
+        only: the one Python that the lock is for, if it is for one.
     """
     if not platforms and only is None:
         return body
-    kept: list[str] = []
-    keeping = True
+    lines: list[str] = []
+    is_needed = True
     for line in body.splitlines():
         if not line.startswith((" ", "\t")):
             _, separator, text = line.rstrip("\\").partition(" ;")
             marker = re.sub(r"\s*--hash=\S+", "", text).strip()
-            keeping = not separator or needed(marker, tuple(platforms), python, only)
-        if keeping:
-            kept.append(line)
-    return "".join(f"{line}\n" for line in kept)
+            is_needed = not separator or needed(marker, tuple(platforms), python, only)
+        if is_needed:
+            lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
 
 
 @cache
-def needed(text: str, platforms: tuple[str, ...], python: str, only: str | None) -> bool:
-    """Whether a marker holds in some wanted environment. Arguments as for :func:`narrowed`."""
-    from packaging.markers import InvalidMarker, Marker
-
-    try:
-        marker = Marker(text)
-    except InvalidMarker:
-        return True
-    names = set(re.findall(r"[a-z_]+", _LITERAL.sub("", text)))
+def needed(marker: str, platforms: tuple[str, ...], python: str, only: str | None) -> bool:
+    """Whether a marker holds in some requested environment. Arguments as for :func:`narrowed`."""
+    names = set(re.findall(r"[a-z_]+", _LITERAL.sub("", marker)))
     if names & _UNKNOWABLE:
         return True
-    literals = [found[1:-1] for found in _LITERAL.findall(text)]
-    return any(marker.evaluate(environment) for environment in _environments(names, literals, platforms, python, only))
+    literals = [literal[1:-1] for literal in _LITERAL.findall(marker)]
+    return holds(marker, _environments(names, literals, platforms, python, only))
 
 
 def _environments(
     names: set[str], literals: Sequence[str], platforms: Sequence[str], python: str, only: str | None
 ) -> Iterator[dict[str, str]]:
-    """The wanted environments, as far as they differ in what a marker speaks of."""
-    systems = [PLATFORMS[name] for name in platforms or PLATFORMS]
+    """The requested environments, as far as they differ in the variables of a marker."""
+    systems = [platform_variables(_PLATFORMS[name], "") for name in platforms or _PLATFORMS]
     if not platforms:
-        # Without lock-platforms one that isn't in our table (a BSD, cygwin) may be meant: what the marker names
+        # Without lock-platforms a system that isn't in our table (a BSD, cygwin) may be meant: what the marker names
         for literal in (*literals, "other"):
-            systems.append({"sys_platform": literal, "platform_system": literal, "os_name": "posix"})
-            systems.append({"sys_platform": literal, "platform_system": literal, "os_name": literal})
-    machines = [*_MACHINES, *literals]
+            other = {**platform_variables(literal, ""), "platform_system": literal}
+            systems += [other, {**other, "os_name": literal}]
     oldest = int(python.partition(".")[2])
     minors = [int(only.partition(".")[2])] if only is not None else range(oldest, max(oldest, _NEWEST) + 1)
-    versions = [
-        {
-            "python_version": f"3.{minor}",
-            "python_full_version": f"3.{minor}.{patch}",
-            "implementation_version": f"3.{minor}.{patch}",
-        }
-        for minor in minors
-        for patch in (0, 99)
-    ]
-    for system, machine, (name, long_name), version in product(
+    releases = [f"3.{minor}.{patch}" for minor in minors for patch in (0, 99)]
+    machines = [*_MACHINES, *literals]
+    for system, machine, implementation, release in product(
         systems if names & _PLATFORM_VARIABLES else systems[:1],
         machines if "platform_machine" in names else machines[:1],
         _IMPLEMENTATIONS if names & _IMPLEMENTATION_VARIABLES else _IMPLEMENTATIONS[:1],
-        versions if names & _PYTHON_VARIABLES else versions[:1],
+        releases if names & _PYTHON_VARIABLES else releases[:1],
     ):
-        yield {
-            **system,
-            **version,
-            "platform_machine": machine,
-            "implementation_name": name,
-            "platform_python_implementation": long_name,
-            "platform_release": "",
-            "platform_version": "",
-            "extra": "",
-        }
+        yield marker_environment(release, implementation, {**system, "platform_machine": machine})

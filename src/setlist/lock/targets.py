@@ -1,4 +1,4 @@
-"""The machines that wheels are fetched for: what markers say there, and which wheels fit."""
+"""The platforms and Pythons that wheels are fetched for: which markers hold there, and which wheels fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from setlist.core.errors import UsageError, nearest
 from setlist.core.model import Interpreter
 from setlist.core.records import dataclass
 from setlist.environment.interpreter_spec import Request, parse_request
+from setlist.environment.markers import holds, marker_environment, platform_variables
 
 _GLIBC = 45
 _MUSL = 5
@@ -16,36 +17,26 @@ _MACOS = 27
 """Up to which minor (glibc, musl) and major (macOS) release wheels are taken: beyond what is out."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Platform:
-    system: str
-    """As ``sys_platform`` says it."""
-    machine: str
-    """As ``platform_machine`` says it."""
-
-
-PLATFORMS: dict[str, _Platform] = {
-    "linux-x86_64": _Platform("linux", "x86_64"),
-    "linux-aarch64": _Platform("linux", "aarch64"),
-    "linux-musl-x86_64": _Platform("linux", "x86_64"),
-    "linux-musl-aarch64": _Platform("linux", "aarch64"),
-    "macos-x86_64": _Platform("darwin", "x86_64"),
-    "macos-arm64": _Platform("darwin", "arm64"),
-    "windows-amd64": _Platform("win32", "AMD64"),
-    "windows-arm64": _Platform("win32", "ARM64"),
+PLATFORMS = {
+    "linux-x86_64": ("linux", "x86_64"),
+    "linux-aarch64": ("linux", "aarch64"),
+    "linux-musl-x86_64": ("linux", "x86_64"),
+    "linux-musl-aarch64": ("linux", "aarch64"),
+    "macos-x86_64": ("darwin", "x86_64"),
+    "macos-arm64": ("darwin", "arm64"),
+    "windows-amd64": ("win32", "AMD64"),
+    "windows-arm64": ("win32", "ARM64"),
 }
-"""Every platform that can be named."""
-
-_SYSTEMS = {"linux": ("Linux", "posix"), "darwin": ("Darwin", "posix"), "win32": ("Windows", "nt")}
+"""``sys_platform`` and ``platform_machine`` of every platform that can be named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A platform and a Python.
 
-    ``platform`` is its name; ``platforms`` are the platform tags of the wheels that fit, best first; ``python``
-    is a minor version (``"3.12"``), ``release`` all of it where it is known; ``implementation`` is ``cpython`` or
-    ``pypy``.
+    ``platform`` is its name, ``system`` and ``machine`` are its ``sys_platform`` and ``platform_machine``;
+    ``platforms`` are the platform tags of the wheels that fit, best first; ``python`` is a minor version (``"3.12"``),
+    ``release`` the whole version where it is known; ``implementation`` is ``cpython`` or ``pypy``.
     """
 
     platform: str
@@ -90,36 +81,11 @@ class Target:
         return frozenset(map(str, (*own, *compatible_tags(version, interpreter, platforms=self.platforms))))
 
     def needs(self, marker: str) -> bool:
-        """Whether a requirement with this marker is wanted here; it is in case of doubt."""
-        if not marker:
-            return True
-        from packaging.markers import InvalidMarker, Marker
-
-        try:
-            parsed = Marker(marker)
-        except InvalidMarker:
-            return True
-        return any(parsed.evaluate(environment) for environment in self._environments())
-
-    def _environments(self) -> Iterator[dict[str, str]]:
-        # which patch release is there isn't known of another machine: a marker between two of them counts as both
+        """Whether a requirement with this marker is needed here; in case of doubt it is."""
+        # which patch release another machine has isn't known: a marker that tells two of them apart counts as both
         releases = [self.release] if self.release is not None else [f"{self.python}.0", f"{self.python}.99"]
-        long_system, os_name = _SYSTEMS.get(self.system, (self.system.capitalize(), "posix"))
-        for release in releases:
-            yield {
-                "os_name": os_name,
-                "sys_platform": self.system,
-                "platform_system": long_system,
-                "platform_machine": self.machine,
-                "platform_release": "",
-                "platform_version": "",
-                "python_version": self.python,
-                "python_full_version": release,
-                "implementation_name": self.implementation,
-                "implementation_version": release,
-                "platform_python_implementation": "PyPy" if self.implementation == "pypy" else "CPython",
-                "extra": "",
-            }
+        platform = platform_variables(self.system, self.machine)
+        return holds(marker, [marker_environment(release, self.implementation, platform) for release in releases])
 
 
 def check_platforms(names: tuple[str, ...]) -> None:
@@ -151,17 +117,17 @@ def check_pythons(requests: tuple[str, ...]) -> None:
 
 def elsewhere(platform: str, request: str) -> Target:
     """A platform by its name, and the Python that a request with a minor version asks for."""
-    described = PLATFORMS[platform]
-    wanted = parse_request(request)
+    system, machine = PLATFORMS[platform]
+    python = parse_request(request)
     return Target(
         platform=platform,
-        system=described.system,
-        machine=described.machine,
-        platforms=tuple(_platform_tags(platform, described.machine)),
-        python=".".join(map(str, wanted.release[:2])),
-        release=".".join(map(str, wanted.release)) if len(wanted.release) == 3 else None,
-        implementation=wanted.implementation,
-        free_threaded=wanted.free_threaded,
+        system=system,
+        machine=machine,
+        platforms=tuple(_platform_tags(platform, machine)),
+        python=".".join(map(str, python.release[:2])),
+        release=".".join(map(str, python.release)) if len(python.release) == 3 else None,
+        implementation=python.implementation,
+        free_threaded=python.free_threaded,
     )
 
 
@@ -172,20 +138,20 @@ def here(interpreter: Interpreter | None, request: str) -> Target:
 
     from packaging.tags import platform_tags
 
-    found = interpreter or _as_asked_for(parse_request(request))
+    python = interpreter or _as_requested(parse_request(request))
     return Target(
         platform="this machine",
         system=sys.platform,
         machine=platform.machine(),
         platforms=tuple(platform_tags()),
-        python=".".join(found.version.split(".")[:2]),
-        release=found.version if interpreter is not None else None,
-        implementation=found.implementation,
-        free_threaded=found.free_threaded,
+        python=".".join(python.version.split(".")[:2]),
+        release=python.version if interpreter is not None else None,
+        implementation=python.implementation,
+        free_threaded=python.free_threaded,
     )
 
 
-def _as_asked_for(request: Request) -> Interpreter:
+def _as_requested(request: Request) -> Interpreter:
     version = ".".join(map(str, request.release))
     return Interpreter("", version, request.implementation, request.free_threaded, "", "", "nowhere")
 

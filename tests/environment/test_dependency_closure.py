@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from setlist.core.model import Interpreter
-from setlist.environment.check_requirements import unmet
+from setlist.environment.dependency_closure import unmet
 from support.wheels import make_wheel
 
 PYTHON = Interpreter("/python", "3.9.1", "cpython", False, "x86_64", "0:0:0", "on PATH")
