@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +21,11 @@ from setlist.registry.toml_source import TOP_LEVEL
 from setlist.runner.session_api import SessionHandle
 from setlist.scheduling.shards import parse_shard
 from support.project import ProjectFolder
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -56,10 +62,6 @@ def names(cells: Iterable[str]) -> list[str]:
 
 
 def toml_value(text: str) -> object:
-    try:
-        import tomllib
-    except ImportError:
-        import tomli as tomllib  # type: ignore[no-redef]
     return tomllib.loads(f"value = {text}")["value"]
 
 

@@ -62,7 +62,8 @@ def test_pylock_is_made_from_a_requirements_lock_and_installs(
         ("beta", "2.0", ""),
         ("delta", "1.0", 'sys_platform == "win32"'),
     ]
-    assert [wheel.url.rpartition("/")[2] for wheel in lock.packages[0].wheels] == ["alpha-2.0-py3-none-any.whl"]
+    wheels = lock.packages[0].wheels or ()
+    assert [(wheel.url or "").rpartition("/")[2] for wheel in wheels] == ["alpha-2.0-py3-none-any.whl"]
     assert str(lock.requires_python) == "==3.11.*"
     assert locked.setlist_inside("export", "test", "--format", "pylock", check=True).out == text
     # as a user would

@@ -13,6 +13,7 @@ import pytest
 
 from setlist.environment import installers
 from setlist.lock.document import pins_of, versions_of
+from setlist.process import spawn
 from support.index import LocalIndex
 from support.project import ProjectFolder
 from support.wheels import make_wheel
@@ -47,7 +48,7 @@ class Resolvers:
 @pytest.fixture
 def resolvers(monkeypatch: pytest.MonkeyPatch) -> Resolvers:
     counted = Resolvers()
-    real = installers.run_process
+    real = spawn.run_process
 
     def run_process(argv: Sequence[str], **rest: Any) -> Any:
         if "compile" in argv:

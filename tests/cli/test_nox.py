@@ -154,7 +154,7 @@ def test_environments_can_be_kept_elsewhere_and_made_anew(project: ProjectFolder
 
     def action(*argv: str) -> str:
         project.setlist_inside("nox", "--", "--envdir", "envs", *argv, check=True)
-        return next(event["action"] for event in project.history() if event["event"] == "environment-ready")
+        return str(next(event["action"] for event in project.history() if event["event"] == "environment-ready"))
 
     assert action() == "reused"
     assert action("-R") == "reused"

@@ -159,8 +159,10 @@ def test_whatever_is_wrong_is_the_whole_programs(lint: ProjectFolder, change: Ca
     assert "setlist.cli.run" in seen["modules"]
     now = described(lint.environment("lint"))
     if change is damage_a_file:  # as long as the installer links to it; 'uv cache clean' helps
-        before, now = ({name: mode for name, (mode, _) in each.items()} for each in (before, now))  # type: ignore[misc]
-    assert now == before
+        modes = [{name: mode for name, (mode, _) in each.items()} for each in (before, now)]
+        assert modes[0] == modes[1]
+    else:
+        assert now == before
     assert os.listdir(lint.path / STATE_DIRECTORY / "envs") == ["lint"]
 
 

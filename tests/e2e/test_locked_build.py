@@ -71,7 +71,8 @@ def watched(project: ProjectFolder, *argv: str, certificates: bool = True) -> di
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     if certificates:
         environ["SSL_CERT_FILE"] = str(project.write("certificates.pem", ""))
-    return watched_by(DRIVER, project, *argv, environ=environ)
+    seen: dict[str, Any] = watched_by(DRIVER, project, *argv, environ=environ)
+    return seen
 
 
 def forget_images() -> None:

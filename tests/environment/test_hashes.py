@@ -33,7 +33,7 @@ def written(*lines: str) -> list:  # type: ignore[type-arg]
 def test_hashes_are_found_however_they_are_written(line: str, name: str, version: str | None, hashes: set[str]) -> None:
     found = hashes_in(line, "here")
     assert found is not None
-    assert (found.name, found.version, found.hashes, found.where) == (name, version, hashes, "here")
+    assert (found.name, found.version, set(found.hashes), found.where) == (name, version, hashes, "here")
 
 
 @pytest.mark.parametrize("line", ["six==1", f"# six==1 --hash={A}", f"six==1  # --hash={A}", "-r other.txt", ""])

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The environments that the installer has brought up to date, by their names."""
     seen: list[str] = []
     real = installers.Uv.sync
@@ -337,7 +336,7 @@ def test_only_exact_versions_with_hashes_have_a_key(text: str, is_one: bool) -> 
 def test_all_that_decides_is_in_the_key(other: dict[str, Any]) -> None:
     from setlist.core.model import EnvironmentSpec
 
-    given = {
+    given: dict[str, Any] = {
         "spec": EnvironmentSpec(),
         "template": "template",
         "installer": sys.executable,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from setlist.core.errors import ResolutionFailed
 from setlist.environment import install_exact, installers
 from setlist.environment.install_exact import _BY_NAME
+from setlist.process import spawn
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder, installed_in
 
@@ -34,7 +35,7 @@ def world(project: ProjectFolder, wheelhouse: Path) -> EnvironmentWorld:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The commands of uv that were started."""
     seen: list[str] = []
-    real = installers.run_process
+    real = spawn.run_process
 
     def noted(command: Sequence[str], **rest: Any) -> Any:
         seen.append(command[2])

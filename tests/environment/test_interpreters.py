@@ -477,7 +477,7 @@ def test_every_variable_that_decides_where_is_looked_is_part_of_the_question(pla
     asked: set[str] = set()
 
     class Noting(dict[str, str]):
-        def get(self, name: str, default: object = None) -> str:  # type: ignore[override]
+        def get(self, name: str, default: object = None) -> str:
             asked.add(name)
             return "/x"
 

@@ -42,12 +42,13 @@ def test_removed_seed_packages_go(
     project: ProjectFolder,
     seeds: tuple[str, ...],
     python: str | None,
-    how: dict[str, bool],
+    how: dict[str, Any],
 ) -> None:
     world.run(deps=("six", *seeds), python=python)
     assert set(project.installed("lint")) == {"six", *seeds}
     environment = world.run(deps=("six",), python=python, **how)
     assert set(project.installed("lint")) == {"six"}
+    assert environment.directory is not None
     frozen = (environment.directory / "requirements.txt").read_text().splitlines()
     assert [line for line in frozen if "==" in line] == ["six==99.0"]
 
@@ -56,6 +57,7 @@ def test_seed_packages_go_from_an_environment_of_an_older_setlist(
     world: EnvironmentWorld, project: ProjectFolder, seeds: tuple[str, ...]
 ) -> None:
     environment = world.run(deps=("six", *seeds))
+    assert environment.directory is not None
     configuration = environment.directory / "pyvenv.cfg"
     lines = configuration.read_text().splitlines()
     configuration.write_text("".join(f"{line}\n" for line in lines if not line.startswith("uv")))

@@ -16,6 +16,7 @@ from setlist import STATE_DIRECTORY
 from setlist.core.errors import ConfigurationError, ResolutionFailed, SessionError, StorageError, SyncFailed
 from setlist.core.model import Change
 from setlist.environment import installers
+from setlist.process import spawn
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 from support.wheels import make_wheel
@@ -32,7 +33,7 @@ def world(project: ProjectFolder, wheelhouse: Path) -> EnvironmentWorld:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The command lines of every process that an installer starts."""
     calls: list[list[str]] = []
-    real = installers.run_process
+    real = spawn.run_process
 
     def counting(argv: Any, **rest: Any) -> Any:
         calls.append(list(argv))
@@ -184,6 +185,11 @@ def test_a_deleted_module_means_a_new_environment(world: EnvironmentWorld, proje
     assert next(project.environment("lint").glob("lib/*/site-packages/delta.py")).is_file()
 
 
+def _replace_by_a_file(path: Path) -> None:
+    shutil.rmtree(path)
+    path.write_text("a file")
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
@@ -191,7 +197,7 @@ def test_a_deleted_module_means_a_new_environment(world: EnvironmentWorld, proje
         (lambda path: (path / "state.json").write_text("{"), "an earlier run was cut off while making it"),
         (lambda path: shutil.rmtree(path / "bin"), "its python is gone"),
         (lambda path: (path / "pyvenv.cfg").unlink(), "pyvenv.cfg is gone"),
-        (lambda path: (shutil.rmtree(path), path.write_text("a file")), "a file stood in its place"),
+        (_replace_by_a_file, "a file stood in its place"),
         (lambda path: shutil.rmtree(next(path.glob("lib/*/site-packages"))), "changed by hand: delta"),
     ],
 )

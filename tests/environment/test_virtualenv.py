@@ -18,17 +18,16 @@ from setlist.core.files import remove_tree
 from setlist.core.model import Interpreter
 from setlist.core.project import Caller
 from setlist.core.system import bin_directory, python_of
+from setlist.engine.image import CorruptImage, rewrite
 from setlist.environment import virtualenv
 from setlist.environment.interpreters import Interpreters
 from setlist.environment.virtualenv import (
-    CorruptImage,
     Template,
     create,
     materialize,
     python_with_pip,
     read_template,
     record_template,
-    rewrite,
     site_packages,
     treat_no_package_as_a_seed,
 )

@@ -85,7 +85,7 @@ def test_two_djangos_side_by_side_and_one_recreated_elsewhere(example: ProjectFo
     example.setlist("freeze", "web-py39-django32", "-o", str(tmp_path / "frozen"), check=True)
     frozen = tmp_path / "frozen" / "web-py39-django32.txt"
     # the base installation: a virtual environment made from a virtual environment would do, but isn't "plain"
-    asked = [example.python("web-py39-django32"), "-c", "import sys; print(sys._base_executable)"]
+    asked = [str(example.python("web-py39-django32")), "-c", "import sys; print(sys._base_executable)"]
     base = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     elsewhere = tmp_path / "elsewhere"
     subprocess.run([base, "-m", "venv", elsewhere], check=True)

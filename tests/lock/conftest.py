@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from setlist.environment import installers
+from setlist.process import spawn
 from support.project import ProjectFolder
 
 
@@ -30,7 +31,7 @@ class Starts:
 def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
     """Count what is started, and start it."""
     counted = Starts()
-    real = installers.run_process
+    real = spawn.run_process
 
     def run_process(argv: Sequence[str], **rest: Any) -> Any:
         counted.all.append(list(argv))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from setlist.lock.document import LockDamaged, LockDocument
 from setlist.lock.pylock import compose_pylock, file_name, narrowed_standard, parse_pylock, requirements_in
 from support.project import ProjectFolder
 
-if __import__("sys").version_info >= (3, 11):
+if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib

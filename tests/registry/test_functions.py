@@ -240,7 +240,11 @@ def test_a_wrong_session_file_is_one_message(
     if line is not None:
         assert error.line == line
     assert message in error.message
-    assert (detail or "") in (error.detail or "") if line is not None else detail in error.message + str(error.detail)
+    if line is not None:
+        assert (detail or "") in (error.detail or "")
+    else:
+        assert detail is not None
+        assert detail in error.message + str(error.detail)
     assert (hint or "") in (error.hint or "")
     assert "Traceback" not in f"{error}{error.detail}"
 
@@ -262,7 +266,7 @@ def test_a_mistake_in_a_neighbour_that_decorates_is_told_there(tmp_path: Path) -
 
 def test_using_the_decorator_wrongly_outside_of_loading_names_the_file() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        session(deps=3)(lambda s: s)  # type: ignore[arg-type]
+        session(deps=3)(lambda s: s)  # type: ignore[call-overload]
     assert caught.value.file == __file__
     assert caught.value.key == "deps"
 

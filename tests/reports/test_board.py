@@ -281,7 +281,13 @@ def test_it_follows_the_clock_by_itself(stream: Watched) -> None:
     stream.boards.append(board)
     seen = threading.Event()
     write = stream.write
-    stream.write = lambda text: (seen.set() if "preparing" in text else None, write(text))[1]  # type: ignore[method-assign]
+
+    def noticing(text: str) -> int:
+        if "preparing" in text:
+            seen.set()
+        return write(text)
+
+    stream.write = noticing  # type: ignore[method-assign]
     for event in run("a")(began("a"))[:-1]:
         board(event)
     assert seen.wait(10)

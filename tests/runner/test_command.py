@@ -22,13 +22,13 @@ from setlist.runner.command import (
     Invocation,
     Scope,
     expand_env,
-    failure_text,
     find_program,
     invocation_of,
     invoke,
     shell_line,
     working_directory,
 )
+from setlist.runner.exit_status import failure_text
 
 SPEC = SessionSpec(name="lint", family="lint", origin=Origin("pyproject.toml", 7))
 

@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-from tests.runner.conftest import World
 
 from setlist.core.events import (
     CommandStarted,
@@ -22,6 +21,8 @@ from setlist.core.events import (
     SessionStarted,
 )
 from setlist.process.spawn import handling_signals
+
+from .conftest import World
 
 NAP = "import time; time.sleep(0.3)"
 LONG = "import time; time.sleep(60)"

@@ -76,7 +76,7 @@ def test_every_job_comes_to_the_same_in_whatever_order_things_are_told(
 ) -> None:
     registry, selected, durations = project
     split = [set(shard) for shard in names(shards(selected, registry, durations, n))]
-    other = Registry(sessions=dict(reversed(registry.sessions.items())))
+    other = Registry(sessions=dict(reversed(list(registry.sessions.items()))))
     turned = shards(selected[::-1], other, dict(reversed(durations.items())), n)
     assert [set(shard) for shard in names(turned)] == split
 

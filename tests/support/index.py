@@ -140,9 +140,10 @@ class LocalIndex:
                 return (200, JSON, _as_json(parts[1], files)) if JSON in accept else (200, "text/html", _as_html(files))
         elif parts[:1] == ["files"] and len(parts) == 2:
             wheel = self._files.get(parts[1].removesuffix(".metadata"))
-            body = wheel and (wheel.metadata if parts[1].endswith(".metadata") else wheel.content)
-            if body is not None:
-                return 200, "application/octet-stream", body
+            if wheel is not None:
+                body = wheel.metadata if parts[1].endswith(".metadata") else wheel.content
+                if body is not None:
+                    return 200, "application/octet-stream", body
         return 404, "text/plain", b"not found\n"
 
 

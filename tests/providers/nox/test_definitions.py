@@ -180,8 +180,9 @@ LOOKS: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-def _link(path: Path) -> None:
+def _link(path: Path) -> Path:
     path.symlink_to("a")
+    return path
 
 
 def _program(path: Path) -> None:

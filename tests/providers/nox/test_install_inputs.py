@@ -33,7 +33,8 @@ def installed(root: Path, *words: str) -> Step:
 
 
 def state_of(root: Path, steps: Sequence[Step]) -> State:
-    python = Interpreter(**dict.fromkeys(Interpreter.__record__.names, ""))  # type: ignore[attr-defined]
+    nothing: dict[str, Any] = dict.fromkeys(Interpreter.__record__.names, "")  # type: ignore[attr-defined]
+    python = Interpreter(**nothing)
     values: dict[str, Any] = {"inputs": {}, "watched": {}, "variables": {}, "sources": None, "contents": Contents()}
     return State(str(root), [], python, **values, direct=(), steps=data_of(steps))
 

@@ -373,7 +373,7 @@ def test_two_runs_at_once_see_what_nox_shows_them(watched: ProjectFolder) -> Non
     places = [str(watched.path / f"seen-{number}.txt") for number in range(2)]
     results: list[Result] = []
     threads = [
-        threading.Thread(target=lambda place=place: results.append(watched.run("lint", env={"SEEN": place})))  # type: ignore[misc]
+        threading.Thread(target=lambda place=place: results.append(watched.run("lint", env={"SEEN": place})))
         for place in places
     ]
     for thread in threads:
