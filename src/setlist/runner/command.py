@@ -16,12 +16,15 @@ from setlist.core.events import CommandFinished, CommandStarted, Emit, Message, 
 from setlist.core.model import Command, Pairs, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
+from setlist.environment.environ import session_environ
 from setlist.process.spawn import Capture, Completed, Grace, run_process
 from setlist.registry.template import Values, expand_text, expand_words
 from setlist.runner.exit_status import failure_text
 
 if TYPE_CHECKING:
+    from setlist.environment.prepared import PreparedEnvironment
     from setlist.runner.output import Collected, SessionOutput
+    from setlist.runner.tempdir import Temporary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,56 @@ class Invocation:
     stdout: Path | None = None
     together: bool = False
     made_from: str | None = None
+
+
+def session_variables(
+    caller_environ: Mapping[str, str],
+    project: Project,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    *,
+    temporary: Temporary | None,
+    posargs: tuple[str, ...] = (),
+    assigned: Mapping[str, str] | None = None,
+) -> tuple[dict[str, str], Values]:
+    """The environment variables that a session's commands see, and the values of placeholders.
+
+    Args:
+        caller_environ: the variables of setlist's caller.
+        project: the session's project.
+        session: the session.
+        prepared: its environment.
+        temporary: the directory ``{tmp}``, made if a template names it. None: ``{tmp}`` isn't substituted.
+        posargs: the words after ``--``.
+        assigned: variables that the run sets for this session. The session's ``env`` overrides them.
+
+    Raises:
+        SubstitutionError: a variable that ``env`` needs isn't set.
+    """
+    environ = session_environ(caller_environ, directory=prepared.directory, session=session)
+    environ.update(assigned or {})
+    uses_tmp = "{tmp}" in _templates(session)
+    values = Values(
+        session=session.name,
+        python=".".join(prepared.interpreter.version.split(".")[:2]),
+        project=str(project.root),
+        envdir=str(prepared.directory or prepared.python.parent.parent),
+        tmp="{tmp}" if temporary is None else str(temporary.path if uses_tmp else temporary.unmade),
+        posargs=posargs,
+        # {env:NAME} also reads what inherit-env holds back: that is how a single variable is passed on
+        environ={**caller_environ, **environ},
+        axes=dict(session.axes),
+    )
+    own = expand_env(session.env, values)
+    return {**environ, **own}, replace(values, environ={**values.environ, **own})
+
+
+def _templates(session: SessionSpec) -> str:
+    """Every text of the session that may hold a placeholder."""
+    texts = [value for _, value in session.env] + [session.cwd or ""]
+    for command in session.commands:
+        texts += [*command.words, *(value for _, value in command.env), command.cwd or "", command.stdout or ""]
+    return "\n".join(texts)
 
 
 def expand_env(pairs: Pairs, values: Values) -> dict[str, str]:

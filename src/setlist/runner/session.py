@@ -13,10 +13,9 @@ from setlist.core.events import Message, SessionFinished, SessionRetried, Sessio
 from setlist.core.model import SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.records import as_mapping, replace
-from setlist.environment.environ import session_environ
 from setlist.process.spawn import Interrupted
-from setlist.registry.template import Values, expand_text, expand_words
-from setlist.runner.command import Scope, expand_env, invocation_of, invoke, working_directory
+from setlist.registry.template import expand_text, expand_words
+from setlist.runner.command import Scope, expand_env, invocation_of, invoke, session_variables, working_directory
 from setlist.runner.error_text import message_of, one_line, tell_error, tell_traceback
 from setlist.runner.run_context import Equipment, RunContext, SessionProvider, SessionResult
 from setlist.runner.tempdir import Temporary
@@ -274,24 +273,16 @@ def scope_of(
         SessionError: ``cwd`` isn't there.
     """
     project = context.project
-    environ = session_environ(context.caller.environ, directory=prepared.directory, session=session)
-    environ.update(equipment.environ)
-    uses_tmp = "{tmp}" in _templates(session)
-    values = Values(
-        session=session.name,
-        python=".".join(prepared.interpreter.version.split(".")[:2]),
-        project=str(project.root),
-        envdir=str(prepared.directory or prepared.python.parent.parent),
-        tmp="{tmp}" if temporary is None else str(temporary.path if uses_tmp else temporary.unmade),
+    environ, values = session_variables(
+        context.caller.environ,
+        project,
+        session,
+        prepared,
+        temporary=temporary,
         posargs=posargs,
-        # {env:NAME} reaches what inherit-env holds back: that is how a single variable is let through
-        environ={**context.caller.environ, **environ},
-        axes=dict(session.axes),
+        assigned=equipment.environ,
     )
-    own = expand_env(session.env, values)
-    environ.update(own)
     context.hide(session, environ)
-    values = replace(values, environ={**values.environ, **own})
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
@@ -310,14 +301,6 @@ def scope_of(
         notice=context.notice,
         hide=partial(context.hide, session),
     )
-
-
-def _templates(session: SessionSpec) -> str:
-    """All that may hold a placeholder, in one text."""
-    texts = [value for _, value in session.env] + [session.cwd or ""]
-    for command in session.commands:
-        texts += [*command.words, *(value for _, value in command.env), command.cwd or "", command.stdout or ""]
-    return "\n".join(texts)
 
 
 def _function(

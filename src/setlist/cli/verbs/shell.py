@@ -21,50 +21,36 @@ OPTIONS = (Option("shell", "the shell to start", None, "PROGRAM"), OFFLINE, *COM
 
 def run(arguments: Arguments, context: Context) -> int:
     """Run the shell and return its exit code."""
-    from setlist.cli.exec_in_env import prepared, session_variables, start
+    from setlist.cli.verbs.exec import session_environment, start
     from setlist.core.files import write_atomically
     from setlist.environment.activation import calling_shell, default_shell, kind_of_shell, subshell
-    from setlist.process.guardian import guarding
-    from setlist.process.spawn import handling_signals
-    from setlist.runner.tempdir import Temporary
 
     session = context.one(arguments.words, verb="shell")
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
-    temporary = Temporary.of(context.project, session.name)
-    try:
-        grace = context.registry.settings.terminate_grace
-        with guarding(grace), handling_signals(), prepared(context, session) as environment:
-            assert environment.directory is not None
-            variables = _unactivated(context, session, session_variables(context, session, environment, temporary))
-            plan = subshell(
-                environment.directory,
-                program,
-                kind_of_shell(program) or "sh",
-                variables,
-                temporary.path,
-                prompt=session.name,
-            )
-            for path, text in plan.files:
-                write_atomically(path, text)
-            context.err.line(f"{session.name}  {environment.interpreter.label} · 'exit' leaves it")
-            return start(context, plan.argv, {**variables, **plan.environ})
-    finally:
-        temporary.remove()
+    with session_environment(context, session) as (environment, variables, temporary):
+        assert environment.directory is not None
+        variables = _unactivated(context, session, variables)
+        kind = kind_of_shell(program) or "sh"
+        plan = subshell(environment.directory, program, kind, variables, temporary.path, prompt=session.name)
+        for path, text in plan.files:
+            write_atomically(path, text)
+        context.err.line(f"{session.name}  {environment.interpreter.label} · 'exit' leaves it")
+        return start(context, plan.argv, {**variables, **plan.environ})
 
 
 def _unactivated(context: Context, session: SessionSpec, variables: dict[str, str]) -> dict[str, str]:
-    """The session's variables without what the activation in the shell is about to do.
+    """The session's variables without those that the shell's activation script sets.
 
-    Done twice, it couldn't be undone: ``deactivate`` would leave the environment's programs on PATH.
+    If they were set twice, ``deactivate`` would leave the environment's programs on PATH.
     """
     from setlist.environment.environ import clean
 
     before = clean(context.caller.environ)
-    kept = {name for name, _ in session.env}
+    declared = {name for name, _ in session.env}
     for name in list(variables):
-        if name.upper() in ("PATH", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT") and name not in kept:
+        if name.upper() in ("PATH", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT") and name not in declared:
             if name in before:
                 variables[name] = before[name]
             else:
