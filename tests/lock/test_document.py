@@ -13,13 +13,18 @@ from setlist.lock.document import (
     LockDamaged,
     LockDocument,
     MalformedLine,
+    absolute_paths,
     body_of,
+    change_rows,
     checked_body,
     compose,
+    differing_versions,
     parse,
     pins_of,
     preferences,
+    relative_paths,
     unhashed_names,
+    version_changes,
     versions_of,
 )
 
@@ -244,3 +249,51 @@ def test_what_can_be_made_out_of_a_damaged_file() -> None:
     )
     assert {"alpha", "beta"} == set(versions_of(body_of(merged)))
     assert versions_of(body_of('[[packages]]\nname = "alpha"\nversion = "1.0"\n<<<<<<<\nname = "b')) == {"alpha": "1.0"}
+
+
+def test_added_changed_and_removed() -> None:
+    moves = version_changes("lint", "a==1\nb==1\nc==1\n", "a==1\nb==2\nd==1\n")
+    assert [(move.package, str(move)) for move in moves] == [("b", "1 → 2"), ("c", "- 1"), ("d", "+ 1")]
+    assert version_changes("lint", None, "a==1\n")[0].old is None
+
+
+def test_equal_moves_of_several_sessions_are_one_row() -> None:
+    moves = [
+        *version_changes("x", "a==1\n", "a==2\n"),
+        *version_changes("y", "a==1\n", "a==2\n"),
+        *version_changes("z", "a==0\n", "a==2\n"),
+    ]
+    assert change_rows(moves) == [("a", "0 → 2", ("z",)), ("a", "1 → 2", ("x", "y"))]
+
+
+def test_what_differs_across_sessions() -> None:
+    bodies = {"x": "a==1\nb==1\n", "y": "a==2\nb==1\n", "z": "a==1\n"}
+    assert differing_versions(bodies) == {"a": {"1": ("x", "z"), "2": ("y",)}}
+
+
+ROOT = Path("/home/ann lee/project")
+URI = "file:///home/ann%20lee"
+
+
+@pytest.mark.parametrize(
+    ("resolved", "kept", "used"),
+    [
+        (f"one @ {URI}/project/libs/one", "./libs/one", f"{URI}/project/libs/one"),
+        (f"one[x] @ {URI}/project/libs/one", "./libs/one[x]", f"{URI}/project/libs/one[x]"),
+        ("/home/ann lee/project/libs/one[x]", "./libs/one[x]", f"{URI}/project/libs/one[x]"),
+        (f"-e {URI}/two", "-e ../two", f"-e {URI}/two"),
+        ("./my dir/a.whl \\", "./my dir/a.whl \\", f"{URI}/project/my%20dir/a.whl \\"),
+        (f"a @ {URI}/a.whl ; os_name == 'nt' \\", "../a.whl ; os_name == 'nt' \\", f"{URI}/a.whl ; os_name == 'nt' \\"),
+        (f"{URI}/project", ".", f"{URI}/project"),
+    ],
+)
+def test_a_local_path_is_kept_relative_and_used_absolute(resolved: str, kept: str, used: str) -> None:
+    assert relative_paths(resolved, ROOT) == f"{kept}\n"
+    assert absolute_paths(f"{kept}\n", ROOT) == f"{used}\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["alpha==1.0 \\", "    --hash=sha256:00", "a @ git+file:///r@c", "a @ https://h/a.whl \\", "# ./x", ""]
+)
+def test_any_other_line_is_left_alone(line: str) -> None:
+    assert relative_paths(f"{line}\n", ROOT) == absolute_paths(f"{line}\n", ROOT) == f"{line}\n"

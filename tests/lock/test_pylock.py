@@ -183,5 +183,5 @@ def test_local_directories_are_refused_with_the_form_that_takes_them(locked: Pro
 def test_a_resolver_that_writes_nonsense_is_told() -> None:
     from setlist.core.errors import LockOutOfDate
 
-    with pytest.raises(LockOutOfDate, match="no valid pylock file"):
+    with pytest.raises(LockOutOfDate, match="not a valid pylock file"):
         requirements_in('lock-version = "1.0"\n')

@@ -1,12 +1,15 @@
-"""A lock file as text: what its header says, and whether what follows is what was written.
+"""The text of a lock file: write and verify its header, parse its pins, compare versions.
 
-The requirements form is a requirements file that any pip takes (``--require-hashes -r``); what is ours stands in
-comments. The header names the inputs one by one, so that a stale lock can say which of them changed.
+The requirements form is a requirements file that any pip takes (``--require-hashes -r``); setlist's header is in
+comments. The header lists the inputs one by one, so that setlist can say which of them changed. The pylock form is read
+by :mod:`setlist.lock.pylock`; :func:`parse` verifies both.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,11 +17,12 @@ from setlist.core.errors import LockOutOfDate
 from setlist.core.files import digest
 from setlist.core.records import dataclass
 from setlist.environment.names import normalised
+from setlist.environment.requirements import local_path
 
 FORMAT = 1
 
 _FIRST = "# setlist lock, format "
-# As text: compiled when they are first needed
+# Strings and not compiled patterns: re compiles each on first use
 _PIN = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?"
 _NAMED = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[A-Za-z0-9._, -]*\])?"
 _EXACTLY = r" *== *(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
@@ -32,19 +36,33 @@ _REQUIREMENT = (
 _HASH = r"--hash=([a-z0-9_]+:[0-9a-f]+)"
 _COMMIT = r"@(?:[0-9a-f]{40}|[0-9a-f]{64})(?:#.*)?$"
 _CONFLICT = r"(?m)^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)"
+# A path may hold spaces: it ends at a marker, a hash, a continuation, or the end of the line
+_LOCAL_LINE = (
+    r"^(?P<before>(?:-e\s+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?)"
+    r"(?P<path>(?:file:|\.{1,2}(?:/|$)|/|[A-Za-z]:[/\\]).*?)"
+    r"(?P<extras>\[[^\]]*\])?(?P<after>(?:\s+;.*|\s+--hash.*|\s+\\)?)$"
+)
 _MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
 class LockDamaged(LockOutOfDate):
-    """A lock file that isn't what setlist wrote: edited, cut off, merged badly, or from a newer setlist."""
+    """A lock file that setlist didn't write as it is: edited, truncated, badly merged, or from a newer setlist."""
+
+
+class MalformedLine(ValueError):
+    """A line of a lock file that isn't what it should be. ``line`` counts from 1; 0: the whole file."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
 class LockDocument:
-    """A lock's content.
+    """The content of a lock.
 
-    ``inputs`` maps an input's name to its digest; ``python`` says which Pythons it is for (``>=3.10``, or
-    ``3.11``); ``body`` is the requirements, one a line, hashes below.
+    ``inputs`` maps an input's name to its digest; ``python`` is the range of Pythons (``>=3.10``, or ``3.11``);
+    ``body`` holds the requirements, one a line, hashes below.
     """
 
     session: str
@@ -57,6 +75,20 @@ class LockDocument:
     def content(self) -> str:
         """A digest of the body."""
         return digest(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedLock:
+    """A lock file of either form, split into its parts.
+
+    ``header`` holds the header's fields but for the inputs; ``body_line`` is the line of the file that ``body`` begins
+    on, from 1.
+    """
+
+    header: Mapping[str, str]
+    inputs: dict[str, str]
+    body: str
+    body_line: int = 1
 
 
 def compose(document: LockDocument) -> str:
@@ -76,83 +108,70 @@ def compose(document: LockDocument) -> str:
     return "\n".join(lines) + "\n\n" + document.body
 
 
-def parse(text: str, path: Path, session: str) -> LockDocument:
-    """Read a lock file.
+def parse(text: str, path: Path, session: str, split: Callable[[str], UnverifiedLock] | None = None) -> LockDocument:
+    """Read and verify a lock file.
 
     Args:
-        text: the file's.
-        path: where it lies, for the error.
-        session: whose it should be.
+        text: the content of the file.
+        path: the file, for the error message.
+        session: the session that the lock should belong to.
+        split: reads the form that the file has; None: the requirements form. It raises :class:`MalformedLine`.
 
     Raises:
-        LockDamaged: it can't be trusted, and why.
+        LockDamaged: the file can't be trusted; the message says why.
     """
+    hint = f"'setlist lock {session}' writes it anew"
+    try:
+        conflict = conflict_line(text)
+        if conflict is not None:
+            raise MalformedLine(conflict, "an unresolved merge conflict")
+        lock = (split or _split)(text)
+        header = lock.header
+        if header["format"] != str(FORMAT):
+            raise MalformedLine(0, f"a lock of format {header['format']}; this setlist reads format {FORMAT}")
+        if not {"session", "python", "platforms", "content"} <= header.keys():
+            raise MalformedLine(0, "cut off: its header isn't whole")
+        if header["session"] != session:
+            raise MalformedLine(0, f"the lock of another session, {header['session']!r}")
+        if digest(lock.body) != header["content"]:
+            raise MalformedLine(0, "edited since it was written, or cut off")
+        body = checked_body(lock.body, lock.body_line)
+    except MalformedLine as error:
+        raise LockDamaged(str(error), where=f"{path}:{error.line}" if error.line else str(path), hint=hint) from error
+    return LockDocument(session, header["python"], header["platforms"], lock.inputs, body)
 
-    def damaged(message: str) -> LockDamaged:
-        return LockDamaged(message, where=str(path), hint=f"'setlist lock {session}' writes it anew")
 
-    line = conflict_line(text)
-    if line is not None:
-        raise LockDamaged(
-            "an unresolved merge conflict",
-            where=f"{path}:{line}",
-            hint=f"take either side, then 'setlist lock {session}' makes it right",
-        )
+def _split(text: str) -> UnverifiedLock:
+    """Split a lock file in the requirements form."""
     header, _, body = text.partition("\n\n")
     lines = header.split("\n")
     if not lines[0].startswith(_FIRST):
-        raise damaged("not a lock file of setlist's: its first line is gone")
-    number = lines[0].removeprefix(_FIRST).partition(":")[0]
-    if number != str(FORMAT):
-        raise damaged(f"a lock of format {number}; this setlist reads format {FORMAT}")
-    fields: dict[str, str] = {}
+        raise MalformedLine(0, "not a lock file of setlist's: its first line is gone")
+    fields = {"format": lines[0].removeprefix(_FIRST).partition(":")[0]}
     inputs: dict[str, str] = {}
-    for count, entry in enumerate(lines[1:], start=2):
-        if entry and not entry.startswith("# "):
-            raise LockDamaged(
-                f"not a line of a lock's header: {entry!r}",
-                where=f"{path}:{count}",
-                hint=f"'setlist lock {session}' writes it anew",
-            )
-        # an input's name may hold a colon (a path on Windows); its digest can't
-        if entry.startswith("#   "):
-            name, _, value = entry.removeprefix("#   ").rpartition(": ")
+    for number, line in enumerate(lines[1:], start=2):
+        if line and not line.startswith("# "):
+            raise MalformedLine(number, f"not a line of a lock's header: {line!r}")
+        # The name of an input may contain a colon (a path on Windows); its digest can't
+        if line.startswith("#   "):
+            name, _, value = line.removeprefix("#   ").rpartition(": ")
             inputs[name] = value
         else:
-            name, _, value = entry.removeprefix("# ").partition(": ")
+            name, _, value = line.removeprefix("# ").partition(": ")
             fields[name] = value
-    if not {"session", "python", "platforms", "content"} <= fields.keys():
-        raise damaged("cut off: its header isn't whole")
-    if fields["session"] != session:
-        raise damaged(f"the lock of another session, {fields['session']!r}")
-    if digest(body) != fields["content"]:
-        raise damaged("edited since it was written, or cut off")
-    try:
-        body = checked_body(body)
-    except MalformedLine as error:
-        raise LockDamaged(
-            str(error), where=f"{path}:{len(lines) + 1 + error.line}", hint=f"'setlist lock {session}' writes it anew"
-        ) from error
-    return LockDocument(fields["session"], fields["python"], fields["platforms"], inputs, body)
+    return UnverifiedLock(fields, inputs, body, len(lines) + 2)
 
 
-class MalformedLine(ValueError):
-    """A line of a lock's body that isn't a pinned requirement. ``line`` counts from 1, in the body."""
+def checked_body(text: str, first: int = 1) -> str:
+    """Parse the body of a lock strictly, and write it again from what was parsed.
 
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def checked_body(text: str) -> str:
-    """Parse a lock's body strictly and write it anew from what was parsed.
-
-    An installer reads more in a requirements file than pins: included files, options, editable installs, comments,
-    continued lines, variables. A lock holds exact versions, URLs, commits and local paths, with their hashes on
-    continuation lines, and comments. Everything else is refused, so that installers get nothing that wasn't checked.
+    An installer accepts more in a requirements file than pins: included files, options, editable installs, comments,
+    continued lines, variables. A lock contains exact versions, URLs, commits and local paths, with their hashes on
+    continuation lines, and comments. Any other line is refused, so installers get only what was checked.
 
     Args:
-        text: the body of a lock, or what a resolver answered for one.
+        text: the body of a lock, or a resolver's output for one.
+        first: the number of its first line, for the error.
 
     Returns:
         the requirements, one a line with its hashes below, without comments.
@@ -162,8 +181,8 @@ def checked_body(text: str) -> str:
     """
     entries: list[list[str]] = []
     continued = False
-    number = 0
-    for number, line in enumerate(text.split("\n"), start=1):
+    number = first
+    for number, line in enumerate(text.split("\n"), start=first):
         if continued:
             bare, continued = _without_backslash(line)
             match = re.fullmatch(rf" +{_HASH}", bare)
@@ -179,17 +198,17 @@ def checked_body(text: str) -> str:
 
 
 def _without_backslash(line: str) -> tuple[str, bool]:
-    """A physical line without the backslash that continues it, and whether there was one."""
+    """A line without the backslash that continues it, and whether there was one."""
     return (line[:-2].rstrip(" "), True) if line.endswith(" \\") else (line, False)
 
 
 def _requirement(line: str, number: int) -> str:
-    """A requirement line in the one form in which it is written.
+    """Normalise a requirement line.
 
     Raises:
-        MalformedLine: it isn't one that pins something.
+        MalformedLine: it pins nothing.
     """
-    # also line separators, tabs, form feeds and byte order marks, which installers take for different things
+    # Not printable: also line separators, tabs, form feeds and byte order marks, which installers read differently
     match = re.fullmatch(_REQUIREMENT, line) if line.isprintable() else None
     if match is None:
         raise MalformedLine(number, f"not a pinned requirement: {line!r}")
@@ -198,12 +217,12 @@ def _requirement(line: str, number: int) -> str:
     marker = f" ; {match['marker'].strip()}" if match["marker"] is not None else ""
     if match["local"] is not None:
         return match["local"].rstrip() + marker
-    what = f"=={match['version']}" if match["version"] is not None else f" @ {match['url']}"
-    return f"{match['name']}{match['extras'] or ''}{what}{marker}"
+    pin = f"=={match['version']}" if match["version"] is not None else f" @ {match['url']}"
+    return f"{match['name']}{match['extras'] or ''}{pin}{marker}"
 
 
 def conflict_line(text: str) -> int | None:
-    """The line, counted from 1, on which a merge left a conflict marker."""
+    """The number of the first line with a conflict marker, from 1."""
     if not any(marker in text for marker in _MARKERS):
         return None
     conflict = re.search(_CONFLICT, text)
@@ -211,36 +230,36 @@ def conflict_line(text: str) -> int | None:
 
 
 def body_of(text: str) -> str:
-    """What can be made out of the pins in a file of either form, however damaged: only to prefer its versions."""
+    """The versions that a file of either form pins, however damaged it is: for the resolver to prefer."""
     table = re.findall(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', text, re.MULTILINE)
     return preferences(f"{text}\n" + "".join(f"{name}=={version}\n" for name, version in table))
 
 
 def preferences(*bodies: str) -> str:
-    """The versions that requirement lines pin, hashes left out: what a resolver is handed to keep them.
+    """The versions that requirement lines pin, without hashes: a resolver prefers them.
 
-    What isn't whole is left out as well: a resolver refuses all for one malformed line.
+    Malformed lines are left out: a resolver refuses the whole file for one of them.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
-    kept: dict[str, None] = {}
+    lines: dict[str, None] = {}
     for pin in (pin for body in bodies for pin in pins_of(body)):
         line = f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
         try:
-            whole = pin.version is not None and bool(Requirement(line))
+            valid = pin.version is not None and bool(Requirement(line))
         except InvalidRequirement:
-            whole = False
-        if whole:
-            kept[line] = None
-    return "".join(f"{line}\n" for line in kept)
+            valid = False
+        if valid:
+            lines[line] = None
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
     """One requirement of a lock.
 
-    ``version`` is None for what comes by URL, and for local directories and files, whose ``name`` is that of the
-    path. ``marker`` may be empty.
+    ``version`` is None for URLs and for local directories and files; the ``name`` of a local one is the last part of
+    its path. ``marker`` may be empty.
     """
 
     name: str
@@ -252,8 +271,8 @@ class Pin:
 
 @lru_cache(maxsize=16)
 def pins_of(body: str) -> tuple[Pin, ...]:
-    """The requirements of a lock's body, one each; a package that forks by marker has several."""
-    found: list[Pin] = []
+    """The requirements of a lock's body. A package with different versions by marker has several."""
+    pins: list[Pin] = []
     joined = re.sub(r"\\\n\s*", " ", body)
     for line in joined.splitlines():
         bare = line.strip().removeprefix("-e ").strip()
@@ -264,21 +283,110 @@ def pins_of(body: str) -> tuple[Pin, ...]:
         match = re.fullmatch(_PIN, text)
         if match is not None:
             name, version, url, marker = match.groups()
-            found.append(Pin(normalised(name), version, url, (marker or "").strip(), hashes))
+            pins.append(Pin(normalised(name), version, url, (marker or "").strip(), hashes))
         else:
             path, _, marker = text.partition(" ;")
-            found.append(Pin(path.rstrip("/").rsplit("/", 1)[-1], None, path, marker.strip(), hashes))
-    return tuple(found)
+            pins.append(Pin(path.rstrip("/").rsplit("/", 1)[-1], None, path, marker.strip(), hashes))
+    return tuple(pins)
 
 
 def versions_of(body: str) -> dict[str, str]:
-    """Each package's version in a lock, those of forks joined; the URL for what comes by one."""
-    found: dict[str, list[str]] = {}
+    """The version of each package in a lock: several are joined with ``|``; the URL where there is no version."""
+    by_name: dict[str, list[str]] = {}
     for pin in pins_of(body):
-        found.setdefault(pin.name, []).append(pin.version or pin.url or "")
-    return {name: " | ".join(dict.fromkeys(versions)) for name, versions in found.items()}
+        by_name.setdefault(pin.name, []).append(pin.version or pin.url or "")
+    return {name: " | ".join(dict.fromkeys(versions)) for name, versions in by_name.items()}
 
 
 def unhashed_names(body: str) -> tuple[str, ...]:
-    """The requirements that carry no hash: what comes from version control, and local directories."""
+    """The requirements without a hash: from version control, and local directories."""
     return tuple(dict.fromkeys(pin.name for pin in pins_of(body) if not pin.hashes))
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """A package whose version changed in one session's lock. ``old`` None: added; ``new`` None: removed."""
+
+    package: str
+    session: str
+    old: str | None
+    new: str | None
+
+    def __str__(self) -> str:
+        if self.old is None:
+            return f"+ {self.new}"
+        if self.new is None:
+            return f"- {self.old}"
+        return f"{self.old} → {self.new}"
+
+
+def version_changes(session: str, old: str | None, new: str) -> tuple[VersionChange, ...]:
+    """The version changes from one lock's body to another's, by package."""
+    before, after = versions_of(old or ""), versions_of(new)
+    return tuple(
+        VersionChange(name, session, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def change_rows(changes: Iterable[VersionChange]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Rows of a table: package, change, the sessions with this change."""
+    sessions: dict[tuple[str, str], list[str]] = {}
+    for change in changes:
+        sessions.setdefault((change.package, str(change)), []).append(change.session)
+    return [(package, text, tuple(names)) for (package, text), names in sorted(sessions.items())]
+
+
+def differing_versions(bodies: Mapping[str, str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The packages with more than one version across sessions: package → version → sessions."""
+    sessions: dict[str, dict[str, list[str]]] = {}
+    for session, body in bodies.items():
+        for name, version in versions_of(body).items():
+            sessions.setdefault(name, {}).setdefault(version, []).append(session)
+    return {
+        name: {version: tuple(names) for version, names in versions.items()}
+        for name, versions in sorted(sessions.items())
+        if len(versions) > 1
+    }
+
+
+def relative_paths(body: str, root: Path) -> str:
+    """Requirements with local paths relative to ``root``: the form in which a lock file is committed."""
+
+    def line_with_relative_path(line: str) -> str:
+        match = _local_match(line)
+        path = local_path(match["path"]) if match is not None else None
+        if match is None or path is None:
+            return line
+        try:
+            relative = os.path.relpath(root / path, root).replace(os.sep, "/")
+        except ValueError:  # on another drive: it exists on this machine only
+            return line
+        relative = relative if relative.startswith(".") else f"./{relative}"
+        # pip accepts no relative path after '@', so the name goes and its extras move behind the path
+        extras = match["extras"] or "".join(re.findall(r"\[[^\]]*\]", match["before"])[:1])
+        editable = "-e " if match["before"].startswith("-e") else ""
+        return f"{editable}{relative}{extras}{match['after']}"
+
+    return "".join(f"{line_with_relative_path(line)}\n" for line in body.splitlines())
+
+
+def absolute_paths(body: str, root: Path) -> str:
+    """Requirements with local paths as absolute URLs: the form that an installer gets."""
+
+    def line_with_absolute_path(line: str) -> str:
+        match = _local_match(line)
+        if match is None or not match["path"].startswith("."):
+            return line
+        path = Path(os.path.normpath(root / match["path"]))
+        return f"{match['before']}{path.as_uri()}{match['extras'] or ''}{match['after']}"
+
+    return "".join(f"{line_with_absolute_path(line)}\n" for line in body.splitlines())
+
+
+def _local_match(line: str) -> re.Match[str] | None:
+    # Most lines are hashes or names that no path can follow: no need for the pattern
+    if line[:1].isspace() or (line[:1].isalnum() and "@" not in line and line[1:2] != ":" and line[:5] != "file:"):
+        return None
+    return re.match(_LOCAL_LINE, line)

@@ -1,7 +1,7 @@
-"""Turn what is installed now into locks: the versions are the installed ones, the hashes the index's.
+"""Make locks from installed environments: the installed versions, with the hashes of the index.
 
-An installed package no longer knows the hashes of the files that it came from, and nothing of other platforms. So the
-resolver is asked once more, and held to the installed versions.
+The metadata of an installed package contain neither the hashes of its files nor the files for other platforms. So the
+requirements are resolved again, constrained to the installed versions.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
 from setlist.lock.document import pins_of
 from setlist.lock.inputs import lock_inputs
-from setlist.lock.lock_files import standing_of
+from setlist.lock.lock_files import lock_status
 from setlist.lock.resolve import LockResolution, ResolveOptions, kept_commits, resolve
 from setlist.lock.targets import Target, here
-from setlist.lock.update import GUARD, Progress
-from setlist.lock.write import Job, LockResult, judged, written
+from setlist.lock.update import GUARD, Job, LockResult, Progress, pending_lock, write_lock
 from setlist.process.threads import run_in_threads
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenLock:
-    """What came of one session's lock, and what of its environment couldn't be locked as it is installed."""
+    """The result for one session's lock. ``differences``: what is installed and not locked like that."""
 
     result: LockResult
-    left: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,69 +53,69 @@ def lock_environments(
     installer: InstallerSettings,
     progress: Progress,
 ) -> tuple[FrozenLock, ...]:
-    """Lock what is installed.
+    """Lock the installed versions.
 
     Args:
-        project: whose sessions they are.
-        settings: the project's.
-        environments: the project's, looking at no locks: those are about to be replaced.
-        sessions: whose environments; each has one of its own.
-        installer: how to run the resolver; each session's index and date are put in.
-        progress: told how far it is.
+        project: the project of the sessions.
+        settings: the settings of the project.
+        environments: the environments of the project, ignoring lock files: these are about to be replaced.
+        sessions: the sessions to lock; each has an environment of its own.
+        installer: how to run the resolver; each session's index and date are added.
+        progress: called after each resolution.
 
     Returns:
-        what came of each, in the order of ``sessions``.
+        the results, in the order of ``sessions``.
 
     Raises:
-        SessionError: an environment is missing, unfinished, or isn't what it was made to be. Nothing is written then.
-        ConfigurationError: inputs that can't be read.
-        StorageError: the locks can't be guarded.
+        SessionError: an environment is missing, unfinished, or not up to date. Nothing is written then.
+        ConfigurationError: inputs can't be read.
+        StorageError: the operating-system lock can't be taken.
     """
     pyproject = read_pyproject(project)
     for session in sessions:
-        _see_that_it_is_right(environments, session)
+        _check_environment(environments, session)
     project.prepare()
     with locking.exclusive(project, GUARD):
         frozen = []
         for session in sessions:
             inputs = lock_inputs(project, settings, session, pyproject)
-            job = Job(session, inputs, standing_of(project, settings, session, inputs))
-            frozen.append(_look(project, job))
+            job = Job(session, inputs, lock_status(project, settings, session, inputs))
+            frozen.append(_installed(project, job))
         done = 0
 
         def task(one: _Frozen) -> Callable[[], tuple[LockResolution, bool]]:
             def work() -> tuple[LockResolution, bool]:
                 nonlocal done
-                answer = _resolved(project, settings, one, installer)
+                outcome = _resolved(project, settings, one, installer)
                 done += 1
                 progress(done, len(frozen))
-                return answer
+                return outcome
 
             return work
 
         progress(0, len(frozen))
-        answers = run_in_threads([task(one) for one in frozen], at_once=min(len(frozen), 4))
-        return tuple(_settled(project, settings, one, answer) for one, answer in zip(frozen, answers, strict=True))
+        outcomes = run_in_threads([task(one) for one in frozen], at_once=min(len(frozen), 4))
+        return tuple(_written(project, settings, one, outcome) for one, outcome in zip(frozen, outcomes, strict=True))
 
 
-def _see_that_it_is_right(environments: Environments, session: SessionSpec) -> None:
-    found = environments.explain(session)
+def _check_environment(environments: Environments, session: SessionSpec) -> None:
+    explanation = environments.explain(session)
     makes = f"'run {session.name}' makes it"
-    if found.state == "missing":
+    if explanation.state == "missing":
         raise SessionError(f"{session.name} has no finished environment", hint=makes)
-    if found.state == "unfinished":
+    if explanation.state == "unfinished":
         raise SessionError(f"{session.name}: its environment is unfinished", hint=f"{makes} anew")
-    # another lock than it was made from is no matter: it is about to be written
-    changed = [change.name for change in found.inputs if change.changed and change.name != "lock"]
-    if changed or found.notes:
-        what = [*found.notes, *(f"{name} changed" for name in changed)]
+    # The lock itself may have changed: it is about to be written
+    changed = [change.name for change in explanation.inputs if change.changed and change.name != "lock"]
+    if changed or explanation.notes:
+        reasons = [*explanation.notes, *(f"{name} changed" for name in changed)]
         raise SessionError(
-            f"{session.name}: its environment isn't what it was made to be: {', '.join(what)}",
+            f"{session.name}: its environment isn't what it was made to be: {', '.join(reasons)}",
             hint=f"'run {session.name}' makes it right; what was installed by hand belongs into deps",
         )
 
 
-def _look(project: Project, job: Job) -> _Frozen:
+def _installed(project: Project, job: Job) -> _Frozen:
     directory = project.environment(job.session.name)
     with locking.shared(project, job.session.name):
         state = read_state(directory)
@@ -125,74 +124,75 @@ def _look(project: Project, job: Job) -> _Frozen:
         items = installed(site_packages(directory))
     own = set(job.inputs.requirements.project_names)
     if "pip" not in job.inputs.requirements.direct:
-        own.add("pip")  # the installer's own
-    kept = tuple(item for item in items if normalised(item.name) not in own)
-    return _Frozen(job, kept, here(state.interpreter, state.interpreter.version))
+        own.add("pip")  # part of the environment, not a requirement
+    packages = tuple(item for item in items if normalised(item.name) not in own)
+    return _Frozen(job, packages, here(state.interpreter, state.interpreter.version))
 
 
 def _resolved(
     project: Project, settings: Settings, one: _Frozen, installer: InstallerSettings
 ) -> tuple[LockResolution, bool]:
-    """The resolution that holds what is installed: everywhere, or else on this platform and Python only."""
+    """A resolution with the installed versions, and whether it has them on every platform and Python."""
     spec, inputs = one.job.session.environment, one.job.inputs
     commits = "".join(
         f"{normalised(item.name)} @ {item.url}@{item.revision}\n" for item in one.items if item.url and item.revision
     )
-    wish = ResolveOptions(
+    options = ResolveOptions(
         previous="".join(f"{line}\n" for line in _lines(one.items, "")),
         commits=kept_commits(commits, inputs.values, inputs, ()),
     )
     settings_of_session = replace(installer, index_url=spec.index_url, exclude_newer=spec.exclude_newer)
     with temporary_directory() as scratch:
 
-        def held(marker: str) -> LockResolution:
+        def resolved(marker: str) -> LockResolution:
             file = scratch / f"installed{'-here' if marker else ''}.txt"
             write_atomically(file, "".join(f"{line}\n" for line in _lines(one.items, marker)))
-            wanted = inputs.requirements
-            held_to = replace(wanted, constraints=[*wanted.constraints, file])
+            requirements = inputs.requirements
+            constrained = replace(requirements, constraints=[*requirements.constraints, file])
             return resolve(
                 project,
-                replace(inputs, requirements=held_to),
+                replace(inputs, requirements=constrained),
                 settings_of_session,
-                wish,
+                options,
                 resolution=spec.resolution,
                 standard=settings.lock_format == "pylock",
             )
 
         try:
-            return held(""), True
+            return resolved(""), True
         except ResolutionFailed:
-            # such as a version that there is for this Python, and not for another that the lock is for as well
-            return held(_marker(one.target)), False
+            # For example, an installed version that doesn't support another Python that the lock covers
+            return resolved(_marker(one.target)), False
 
 
-def _settled(
-    project: Project, settings: Settings, one: _Frozen, answer: tuple[LockResolution, bool] | Exception
+def _written(
+    project: Project, settings: Settings, one: _Frozen, outcome: tuple[LockResolution, bool] | Exception
 ) -> FrozenLock:
-    if isinstance(answer, SetlistError):
-        return FrozenLock(judged(settings, one.job, answer).result)
-    if isinstance(answer, Exception):
-        raise answer
-    result = written(project, judged(settings, one.job, answer[0]))
-    left = [] if answer[1] else [f"other platforms and Pythons than {one.target.label} get other versions"]
-    return FrozenLock(result, (*left, *_not_locked(one, answer[0].body)))
+    if isinstance(outcome, SetlistError):
+        return FrozenLock(pending_lock(settings, one.job, outcome).result)
+    if isinstance(outcome, Exception):
+        raise outcome
+    resolution, everywhere = outcome
+    result = write_lock(project, pending_lock(settings, one.job, resolution))
+    limited = [] if everywhere else [f"other platforms and Pythons than {one.target.label} get other versions"]
+    return FrozenLock(result, (*limited, *_differences(one, resolution.body)))
 
 
-def _not_locked(one: _Frozen, body: str) -> list[str]:
-    """What is installed and isn't in the lock as it is."""
+def _differences(one: _Frozen, body: str) -> list[str]:
+    """The installed packages that aren't in the lock, or not as installed."""
     locked = {pin.name: pin for pin in pins_of(body) if one.target.needs(pin.marker)}
-    found: list[str] = []
+    differences: list[str] = []
     for item in one.items:
         pin = locked.get(normalised(item.name))
         if item.path is not None:
-            continue  # a local directory stands in the lock under its path
+            continue  # the lock has a local directory by its path
         if pin is None:
-            found.append(f"{item.name} {item.version}: nothing that the session declares asks for it")
+            differences.append(f"{item.name} {item.version}: nothing that the session declares asks for it")
         elif pin.version is not None and pin.version != item.version:
-            found.append(f"{item.name} {item.version}: locked as {pin.version}")
+            differences.append(f"{item.name} {item.version}: locked as {pin.version}")
         elif item.revision is not None and item.revision not in (pin.url or ""):
-            found.append(f"{item.name} at {item.revision}: locked as {pin.url or pin.version}")
-    return found
+            differences.append(f"{item.name} at {item.revision}: locked as {pin.url or pin.version}")
+    return differences
 
 
 def _lines(items: Sequence[Installed], marker: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lock files where they lie: which file is whose, what it holds, and whether it is current."""
+"""Find, read and check the lock file of a session."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ LockState = Literal["current", "stale", "damaged", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class LockStatus:
-    """How a session's lock stands.
+    """The status of a session's lock file.
 
-    ``reasons`` say what changed, or what is wrong with the file; ``known`` are the requirements that it holds,
-    as far as they can be made out, so that their versions can be kept.
+    ``reasons`` say which inputs changed, or why the file is damaged; ``preferred`` are its requirements, as far as they
+    can be read, for the resolver to prefer their versions.
     """
 
     state: LockState
     path: Path
     reasons: tuple[str, ...] = ()
     document: LockDocument | None = None
-    known: str | None = None
+    preferred: str | None = None
 
 
 def lock_directory(project: Project, settings: Settings) -> Path:
-    """Where the project's locks are."""
+    """The directory of the project's lock files."""
     if settings.lock_dir:
         return project.root / settings.lock_dir
     return project.root / sessions_folder(project.root) / "locks"
 
 
 def lock_path(project: Project, settings: Settings, session: SessionSpec) -> Path:
-    """The session's lock file, there or not."""
+    """The path of the session's lock file, which need not exist."""
     return lock_directory(project, settings) / lock_name(settings, session)
 
 
 def lock_name(settings: Settings, session: SessionSpec) -> str:
-    """How the session's lock file is called."""
+    """The name of the session's lock file."""
     if settings.lock_format == "pylock":
         from setlist.lock.pylock import file_name
 
@@ -53,16 +53,12 @@ def lock_name(settings: Settings, session: SessionSpec) -> str:
 
 
 def read_lock(project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
-    """The session's lock; None where there is none.
+    """The session's lock; None if there is none.
 
     Raises:
-        LockDamaged: there is one that can't be trusted.
-        LockOutOfDate: there is one that can't be read.
+        LockDamaged: the file can't be read, or can't be trusted.
     """
-    return _read(project, settings, session, lock_path(project, settings, session))
-
-
-def _read(project: Project, settings: Settings, session: SessionSpec, path: Path) -> LockDocument | None:
+    path = lock_path(project, settings, session)
     try:
         text = read_text(path)
     except FileNotFoundError:
@@ -78,29 +74,24 @@ def _read(project: Project, settings: Settings, session: SessionSpec, path: Path
     return parse(text, shown, session.name)
 
 
-def standing_of(project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs) -> LockStatus:
-    """Whether a session's lock was made from these inputs. No network, no resolver."""
+def lock_status(project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs) -> LockStatus:
+    """Compare a session's lock with its inputs, without network and resolver."""
     path = lock_path(project, settings, session)
     try:
-        document = _read(project, settings, session, path)
+        document = read_lock(project, settings, session)
     except LockOutOfDate as error:
-        return LockStatus(
-            "damaged",
-            path,
-            (f"{error.where or project.relative(path)}: {error.message}",),
-            None,
-            body_of(text_or_nothing(path)),
-        )
+        reason = f"{error.where or project.relative(path)}: {error.message}"
+        return LockStatus("damaged", path, (reason,), None, body_of(text_or_nothing(path)))
     if document is None:
         return LockStatus("missing", path, ("there is none",))
     changed = tuple(
-        _told(name, document.inputs.get(name), inputs.values.get(name))
+        _change_text(name, document.inputs.get(name), inputs.values.get(name))
         for name in sorted(document.inputs.keys() | inputs.values.keys())
         if document.inputs.get(name) != inputs.values.get(name)
     )
     return LockStatus("stale" if changed else "current", path, changed, document, document.body)
 
 
-def _told(name: str, old: str | None, new: str | None) -> str:
-    what = name.removeprefix("file ")
-    return f"{what} is new" if old is None else f"{what} is gone" if new is None else f"{what} changed"
+def _change_text(name: str, old: str | None, new: str | None) -> str:
+    name = name.removeprefix("file ")
+    return f"{name} is new" if old is None else f"{name} is gone" if new is None else f"{name} changed"

@@ -1,19 +1,27 @@
-"""Locks in the standard form: ``pylock.NAME.toml`` (PEP 751). Read and checked with packaging.pylock."""
+"""Locks in the standard form: ``pylock.NAME.toml`` (PEP 751), validated by packaging.pylock."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import LockOutOfDate
 from setlist.core.toml import parse_toml
 from setlist.environment.names import normalised
-from setlist.lock.document import FORMAT, LockDamaged, LockDocument, MalformedLine, checked_body, conflict_line, pins_of
+from setlist.lock.document import (
+    FORMAT,
+    LockDocument,
+    MalformedLine,
+    UnverifiedLock,
+    checked_body,
+    parse,
+    pins_of,
+)
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package
+    from packaging.pylock import Package, Pylock
 
 _PACKAGE = "\n[[packages]]\n"
 _FILE_ENTRY = r"(?m)^sdist = \{.*\}\n|\s*\{ (?:url|path|name) = [^{}]*hashes = \{[^{}]*\} \},?"
@@ -22,10 +30,9 @@ _OURS = "\n[tool.setlist]\n"
 
 
 def file_name(session: str) -> str:
-    """A session's file: PEP 751 lets no dot stand between ``pylock.`` and ``.toml``.
+    """The name of a session's lock file: PEP 751 allows no dot between ``pylock.`` and ``.toml``, so ``+`` replaces it.
 
-    A ``+`` stands for one; no session's name begins or ends with it, and two sessions whose files would
-    be one are refused when they are locked.
+    No session's name begins or ends with ``+``. ``setlist lock`` refuses two sessions with the same file name.
     """
     return f"pylock.{session.replace('.', '+')}.toml"
 
@@ -34,8 +41,8 @@ def compose_pylock(document: LockDocument, standard: str) -> str:
     """The text of a lock file.
 
     Args:
-        document: what the lock says; its body is the requirements form of ``standard``.
-        standard: the standard's own part, as the resolver wrote it.
+        document: the content of the lock; its body is the requirements form of ``standard``.
+        standard: the pylock file that the resolver wrote.
     """
     from json import dumps
 
@@ -56,66 +63,58 @@ def compose_pylock(document: LockDocument, standard: str) -> str:
 
 
 def parse_pylock(text: str, path: Path, session: str) -> LockDocument:
-    """Read a lock file.
+    """Read and verify a lock file. Arguments and errors as for :func:`setlist.lock.document.parse`."""
+    return parse(text, path, session, _split)
 
-    Args:
-        text: the file's.
-        path: where it lies, for the error.
-        session: whose it should be.
+
+def _split(text: str) -> UnverifiedLock:
+    try:
+        lock = _pylock(text)
+        body = requirements_of(lock.packages)
+    except ValueError as error:
+        raise MalformedLine(0, f"not TOML: {error}") from error
+    except LockOutOfDate as error:
+        raise MalformedLine(0, error.message) from error
+    table = (lock.tool or {}).get("setlist")
+    if not isinstance(table, Mapping) or "format" not in table:
+        raise MalformedLine(0, "not a lock file of setlist's")
+    inputs = table.get("inputs")
+    return UnverifiedLock(
+        header={str(name): str(value) for name, value in table.items() if name != "inputs"},
+        inputs={str(name): str(value) for name, value in inputs.items()} if isinstance(inputs, Mapping) else {},
+        body=body,
+    )
+
+
+def _pylock(text: str) -> Pylock:
+    """Validate a pylock file with packaging.
 
     Raises:
-        LockDamaged: it can't be trusted, and why.
+        ValueError: it isn't TOML.
+        LockOutOfDate: it isn't a valid pylock file.
     """
     from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
 
-    hint = f"'setlist lock {session}' writes it anew"
-    line = conflict_line(text)
-    if line is not None:
-        raise LockDamaged("an unresolved merge conflict", where=f"{path}:{line}", hint=hint)
-    try:
-        data = parse_toml(text)
-    except ValueError as error:
-        raise LockDamaged(f"not TOML: {error}", where=str(path), hint=hint) from error
+    data = parse_toml(text)
     try:
         lock = Pylock.from_dict(data)
         lock.validate()
     except (PylockUnsupportedVersionError, PylockValidationError) as error:
-        raise LockDamaged(f"not a valid pylock file: {error}", where=str(path), hint=hint) from error
-    table = (lock.tool or {}).get("setlist")
-    ours: dict[str, Any] = dict(table) if isinstance(table, Mapping) else {}
-    if ours.get("format") != FORMAT:
-        what = "not a lock file of setlist's" if "format" not in ours else f"a lock of format {ours['format']}"
-        raise LockDamaged(what, where=str(path), hint=hint)
-    if ours.get("session") != session:
-        raise LockDamaged(f"the lock of another session, {ours.get('session')!r}", where=str(path), hint=hint)
-    try:
-        body = requirements_of(lock.packages)
-    except LockOutOfDate as error:
-        raise LockDamaged(error.message, where=str(path), hint=hint) from error
-    inputs = ours.get("inputs", {})
-    document = LockDocument(
-        session=session,
-        python=str(ours.get("python")),
-        platforms=str(ours.get("platforms")),
-        inputs={str(name): str(value) for name, value in inputs.items()} if isinstance(inputs, dict) else {},
-        body=body,
-    )
-    if document.content != ours.get("content"):
-        raise LockDamaged("edited since it was written, or cut off", where=str(path), hint=hint)
-    return document
+        raise LockOutOfDate(f"not a valid pylock file: {error}") from error
+    return lock
 
 
 def requirements_of(packages: Any) -> str:
-    """The same packages as requirement lines with hashes, which is what installers are handed.
+    """The packages as requirement lines with hashes: the form that an installer gets.
 
     Raises:
-        LockOutOfDate: an entry pins nothing, or holds text that an installer would read as more than one requirement.
+        LockOutOfDate: an entry pins nothing, or contains text that an installer would read as several requirements.
     """
     return "".join(map(_requirement, packages))
 
 
 def _requirement(package: Package) -> str:
-    text = "".join(_lines(package))
+    text = _text(package)
     try:
         body = checked_body(text)
         pins = pins_of(body)
@@ -127,23 +126,20 @@ def _requirement(package: Package) -> str:
 
 
 def requirements_in(text: str) -> str:
-    """The requirement lines of a pylock file that is just being written.
+    """The requirement lines of a pylock file that the resolver wrote.
 
     Raises:
-        LockOutOfDate: the resolver wrote what packaging doesn't take for a pylock file.
+        LockOutOfDate: it isn't a valid pylock file, or an entry pins nothing.
     """
-    from packaging.pylock import Pylock, PylockValidationError
-
     try:
-        lock = Pylock.from_dict(parse_toml(text))
-        lock.validate()
-    except PylockValidationError as error:
-        raise LockOutOfDate(f"the resolver wrote no valid pylock file: {error}") from error
+        lock = _pylock(text)
+    except LockOutOfDate as error:
+        raise LockOutOfDate(f"the output of the resolver is {error.message}") from error
     return requirements_of(lock.packages)
 
 
 def refuse_local(body: str) -> None:
-    """See that no local directory or file is among a lock's requirements.
+    """Refuse local directories and files among the requirements of a lock.
 
     Raises:
         LockOutOfDate: there is one.
@@ -158,76 +154,71 @@ def refuse_local(body: str) -> None:
 
 
 def with_hashes_of(text: str, body: str) -> str:
-    """A pylock file without the files whose hashes the requirements ``body`` doesn't have: a person may name some only.
+    """Keep the files whose hashes are in the requirements ``body``, for packages whose hashes a person wrote down.
 
     Raises:
-        LockOutOfDate: a package has no file left. Hashes of another algorithm than the resolver's can't be told apart.
+        LockOutOfDate: a package has no file left: its hashes use another algorithm than the resolver's.
     """
     allowed: dict[tuple[str, str | None], set[str]] = {}
     for pin in pins_of(body):
         allowed.setdefault((pin.name, pin.version), set()).update(pin.hashes)
     head, *packages = text.split(_PACKAGE)
-    kept = [head]
+    parts = [head]
     for package in packages:
         fields = dict(re.findall(r'^(name|version) = "(.*)"$', package, re.MULTILINE))
         hashes = allowed.get((normalised(fields.get("name", "")), fields.get("version")))
         if hashes:
 
-            def file(match: re.Match[str], hashes: set[str] = hashes) -> str:
-                found = {f"{name}:{value}" for name, value in re.findall(_DIGEST, match[0])}
-                return match[0] if found & hashes else ""
+            def allowed_entry(match: re.Match[str], hashes: set[str] = hashes) -> str:
+                digests = {f"{name}:{value}" for name, value in re.findall(_DIGEST, match[0])}
+                return match[0] if digests & hashes else ""
 
-            package = re.sub(_FILE_ENTRY, file, package)
+            package = re.sub(_FILE_ENTRY, allowed_entry, package)
             if not re.search(_DIGEST, package):
                 raise LockOutOfDate(
                     f"{fields.get('name')}: a pylock file can't hold the hashes that were written for it",
                     hint='lock-format = "requirements" can, or write sha256 hashes',
                 )
-        kept.append(package)
-    return _PACKAGE.join(kept)
+        parts.append(package)
+    return _PACKAGE.join(parts)
 
 
 def narrowed_standard(text: str, platforms: Sequence[str], python: str, only: str | None) -> str:
-    """A pylock file without the packages that no wanted environment needs, as
-    :func:`setlist.lock.marker_pruning.narrowed`."""
+    """Remove the packages that no target environment needs, as :func:`setlist.lock.marker_pruning.narrowed` does."""
     from setlist.lock.marker_pruning import needed
 
     if not platforms and only is None:
         return text
     head, *packages = text.split(_PACKAGE)
-    kept = [head]
+    parts = [head]
     for package in packages:
         marker = re.search(r'^marker = "(.*)"$', package, re.MULTILINE)
         if marker is None or needed(marker[1].replace('\\"', '"'), tuple(platforms), python, only):
-            kept.append(package)
-    return _PACKAGE.join(kept)
+            parts.append(package)
+    return _PACKAGE.join(parts)
 
 
-def _lines(package: Package) -> Iterator[str]:
+def _text(package: Package) -> str:
     marker = f" ; {package.marker}" if package.marker is not None else ""
     if package.vcs is not None:
         source = package.vcs.url or package.vcs.path
-        below = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
-        yield f"{package.name} @ {package.vcs.type}+{source}@{package.vcs.commit_id}{below}{marker}\n"
-    elif package.directory is not None:
-        yield f"{'-e ' if package.directory.editable else ''}{_path(package.directory.path)}{marker}\n"
-    elif package.archive is not None:
+        subdirectory = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
+        return f"{package.name} @ {package.vcs.type}+{source}@{package.vcs.commit_id}{subdirectory}{marker}\n"
+    if package.directory is not None:
+        return f"{'-e ' if package.directory.editable else ''}{_path(package.directory.path)}{marker}\n"
+    if package.archive is not None:
         source = package.archive.url or _path(package.archive.path or "")
-        yield from _hashed(f"{package.name} @ {source}{marker}", package.archive.hashes)
-    else:
-        every = [wheel.hashes for wheel in package.wheels or ()]
-        if package.sdist is not None:
-            every.append(package.sdist.hashes)
-        found = sorted({f"{name}:{value}" for hashes in every for name, value in hashes.items()})
-        yield from _joined(f"{package.name}=={package.version}{marker}", found)
+        return _with_hashes(f"{package.name} @ {source}{marker}", [package.archive.hashes])
+    files = [wheel.hashes for wheel in package.wheels or ()]
+    if package.sdist is not None:
+        files.append(package.sdist.hashes)
+    return _with_hashes(f"{package.name}=={package.version}{marker}", files)
 
 
-def _hashed(line: str, hashes: Any) -> Iterator[str]:
-    yield from _joined(line, sorted(f"{name}:{value}" for name, value in hashes.items()))
-
-
-def _joined(line: str, hashes: list[str]) -> Iterator[str]:
-    yield " \\\n    ".join([line, *(f"--hash={value}" for value in hashes)]) + "\n"
+def _with_hashes(line: str, files: Sequence[Mapping[str, str]]) -> str:
+    """A requirement line with the hashes of its files."""
+    hashes = sorted({f"{name}:{value}" for hashes in files for name, value in hashes.items()})
+    return " \\\n    ".join([line, *(f"--hash={value}" for value in hashes)]) + "\n"
 
 
 def _path(path: str) -> str:

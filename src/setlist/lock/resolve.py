@@ -1,26 +1,32 @@
-"""Resolve a session's requirements for every platform and Python that its lock is for.
+"""Resolve a session's requirements for every platform and Python that its lock covers.
 
-The resolver is uv, whatever installs afterwards: pip resolves for the machine that it runs on, and for no other.
+The resolver is uv, whichever installer the session has: pip resolves only for the machine that it runs on. With
+``lock-consistent``, sessions are also resolved together, as many as allow it. Each session's own resolution prefers
+these common versions, so its lock contains what the session needs and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 
+from setlist.core.errors import ResolutionFailed
 from setlist.core.files import temporary_directory
-from setlist.core.model import Resolution
+from setlist.core.model import Resolution, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, replace
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
-from setlist.lock.document import pins_of, preferences
+from setlist.environment.requirements import Requirements
+from setlist.lock.document import pins_of, preferences, relative_paths
 from setlist.lock.inputs import LockInputs
-from setlist.lock.local_paths import relative
 from setlist.lock.marker_pruning import narrowed
+
+Member = tuple[SessionSpec, LockInputs]
 
 
 @dataclass(frozen=True, slots=True)
 class LockResolution:
-    """A resolution: ``body`` are requirement lines with hashes, ``standard`` the same as pylock TOML, if asked for."""
+    """A resolution: ``body`` are requirement lines with hashes, ``standard`` the same as pylock TOML, if requested."""
 
     body: str
     standard: str | None = None
@@ -28,11 +34,11 @@ class LockResolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveOptions:
-    """How much may move.
+    """Which versions may change.
 
-    ``previous`` are requirement lines whose versions are kept where they still fit, but for ``packages`` (``name``
-    or ``name==version``). ``commits`` are requirements to take instead of those of the same name: those from
-    version control, at the commit that they were at.
+    ``previous`` are requirement lines whose versions are kept if they still fit, except those of ``packages``
+    (``name`` or ``name==version``). ``commits`` are requirements from version control, pinned to the commits of the
+    present lock; they override requirements of the same name.
     """
 
     previous: str | None = None
@@ -44,7 +50,7 @@ def resolve(
     project: Project,
     inputs: LockInputs,
     settings: InstallerSettings,
-    wish: ResolveOptions,
+    options: ResolveOptions,
     *,
     resolution: Resolution = "highest",
     standard: bool = False,
@@ -52,84 +58,167 @@ def resolve(
     """Resolve for a lock.
 
     Args:
-        project: whose session it is.
-        inputs: what its lock is made from.
+        project: the project of the session.
+        inputs: the inputs of its lock.
         settings: how to run the resolver, with the session's index and date.
-        wish: how much may move.
-        resolution: which of the versions that fit.
-        standard: the PEP 751 form is wanted too.
+        options: which versions may change.
+        resolution: whether the highest or the lowest versions that fit.
+        standard: whether the PEP 751 form is also needed.
 
     Raises:
-        ResolutionFailed: there is no answer; the resolver's own words are the detail.
-        LockOutOfDate: there is one that the standard form can't hold.
-        Interrupted: a signal reached us.
+        ResolutionFailed: there is no solution; the resolver's explanation is the detail.
+        LockOutOfDate: the standard form can't represent the solution.
+        Interrupted: a signal arrived.
     """
-    wanted = inputs.requirements
-    if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
+    requirements = inputs.requirements
+    if not (requirements.lines or requirements.files or requirements.project_line or requirements.sourced):
         return LockResolution("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
     with temporary_directory() as scratch:
         request = ResolveRequest(
-            lines=wanted.lines,
-            files=wanted.files,
-            constraints=wanted.constraints,
-            project_line=wanted.project_line,
+            lines=requirements.lines,
+            files=requirements.files,
+            constraints=requirements.constraints,
+            project_line=requirements.project_line,
             project_root=project.root,
             interpreter=None,
             universal=inputs.python,
             resolution=resolution,
             exclude_newer=settings.exclude_newer,
             index_url=settings.index_url,
-            previous=preferences(wish.previous) if wish.previous else None,
-            upgrade_packages=wish.packages,
-            overrides=wish.commits,
-            # uv keeps what a backend once said for as long as pyproject.toml is untouched
-            afresh=wanted.project_names,
+            previous=preferences(options.previous) if options.previous else None,
+            upgrade_packages=options.packages,
+            overrides=options.commits,
+            # uv caches a backend's metadata for as long as pyproject.toml is unchanged
+            afresh=requirements.project_names,
             hashed=True,
-            hashes=wanted.hashes,
-            require_hashes=wanted.require_hashes,
-            sourced=wanted.sourced,
+            hashes=requirements.hashes,
+            require_hashes=requirements.require_hashes,
+            sourced=requirements.sourced,
             scratch=scratch,
         )
-        logins = wanted.logins
+        logins = requirements.logins
         uv = Uv(replace(settings, environ={**settings.environ, **logins.environ}))
         body = narrowed(logins.hide(uv.resolve(request)), inputs.platforms, inputs.python, inputs.only)
+        relative_body = relative_paths(body, project.root)
         if not standard:
-            return LockResolution(relative(body, project.root))
+            return LockResolution(relative_body)
         from setlist.lock.pylock import narrowed_standard, refuse_local, with_hashes_of
 
-        refuse_local(relative(body, project.root))
-        toml = logins.hide(uv.resolve_standard(request, preferences(body), wanted.project_names))
-        if wanted.hashes:
+        refuse_local(relative_body)
+        toml = logins.hide(uv.resolve_standard(request, preferences(body), requirements.project_names))
+        if requirements.hashes:
             toml = with_hashes_of(toml, body)
-        return LockResolution(
-            relative(body, project.root), narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only)
-        )
+        return LockResolution(relative_body, narrowed_standard(toml, inputs.platforms, inputs.python, inputs.only))
 
 
 def kept_commits(body: str, old: Mapping[str, str], inputs: LockInputs, moving: Collection[str]) -> tuple[str, ...]:
-    """The requirements from version control, at the commits that a lock has them at.
+    """The requirements from version control, pinned to the commits of a lock.
 
-    Resolvers keep versions of their own accord, and commits not. A branch that moved on is no reason to: only
-    where another revision, or another place, is asked for.
+    Resolvers keep versions by themselves, but not commits. A branch with new commits is no reason to move, only
+    another revision or URL in the requirement is.
 
     Args:
-        body: the lock's requirements.
+        body: the requirements of the lock.
         old: the digests of the lock's inputs.
-        inputs: what is asked for now.
+        inputs: the present inputs.
         moving: the normalised names that may move.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
-    places = {pin.name: pin.url for pin in pins_of(body) if pin.url is not None and "+" in pin.url}
-    found: list[str] = []
+    urls = {pin.name: pin.url for pin in pins_of(body) if pin.url is not None and "+" in pin.url}
+    pinned: list[str] = []
     for name, lines in sorted(inputs.repositories.items()):
         key = f"repository {name}"
-        if name in moving or name not in places or len(lines) != 1 or old.get(key) != inputs.values[key]:
+        if name in moving or name not in urls or len(lines) != 1 or old.get(key) != inputs.values[key]:
             continue
         try:
             requirement = Requirement(next(iter(lines)))
         except InvalidRequirement:
             continue
-        requirement.url = places[name]
-        found.append(str(requirement))
-    return tuple(found)
+        requirement.url = urls[name]
+        pinned.append(str(requirement))
+    return tuple(pinned)
+
+
+def common_versions(
+    project: Project, members: Sequence[Member], installer: InstallerSettings, options: ResolveOptions
+) -> dict[str, str]:
+    """Resolve sessions together: for each session that could be, the requirement lines that it should prefer.
+
+    Args:
+        project: the project of the sessions.
+        members: the sessions, with the inputs of their locks.
+        installer: how to run the resolver; the sessions' indexes and dates are added.
+        options: which versions may change.
+
+    Raises:
+        Interrupted: a signal arrived.
+    """
+    partitions: dict[tuple[str | None, str | None], list[Member]] = {}
+    for session, inputs in members:
+        # The lowest versions can't be the highest ones: such a session is resolved on its own
+        if session.environment.resolution == "highest":
+            key = (session.environment.index_url, session.environment.exclude_newer)
+            partitions.setdefault(key, []).append((session, inputs))
+    preferred: dict[str, str] = {}
+    previous = options.previous
+    for (index_url, exclude_newer), partition in partitions.items():
+        settings = replace(installer, index_url=index_url, exclude_newer=exclude_newer)
+        compatible, body = _resolved_together(project, partition, settings, replace(options, previous=previous))
+        preferred |= {session.name: body for session, _ in compatible}
+        previous = body + (previous or "")
+    return preferred
+
+
+def _resolved_together(
+    project: Project, members: Sequence[Member], installer: InstallerSettings, options: ResolveOptions
+) -> tuple[list[Member], str]:
+    """As many of the sessions as have a common resolution, tried in their order, and this resolution."""
+    groups: dict[str, list[Member]] = {}
+    for session, inputs in members:
+        needs = inputs.requirements
+        key = (needs.lines, needs.files, needs.constraints, needs.project_line, needs.hashes, needs.sourced)
+        groups.setdefault(repr(key), []).append((session, inputs))
+    compatible: list[Member] = []
+    body = ""
+    # Sessions with equal requirements, on several Pythons, are added or left out as one
+    queue = [list(groups.values())]
+    while queue:
+        candidates = queue.pop(0)
+        added = [member for group in candidates for member in group]
+        try:
+            body = resolve(project, _union([*compatible, *added]), installer, options).body
+        except ResolutionFailed:
+            if len(candidates) > 1:
+                # Bisect, the first half first: few attempts find whatever fits
+                middle = len(candidates) // 2
+                queue = [candidates[:middle], candidates[middle:], *queue]
+            continue
+        compatible += added
+    return compatible, body
+
+
+def _union(members: Sequence[Member]) -> LockInputs:
+    """The requirements of several sessions as one."""
+    union = Requirements()
+    extras: dict[str, None] = {}
+    for session, inputs in members:
+        needs = inputs.requirements
+        union.lines += [line for line in needs.lines if line not in union.lines]
+        union.files += [path for path in needs.files if path not in union.files]
+        union.constraints += [path for path in needs.constraints if path not in union.constraints]
+        union.sourced += [sourced for sourced in needs.sourced if sourced not in union.sourced]
+        union.hashes += [hashes for hashes in needs.hashes if hashes not in union.hashes]
+        union.require_hashes = union.require_hashes or needs.require_hashes
+        if needs.project_line is not None:
+            extras |= dict.fromkeys(session.environment.extras)
+            union.project_line = needs.project_line
+            union.project_names = needs.project_names
+    if union.project_line is not None:
+        # One line with every extra: uv refuses the same directory under two spellings
+        line = re.sub(r"\[[^\]]*\]", "", union.project_line)
+        name, at, place = line.partition(" @ ")
+        suffix = f"[{','.join(extras)}]" if extras else ""
+        union.project_line = f"{name}{suffix} @ {place}" if at else f"{line}{suffix}"
+    oldest = min((inputs.python for _, inputs in members), key=lambda version: tuple(map(int, version.split("."))))
+    return LockInputs({}, union, oldest, None, ())

@@ -1,4 +1,4 @@
-"""Which lock a run installs from: the rules of ``run``, ``run --locked`` and ``run --no-lock``."""
+"""Choose the lock that a run installs from: the rules of ``run``, ``run --locked`` and ``run --no-lock``."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project
 
 if TYPE_CHECKING:
-    # Every run makes a ProjectLocks, and the warm ones only ask it what is recorded
+    # Every run makes a ProjectLocks; a warm run only calls accepts()
     from setlist.environment.lock_interface import Locked
     from setlist.environment.pyproject import Pyproject
 
 LockMode = Literal["use", "require", "ignore"]
-"""``use``: a current lock is taken, a missing one is no matter; ``require``: it must be there and current;
-``ignore``: no lock is looked at."""
+"""``use``: install from a current lock, resolve without one; ``require``: every session must have a current lock;
+``ignore``: ignore lock files."""
 
 
 def project_locks(
     project: Project, settings: Settings, *, mode: LockMode, ci: bool, warn: Callable[[str, str], None]
 ) -> ProjectLocks | None:
-    """The project's locks as a run is to see them; None where it isn't to see any.
+    """The locks of a project for a run; None if it ignores them.
 
     Args:
-        project: whose.
-        settings: the project's.
-        mode: what was asked for.
+        project: the project.
+        settings: its settings.
+        mode: how the run uses locks.
         ci: whether this is CI, where a stale lock is an error.
-        warn: told a session's name and one line.
+        warn: called with a session's name and one line.
     """
     if mode == "ignore":
         return None
@@ -44,11 +44,11 @@ class ProjectLocks:
     """The locks of a project, as environments see them (:class:`setlist.environment.lock_interface.Locks`).
 
     Args:
-        project: whose.
-        settings: the project's.
+        project: the project.
+        settings: its settings.
         required: a missing lock is an error (``--locked``).
         strict: a stale lock is an error (in CI, and with ``--locked``) and not a warning.
-        warn: told a session's name and one line.
+        warn: called with a session's name and one line.
     """
 
     def __init__(
@@ -68,36 +68,34 @@ class ProjectLocks:
         return read_pyproject(self._project)
 
     def file(self, session: SessionSpec) -> Path:
-        """The session's lock file, there or not."""
+        """The path of the session's lock file, which need not exist."""
         from setlist.lock.lock_files import lock_path
 
         return lock_path(self._project, self._settings, session)
 
     def accepts(self, recorded: str | None) -> bool:
-        """Whether an environment that was made under this lock (None: under none) may be used as it is."""
+        """Whether an environment that was made from this lock (None: from none) may be reused as it is."""
         if recorded is None:
             return not self._required
-        # Under a stale one it may well be, but not without a word: find() has it
+        # One from a stale lock may be reused too, but only after the warning of find()
         return not recorded.startswith("stale")
 
     def find(self, session: SessionSpec) -> Locked | None:
-        """What the session's lock says; None where there is none.
+        """The session's lock; None if there is none.
 
         Raises:
-            LockOutOfDate: it isn't what it must be; what changed, and the command that mends it.
+            LockOutOfDate: it is missing, stale or damaged, and this run doesn't allow that.
         """
         from setlist.environment.lock_interface import Locked
-        from setlist.lock.document import preferences, unhashed_names
+        from setlist.lock.document import absolute_paths, preferences
         from setlist.lock.inputs import lock_inputs
-        from setlist.lock.local_paths import absolute
-        from setlist.lock.lock_files import standing_of
+        from setlist.lock.lock_files import lock_status
 
         if session.installs_itself:
             return self._of_function(session)
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject)
-        status = standing_of(self._project, self._settings, session, inputs)
+        status = lock_status(self._project, self._settings, session, inputs)
         shown = self._project.relative(status.path)
-        mends = f"'setlist lock {session.name}' renews it"
         if status.state == "missing":
             if self._required:
                 raise LockOutOfDate(
@@ -105,32 +103,22 @@ class ProjectLocks:
                 )
             return None
         if status.state != "current":
-            what = "is damaged" if status.state == "damaged" else "is out of date"
-            told = f"the lock of {session.name} {what}: {', '.join(status.reasons)}"
-            if self._strict:
-                raise LockOutOfDate(told, hint=mends)
-            if session.name not in self._warned:  # it is looked at more than once until an environment is right
-                self._warned.add(session.name)
-                self._warn(session.name, f"{told}; resolved anew for this run ({mends})")
-            known = preferences(status.known or "")
-            return Locked(None, f"stale {digest(known)[:16]}", known)
+            state = "is damaged" if status.state == "damaged" else "is out of date"
+            message = f"the lock of {session.name} {state}: {', '.join(status.reasons)}"
+            self._refuse_or_warn(session, message, "resolved anew for this run")
+            preferred = preferences(status.preferred or "")
+            return Locked(None, f"stale {digest(preferred)[:16]}", preferred)
         assert status.document is not None
         body = status.document.body
-        unhashed = unhashed_names(body) if self._settings.require_hashes else ()
-        if unhashed:
-            raise LockOutOfDate(
-                f"{shown}: no hash for {', '.join(unhashed)}, and require-hashes is set",
-                hint="require a released version instead, or drop require-hashes",
-            )
-        # A lock names no index. What the requirement files name is named where it is installed from
+        self._require_hashes(body, shown)
+        # A lock names no index: the requirement files of the session do
         options = "".join(f"{line}\n" for line in dict.fromkeys(inputs.requirements.option_lines))
-        return Locked(options + absolute(body, self._project.root), status.document.content, None)
+        return Locked(options + absolute_paths(body, self._project.root), status.document.content, None)
 
     def _of_function(self, session: SessionSpec) -> Locked | None:
         """The lock of a session whose function installs. Whether it holds what that asks for is seen later."""
         from setlist.environment.lock_interface import Locked
-        from setlist.lock.document import unhashed_names
-        from setlist.lock.local_paths import absolute
+        from setlist.lock.document import absolute_paths
         from setlist.lock.lock_files import read_lock
 
         document = read_lock(self._project, self._settings, session)
@@ -138,13 +126,8 @@ class ProjectLocks:
             if self._required:
                 raise LockOutOfDate(f"{session.name} has no lock", hint=f"'setlist lock {session.name}' makes it")
             return None
-        unhashed = unhashed_names(document.body) if self._settings.require_hashes else ()
-        if unhashed:
-            raise LockOutOfDate(
-                f"{session.name}: no hash for {', '.join(unhashed)}, and require-hashes is set",
-                hint="require a released version instead, or drop require-hashes",
-            )
-        return Locked(absolute(document.body, self._project.root), document.content, None)
+        self._require_hashes(document.body, session.name)
+        return Locked(absolute_paths(document.body, self._project.root), document.content, None)
 
     def out_of_date(self, session: SessionSpec, what: str) -> None:
         """A session's function asks for something that its lock doesn't hold.
@@ -152,10 +135,23 @@ class ProjectLocks:
         Raises:
             LockOutOfDate: that isn't allowed in this run.
         """
-        told = f"the lock of {session.name} is out of date: it doesn't hold {what}"
-        mends = f"'setlist lock {session.name}' renews it"
+        message = f"the lock of {session.name} is out of date: it doesn't hold {what}"
+        self._refuse_or_warn(session, message, "installed all the same")
+
+    def _refuse_or_warn(self, session: SessionSpec, message: str, consequence: str) -> None:
+        hint = f"'setlist lock {session.name}' renews it"
         if self._strict:
-            raise LockOutOfDate(told, hint=mends)
-        if session.name not in self._warned:
+            raise LockOutOfDate(message, hint=hint)
+        if session.name not in self._warned:  # find() is called more than once for an environment
             self._warned.add(session.name)
-            self._warn(session.name, f"{told}; installed all the same ({mends})")
+            self._warn(session.name, f"{message}; {consequence} ({hint})")
+
+    def _require_hashes(self, body: str, lock: str) -> None:
+        from setlist.lock.document import unhashed_names
+
+        unhashed = unhashed_names(body) if self._settings.require_hashes else ()
+        if unhashed:
+            raise LockOutOfDate(
+                f"{lock}: no hash for {', '.join(unhashed)}, and require-hashes is set",
+                hint="require a released version instead, or drop require-hashes",
+            )

@@ -14,7 +14,7 @@ from setlist.core.errors import UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.lock.fetch import FetchResult
+    from setlist.lock.wheelhouse.fetch import FetchResult
 
 USAGE = "fetch [SESSION…] --to DIR [--platform NAME] [--python VERSION]"
 OPTIONS = (
@@ -31,8 +31,8 @@ OPTIONS = (
 def run(arguments: Arguments, context: Context) -> int:
     """Fetch, and tell what there is now."""
     from setlist.environment.context import EnvironmentContext
-    from setlist.lock.fetch import FetchOptions, fetch
     from setlist.lock.targets import check_platforms, check_pythons
+    from setlist.lock.wheelhouse.fetch import FetchOptions, fetch
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
 

@@ -87,15 +87,15 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
 
 
 def _tell_locks(context: Context, found: Sequence[FrozenLock]) -> None:
-    from setlist.lock.diff import rows
+    from setlist.lock.document import change_rows
 
-    table = rows(move for one in found if one.result.outcome == "written" for move in one.result.moves)
+    table = change_rows(move for one in found if one.result.outcome == "written" for move in one.result.moves)
     package_width = max((len(package) for package, _, _ in table), default=0)
     what_width = max((len(what) for _, what, _ in table), default=0)
     for package, what, names in table:
         context.out.line(f"{package.ljust(package_width)}  {what.ljust(what_width)}  {', '.join(names)}")
     for one in found:
-        for line in (*one.left, *(f"{name}: without a hash" for name in one.result.unhashed)):
+        for line in (*one.differences, *(f"{name}: without a hash" for name in one.result.unhashed)):
             context.err.line(f"{one.result.session}: {line}")
         if one.result.error is not None:
             one.result.error.where = one.result.error.where or one.result.session

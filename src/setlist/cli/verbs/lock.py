@@ -16,7 +16,7 @@ from setlist.core.errors import LockOutOfDate, UsageError, nearest
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import SessionSpec
-    from setlist.lock.write import LockResult
+    from setlist.lock.update import LockResult
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
@@ -161,11 +161,11 @@ def _check_package(package: str) -> None:
 
 
 def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
-    from setlist.lock.diff import rows
+    from setlist.lock.document import change_rows
 
     out = context.out
     moves = [move for result in results for move in result.moves if result.outcome in ("written", "outdated")]
-    table = rows(moves)
+    table = change_rows(moves)
     if table:
         package_width = max(len(package) for package, _, _ in table)
         what_width = max(len(what) for _, what, _ in table)
@@ -191,9 +191,10 @@ def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
 
 
 def _tell_differing(context: Context, results: tuple[LockResult, ...]) -> None:
-    from setlist.lock.diff import differing
+    from setlist.lock.document import differing_versions
 
-    for name, versions in differing({result.session: result.body for result in results if result.body}).items():
+    bodies = {result.session: result.body for result in results if result.body}
+    for name, versions in differing_versions(bodies).items():
         said = "; ".join(
             f"{version} in {', '.join(shortened(context, sessions, many=SHOWN))}"
             for version, sessions in versions.items()

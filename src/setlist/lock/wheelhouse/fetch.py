@@ -14,12 +14,12 @@ from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.requirements import local_path
 from setlist.environment.virtualenv import python_with_pip
-from setlist.lock.build_requirements import BuildRequirements
 from setlist.lock.document import Pin, pins_of
-from setlist.lock.download import Downloader, FetchFailed, Wheelhouse, prepare_shelf
-from setlist.lock.indexes import download_environ, indexes_of_uv
 from setlist.lock.targets import Target, elsewhere, here, minor_of
 from setlist.lock.use import ProjectLocks
+from setlist.lock.wheelhouse.build_requirements import BuildRequirements
+from setlist.lock.wheelhouse.download import Downloader, FetchFailed, Wheelhouse, prepare_shelf
+from setlist.lock.wheelhouse.indexes import download_environ, indexes_of_uv
 
 if TYPE_CHECKING:
     import tarfile

@@ -1,4 +1,4 @@
-"""``lock-consistent``: one version of a package in all locks, where requirements allow it, and where not it is said."""
+"""``lock-consistent``: one version of a package in all locks if requirements allow it; otherwise the output says so."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from setlist.core.errors import ConfigurationError
 from setlist.core.project import Project
-from setlist.lock.indexes import Indexes, download_environ, indexes_of_uv
+from setlist.lock.wheelhouse.indexes import Indexes, download_environ, indexes_of_uv
 
 A, B, C = "https://a.example.invalid/simple", "https://b.example.invalid/simple", "https://c.example.invalid/simple"
 

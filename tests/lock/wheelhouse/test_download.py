@@ -9,8 +9,16 @@ import pytest
 
 from setlist.core.errors import StorageError
 from setlist.lock.document import Pin
-from setlist.lock.download import UNFINISHED, Wheelhouse, _batches, _failure, _not_found, _unreachable, prepare_shelf
 from setlist.lock.targets import elsewhere
+from setlist.lock.wheelhouse.download import (
+    UNFINISHED,
+    Wheelhouse,
+    _batches,
+    _failure,
+    _not_found,
+    _unreachable,
+    prepare_shelf,
+)
 from support.wheels import make_wheel
 
 LINUX = elsewhere("linux-x86_64", "3.12")
