@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = (
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".pre-commit-config.yaml",
     "pyproject.toml",
     "noxfile.py",
     ".ci",
@@ -84,6 +87,32 @@ def test_each_action_has_one_version_everywhere() -> None:
     for _, action in used_actions():
         versions.setdefault(action.partition("@")[0], set()).add(action)
     assert [sorted(pins) for pins in versions.values() if len(pins) > 1] == []
+
+
+def test_a_release_is_published_by_identity_and_attested() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    build, _, publish = workflow.partition("\n  publish:\n")
+    assert "id-token: write" not in build
+    for line in ("environment: pypi", "id-token: write", "attestations: true"):
+        assert line in publish
+    assert "secrets." not in workflow
+    assert "--locked build smoke" in build
+
+
+def test_the_changelog_has_a_section_for_this_version() -> None:
+    from setlist import __version__
+
+    assert f"\n## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_contributing_has_the_commands_of_the_readme() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\$ (.+)$", contributing, re.MULTILINE) == commands_of_readme()
+
+
+def test_a_commit_is_checked_by_the_session_that_ci_runs() -> None:
+    assert "entry: .venv/bin/run lint\n" in (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
 
 
 def test_ci_takes_no_session_without_its_lock() -> None:
