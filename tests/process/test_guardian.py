@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from setlist.process import guardian, sentinel
-from setlist.process.guardian import guarding, note_ended, note_started, reap_orphans, starting
+from setlist.process.guardian import guarding, note_ended, note_started, starting
 from setlist.process.tree import MARK, ProcessTree, end_all
 from support.strays import PATIENCE, Strays, until
 
@@ -36,9 +36,9 @@ DRIVER = textwrap.dedent(
     def start(argv):
         mark = os.urandom(8).hex()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with starting(mark) as ink:
+        with starting(mark):
             popen = subprocess.Popen(argv, env={**os.environ, MARK: mark}, start_new_session=True, **quiet)
-        note_started(ProcessTree(popen.pid, mark, own_group=True, ink=ink))
+        note_started(ProcessTree(popen.pid, mark, own_group=True))
         return popen, mark
 
     with guarding(order["grace"]):
@@ -111,16 +111,7 @@ def drive(strays: Strays) -> Iterator[Callable[..., Driver]]:
         yield start
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        FAMILY,
-        DEAF,
-        DAEMON,
-        pytest.param(FORGETFUL, marks=pytest.mark.skipif(sys.platform != "linux", reason="found by its ink")),
-    ],
-    ids=["family", "deaf", "daemon", "forgetful"],
-)
+@pytest.mark.parametrize("program", [FAMILY, DEAF, DAEMON], ids=["family", "deaf", "daemon"])
 def test_what_runs_when_we_are_killed_ends(
     strays: Strays, drive: Callable[..., Driver], program: tuple[str, ...]
 ) -> None:
@@ -216,26 +207,26 @@ def test_without_a_shell_there_is_no_guardian(monkeypatch: pytest.MonkeyPatch) -
 def listened(*lines: str, tmp_path: Path) -> list[str]:
     """What the guardian's shell would hand on, had it heard some lines."""
     show = tmp_path / "show"
-    show.write_text('#!/bin/sh\nshift 4\nprintf "%s\\n" "$@"\n')
+    show.write_text('#!/bin/sh\nshift 3\nprintf "%s\\n" "$@"\n')
     show.chmod(0o755)
-    argv = [sentinel.SHELL, "-c", sentinel.LISTEN, "name", str(show), "program", "1.0", "0"]
+    argv = [sentinel.SHELL, "-c", sentinel.LISTEN, "name", str(show), "program", "1.0"]
     done = subprocess.run(argv, input="".join(line + "\n" for line in lines), stdout=subprocess.PIPE, text=True)
     return done.stdout.split("\n")[:-1]
 
 
 def test_it_remembers_what_runs_and_nothing_else(tmp_path: Path) -> None:
-    assert listened("+ a", "= a 1 1 0 5.0", "+ b", "= b 2 0 0 6.0", "- a", "+ c", tmp_path=tmp_path) == [
-        "b 2 0 0 6.0",
+    assert listened("+ a", "= a 1 1 5.0", "+ b", "= b 2 0 6.0", "- a", "+ c", tmp_path=tmp_path) == [
+        "b 2 0 6.0",
         "c ",
     ]
-    assert listened("+ a", "= a 1 1 0 5.0", "- a", tmp_path=tmp_path) == [""]
+    assert listened("+ a", "= a 1 1 5.0", "- a", tmp_path=tmp_path) == [""]
     assert listened(tmp_path=tmp_path) == []
 
 
 def test_what_was_being_started_is_found_by_its_mark(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = os.urandom(8).hex()
     child = subprocess.Popen(["tail", "-f", strays.file], env={**os.environ, MARK: f"outer/{mark}"})
-    monkeypatch.setattr(sys, "argv", ["-c", "0.1", "0", f"{mark} "])
+    monkeypatch.setattr(sys, "argv", ["-c", "0.1", f"{mark} "])
     guardian.run_guardian()
     assert child.wait(PATIENCE) == -signal.SIGTERM
 
@@ -251,21 +242,6 @@ def test_a_number_that_was_given_away_is_nobody_of_ours(strays: Strays) -> None:
     end_all([ProcessTree(child.pid, "", own_group=True, birth=birth)], terminate=PATIENCE)
     assert child.wait(PATIENCE) == -signal.SIGTERM
     assert sentinel.birth_of(child.pid) == 0 or sys.platform != "linux"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="found by their ink")
-def test_orphans_of_no_command_are_ended_when_a_run_was_interrupted(strays: Strays) -> None:
-    environ = {**os.environ, **strays.variables}
-    reap_orphans(0.1)  # of no run
-    with guarding(0.1):
-        with starting("0123456789abcdef") as ink:
-            subprocess.run(FORGETFUL, env=environ, check=True)
-        until(lambda: len(strays.alive()) == 1)
-        subprocess.run(FORGETFUL, env=environ, check=True)
-        until(lambda: len(strays.alive()) == 2)
-        reap_orphans(PATIENCE)
-        assert len(strays.alive()) == 1, "the one that a command has left stays"
-        assert ProcessTree(None, "", own_group=False, ink=ink).find() == strays.alive()
 
 
 def test_one_that_is_missed_at_the_first_look_is_ended(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,9 @@ print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - b
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine.warm", "setlist.process.sentinel",
-    "__future__", "_imp", "marshal", "_signal", "time", "fcntl", "resource",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine", "setlist.engine.warm",
+    "setlist.process", "setlist.process.sentinel",
+    "__future__", "_imp", "marshal", "_signal", "time", "fcntl",
 }  # fmt: skip
 
 

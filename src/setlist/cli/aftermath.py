@@ -110,7 +110,7 @@ def _interrupted(run: warm.Again) -> int:
 
 
 def _tree(process: warm.Process) -> ProcessTree:
-    return ProcessTree(process.pid, process.mark, own_group=process.own_group, ink=process.ink)
+    return ProcessTree(process.pid, process.mark, own_group=process.own_group)
 
 
 class _Started:

@@ -190,10 +190,9 @@ class Signalled(BaseException):
 class Process:
     """A command that was started: its number, and by what all that it starts is found."""
 
-    def __init__(self, pid: int, mark: str, ink: int, own_group: bool) -> None:
+    def __init__(self, pid: int, mark: str, own_group: bool) -> None:
         self.pid = pid
         self.mark = mark
-        self.ink = ink
         self.own_group = own_group
 
     def may_have_left_some(self) -> bool:
@@ -247,8 +246,6 @@ class Again:
         self._waiting = False
         self._unheard = False
         self._listener: tuple[int, int] | None = None
-        self._ink = 0
-        self._started = 0
 
     def carry_out(self) -> int:
         """Start the commands, one after another, and tell of it. Returns the exit code."""
@@ -256,11 +253,8 @@ class Again:
 
         record = self.record
         restore = self._hear()
-        outer = sentinel.ink_of(os.getpid())
-        self._ink = sentinel.new_run()
         if record["commands"]:
-            self._listener = sentinel.listen(record["grace"][1], self._ink)
-        sentinel.set_ink(os.getpid(), self._ink)
+            self._listener = sentinel.listen(record["grace"][1])
         try:
             self._begin_history()
             self.say(self._head)
@@ -282,7 +276,6 @@ class Again:
                 from setlist.core.system import forget_unwritten
 
                 forget_unwritten(sys.stderr)
-            sentinel.set_ink(os.getpid(), outer)
             if self._listener is not None:
                 sentinel.dismiss(*self._listener)
             restore()
@@ -394,35 +387,27 @@ class Again:
         environ["SETLIST_PROCESS"] = f"{outer}/{mark}" if outer else mark
         own_group = not has_controlling_terminal()
         options: Any = {"setpgroup": 0} if own_group else {}
-        self._started += 1
-        ink = sentinel.below(self._ink, self._started) if sentinel.ink_of(os.getpid()) == self._ink else 0
         if self._listener is not None:
             sentinel.tell(self._listener[1], (f"+ {mark}",))
-        if ink:
-            sentinel.set_ink(os.getpid(), ink)
         if sys.stdout is not None:  # else it was closed before we were started
             sys.stdout.flush()
         os.chdir(command["cwd"])
-        try:
-            pid = os.posix_spawn(
-                command["program"],
-                command["argv"],
-                environ,
-                file_actions=[
-                    *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in sentinel.inheritable()),
-                    *([(os.POSIX_SPAWN_DUP2, 1, 2)] if command["together"] else ()),
-                ],
-                # what Python ignores for itself
-                setsigdef=(SIGPIPE, SIGXFSZ),
-                **options,
-            )
-        finally:
-            if ink:
-                sentinel.set_ink(os.getpid(), self._ink)
+        pid = os.posix_spawn(
+            command["program"],
+            command["argv"],
+            environ,
+            file_actions=[
+                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in sentinel.inheritable()),
+                *([(os.POSIX_SPAWN_DUP2, 1, 2)] if command["together"] else ()),
+            ],
+            # what Python ignores for itself
+            setsigdef=(SIGPIPE, SIGXFSZ),
+            **options,
+        )
         if self._listener is not None:
-            line = sentinel.line_of(mark, pid, own_group=own_group, ink=ink)
+            line = sentinel.line_of(mark, pid, own_group=own_group)
             sentinel.tell(self._listener[1], (line,))
-        return Process(pid, mark, ink, own_group)
+        return Process(pid, mark, own_group)
 
     def _terminal(self) -> list[Any] | None:
         if not os.isatty(0):

@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 
 from setlist.core import system
 from setlist.process import sentinel
-from setlist.process.ink import inked, inking
 from setlist.process.tree import ProcessTree, end_all
 
 
@@ -62,8 +61,6 @@ class _Holder:
     """Global, as the processes that we start are the whole process's."""
 
     guardian: _Guardian | None = None
-    run: int = 0
-    """The ink of the run that is guarded."""
     active = False
 
 
@@ -92,36 +89,29 @@ def guarding(grace_seconds: float) -> Iterator[None]:
             if spare is not None:
                 spare()
         return
-    run = sentinel.new_run()
     try:
         with _undisturbed():
-            _HOLDER.active, _HOLDER.guardian, _HOLDER.run = True, _start(grace_seconds, run), run
-        # after the guardian was made: it isn't one of those that it is to end
-        with inked(run):
-            yield
+            _HOLDER.active, _HOLDER.guardian = True, _start(grace_seconds)
+        yield
     finally:
         guardian = _HOLDER.guardian
-        _HOLDER.active, _HOLDER.guardian, _HOLDER.run = False, None, 0
+        _HOLDER.active, _HOLDER.guardian = False, None
         if guardian is not None:
             guardian.dismiss()
 
 
 @contextmanager
-def starting(mark: str) -> Iterator[int]:
+def starting(mark: str) -> Iterator[None]:
     """Around the start of a process.
 
     Args:
         mark: its own part of ``SETLIST_PROCESS``.
-
-    Yields:
-        the ink that it gets, for its :class:`ProcessTree`.
     """
     guardian = _HOLDER.guardian
     if guardian is not None:
         guardian.tell(f"+ {mark}")
     try:
-        with inking() as ink:
-            yield ink
+        yield
     except BaseException:
         note_ended(mark)
         raise
@@ -131,7 +121,7 @@ def note_started(tree: ProcessTree) -> None:
     """A process was started: when we are gone, it is to end."""
     guardian = _HOLDER.guardian
     if guardian is not None and tree.pid is not None:
-        guardian.tell(sentinel.line_of(tree.mark, tree.pid, own_group=tree.own_group, ink=tree.ink))
+        guardian.tell(sentinel.line_of(tree.mark, tree.pid, own_group=tree.own_group))
 
 
 def note_ended(mark: str) -> None:
@@ -141,41 +131,28 @@ def note_ended(mark: str) -> None:
         guardian.tell(f"- {mark}")
 
 
-def reap_orphans(terminate: float) -> None:
-    """End what this run started and that belongs to no command, when the run was interrupted.
-
-    Every command has ended what belongs to it by then. Only on Linux, and inside :func:`guarding`, is anything found.
-
-    Args:
-        terminate: seconds between SIGTERM and SIGKILL.
-    """
-    if _HOLDER.run:
-        end_all([ProcessTree(None, "", own_group=False, ink=_HOLDER.run)], terminate=terminate)
-
-
 def run_guardian() -> None:
-    """What the guardian does in the end: it is told, as arguments, the grace, the run's ink, and what was running."""
-    grace, run, *running = sys.argv[1:]
-    trees = [_tree_of(*line.split()) for line in running]
-    end_all([*trees, ProcessTree(None, "", own_group=False, ink=int(run))], terminate=float(grace))
+    """What the guardian does in the end: it is told, as arguments, the grace and what was running."""
+    grace, *running = sys.argv[1:]
+    end_all([_tree_of(*line.split()) for line in running], terminate=float(grace))
 
 
-def _tree_of(mark: str, pid: str = "", own_group: str = "0", ink: str = "0", birth: str = "") -> ProcessTree:
+def _tree_of(mark: str, pid: str = "", own_group: str = "0", birth: str = "") -> ProcessTree:
     if not pid:
         # we were killed while it was being started
         return ProcessTree(None, mark, own_group=False)
-    return ProcessTree(int(pid), mark, own_group=own_group == "1", ink=int(ink), birth=float(birth))
+    return ProcessTree(int(pid), mark, own_group=own_group == "1", birth=float(birth))
 
 
-def _start(grace_seconds: float, run: int) -> _Guardian | None:
-    listening = sentinel.listen(grace_seconds, run)
+def _start(grace_seconds: float) -> _Guardian | None:
+    listening = sentinel.listen(grace_seconds)
     return None if listening is None else _Guardian(*listening)
 
 
 def _forget() -> None:
     """In a process that was forked from ours, by a library: it isn't guarded, and mustn't hold the pipe open."""
     guardian = _HOLDER.guardian
-    _HOLDER.active, _HOLDER.guardian, _HOLDER.run = False, None, 0
+    _HOLDER.active, _HOLDER.guardian = False, None
     if guardian is not None:
         with suppress(OSError):
             os.close(guardian.writer)

@@ -1,7 +1,6 @@
-"""What stands behind a run at the price of next to no imports: the process that listens, and ink.
+"""What stands behind a run at the price of next to no imports: the process that listens.
 
-:mod:`setlist.process.guardian` and :mod:`setlist.process.ink` tell what both are for. They stand on this, and so
-does a warm run (:mod:`setlist.engine.warm`), which has no time for more.
+:mod:`setlist.process.guardian` tells what it is for. A warm run (:mod:`setlist.engine.warm`) has no time for more.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ SHELL = "/bin/sh"
 # Where no line has come, nothing was ever started.
 LISTEN = """
 trap '' INT TERM HUP QUIT
-python=$1 program=$2 grace=$3 ink=$4
+python=$1 program=$2 grace=$3
 set --
 some=
 while read -r what mark rest; do
@@ -32,7 +31,7 @@ while read -r what mark rest; do
     [ "$what" = - ] || set -- "$@" "$mark $rest"
     some=thing
 done
-[ "$some" ] && exec "$python" -c "$program" "$grace" "$ink" "$@"
+[ "$some" ] && exec "$python" -c "$program" "$grace" "$@"
 """
 
 # not to import what lies in the directory that the run was started in
@@ -41,20 +40,12 @@ TAKE_OVER = (
     " from setlist.process.guardian import run_guardian; run_guardian()"
 )
 
-OURS = 1 << 61
-RUN, COMMAND, MOST = 32, 16, 0xFFFF
-"""Where in ink the numbers of a run and of its command stand, and how many commands can be told apart."""
 
-_LOCKS = 10
-"""RLIMIT_LOCKS of Linux, which no version of Python names."""
-
-
-def listen(grace_seconds: float, run: int) -> tuple[int, int] | None:
+def listen(grace_seconds: float) -> tuple[int, int] | None:
     """Start the process that ends what we have started when we can't.
 
     Args:
         grace_seconds: how long it waits between SIGTERM and SIGKILL.
-        run: the run's ink.
 
     Returns:
         its number, and the end of the pipe at which it is told; None where there is none to be had.
@@ -65,7 +56,7 @@ def listen(grace_seconds: float, run: int) -> tuple[int, int] | None:
     from _signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM  # type: ignore[import-not-found]
 
     reader, writer = os.pipe()
-    argv = [SHELL, "-c", LISTEN, "setlist-guardian", sys.executable, TAKE_OVER, str(grace_seconds), str(run)]
+    argv = [SHELL, "-c", LISTEN, "setlist-guardian", sys.executable, TAKE_OVER, str(grace_seconds)]
     actions = [
         (os.POSIX_SPAWN_DUP2, reader, 0),
         # what it held open would be waited for, by whoever reads what we print
@@ -141,49 +132,9 @@ def birth_of(pid: int) -> float:
         os.close(descriptor)
 
 
-def new_run() -> int:
-    """Ink for all that a run starts."""
-    return OURS | (int.from_bytes(os.urandom(4), "big") >> 3) << RUN
-
-
-def below(ink: int, number: int) -> int:
-    """Ink for the next of those that an inked process starts; 0 where the process isn't inked."""
-    if ink <= 0 or not ink & OURS:
-        return 0
-    if not ink >> COMMAND & MOST:
-        return ink | number << COMMAND
-    if not ink & MOST:
-        return ink | number
-    return 0
-
-
-def ink_of(pid: int) -> int:
-    """A process's ink: its soft RLIMIT_LOCKS. 0 where it can't be asked for."""
-    if sys.platform != "linux":
-        return 0
-    import resource
-
-    try:
-        return resource.prlimit(pid, _LOCKS)[0]
-    except (OSError, ValueError, AttributeError):
-        return 0
-
-
-def set_ink(pid: int, value: int) -> None:
-    """Ink a process, where that is possible."""
-    if sys.platform != "linux":
-        return
-    import resource
-
-    try:
-        resource.prlimit(pid, _LOCKS, (value, resource.prlimit(pid, _LOCKS)[1]))
-    except (OSError, ValueError, AttributeError):
-        pass
-
-
-def line_of(mark: str, pid: int, *, own_group: bool, ink: int) -> str:
+def line_of(mark: str, pid: int, *, own_group: bool) -> str:
     """What the listener is told of a process that was started."""
-    return f"= {mark} {pid} {int(own_group)} {ink} {birth_of(pid)!r}"
+    return f"= {mark} {pid} {int(own_group)} {birth_of(pid)!r}"
 
 
 def tell(writer: int, lines: Sequence[str]) -> None:

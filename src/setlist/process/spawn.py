@@ -129,9 +129,9 @@ def run_process(
     began = time.perf_counter()
     with signals.guarded() if signals is not None else nullcontext():
         passed = system.pass_options(keep_open, () if service is None else service.inherited)
-        with guardian.starting(mark) as ink:
+        with guardian.starting(mark):
             popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
-        tree = ProcessTree(popen.pid, mark, own_group=own_group, ink=ink)
+        tree = ProcessTree(popen.pid, mark, own_group=own_group)
         guardian.note_started(tree)
         sink = capture.sink if isinstance(capture, Capture) else None
         try:

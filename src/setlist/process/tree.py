@@ -5,11 +5,10 @@ Several ways lead from a child to what it started, and none is enough alone:
 - its process group, where it has one of its own (one system call reaches all of it at once), and its session;
 - descent: children of children, for those that left the group (``setsid``, a shell's job control);
 - a mark in the environment, ``SETLIST_PROCESS``, which is inherited by those whose parents are gone
-  (daemons, double forks), where the system lets us read it;
-- on Linux, :mod:`setlist.process.ink`, which nobody gets rid of by accident.
+  (daemons, double forks), where the system lets us read it.
 
-What escapes all of them, elsewhere than on Linux: a process that left the group and the session, whose parent
-ended, and that was started with an emptied environment, before anybody looked.
+A process escapes all of them that left the group and the session, whose parent ended, and that was started with an
+emptied environment, before anybody looked.
 
 A process may be another one a few milliseconds later: it forks and ends, and so does its child. Such a one isn't
 ended by looking and then killing what was found. Therefore
@@ -33,7 +32,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from setlist.process import sentinel
-from setlist.process.ink import covers
 
 if TYPE_CHECKING:
     import psutil
@@ -62,21 +60,17 @@ class ProcessTree:
     """A child and everything it started.
 
     Args:
-        pid: the child's; None where it isn't known, and only its mark or its ink is.
+        pid: the child's; None where only its mark is known.
         mark: its own part of ``SETLIST_PROCESS``; empty where it has none.
         own_group: whether it leads a process group of its own, rather than being in ours.
-        ink: what it was inked with; 0 where it wasn't.
         birth: for one that isn't our child, so that its number may be another's by now: its
             :func:`~setlist.process.sentinel.birth_of`.
     """
 
-    def __init__(
-        self, pid: int | None, mark: str, *, own_group: bool, ink: int = 0, birth: float | None = None
-    ) -> None:
+    def __init__(self, pid: int | None, mark: str, *, own_group: bool, birth: float | None = None) -> None:
         self.pid = pid
         self.mark = mark
         self.own_group = own_group and pid is not None
-        self.ink = ink
         self._birth = birth
         self._known: dict[int, psutil.Process] = {}
         self._others: set[int] = set()
@@ -235,7 +229,7 @@ class ProcessTree:
         return _group_of(pid) == _our_group() and self._is_marked(pid)
 
     def _belongs(self, pid: int, root: int | None, parents: dict[int, int]) -> bool:
-        if pid == root or covers(self.ink, sentinel.ink_of(pid)):
+        if pid == root:
             return True
         if root is not None and (_has_session(pid, root) or (self.own_group and _group_of(pid) == root)):
             return True

@@ -19,7 +19,6 @@ from setlist.core.project import Caller, Project
 from setlist.core.records import replace
 from setlist.environment.prepare import Environments
 from setlist.lock.use import project_locks
-from setlist.process.guardian import reap_orphans
 from setlist.process.spawn import Grace, Interrupted, checkpoint
 from setlist.runner.run_context import Equipment, RunContext, SessionProvider, SessionResult
 from setlist.runner.run_policy import RunOptions, blocked, exit_code_of, not_run_reason, notified_steps, posargs_of
@@ -85,8 +84,6 @@ def run_plan(
             of_provider.close()
         if jobserver is not None:
             jobserver.close()
-    if interrupted is not None:
-        reap_orphans(context.grace.terminate)
     code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
     masked(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
     return code
