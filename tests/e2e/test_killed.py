@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 
 STALLED = """
 import os, sys, time
-from setlist.environment import mend
-real = mend.{function}
+from setlist.environment import sync
+real = sync.{function}
 
 def stalled(*args, **rest):
     if {after}:
@@ -28,7 +28,7 @@ def stalled(*args, **rest):
     print("there", flush=True)
     time.sleep(60)
 
-mend.{function} = stalled
+sync.{function} = stalled
 sys.argv = ["run", "lint"]
 from setlist.cli.run import main
 main()
