@@ -56,7 +56,7 @@ def register(
         registry = load_registry(project, context.caller.environ, context.loader_python)
         defaults = {session.name for session in select(registry, ())} if registry.sessions else set()
     except SetlistError as error:
-        context.tell(error)
+        context.print_error(error)
         raise SystemExit(error.exit_code) from error
     arguments = ["--only", *run_options] if directory is None else ["--only", "-C", str(start), *run_options]
     for session in registry.sessions.values():

@@ -130,7 +130,12 @@ def test_list_is_the_table(quick: ProjectFolder) -> None:
         (["--recreat"], 2, "unknown option '--recreat'", "did you mean '--recreate'? 'run --help' lists the options"),
         (["-z", "4"], 2, "unknown option '-z'", "'run --help' lists the options"),
         (["--locked", "--no-lock"], 2, "--locked and --no-lock exclude each other", None),
-        (["--find-links", "nowhere"], 2, "--find-links: nowhere is no directory", "'setlist fetch --to DIR' fills one"),
+        (
+            ["--find-links", "nowhere"],
+            2,
+            "--find-links: nowhere is not a directory",
+            "'setlist fetch --to DIR' fills one",
+        ),
         (["-C", "nowhere"], 2, "nowhere: no such directory", None),
         (["-f", "nowhere.toml"], 2, None, None),
         (["-k"], 2, "option '-k' needs a value: -k EXPR", None),

@@ -66,7 +66,7 @@ class Context:
             self._caller = Caller.current()
         return self._caller
 
-    def take(self, arguments: Arguments) -> None:
+    def apply_options(self, arguments: Arguments) -> None:
         """Let the common options count: ``-C``, ``-f``, ``-v``, ``-q``, ``--offline``.
 
         Raises:
@@ -87,7 +87,7 @@ class Context:
         if self.verbosity > 0:
             self._undo.append(show_diagnostics(self.err, self.verbosity))
 
-    def leave(self) -> None:
+    def restore(self) -> None:
         """Put back what :meth:`take` changed in the process."""
         while self._undo:
             self._undo.pop()()
@@ -124,7 +124,7 @@ class Context:
             self.err.line(f"{self.err.styled('warning:', 'yellow')} {warning}")
         return loaded
 
-    def about(self, project: Project) -> None:
+    def use_project(self, project: Project) -> None:
         """Be about this project, and not about the one that the caller stands in."""
         for known in ("loaded", "environments"):
             self.__dict__.pop(known, None)
@@ -159,7 +159,7 @@ class Context:
 
         return select(self.registry, selectors)
 
-    def one(self, selectors: Sequence[str], *, verb: str) -> SessionSpec:
+    def select_one(self, selectors: Sequence[str], *, verb: str) -> SessionSpec:
         """The one session that a verb is about.
 
         Raises:
@@ -199,7 +199,7 @@ class Context:
             task = bar.add_task(text, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
-    def tell(self, error: SetlistError) -> None:
+    def print_error(self, error: SetlistError) -> None:
         """Print a problem: where and what, the detail indented, what to do."""
         err = self.err
         where = f"{err.styled(escaped_line(error.where), 'bold')}: " if error.where else ""

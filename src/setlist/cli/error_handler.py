@@ -30,7 +30,7 @@ def run_cli(command: Callable[[Sequence[str], Context], int], argv: Sequence[str
         lost = _lost(context, " ('setlist last' shows what is kept of the sessions' output)")
         return code or lost
     except SetlistError as error:
-        context.tell(error)
+        context.print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         context.err.line("interrupted")
@@ -46,7 +46,7 @@ def run_cli(command: Callable[[Sequence[str], Context], int], argv: Sequence[str
             return error.exit_code
         raise
     finally:
-        context.leave()
+        context.restore()
         for terminal in (context.out, context.err):
             if terminal.broken:
                 from setlist.core.system import forget_unwritten
@@ -62,7 +62,7 @@ def _lost(context: Context, more: str = "") -> int:
         name, lost = "standard error", context.err.lost
     if lost is None:
         return 0
-    context.tell(SetlistError(f"{name} can't be written: {lost.strerror or lost}{more}"))
+    context.print_error(SetlistError(f"{name} can't be written: {lost.strerror or lost}{more}"))
     return BROKEN_PIPE if isinstance(lost, BrokenPipeError) else OUTPUT_LOST
 
 
@@ -78,11 +78,11 @@ def _unexpected(error: Exception, argv: Sequence[str], context: Context) -> int:
         errno.EIO,
     ):
         path = f" ({error.filename})" if error.filename else ""
-        context.tell(SetlistError(f"the system says: {error.strerror}{path}"))
+        context.print_error(SetlistError(f"the system says: {error.strerror}{path}"))
         return SetlistError.exit_code
     log = _crash_log(error, argv, context)
     told = f"{type(error).__name__}: {error}".splitlines()[0]
-    context.tell(
+    context.print_error(
         SetlistError(
             f"this is a bug in setlist: {told}",
             hint=f"the full traceback is in {log}" if log else "the full traceback couldn't be written anywhere",

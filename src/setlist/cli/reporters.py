@@ -28,7 +28,7 @@ class _Problematic(_Reader, Protocol):
 
 
 @dataclass(frozen=True)
-class Showing:
+class Reporters:
     """How a run is shown and kept. ``close`` is called when it is over, however that came.
 
     ``masker`` masks the secrets of its sessions; None where there are none.
@@ -46,9 +46,9 @@ class Showing:
             reader(event)
 
 
-def showing(
+def choose_reporters(
     arguments: Arguments, context: Context, plan: Plan, *, at_once: int, durations: Callable[[], Mapping[str, float]]
-) -> Showing:
+) -> Reporters:
     """How the run is shown, by what was asked for and where we are.
 
     Args:
@@ -71,7 +71,7 @@ def showing(
         from setlist.reports.console import Console
 
         console = Console(context.err, verbosity=context.verbosity)
-        return Showing((console, History(context.project)), "no", _nothing, lambda: None)
+        return Reporters((console, History(context.project)), "no", _nothing, lambda: None)
 
     from setlist.reports.output_mode import choose_mode
 
@@ -92,12 +92,12 @@ def showing(
     return replace(_captured(context, plan, mode, kept, durations), masker=masker)
 
 
-def _direct(context: Context, kept: Sequence[_Problematic]) -> Showing:
+def _direct(context: Context, kept: Sequence[_Problematic]) -> Reporters:
     from setlist.reports.console import Console
 
     console = Console(context.err, verbosity=context.verbosity)
     readers: tuple[_Reader, ...] = (console, History(context.project), *kept)
-    return Showing(readers, "no", _nothing, lambda: _tell_problems(context, kept))
+    return Reporters(readers, "no", _nothing, lambda: _tell_problems(context, kept))
 
 
 def _captured(
@@ -106,7 +106,7 @@ def _captured(
     mode: Mode,
     kept: Sequence[_Problematic],
     durations: Callable[[], Mapping[str, float]],
-) -> Showing:
+) -> Reporters:
     from setlist.reports.logs import Logs
     from setlist.reports.output_mode import child_environ, reader_for
 
@@ -134,7 +134,7 @@ def _captured(
 
     # the log is whole before anybody else hears that its session has ended
     readers: tuple[_Reader, ...] = (logs, shown, History(context.project), *kept)
-    return Showing(readers, "merged" if _one_place(context) else "apart", captured_environ, close)
+    return Reporters(readers, "merged" if _one_place(context) else "apart", captured_environ, close)
 
 
 def _one_place(context: Context) -> bool:

@@ -1,13 +1,13 @@
-"""``run [OPTIONS] [SESSION…] [-- POSARGS…]``: from the words of a command line to an exit code.
+"""``run [OPTIONS] [SESSION…] [-- POSARGS…]``: :func:`run` is the whole way from argv to the exit code.
 
-The way of a run is the body of :func:`run`. This is the warm path: what only some options need is
-imported where it is used.
+A run that needs only the common options imports as little as possible, so the rest is imported where it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 from setlist.cli.context import Context
@@ -27,13 +27,18 @@ from setlist.cli.options import (
 )
 from setlist.cli.selection import FILTERS, sessions_to_list, sessions_to_run
 from setlist.core.errors import UnknownSession, UsageError
+from setlist.core.records import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setlist.cli.reporters import Reporters
     from setlist.core.events import Message
-    from setlist.lock.use import LockMode
+    from setlist.core.model import SessionSpec
+    from setlist.core.project import Project
     from setlist.runner.command import Invocation
+    from setlist.runner.run_policy import RunOptions
+    from setlist.scheduling.order import Plan
 
 USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
 
@@ -123,10 +128,12 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
 
 
 def run(argv: Sequence[str], context: Context) -> int:
-    """Read the command line and do what it says.
+    """Parse the command line, and run the sessions that it selects. Returns the exit code.
+
+    Each step passes plain data to the next: argv → arguments → project, registry → sessions → plan → exit code.
 
     Raises:
-        SetlistError: what the user is told instead.
+        SetlistError: a user's mistake, or a problem that ends the whole run.
     """
     arguments = parse(argv, OPTIONS, command="run", elsewhere=ELSEWHERE)
     if arguments.flag("help"):
@@ -137,90 +144,49 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         context.out.line(f"setlist {__version__}")
         return 0
-    context.take(arguments)
-    try:
-        if arguments.flag("list"):
-            return _list(argv, arguments, context)
-        sessions = sessions_to_run(arguments, context)
-    except UnknownSession as error:
-        error.hint = _hint(error, arguments.words)
-        raise
+    context.apply_options(arguments)
+    project, registry = context.project, context.registry
+    sessions = _select(arguments, context)
+    if arguments.flag("list"):
+        return _list(argv, arguments, context, sessions)
     if not sessions:
         return 0
 
     from setlist.scheduling.order import make_plan
 
-    plan = make_plan(context.registry, sessions, follow_requires=not arguments.flag("only"))
+    plan = make_plan(registry, sessions, follow_requires=not arguments.flag("only"))
     if arguments.flag("dry-run"):
         from setlist.cli.dryrun import print_plan
 
         recreate, upgrade = arguments.flag("recreate"), arguments.flag("upgrade")
         print_plan(context, plan, posargs=arguments.rest or (), recreate=recreate, upgrade=upgrade)
         return 0
-    project = context.project
     project.prepare()
 
-    from setlist.cli.reporters import showing
-    from setlist.environment.locking import in_use
-    from setlist.process.guardian import guarding
-    from setlist.process.signals import signals_here
-    from setlist.process.spawn import handling_signals
-    from setlist.runner.run import run_plan
-    from setlist.runner.run_policy import RunOptions
+    from setlist.cli.reporters import choose_reporters
 
-    cpus, jobs = _jobs(arguments, context)
-    at_once = min(jobs, len(plan.steps))
-    known = _Durations(context, [session.name for session in plan.sessions])
-    shown = showing(arguments, context, plan, at_once=at_once, durations=known)
-    noticed: list[Invocation | Message] = []
-    options = RunOptions(
-        notice=noticed.append,
-        posargs=arguments.rest or (),
-        fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
-        recreate=arguments.flag("recreate"),
-        upgrade=arguments.flag("upgrade"),
-        offline=arguments.flag("offline"),
-        locks=_lock_mode(arguments),
-        find_links=_wheels(arguments, context),
-        argv=tuple(argv),
-        jobs=jobs,
-        cpus=cpus,
-        durations=known() if at_once > 1 else {},
-        capturing=shown.capturing,
-        captured_environ=shown.captured_environ,
-        masker=shown.masker,
-        only=arguments.flag("only"),
-        shared=context.shared,
-    )
-    removed = f"waiting for another process that removes {project.relative(project.state)}"
-    # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
-    handled = handling_signals() if signals_here() is None else nullcontext()
-    with (
-        guarding(context.registry.settings.terminate_grace),
-        handled,
-        in_use(project, lambda: context.err.line(removed)),
-    ):
-        try:
-            code = run_plan(project, context.registry, plan, caller=context.caller, options=options, emit=shown.emit)
-        finally:
-            shown.close()
-    if code == 0 and shown.capturing == "no" and len(plan.steps) == 1 and not context.shared:
+    durations = _durations(project, [session.name for session in plan.sessions])
+    options = _options(argv, arguments, context, plan, durations)
+    at_once = min(options.jobs, len(plan.steps))
+    reporters = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations)
+    started: list[Invocation | Message] = []
+    code = _execute(plan, replace(options, notice=started.append), context, reporters)
+    if code == 0 and len(plan.steps) == 1 and reporters.capturing == "no" and not context.shared:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):
-            keep(argv, context, plan.sessions[0], noticed)
+            keep(argv, context, plan.sessions[0], started)
     return code
 
 
-def _list(argv: Sequence[str], arguments: Arguments, context: Context) -> int:
-    from setlist.cli.listing import show_sessions
-
-    if not {"shard", "failed"}.intersection(arguments.given):
-        show_sessions(context, sessions_to_list(arguments, context), words=("run", *argv))
-    elif sessions := sessions_to_run(arguments, context):
-        # these depend on past runs and durations as well, which the record of a listing doesn't hold
-        show_sessions(context, sessions, words=None)
-    return 0
+def _select(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
+    try:
+        if arguments.flag("list") and not _depends_on_history(arguments):
+            return sessions_to_list(arguments, context)
+        return sessions_to_run(arguments, context)
+    except UnknownSession as error:
+        error.hint = _hint(error, arguments.words)
+        raise
 
 
 def _hint(error: UnknownSession, words: Sequence[str]) -> str | None:
@@ -234,47 +200,105 @@ def _hint(error: UnknownSession, words: Sequence[str]) -> str | None:
     return error.hint
 
 
-class _Durations:
-    """How long sessions took, read when it is first asked for."""
+def _list(argv: Sequence[str], arguments: Arguments, context: Context, sessions: tuple[SessionSpec, ...]) -> int:
+    from setlist.cli.listing import show_sessions
 
-    def __init__(self, context: Context, names: Sequence[str]) -> None:
-        self._context = context
-        self._names = names
-        self._known: Mapping[str, float] | None = None
+    if not _depends_on_history(arguments):
+        show_sessions(context, sessions, words=("run", *argv))
+    elif sessions:
+        show_sessions(context, sessions, words=None)
+    return 0
 
-    def __call__(self) -> Mapping[str, float]:
-        if self._known is None:
-            from setlist.reports.history import durations
-            from setlist.scheduling.durations import read_durations
 
-            project = self._context.project
-            self._known = {**(read_durations(project) or {}), **durations(project, self._names)}
-        return self._known
+def _depends_on_history(arguments: Arguments) -> bool:
+    """Whether past runs and durations are part of the selection. The record of a listing doesn't hold them."""
+    return arguments.flag("failed") or arguments.flag("shard")
+
+
+def _durations(project: Project, names: Sequence[str]) -> Callable[[], Mapping[str, float]]:
+    """A function that returns the durations of sessions in seconds, read at its first call."""
+
+    @cache
+    def read() -> Mapping[str, float]:
+        from setlist.reports.history import durations
+        from setlist.scheduling.durations import read_durations
+
+        return {**(read_durations(project) or {}), **durations(project, names)}
+
+    return read
 
 
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
-    """How many processors there are, where that matters, and how many sessions may run at once."""
-    said = arguments.value("jobs") or context.registry.settings.jobs
-    if said is None and not context.registry.outline.jobserver:
+    """The number of processors (1 if it makes no difference), and the number of sessions that run at once at most."""
+    jobs = arguments.value("jobs") or context.registry.settings.jobs
+    if jobs is None and not context.registry.outline.jobserver:
         return 1, 1
     from setlist.runner.cpus import available_cpus, jobs_from
 
     cpus = available_cpus(context.caller.environ)
-    return cpus, 1 if said is None else jobs_from(str(said), cpus)
+    return cpus, 1 if jobs is None else jobs_from(str(jobs), cpus)
 
 
-def _lock_mode(arguments: Arguments) -> LockMode:
-    locked, ignored = arguments.flag("locked"), arguments.flag("no-lock")
-    if locked and ignored:
+def _options(
+    argv: Sequence[str],
+    arguments: Arguments,
+    context: Context,
+    plan: Plan,
+    durations: Callable[[], Mapping[str, float]],
+) -> RunOptions:
+    from setlist.runner.run_policy import RunOptions
+
+    cpus, jobs = _jobs(arguments, context)
+    if arguments.flag("locked") and arguments.flag("no-lock"):
         raise UsageError("--locked and --no-lock exclude each other")
-    return "require" if locked else "ignore" if ignored else "use"
+    return RunOptions(
+        posargs=arguments.rest or (),
+        fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
+        recreate=arguments.flag("recreate"),
+        upgrade=arguments.flag("upgrade"),
+        offline=arguments.flag("offline"),
+        locks="require" if arguments.flag("locked") else "ignore" if arguments.flag("no-lock") else "use",
+        find_links=_find_links(arguments, context),
+        argv=tuple(argv),
+        jobs=jobs,
+        cpus=cpus,
+        durations=durations() if min(jobs, len(plan.steps)) > 1 else {},
+        only=arguments.flag("only"),
+        shared=context.shared,
+    )
 
 
-def _wheels(arguments: Arguments, context: Context) -> Path | None:
-    named = arguments.value("find-links")
-    if named is None:
+def _find_links(arguments: Arguments, context: Context) -> Path | None:
+    name = arguments.value("find-links")
+    if name is None:
         return None
-    path = context.caller.cwd / named
+    path = context.caller.cwd / name
     if not path.is_dir():
-        raise UsageError(f"--find-links: {named} is no directory", hint="'setlist fetch --to DIR' fills one")
+        raise UsageError(f"--find-links: {name} is not a directory", hint="'setlist fetch --to DIR' fills one")
     return path
+
+
+def _execute(plan: Plan, options: RunOptions, context: Context, reporters: Reporters) -> int:
+    """Run the plan. Meanwhile signals are handled, a guardian watches this process, and nobody removes ``.setlist``."""
+    from setlist.environment.locking import in_use
+    from setlist.process.guardian import guarding
+    from setlist.process.signals import signals_here
+    from setlist.process.spawn import handling_signals
+    from setlist.runner.run import run_plan
+
+    project, registry = context.project, context.registry
+    options = replace(
+        options,
+        capturing=reporters.capturing,
+        captured_environ=reporters.captured_environ,
+        masker=reporters.masker,
+    )
+    waiting = f"waiting for another process that removes {project.relative(project.state)}"
+    with (
+        # the guardian outlasts the handlers: if a signal ends this process between the two, it does its work
+        guarding(registry.settings.terminate_grace),
+        handling_signals() if signals_here() is None else nullcontext(),
+        in_use(project, lambda: context.err.line(waiting)),
+        closing(reporters),
+    ):
+        return run_plan(project, registry, plan, caller=context.caller, options=options, emit=reporters.emit)

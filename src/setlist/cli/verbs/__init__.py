@@ -48,5 +48,5 @@ def run_verb(name: str, argv: Sequence[str], context: Context) -> int:
     if arguments.flag("help"):
         context.out.write(help_text(f"setlist {verb.USAGE}", verb.__doc__.strip(), verb.OPTIONS))
         return 0
-    context.take(arguments)
+    context.apply_options(arguments)
     return verb.run(arguments, context)

@@ -36,7 +36,7 @@ def run(arguments: Arguments, context: Context) -> int:
     asked = [name for name in ("activate", "python", "json") if arguments.flag(name)]
     if len(asked) > 1:
         raise UsageError(f"--{asked[0]} and --{asked[1]} are two questions: ask one")
-    session = context.one(arguments.words, verb="env")
+    session = context.select_one(arguments.words, verb="env")
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
     directory = context.project.environment(session.name)

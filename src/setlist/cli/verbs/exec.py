@@ -35,7 +35,7 @@ def run(arguments: Arguments, context: Context) -> int:
     """
     from setlist.runner.command import find_program
 
-    session = context.one(arguments.words, verb="exec")
+    session = context.select_one(arguments.words, verb="exec")
     argv = arguments.rest
     if not argv:
         raise UsageError("no command is given", hint=f"write: setlist exec {session.name} -- COMMAND")

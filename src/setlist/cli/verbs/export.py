@@ -34,7 +34,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if named is None:
         raise UsageError("--format is missing", hint="write requirements, pylock or cyclonedx after it")
     wanted = check_format(named)
-    session = context.one(arguments.words, verb="export")
+    session = context.select_one(arguments.words, verb="export")
     document = current_lock(context.project, context.registry.settings, session)
     text = _rendered(wanted, session, document, context, offline=arguments.flag("offline"))
     output = arguments.value("output")

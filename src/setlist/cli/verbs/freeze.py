@@ -99,7 +99,7 @@ def _tell_locks(context: Context, found: Sequence[FrozenLock]) -> None:
             context.err.line(f"{one.result.session}: {line}")
         if one.result.error is not None:
             one.result.error.where = one.result.error.where or one.result.session
-            context.tell(one.result.error)
+            context.print_error(one.result.error)
     outcomes = [one.result.outcome for one in found]
     counts = {kind: outcomes.count(kind) for kind in ("written", "current", "failed")}
     context.err.line(f"locks: {', '.join(f'{count} {kind}' for kind, count in counts.items() if count)}")

@@ -33,7 +33,7 @@ def run(arguments: Arguments, context: Context) -> int:
     file = context.project.file or root / "noxfile.py"
     if not file.is_file():
         raise UsageError(f"there is no {file.name} in {root}")
-    context.about(replace(context.project, file=file))
+    context.use_project(replace(context.project, file=file))
     found = imported(context.registry, _noted(context, file.name))
     text = as_toml(found)
     if arguments.flag("write"):

@@ -33,7 +33,7 @@ def run(arguments: Arguments, context: Context) -> int:
         start = _last_start(name, context)
         if not log.is_file():
             said = "its log is gone" if start is not None else "it hasn't run yet"
-            context.tell(SessionError(f"nothing is kept of {name}: {said}", hint=f"write: run {name}"))
+            context.print_error(SessionError(f"nothing is kept of {name}: {said}", hint=f"write: run {name}"))
             kept = False
             continue
         if arguments.flag("path"):
@@ -46,7 +46,7 @@ def run(arguments: Arguments, context: Context) -> int:
             _print(log, context)
         if start is not None and not start.captured:
             said = f"what {name} printed went straight to the terminal, and wasn't kept"
-            context.tell(SessionError(said, hint=f"to keep it, write: run --output group {name}"))
+            context.print_error(SessionError(said, hint=f"to keep it, write: run --output group {name}"))
             kept = False
     return 0 if kept else SessionError.exit_code
 
@@ -55,7 +55,7 @@ def _named(words: Sequence[str], context: Context) -> str:
     """The session's name. One that is gone from the definitions can still be named."""
     if len(words) == 1 and Path(words[0]).name == words[0] and context.project.log(words[0]).is_file():
         return words[0]
-    return context.one(words, verb="last").name
+    return context.select_one(words, verb="last").name
 
 
 def _of_last_run(context: Context) -> list[str]:

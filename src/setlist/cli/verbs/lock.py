@@ -91,7 +91,7 @@ def run(arguments: Arguments, context: Context) -> int:
     for result in results:
         if result.error is not None:
             result.error.where = result.error.where or result.session
-            context.tell(result.error)
+            context.print_error(result.error)
     if any(result.outcome == "failed" for result in results):
         return 1
     if any(result.outcome == "outdated" for result in results):
@@ -104,7 +104,7 @@ def run(arguments: Arguments, context: Context) -> int:
             f"out of date: {', '.join(names)}", hint=f"'setlist lock{typed}' renews what is out of date"
         )
         if not arguments.flag("json"):
-            context.tell(told)
+            context.print_error(told)
         return told.exit_code
     return 0
 

@@ -57,7 +57,7 @@ def _run(arguments: Arguments, context: Context) -> int:
     if "exit" in answer:
         code: int = answer["exit"]
         if "lost" in answer:
-            context.tell(SetlistError(f"standard output can't be written: {answer['lost']}"))
+            context.print_error(SetlistError(f"standard output can't be written: {answer['lost']}"))
         return code
     _stand_in_project(context, answer)
     specs = _specs(context, answer)
@@ -84,7 +84,7 @@ def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
     answer = _asked(context, argv, nullcontext(Path(sys.executable)), in_environment=False)
     if "script" in answer:
         spec: EnvironmentSpec = script_spec(answer["script"])
-        context.about(Project(Path(answer["root"]).resolve()))
+        context.use_project(Project(Path(answer["root"]).resolve()))
         answer = _asked(context, argv, context.loader_python(spec, answer["file"]), in_environment=True)
     if answer.get("status") == "gone":
         raise ended_early(answer["code"])
@@ -146,10 +146,10 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
         project = located(root, None, context.caller.environ, arguments)
     if answer["file"] in definition_files():
         # where 'run' would use it too, they share what is kept of it
-        context.about(project)
+        context.use_project(project)
         if context.registry.outline.only_provider:
             return
-    context.about(replace(project, file=root / answer["file"]))
+    context.use_project(replace(project, file=root / answer["file"]))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:

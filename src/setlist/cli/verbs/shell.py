@@ -25,7 +25,7 @@ def run(arguments: Arguments, context: Context) -> int:
     from setlist.core.files import write_atomically
     from setlist.environment.activation import calling_shell, default_shell, kind_of_shell, subshell
 
-    session = context.one(arguments.words, verb="shell")
+    session = context.select_one(arguments.words, verb="shell")
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
