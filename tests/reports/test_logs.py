@@ -118,7 +118,7 @@ def test_a_directory_that_cant_be_written_doesnt_stop_the_run(project: Project) 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_full_disk_doesnt_stop_the_run_and_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("setlist.reports.logs._fresh", lambda path: Path("/dev/full").open("wb"))  # noqa: SIM115
+    monkeypatch.setattr("setlist.reports.logs.open_replacing", lambda path: Path("/dev/full").open("wb"))  # noqa: SIM115
     logs = Logs(project)
     for event in run("x")(began("x"), wrote("x", "out\n"), wrote("x", "more\n"), ended("x")):
         logs(event)

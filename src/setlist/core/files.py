@@ -1,4 +1,4 @@
-"""The one way to read a file, the one way to write one, and the signatures by which a changed one is noticed."""
+"""Read files, write them atomically, and notice changes by stat signature and digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from setlist.core.limits import LARGEST_FILE
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
 
 class NotText(ValueError):
@@ -148,17 +148,47 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, priv
     pieces = (data,) if isinstance(data, bytes) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_interrupted(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    temporary = temporary_name(path)
     try:
-        # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o600 if private else 0o666)
-        with open(descriptor, "wb") as stream:
+        with open(_create(temporary, 0o600 if private else 0o666), "wb") as stream:
             stream.writelines(pieces)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_replacing(path: Path) -> BinaryIO:
+    """Open a new, empty file for writing, in place of ``path``. Processes that write to the old file keep that one.
+
+    Its directory is made if it isn't there.
+
+    Raises:
+        OSError: the file can't be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    descriptor = _create(temporary, 0o666)
+    try:
+        if os.name == "nt":  # Windows renames no open file
+            os.close(descriptor)
+            os.replace(temporary, path)
+            return path.open("r+b")
+        os.replace(temporary, path)
+        return open(descriptor, "wb")
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def temporary_name(path: Path) -> Path:
+    """An unused name beside ``path``, for a file or directory that is renamed to ``path`` when it is complete."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+
+
+def _create(path: Path, mode: int) -> int:
+    # os.open and not tempfile: its 0600 would hide the file from other users of a shared checkout
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
 
 
 _OWNER = ".owner"
@@ -271,6 +301,11 @@ def stat_signature(path: str | os.PathLike[str]) -> str | None:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
+    return signature_of(status)
+
+
+def signature_of(status: os.stat_result) -> str:
+    """The stat signature of a file whose status was already read."""
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
@@ -339,7 +374,7 @@ def rename_aside(path: Path) -> Path | None:
     Raises:
         OSError: it can't be renamed.
     """
-    doomed = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.removed")
+    doomed = path.with_name(f"{temporary_name(path).name}.removed")
     try:
         os.replace(path, doomed)
     except FileNotFoundError:

@@ -68,7 +68,7 @@ def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
             doomed = _name_beside(directory)
             os.replace(directory, doomed)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        materialize(anew["image"], image, path, anew["prompt"])
+        materialize(anew["image"], image, path, anew["prompt"], signature)
         for name, content in anew["texts"]:
             write(f"{path}/{name}", content, 0o666)
         state = anew["state"]

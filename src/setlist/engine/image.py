@@ -19,10 +19,10 @@ import sys
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 """Of the record, and part of each image's key."""
 
 RECORD = "record"
@@ -52,12 +52,9 @@ def read(place: str) -> Mapping[str, Any] | None:
         return None
 
 
-def signature_of(status: os.stat_result) -> tuple[int, int, int]:
-    """By what a file is known to be the same, and not to have been written to."""
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def materialize(place: str, image: Mapping[str, Any], path: str, prompt: str) -> None:
+def materialize(
+    place: str, image: Mapping[str, Any], path: str, prompt: str, signature: Callable[[str], str | None]
+) -> None:
     """Make an environment.
 
     Args:
@@ -65,9 +62,10 @@ def materialize(place: str, image: Mapping[str, Any], path: str, prompt: str) ->
         image: its record.
         path: where; nothing is there yet, but its parent is.
         prompt: what a shell shows when it is activated.
+        signature: gives the stat signature of a path, None where there is nothing.
 
     Raises:
-        Damaged: the image isn't what it was.
+        CorruptImage: the image isn't what it was.
         OSError: something can't be written, or not be linked. What was made so far is there, in either case.
     """
     os.utime(os.path.join(place, RECORD))  # it is of use
@@ -84,10 +82,10 @@ def materialize(place: str, image: Mapping[str, Any], path: str, prompt: str) ->
         write(inside + name, texts[name], mode)
     for name, target in image["links"]:
         os.symlink(target, inside + name)
-    _link(place + os.sep, inside, image["files"])
+    _link(place + os.sep, inside, image["files"], signature)
 
 
-def _link(kept: str, inside: str, files: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
+def _link(kept: str, inside: str, files: Sequence[tuple[str, str]], signature: Callable[[str], str | None]) -> None:
     """Check the files of an image, and give them their names in an environment.
 
     All of it is asking the system, which two processors can do at once.
@@ -101,13 +99,9 @@ def _link(kept: str, inside: str, files: Sequence[tuple[str, tuple[int, int, int
     def link(begin: int, end: int) -> None:
         try:
             for number in range(begin, end):
-                name, signature = files[number]
+                name, recorded = files[number]
                 source = f"{kept}{number}"
-                try:
-                    same = signature_of(os.stat(source)) == signature
-                except FileNotFoundError:
-                    same = False
-                if not same:
+                if signature(source) != recorded:
                     raise CorruptImage(source)
                 os.link(source, inside + name)
         except (CorruptImage, OSError) as error:

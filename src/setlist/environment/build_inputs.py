@@ -6,6 +6,8 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from setlist.core.files import digest, signature_of
+
 # What no build reads and what changes all the time. Anything else counts: a needless build is better
 # than a stale one.
 _IGNORED = frozenset(
@@ -30,14 +32,9 @@ _EVERYTHING = ('"."', "'.'", '"*"', "'*'", '"**', "'**", "graft .", "global-incl
 
 
 def sign_sources(root: Path) -> str:
-    """The stat signatures of all sources as one digest: no file is read."""
-    from hashlib import sha256
-
-    whole = sha256()
-    for entry in _walk(root):
-        status = entry.stat()
-        whole.update(f"{entry.path}\0{status.st_size}:{status.st_mtime_ns}:{status.st_ino}\n".encode(errors="replace"))
-    return whole.hexdigest()[:32]
+    """The stat signatures of all sources as one digest. No file is read."""
+    lines = (f"{entry.path}\0{signature_of(entry.stat())}\n" for entry in _walk(root))
+    return digest("".join(lines).encode(errors="replace"))
 
 
 def digest_sources(root: Path, environ: Mapping[str, str] | None = None) -> str:

@@ -17,11 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, remove_tree, stat_signature
+from setlist.core.files import digest, remove_tree, signature_of, stat_signature, temporary_name
 from setlist.core.model import EnvironmentSpec
 from setlist.core.system import bin_directory, machine
 from setlist.engine import image
-from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite, signature_of
+from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite
 from setlist.environment.virtualenv import Template, is_shebang_too_long, plain_place, site_packages
 
 FOLDER = "images"
@@ -91,7 +91,7 @@ def materialize(place: Path, environment: Path, prompt: str) -> bool:
         return False
     try:
         environment.parent.mkdir(parents=True, exist_ok=True)
-        image.materialize(str(place), found, path, prompt)
+        image.materialize(str(place), found, path, prompt, stat_signature)
     except (CorruptImage, OSError) as error:
         with suppress(OSError):
             remove_tree(environment)
@@ -116,7 +116,7 @@ def keep(place: Path, environment: Path, template: Template) -> None:
     path = plain_place(environment, environment.name)
     if path is None or is_shebang_too_long(path) or not template.relocatable:
         raise NotCacheable("what mentions its path can't be written for another one")
-    making = place.with_name(f".{place.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    making = temporary_name(place)
     try:
         making.mkdir(parents=True)
         if os.stat(making).st_dev != os.stat(path).st_dev:
@@ -160,7 +160,7 @@ def _described(path: str, template: Template, sites: Sequence[Path]) -> tuple[di
     """The record of an environment's image, and the files to be linked, by their numbers."""
     left_out = _left_out(path, sites)
     here, programs = path.encode(), bin_directory(Path(path)).name
-    files: dict[str, tuple[int, int, int]] = {}
+    files: dict[str, str] = {}
     written: dict[str, tuple[int, bytes]] = {}
     links: list[tuple[str, str]] = []
     own = frozenset(template.files)

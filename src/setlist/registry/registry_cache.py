@@ -19,7 +19,7 @@ from typing import Any
 
 from setlist import __version__
 from setlist.core.errors import StorageError
-from setlist.core.files import parse_json, write_atomically
+from setlist.core.files import digest, parse_json, write_atomically
 from setlist.core.logins import holds_login
 from setlist.core.model import (
     Command,
@@ -33,7 +33,7 @@ from setlist.core.model import (
 )
 from setlist.core.project import Project
 from setlist.core.records import as_mapping, beside_defaults, dataclass, field, is_record
-from setlist.engine.warm import digest
+from setlist.engine import warm
 
 FORMAT = 4
 
@@ -61,14 +61,7 @@ class Compiled:
 
 def signed_value(value: str) -> str:
     """A variable's value as it is kept: it may be a secret, and whether it is the same is all that matters."""
-    # hashlib would do, but it loads OpenSSL, which costs a warm run more than reading its whole registry
-    name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
-    try:
-        module = __import__(name)
-    except ImportError:
-        import hashlib as module
-    signed: str = module.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return signed
+    return digest(value.encode("utf-8", "surrogateescape"))[:16]
 
 
 def signed_environ(environ: Mapping[str, str]) -> str:
@@ -145,7 +138,7 @@ def _line(data: object) -> bytes:
 
 
 def _seal(content: bytes) -> bytes:
-    return digest(content).encode()
+    return warm.digest(content).encode()
 
 
 class LazySessions(Mapping[str, SessionSpec]):

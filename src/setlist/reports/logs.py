@@ -7,14 +7,12 @@ commands wrote, in the order in which it came. Where a log can't be written the 
 from __future__ import annotations
 
 import io
-import os
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from setlist.core.events import EnvironmentReady, Event, Output, RunFinished, SessionFinished, SessionStarted
+from setlist.core.files import open_replacing
 from setlist.core.project import Project
-from setlist.core.system import WINDOWS
 from setlist.reports.ansi import ends_line
 from setlist.reports.console import Console
 from setlist.reports.terminal import Terminal, as_written
@@ -89,7 +87,7 @@ class _Log(io.StringIO):
 
     def __init__(self, path: Path, *, captured: bool) -> None:
         super().__init__()
-        self._file = _fresh(path)
+        self._file = open_replacing(path)
         self._at_start = True
         self._captured = captured
         self._console = Console(Terminal(self), verbosity=1)
@@ -117,26 +115,3 @@ class _Log(io.StringIO):
 
     def close(self) -> None:
         self._file.close()
-
-
-def _fresh(path: Path) -> BinaryIO:
-    """A new file under this name. Whoever still writes to the one before (a second run beside us) keeps that one.
-
-    Raises:
-        OSError: there can't be one.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    # os.open and not tempfile: its 0600 would hide the file from the others of a shared checkout
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        if WINDOWS:  # where no open file is renamed
-            os.close(descriptor)
-            os.replace(temporary, path)
-            return path.open("r+b")
-        os.replace(temporary, path)
-        return open(descriptor, "wb")
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Protocol
 
 from setlist.core.errors import UsageError
 from setlist.core.events import Event, RunFinished, RunStarted, to_json
+from setlist.core.files import temporary_name
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 
@@ -108,8 +108,8 @@ def _try_to_write(path: Path, *, in_place: bool) -> None:
         if in_place:
             path.open("ab").close()
         else:
-            # what will be written has another name until it is whole
-            trial = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+            # Until it is complete, the report has a temporary name
+            trial = temporary_name(path)
             trial.open("xb").close()
             trial.unlink()
     except (OSError, ValueError) as error:
