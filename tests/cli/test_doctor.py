@@ -66,7 +66,7 @@ def test_a_missing_interpreter_is_named_with_its_sessions(project: ProjectFolder
 def test_leaked_variables_are_told(project: ProjectFolder) -> None:
     project.sessions("[tool.setlist.session.lint]\n")
     found = checks(project, env={"PYTHONPATH": "/x", "VIRTUAL_ENV": "/y", "HOME": None})
-    assert "VIRTUAL_ENV, PYTHONPATH set here" in found["variables"][1]
+    assert "VIRTUAL_ENV, PYTHONPATH set;" in found["variables"][1]
     assert found["HOME"][0] == "warn"
 
 
@@ -75,7 +75,7 @@ def test_an_index_that_only_pip_is_told_of_is_a_warning(project: ProjectFolder) 
     assert "indexes" not in checks(project, env={"PIP_INDEX_URL": "https://me:secret@example.invalid/"})
     environ = {"PIP_INDEX_URL": "https://me:secret@example.invalid/", "UV_DEFAULT_INDEX": None}
     status, message, remedy = checks(project, env=environ)["indexes"]
-    assert (status, message) == ("warn", "an index is named for pip only, in PIP_INDEX_URL")
+    assert (status, message) == ("warn", "an index is configured only for pip, in PIP_INDEX_URL")
     assert "UV_DEFAULT_INDEX" in str(remedy)
     project.sessions('[tool.setlist.session.lint]\ninstaller = "pip"\n')
     assert "indexes" not in checks(project, env=environ)
@@ -86,7 +86,7 @@ def test_environments_of_gone_sessions_and_unfinished_ones(project: ProjectFolde
     project.environment("gone").mkdir(parents=True)
     project.environment("lint").mkdir()
     out = project.setlist_inside("doctor").out
-    assert "of sessions that are gone: gone" in out
+    assert "of removed sessions: gone" in out
     assert "unfinished or damaged: lint" in out
 
 
@@ -127,7 +127,7 @@ def test_a_uv_without_its_program_fails(
     fake.write_text("#!/bin/sh\necho broken >&2\nexit 7\n")
     fake.chmod(0o755)
     monkeypatch.setattr("uv.find_uv_bin", lambda: str(fake))
-    assert "ends with 7: broken" in checks(project)["uv"][1]
+    assert "failed with exit code 7: broken" in checks(project)["uv"][1]
     fake.chmod(0o644)
     assert checks(project)["uv"][0] == "fail"
 
@@ -185,4 +185,4 @@ def test_tool_that_is_told_already_is_not_named(project: ProjectFolder, files: d
     project.write("ci.toml", "[session.lint]\n")
     for name, text in files.items():
         project.write(name, text)
-    assert "reads what setlist keeps" not in project.setlist_inside("doctor", "-f", "ci.toml").out
+    assert "reads the environments in .setlist" not in project.setlist_inside("doctor", "-f", "ci.toml").out

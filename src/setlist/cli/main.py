@@ -10,7 +10,7 @@ from setlist.cli.options import COMMON, HELP, VERBS, Option, help_text
 from setlist.cli.verbs import run_verb
 from setlist.core.errors import SetlistError, UsageError, nearest
 
-OPTIONS = (Option("version", "show the version and stop"), HELP)
+OPTIONS = (Option("version", "show the version and exit"), HELP)
 
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:

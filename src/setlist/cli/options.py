@@ -218,33 +218,33 @@ def help_text(usage: str, about: str, options: Sequence[Option], *, verbs: Seque
 
 HELP = Option("help", "show this help and exit", "h")
 DIRECTORY = Option("directory", "run as if started in DIR", "C", "DIR")
-FILE = Option("file", "the file with the definitions; its directory is the project's root", "f", "FILE")
-VERBOSE = Option("verbose", "say more; may be repeated", "v")
-QUIET = Option("quiet", "say less: only what failed", "q")
-JSON = Option("json", "as JSON")
-OFFLINE = Option("offline", "ask nothing of the network")
+FILE = Option("file", "read definitions from FILE; its directory is the project's root", "f", "FILE")
+VERBOSE = Option("verbose", "print more; may be repeated", "v")
+QUIET = Option("quiet", "print less: only failures", "q")
+JSON = Option("json", "print JSON")
+OFFLINE = Option("offline", "don't access the network")
 
 COMMON = (FILE, DIRECTORY, VERBOSE, HELP)
 """The options that every verb has."""
 
 VERBS: dict[str, str] = {
     "run": "run sessions: the same as the command 'run'",
-    "list": "show the sessions",
-    "why": "what an environment was made from, and what has changed since",
-    "lock": "write lock files: exact versions and hashes, one file a session",
-    "fetch": "download what locks name, for machines without a network",
-    "ci": "the job matrix of a CI, made from the sessions",
-    "export": "a session's lock as a requirements file, as pylock, or as a CycloneDX BOM",
-    "freeze": "the exact versions that sessions run with, as requirements files",
-    "shell": "a subshell with a session's environment activated",
+    "list": "list the sessions",
+    "why": "show the inputs of an environment, and which of them changed",
+    "lock": "write lock files: pinned versions and hashes, one file per session",
+    "fetch": "download the packages that locks name, for machines without a network",
+    "ci": "print a CI job matrix made from the sessions",
+    "export": "convert a session's lock to a requirements file, pylock.toml or a CycloneDX BOM",
+    "freeze": "print the installed versions of sessions as requirements files",
+    "shell": "open a subshell with a session's environment activated",
     "exec": "run a command in a session's environment",
-    "env": "where a session's environment lies, and how to activate it",
-    "last": "what a session printed when it last ran",
-    "history": "the past runs: when, how long, what failed, what is flaky",
+    "env": "show the path of a session's environment, and how to activate it",
+    "last": "print the output of a session's last run",
+    "history": "show past runs: when, how long, which sessions failed or were flaky",
     "clean": "remove environments",
-    "doctor": "what is wrong with this set-up, and what to do",
-    "nox": "run a noxfile's sessions by nox's own command line",
-    "import": "write what a noxfile defines as [tool.setlist]",
-    "init": "write a first [tool.setlist] for this project",
+    "doctor": "check the setup, and say how to fix it",
+    "nox": "run a noxfile's sessions with nox's command line",
+    "import": "convert a noxfile to [tool.setlist]",
+    "init": "write an initial [tool.setlist] for this project",
 }
 """Every verb with its line of help, in the order in which they are shown."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from setlist.core.model import SessionSpec
 
 FILTERS = (
-    Option("keyword", "only sessions that match, as in 'lint or (test and not py310)'", "k", "EXPR"),
+    Option("keyword", "only sessions that match, e.g. 'lint or (test and not py310)'", "k", "EXPR"),
     Option("tag", "only sessions with this tag; may be repeated", "t", "TAG"),
     Option("python", "only sessions on this Python; may be repeated", "p", "VERSION"),
 )

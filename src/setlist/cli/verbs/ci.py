@@ -1,4 +1,4 @@
-"""Print the job matrix of a CI, made from the sessions of the project.
+"""Print print a CI job matrix made from the sessions of the project.
 
 'setlist ci matrix' has a job for each session, or with --shards one for each shard: 'run --shard K/N' runs it.
 Without a SESSION, those of a bare 'run'. Interactive sessions are left out.
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 USAGE = "ci matrix [SESSION…] [--github | --gitlab | --json]"
 OPTIONS = (
-    Option("github", "one line of JSON for a GitHub workflow: strategy.matrix takes it by fromJSON"),
-    Option("gitlab", "YAML for a GitLab child pipeline: a job '.setlist' to extend"),
-    Option("json", "as JSON"),
+    Option("github", "print one line of JSON for a GitHub workflow: strategy.matrix reads it with fromJSON"),
+    Option("gitlab", "print YAML for a GitLab child pipeline: a job '.setlist' to extend"),
+    Option("json", "print JSON"),
     Option("shards", "split the sessions among N jobs, by duration", None, "N"),
-    Option("os", "what the jobs run on, as in --os ubuntu-latest,macos-latest; may be repeated", None, "NAME"),
+    Option("os", "what the jobs run on, e.g. --os ubuntu-latest,macos-latest; may be repeated", None, "NAME"),
     *FILTERS,
     *COMMON,
 )

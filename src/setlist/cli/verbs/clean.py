@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 USAGE = "clean [SESSION…] [--all] [--cache] [-n]"
 OPTIONS = (
     Option("all", "remove everything in .setlist"),
-    Option("cache", "remove what setlist keeps for all projects: images, templates, found interpreters"),
-    Option("dry-run", "only say what would be removed", "n"),
+    Option("cache", "remove the cache of all projects: images, templates, interpreters"),
+    Option("dry-run", "only show what would be removed", "n"),
     *COMMON,
 )
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 USAGE = "env SESSION [--activate [--shell KIND] | --python | --json]"
 OPTIONS = (
-    Option("activate", "only the command that activates it"),
-    Option("shell", "the shell to activate it in, where it isn't the one you type in", None, "KIND"),
-    Option("python", "only the path of its interpreter"),
+    Option("activate", "print only the command that activates it"),
+    Option("shell", "the kind of shell to activate it in, if not the current one", None, "KIND"),
+    Option("python", "print only the path of its interpreter"),
     JSON,
     *COMMON,
 )

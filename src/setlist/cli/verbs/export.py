@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 USAGE = "export SESSION --format FORMAT [-o FILE]"
 OPTIONS = (
     Option("format", "requirements, pylock or cyclonedx", None, "FORMAT"),
-    Option("output", "write FILE, and not to standard output", "o", "FILE"),
+    Option("output", "write to FILE instead of standard output", "o", "FILE"),
     OFFLINE,
     *COMMON,
 )

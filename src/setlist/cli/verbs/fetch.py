@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 USAGE = "fetch [SESSION…] --to DIR [--platform NAME] [--python VERSION]"
 OPTIONS = (
-    Option("to", "the directory to fill; made if it isn't there", None, "DIR"),
+    Option("to", "the directory to download to; created if missing", None, "DIR"),
     Option(
-        "platform", "for this platform (linux-x86_64, macos-arm64, …) and not this one; may be repeated", None, "NAME"
+        "platform",
+        "the platform to download for (linux-x86_64, macos-arm64, …), instead of this one; may be repeated",
+        None,
+        "NAME",
     ),
-    Option("python", "for sessions that name no Python of their own; may be repeated", "p", "VERSION"),
+    Option("python", "the Python version for sessions that don't name one; may be repeated", "p", "VERSION"),
     QUIET,
     *COMMON,
 )

@@ -1,4 +1,4 @@
-"""Print the exact versions that sessions run with, as requirements files.
+"""Print print the installed versions of sessions as requirements files.
 
 Any pip installs them elsewhere: pip install -r NAME.txt. Without a SESSION, those of a bare 'run'. One
 session is printed as it is; several one after the other, or with -o each into its own file.

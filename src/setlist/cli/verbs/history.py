@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 USAGE = "history [SESSION…] [--sessions] [-n N] [--json] | --save"
 OPTIONS = (
-    Option("sessions", "a line for each session, instead of each run"),
-    Option("number", "look at the last N runs only", "n", "N"),
-    Option("save", "write how long sessions take to sessions/durations.json, by which CI shards are balanced"),
+    Option("sessions", "print a line for each session instead of each run"),
+    Option("number", "use the last N runs only", "n", "N"),
+    Option("save", "write the durations of sessions to sessions/durations.json, to balance CI shards"),
     JSON,
     *COMMON,
 )

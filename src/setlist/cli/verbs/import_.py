@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from setlist.providers.nox.convert import Imported
 
 USAGE = "import nox [--write]"
-OPTIONS = (Option("write", "append it to pyproject.toml, instead of printing it"), *COMMON)
+OPTIONS = (Option("write", "append it to pyproject.toml instead of printing it"), *COMMON)
 
 
 def run(arguments: Arguments, context: Context) -> int:

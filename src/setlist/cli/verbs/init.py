@@ -28,8 +28,8 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.words:
         raise UsageError("'setlist init' takes no words", hint="with -C DIR it is for another directory")
 
-    from setlist.cli.doctor_checks import exclusions
     from setlist.cli.project_scan import as_toml, first_sessions, survey
+    from setlist.cli.verbs.doctor import exclusions
     from setlist.core.files import write_atomically
 
     root = _root(context.caller.cwd)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from setlist.core.events import SessionStarted
 
 USAGE = "last [SESSION] [--path]"
-OPTIONS = (Option("path", "only the path of the log"), *COMMON)
+OPTIONS = (Option("path", "print only the path of the log"), *COMMON)
 
 _AT_ONCE = 64 * 1024
 """Bytes of a log that are read at once: it may be larger than what memory holds."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
-    Option("upgrade", "let everything move to its newest version"),
-    Option("upgrade-package", "let this package move; may be repeated", None, "NAME[==V]"),
-    Option("check", "change nothing; exit with 3 if a lock is out of date"),
-    Option("json", "what happened as JSON, on standard output"),
+    Option("upgrade", "upgrade all packages to their newest versions"),
+    Option("upgrade-package", "upgrade this package; may be repeated", None, "NAME[==V]"),
+    Option("check", "write nothing; exit with 3 if a lock is out of date"),
+    Option("json", "print the result as JSON"),
     OFFLINE,
     *COMMON,
 )

@@ -1,4 +1,4 @@
-"""Show what an environment was made from, and what has changed since.
+"""Show show the inputs of an environment, and which of them changed.
 
 Each input is listed, the changed ones first, with its value then and now. Nothing is changed.
 """
