@@ -17,9 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from setlist.process import guardian, sentinel
-from setlist.process.guardian import guarding, note_ended, note_started, starting
-from setlist.process.tree import MARK, ProcessTree, end_all
+from setlist.core.errors import CommandRefused
+from setlist.process import guardian
+from setlist.process.guardian import guarding, note_ended, note_started, note_starting
+from setlist.process.spawn import run_process
+from setlist.process.tree import MARK, ProcessTree, end_all, run_guardian
 from support.strays import PATIENCE, Strays, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell that listens at a pipe")
@@ -28,17 +30,17 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell that li
 DRIVER = textwrap.dedent(
     """
     import json, os, subprocess, sys, time
-    from setlist.process.guardian import guarding, note_ended, note_started, starting
-    from setlist.process.tree import MARK, ProcessTree
+    from setlist.process.guardian import guarding, note_ended, note_started, note_starting
+    from setlist.process.tree import MARK
 
     order = json.loads(sys.argv[1])
 
     def start(argv):
         mark = os.urandom(8).hex()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with starting(mark):
-            popen = subprocess.Popen(argv, env={**os.environ, MARK: mark}, start_new_session=True, **quiet)
-        note_started(ProcessTree(popen.pid, mark, own_group=True))
+        note_starting(mark)
+        popen = subprocess.Popen(argv, env={**os.environ, MARK: mark}, start_new_session=True, **quiet)
+        note_started(mark, popen.pid, own_group=True)
         return popen, mark
 
     with guarding(order["grace"]):
@@ -195,12 +197,11 @@ def test_a_guardian_that_was_killed_or_stopped_hinders_nobody() -> None:
 
 
 def test_without_a_shell_there_is_no_guardian(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentinel, "SHELL", "/no/such/shell")
+    monkeypatch.setattr(guardian, "SHELL", "/no/such/shell")
     with guarding(60):
         assert guardian._HOLDER.guardian is None
-        with starting("0123456789abcdef"):
-            pass
-        note_started(ProcessTree(1, "0123456789abcdef", own_group=True))
+        note_starting("0123456789abcdef")
+        note_started("0123456789abcdef", 1, own_group=True)
         note_ended("0123456789abcdef")
 
 
@@ -209,7 +210,7 @@ def listened(*lines: str, tmp_path: Path) -> list[str]:
     show = tmp_path / "show"
     show.write_text('#!/bin/sh\nshift 3\nprintf "%s\\n" "$@"\n')
     show.chmod(0o755)
-    argv = [sentinel.SHELL, "-c", sentinel.LISTEN, "name", str(show), "program", "1.0"]
+    argv = [guardian.SHELL, "-c", guardian.LISTEN, "name", str(show), "program", "1.0"]
     done = subprocess.run(argv, input="".join(line + "\n" for line in lines), stdout=subprocess.PIPE, text=True)
     return done.stdout.split("\n")[:-1]
 
@@ -219,21 +220,20 @@ def test_it_remembers_what_runs_and_nothing_else(tmp_path: Path) -> None:
         "b 2 0 6.0",
         "c ",
     ]
-    assert listened("+ a", "= a 1 1 5.0", "- a", tmp_path=tmp_path) == [""]
+    assert listened("+ a", "= a 1 1 5.0", "- a", tmp_path=tmp_path) == []
     assert listened(tmp_path=tmp_path) == []
 
 
-def test_what_was_being_started_is_found_by_its_mark(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_being_started_is_found_by_its_mark(strays: Strays) -> None:
     mark = os.urandom(8).hex()
     child = subprocess.Popen(["tail", "-f", strays.file], env={**os.environ, MARK: f"outer/{mark}"})
-    monkeypatch.setattr(sys, "argv", ["-c", "0.1", f"{mark} "])
-    guardian.run_guardian()
+    run_guardian(["0.1", f"{mark} "])
     assert child.wait(PATIENCE) == -signal.SIGTERM
 
 
 def test_a_number_that_was_given_away_is_nobody_of_ours(strays: Strays) -> None:
     child = subprocess.Popen(["tail", "-f", strays.file], start_new_session=True)
-    birth = sentinel.birth_of(child.pid)
+    birth = guardian.birth_of(child.pid)
     assert birth > 0
     # on Linux births are told apart, elsewhere one that came later is another one
     earlier = birth - 1 if sys.platform == "linux" else birth - 3600
@@ -241,7 +241,7 @@ def test_a_number_that_was_given_away_is_nobody_of_ours(strays: Strays) -> None:
     assert child.poll() is None
     end_all([ProcessTree(child.pid, "", own_group=True, birth=birth)], terminate=PATIENCE)
     assert child.wait(PATIENCE) == -signal.SIGTERM
-    assert sentinel.birth_of(child.pid) == 0 or sys.platform != "linux"
+    assert guardian.birth_of(child.pid) == 0 or sys.platform != "linux"
 
 
 def test_one_that_is_missed_at_the_first_look_is_ended(strays: Strays, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,14 +259,11 @@ def test_one_that_is_missed_at_the_first_look_is_ended(strays: Strays, monkeypat
 
 
 def test_a_start_that_fails_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-
-    def start() -> None:
-        with starting("0123456789abcdef"):
-            raise FileNotFoundError
-
+    lines: list[str] = []
     with guarding(0.1):
-        monkeypatch.setattr(guardian._Guardian, "tell", lambda self, line: told.append(line))
-        with pytest.raises(FileNotFoundError):
-            start()
-    assert told == ["+ 0123456789abcdef", "- 0123456789abcdef"]
+        monkeypatch.setattr(guardian._Guardian, "send", lambda self, line: lines.append(line))
+        with pytest.raises(CommandRefused):
+            run_process(["/no/such/program"], env={}, cwd=Path.cwd())
+    started, ended = lines
+    assert started[0] == "+"
+    assert ended == f"-{started[1:]}"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from setlist.process.spawn import Interrupted, handling_signals, run_process
-from setlist.process.threads import run_in_threads
+from setlist.process.threads import meanwhile, run_in_threads
 
 
 def test_results_stand_in_the_order_of_the_tasks_whichever_ends_first() -> None:
@@ -80,3 +80,41 @@ def test_a_signal_ends_what_was_started_and_starts_nothing_more() -> None:
     assert sorted(begun)[:2] == [0, 1]
     # a task that a free thread took up before it could be taken back started no process
     assert len(begun) <= 6
+
+
+# --- work beside a block ------------------------------------------------------------------------
+
+
+def test_it_runs_beside_the_block_and_has_ended_after_it() -> None:
+    begun, done = threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        time.sleep(0.05)
+        done.append(1)
+
+    with meanwhile(work):
+        assert begun.wait(5)
+        assert done == []
+    assert done == [1]
+
+
+def test_what_goes_wrong_in_it_is_told() -> None:
+    def work() -> None:
+        raise OSError(5, "no")
+
+    with pytest.raises(OSError, match="no"), meanwhile(work):
+        pass
+
+
+def test_the_blocks_own_error_comes_first_and_only_once_the_work_has_ended() -> None:
+    done = []
+
+    def work() -> None:
+        time.sleep(0.05)
+        done.append(1)
+        raise OSError(5, "no")
+
+    with pytest.raises(KeyError), meanwhile(work):
+        raise KeyError("block")
+    assert done == [1]

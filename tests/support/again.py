@@ -24,7 +24,7 @@ print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - b
 
 CHEAP = {
     "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine", "setlist.engine.warm",
-    "setlist.process", "setlist.process.sentinel",
+    "setlist.process", "setlist.process.guardian",
     "__future__", "_imp", "marshal", "_signal", "time", "fcntl",
 }  # fmt: skip
 

@@ -245,16 +245,22 @@ class Again:
         self._history = -1
         self._waiting = False
         self._unheard = False
-        self._listener: tuple[int, int] | None = None
 
     def carry_out(self) -> int:
-        """Start the commands, one after another, and tell of it. Returns the exit code."""
-        from setlist.process import sentinel
-
-        record = self.record
+        """Start the commands, one after another, and report on them. Returns the exit code."""
         restore = self._hear()
-        if record["commands"]:
-            self._listener = sentinel.listen(record["grace"][1])
+        try:
+            if not self.record["commands"]:
+                return self._carry_out()
+            from setlist.process.guardian import guarding
+
+            with guarding(self.record["grace"][1]):
+                return self._carry_out()
+        finally:
+            restore()
+
+    def _carry_out(self) -> int:
+        record = self.record
         try:
             self._begin_history()
             self.say(self._head)
@@ -276,9 +282,6 @@ class Again:
                 from setlist.core.system import forget_unwritten
 
                 forget_unwritten(sys.stderr)
-            if self._listener is not None:
-                sentinel.dismiss(*self._listener)
-            restore()
 
     def elapsed(self) -> float:
         """Seconds since the run began."""
@@ -303,10 +306,9 @@ class Again:
 
     def over(self, process: Process) -> None:
         """A command has ended, with all that it started."""
-        if self._listener is not None:
-            from setlist.process import sentinel
+        from setlist.process.guardian import note_ended
 
-            sentinel.tell(self._listener[1], (f"- {process.mark}",))
+        note_ended(process.mark)
 
     def _hear(self) -> Callable[[], None]:
         """Take note of signals instead of dying of them. One that our parent made us ignore stays ignored."""
@@ -378,7 +380,7 @@ class Again:
     def _start(self, command: Mapping[str, Any]) -> Process:
         from _signal import SIGPIPE, SIGXFSZ
 
-        from setlist.process import sentinel
+        from setlist.process import guardian
 
         mark = os.urandom(8).hex()
         outer = self._environ.get("SETLIST_PROCESS")
@@ -387,8 +389,7 @@ class Again:
         environ["SETLIST_PROCESS"] = f"{outer}/{mark}" if outer else mark
         own_group = not has_controlling_terminal()
         options: Any = {"setpgroup": 0} if own_group else {}
-        if self._listener is not None:
-            sentinel.tell(self._listener[1], (f"+ {mark}",))
+        guardian.note_starting(mark)
         if sys.stdout is not None:  # else it was closed before we were started
             sys.stdout.flush()
         os.chdir(command["cwd"])
@@ -397,16 +398,14 @@ class Again:
             command["argv"],
             environ,
             file_actions=[
-                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in sentinel.inheritable()),
+                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in guardian.inheritable()),
                 *([(os.POSIX_SPAWN_DUP2, 1, 2)] if command["together"] else ()),
             ],
             # what Python ignores for itself
             setsigdef=(SIGPIPE, SIGXFSZ),
             **options,
         )
-        if self._listener is not None:
-            line = sentinel.line_of(mark, pid, own_group=own_group)
-            sentinel.tell(self._listener[1], (line,))
+        guardian.note_started(mark, pid, own_group=own_group)
         return Process(pid, mark, own_group)
 
     def _terminal(self) -> list[Any] | None:

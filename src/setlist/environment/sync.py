@@ -51,7 +51,7 @@ from setlist.environment.virtualenv import (
     template_name,
     template_of,
 )
-from setlist.process.meanwhile import meanwhile
+from setlist.process.threads import meanwhile
 
 RESOLVED = "resolved.txt"
 """What the environment was last synced to, kept in it: the resolution, and the project under test."""

@@ -129,10 +129,14 @@ def run_process(
     began = time.perf_counter()
     with signals.guarded() if signals is not None else nullcontext():
         passed = system.pass_options(keep_open, () if service is None else service.inherited)
-        with guardian.starting(mark):
+        guardian.note_starting(mark)
+        try:
             popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
+        except BaseException:
+            guardian.note_ended(mark)
+            raise
+        guardian.note_started(mark, popen.pid, own_group=own_group)
         tree = ProcessTree(popen.pid, mark, own_group=own_group)
-        guardian.note_started(tree)
         sink = capture.sink if isinstance(capture, Capture) else None
         try:
             child = Child(popen, tree, signals, stdin or b"", sink, service)

@@ -1,10 +1,10 @@
-"""Several things at once, in threads, for work that consists of waiting for processes."""
+"""Run work in threads: several tasks that wait for processes, or one beside the block of a ``with``."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from threading import Thread
 from typing import TypeVar
 
@@ -58,3 +58,31 @@ def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> li
     if signals is not None:
         signals.check()
     return [outcomes[number] for number in range(len(tasks))]
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do some work in a thread beside the block, and wait for its end when the block is left.
+
+    Args:
+        work: what to do. It must end by itself, and soon: nothing interrupts it.
+
+    Raises:
+        Exception: the work raised it, and the block raised nothing.
+    """
+    errors: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=attempt, name="setlist-meanwhile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if errors:
+        raise errors[0]

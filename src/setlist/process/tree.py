@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from setlist.process import sentinel
+from setlist.process import guardian
 
 if TYPE_CHECKING:
     import psutil
@@ -64,7 +64,7 @@ class ProcessTree:
         mark: its own part of ``SETLIST_PROCESS``; empty where it has none.
         own_group: whether it leads a process group of its own, rather than being in ours.
         birth: for one that isn't our child, so that its number may be another's by now: its
-            :func:`~setlist.process.sentinel.birth_of`.
+            :func:`~setlist.process.guardian.birth_of`.
     """
 
     def __init__(self, pid: int | None, mark: str, *, own_group: bool, birth: float | None = None) -> None:
@@ -284,6 +284,24 @@ def end_all(trees: Sequence[ProcessTree], *, terminate: float, patience: float =
         _gone_by(trees, time.monotonic() + 0.05)
 
 
+def run_guardian(arguments: Sequence[str]) -> None:
+    """End the processes of a run that is gone.
+
+    Args:
+        arguments: the seconds between SIGTERM and SIGKILL, and a line for each process
+            (:func:`setlist.process.guardian.note_started`).
+    """
+    grace, *lines = arguments
+    end_all([_tree_of(*line.split()) for line in lines], terminate=float(grace))
+
+
+def _tree_of(mark: str, pid: str = "", own_group: str = "0", birth: str = "") -> ProcessTree:
+    if not pid:
+        # the run was killed while it started this process
+        return ProcessTree(None, mark, own_group=False)
+    return ProcessTree(int(pid), mark, own_group=own_group == "1", birth=float(birth))
+
+
 def _gone(trees: Sequence[ProcessTree]) -> bool:
     gone = [tree.gone() for tree in trees]
     return all(gone)
@@ -379,7 +397,7 @@ def _younger_than(child: int) -> list[int]:
 def _is_another(pid: int, birth: float) -> bool:
     """Whether a number belongs by now to another process than the one with this ``birth_of``."""
     if sys.platform == "linux":
-        return sentinel.birth_of(pid) not in (0.0, birth)
+        return guardian.birth_of(pid) not in (0.0, birth)
     import psutil
 
     try:
