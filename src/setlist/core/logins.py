@@ -104,11 +104,11 @@ class Logins:
         written = self._by_url.get(_without_login(url))
         if written is not None and VARIABLE not in written:
             return written
-        from setlist.core.files import digest
+        from hashlib import sha256
 
         # Nothing of the secret is in the name: it is written to files that others read
         place = f"{user}@{url['host']}"
-        base = f"{VARIABLE}{digest(place)[:8].upper()}"
+        base = f"{VARIABLE}{sha256(place.encode()).hexdigest()[:8].upper()}"
         name, count = base, 1
         while self.environ.setdefault(name, secret) != secret:
             count += 1
