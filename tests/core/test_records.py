@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import pickle
 import subprocess
 import sys
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from setlist.core import records
-from setlist.core.records import as_mapping, dataclass, field, field_names, replace
+from setlist.core.records import DecodeError, dataclass, dump, dumps, field, field_names, load, loads, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,110 @@ def test_the_standard_librarys_functions_take_them() -> None:
     assert dataclasses.is_dataclass(Derived)
     assert [each.name for each in dataclasses.fields(derived)] == ["time", "points", "names"]
     assert dataclasses.replace(derived, time=2.0) == replace(derived, time=2.0)
-    assert dataclasses.asdict(derived) == as_mapping(derived)
+    assert json.dumps(dataclasses.asdict(derived)) == json.dumps(dump(derived))
     assert dataclasses.fields(Point)[1].default == 0
     assert field_names(Point) == field_names(Point(1)) == ("x", "y")
     match Point(1, 2):
         case Point(x, y):
             assert (x, y) == (1, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Everything(Base):
+    point: Point
+    corner: Point | None = None
+    path: tuple[Point, ...] = ()
+    pair: tuple[str, int] = ("", 0)
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    level: Literal["low", "high"] | None = None
+    flag: bool | tuple[str, ...] = True
+    numbers: list[float] = field(default_factory=list)
+    plain: Any = None
+    frozen: object = None
+
+
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+TEXTS = st.text(max_size=4)
+POINTS = st.builds(Point, st.integers(), st.integers())
+RECORDS = st.builds(
+    Everything,
+    time=st.floats(allow_nan=False),
+    point=POINTS,
+    corner=st.none() | POINTS,
+    path=st.lists(POINTS, max_size=2).map(tuple),
+    pair=st.tuples(TEXTS, st.integers()),
+    names=st.dictionaries(TEXTS, st.none() | TEXTS, max_size=2),
+    level=st.sampled_from([None, "low", "high"]),
+    flag=st.booleans() | st.lists(TEXTS, max_size=2).map(tuple),
+    numbers=st.lists(st.floats(allow_nan=False), max_size=2),
+    plain=st.lists(st.lists(TEXTS, max_size=1), max_size=2),
+    frozen=st.lists(TEXTS, max_size=2).map(tuple),
+)
+
+
+@given(RECORDS)
+def test_what_is_dumped_is_loaded(record: Everything) -> None:
+    assert load(Everything, dump(record)) == record
+    assert load(Everything, dump(record, defaults=False)) == record
+    assert loads(Everything, dumps(record, 3), 3) == record
+    assert load(dict[str, Everything], json.loads(json.dumps(dump({"a": record})))) == {"a": record}
+
+
+def test_fields_that_equal_their_defaults_can_be_left_out() -> None:
+    assert dump(Everything(time=1.0, point=Point(1), flag=()), defaults=False) == {
+        "time": 1.0,
+        "point": {"x": 1},
+        "flag": [],
+        "names": {},
+        "numbers": [],
+    }
+
+
+def test_unknown_fields_are_ignored_and_whole_numbers_are_floats() -> None:
+    assert load(Everything, {"time": 1, "point": {"x": 1, "z": 3}, "more": []}) == Everything(time=1.0, point=Point(1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"time": "1"},
+        {"time": True},
+        {"point": None},
+        {"point": []},
+        {"point": {}},
+        {"point": {"x": 1.5}},
+        {"point": {"x": True}},
+        {"corner": {"x": "1"}},
+        {"path": {}},
+        {"path": "ab"},
+        {"path": [{"x": None}]},
+        {"pair": ["a"]},
+        {"pair": ["a", 1, 2]},
+        {"pair": [1, 1]},
+        {"names": []},
+        {"names": {"a": 1}},
+        {"level": "medium"},
+        {"level": []},
+        {"flag": 1},
+        {"flag": [1]},
+        {"numbers": 1},
+        {"frozen": DEEP},
+    ],
+)
+def test_foreign_data_is_a_decode_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError):
+        load(Everything, {"time": 1.0, "point": {"x": 1}, **changes})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "{}", '{"format": 2, "x": 1}', '{"format": 1}', b"\xff", "[" * 100_000]
+)
+def test_text_of_something_else_is_a_decode_error(text: str | bytes) -> None:
+    with pytest.raises(DecodeError):
+        loads(Point, text, 1)
 
 
 def test_they_are_copied_and_pickled() -> None:

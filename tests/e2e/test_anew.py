@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from setlist import STATE_DIRECTORY
-from setlist.core.records import as_mapping
+from setlist.core.records import dump
 from setlist.environment.snapshot import look
 from setlist.environment.virtualenv import site_packages
 from support.again import CHEAP, by_record, forget, plain, records, remove_environment, shape, watched
@@ -60,7 +60,7 @@ def described(environment: Path) -> dict[str, tuple[int, bytes]]:
 def recorded(environment: Path) -> dict[str, Any]:
     """An environment's record, which tells the truth."""
     state: dict[str, Any] = json.loads((environment / "state.json").read_bytes())
-    assert state["contents"] == json.loads(json.dumps(as_mapping(look(environment, site_packages(environment)))))
+    assert state["contents"] == dump(look(environment, site_packages(environment)))
     state["contents"] = {name: sorted(state["contents"][name]) for name in ("packages", "directories")}
     return state
 

@@ -10,6 +10,7 @@ import pytest
 
 from setlist import STATE_DIRECTORY
 from setlist.core.model import EnvironmentSpec, Interpreter
+from setlist.environment.install_steps import Step
 from setlist.environment.state import NAME, Contents, State, forget_state, read_state, spec_data, write_state
 
 STATE = State(
@@ -22,7 +23,7 @@ STATE = State(
     sources=None,
     contents=Contents({"alpha": ("1.0", "1:2:3")}, {"bin": ("python",)}, {"bin": "1:2:3"}),
     direct=("alpha",),
-    steps=({"kind": "install", "words": ["pip", "install", "six"], "inputs": {"variable X": "1"}},),
+    steps=(Step(kind="install", words=("pip", "install", "six"), inputs={"variable X": "1"}),),
 )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setlist.core import records
 from setlist.core.model import (
     Command,
     EnvironmentSpec,
@@ -86,13 +88,14 @@ def kept(registry: Registry, root: Path) -> Registry:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the sessions that were made from what was kept of them, as they are made."""
     names: list[str] = []
-    make = registry_cache.session_of
+    load = records.load
 
-    def counting(data: dict[str, object]) -> SessionSpec:
-        names.append(str(data["name"]))
-        return make(data)
+    def counting(cls: Any, data: Any) -> Any:
+        if cls is SessionSpec:
+            names.append(data["name"])
+        return load(cls, data)
 
-    monkeypatch.setattr(registry_cache, "session_of", counting)
+    monkeypatch.setattr(registry_cache, "load", counting)
     return names
 
 

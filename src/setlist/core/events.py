@@ -7,11 +7,11 @@ process boundary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from setlist.core.model import Change, EnvironmentAction, SessionStatus
-from setlist.core.records import dataclass, field_names, replace
+from setlist.core.records import DecodeError, dataclass, dump, field_names, load, replace
 
 FORMAT = 1
 
@@ -228,38 +228,21 @@ def _with_texts(value: object, change: Callable[[str], str]) -> object:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as JSON-ready data: its fields, ``event`` for its kind; changes as objects."""
-    data: dict[str, Any] = {"event": event.kind}
-    for name in field_names(event):
-        value = getattr(event, name)
-        if isinstance(value, tuple):
-            value = [
-                {"package": item.package, "old": item.old, "new": item.new} if isinstance(item, Change) else item
-                for item in value
-            ]
-        elif isinstance(event, Output) and name == "data":
-            # lone surrogates, which no JSON reader need take
-            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        data[name] = value
+    """The event as JSON data: its fields, and ``event`` for its kind."""
+    data: dict[str, Any] = {"event": event.kind, **dump(event)}
+    if isinstance(event, Output):
+        # lone surrogates, which no JSON reader need take
+        data["data"] = event.data.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return data
 
 
-def from_json(data: dict[str, Any]) -> Event:
+def from_json(data: object) -> Event:
     """The event that :func:`to_json` wrote; unknown fields are ignored, later ones have their defaults.
 
     Raises:
-        KeyError: the kind is unknown.
-        TypeError: a field is missing.
+        DecodeError: the kind is unknown, a field is missing, or one has another type.
     """
-    cls = KINDS[data["event"]]
-    values: dict[str, Any] = {}
-    for name in field_names(cls):
-        if name not in data:
-            continue
-        value = data[name]
-        if name == "changes":
-            value = tuple(Change(**item) for item in value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[name] = value
-    return cls(**values)
+    name = data.get("event") if isinstance(data, Mapping) else None
+    if not isinstance(name, str) or name not in KINDS:
+        raise DecodeError(f"not an event: {data!r}")
+    return load(KINDS[name], data)

@@ -1,25 +1,36 @@
-"""Plain data: dataclasses, without what making their classes costs at every start of Python.
+"""Dataclasses that are cheap to define, and their JSON form.
 
-The standard library's ``@dataclass`` writes six methods of each class as source text and compiles them. A warm run
-makes some forty such classes: that took a third of its time, and importing ``dataclasses`` (and with it
-``inspect``) a sixth. A class decorated here is made, compared, hashed and shown in the same way, but its
-methods are written once and look its fields up. ``dataclasses.fields``, ``replace`` and ``asdict`` take it, and to a
-type checker it is the standard library's.
+The standard library's ``@dataclass`` generates and compiles the source of six methods for each class. A run defines
+about forty such classes: that took a third of a warm run's time, and importing ``dataclasses`` (and with it
+``inspect``) a sixth. A class decorated here behaves in the same way, but all classes share one implementation of
+those methods. ``dataclasses.fields``, ``replace`` and ``asdict`` accept its instances, and a type checker treats it as
+a standard dataclass. Supported are fields with defaults or ``default_factory``, ``frozen``, ``kw_only`` and
+inheritance. ``slots`` is accepted and ignored.
 
-What setlist uses is what is here: fields with defaults or ``default_factory``, ``frozen``, ``kw_only``, inheritance.
-``slots`` is accepted and means nothing.
+:func:`dump` turns records into JSON data, and :func:`load` turns it back, checked against the annotations of the
+fields. An annotation is evaluated when its field is first loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-__all__ = ["as_mapping", "beside_defaults", "dataclass", "field", "field_names", "is_record", "replace"]
+__all__ = ["DecodeError", "dataclass", "dump", "dumps", "field", "field_names", "load", "loads", "replace"]
+
+T = TypeVar("T")
+
+Converter = Callable[[Any], Any]
+"""Checks JSON data and returns the value that a field holds. Raises DecodeError."""
+
+
+class DecodeError(ValueError):
+    """Data isn't what :func:`dump` writes for a type."""
 
 
 class _Factory:
-    """A default that is made anew for each instance."""
+    """A default that is created for each instance."""
 
     __slots__ = ("make",)
 
@@ -28,14 +39,21 @@ class _Factory:
 
 
 class _Layout:
-    """The fields of a class: ``names`` in order, the first ``positional`` of which needn't be named."""
+    """The fields of a class.
 
-    __slots__ = ("constants", "defaults", "factories", "names", "positional", "required")
+    ``types`` maps the name of each field, in order, to its annotation and the module that this was written in. The
+    first ``positional`` fields can be passed by position. ``converters`` are those of the fields loaded so far.
+    """
 
-    def __init__(self, names: tuple[str, ...], positional: int, defaults: Mapping[str, Any]) -> None:
+    __slots__ = ("constants", "converters", "defaults", "factories", "names", "positional", "required", "types")
+
+    def __init__(self, types: Mapping[str, tuple[str, str]], positional: int, defaults: Mapping[str, Any]) -> None:
+        names = tuple(types)
         self.names = names
+        self.types = types
         self.positional = positional
         self.defaults = defaults
+        self.converters: dict[str, Converter] = {}
         self.required = frozenset(names) - defaults.keys()
         self.factories = {name: value.make for name, value in defaults.items() if isinstance(value, _Factory)}
         self.constants = {name: value for name, value in defaults.items() if name not in self.factories}
@@ -46,40 +64,202 @@ def _field(*, default_factory: Callable[[], Any]) -> Any:
 
 
 def field_names(record: Any) -> tuple[str, ...]:
-    """The names of a record's fields, or of its class's, in the order of their definition."""
+    """The names of the fields of a record or a record class, in the order of their definition."""
     names: tuple[str, ...] = record.__record__.names
     return names
 
 
-def as_mapping(record: Any) -> dict[str, Any]:
-    """A record as a mapping of its fields, records inside it likewise: what ``json`` takes."""
-    return {name: _plain(getattr(record, name)) for name in field_names(record)}
+def dump(value: Any, *, defaults: bool = True) -> Any:
+    """A record, or a collection of records, as JSON data; tuples become lists.
 
-
-def is_record(value: Any) -> bool:
-    """Whether a value is an instance of a record's class."""
-    return hasattr(type(value), "__record__")
-
-
-def beside_defaults(record: Any) -> dict[str, Any]:
-    """The fields of a record that are something else than their defaults."""
-    layout: _Layout = record.__record__
-    values = {name: getattr(record, name) for name in layout.names}
-    return {
-        name: value
-        for name, value in values.items()
-        if name in layout.required or isinstance(layout.defaults[name], _Factory) or value != layout.defaults[name]
-    }
-
-
-def _plain(value: Any) -> Any:
-    if is_record(value):
-        return as_mapping(value)
+    Args:
+        value: what to dump.
+        defaults: whether to include fields that equal their defaults.
+    """
+    layout: _Layout | None = getattr(type(value), "__record__", None)
+    if layout is not None:
+        values = [(name, getattr(value, name)) for name in layout.names]
+        if not defaults:
+            values = [(name, item) for name, item in values if layout.constants.get(name, _MISSING) != item]
+        return {name: dump(item, defaults=defaults) for name, item in values}
     if isinstance(value, (tuple, list)):
-        return type(value)(_plain(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return [dump(item, defaults=defaults) for item in value]
+    if isinstance(value, Mapping):
+        return {key: dump(item, defaults=defaults) for key, item in value.items()}
     return value
+
+
+_MISSING = object()
+
+
+def dumps(record: object, version: int) -> str:
+    """A record as JSON text that names the version of its format."""
+    import json
+
+    return json.dumps({"format": version, **dump(record)}, separators=(",", ":"))
+
+
+def loads(cls: type[T], text: str | bytes, version: int) -> T:
+    """The record that :func:`dumps` wrote.
+
+    Raises:
+        DecodeError: the text isn't JSON, or isn't such a record, or has another format.
+    """
+    import json
+
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(str(error)) from error
+    if not isinstance(data, dict) or data.get("format") != version:
+        raise DecodeError(f"not of format {version}")
+    return load(cls, data)
+
+
+def load(cls: type[T], data: object) -> T:
+    """The value of a type that :func:`dump` made JSON data of.
+
+    The type is a record class, or anything that fields of records are annotated with: ``tuple[str, ...]``,
+    ``Mapping[str, int]``, ``Literal["uv", "pip"] | None``. Unknown fields of records are ignored, and missing ones have
+    their defaults. A list becomes a tuple where the annotation is ``object``; ``Any`` and a TypedDict leave data as
+    it is.
+
+    Raises:
+        DecodeError: the data doesn't fit the type.
+    """
+    try:
+        value: T = _converter(cls)(data)
+    except RecursionError as error:
+        raise DecodeError("the data is nested too deeply") from error
+    return value
+
+
+def _load_record(cls: Any, data: Any) -> Any:
+    if type(data) is not dict:
+        raise DecodeError(f"not a {cls.__name__}: {data!r}")
+    layout: _Layout = cls.__record__
+    values = {}
+    for name, item in data.items():
+        convert = layout.converters.get(name)
+        if convert is None:
+            if name not in layout.types:
+                continue
+            convert = layout.converters[name] = _converter_of(*layout.types[name])
+        values[name] = convert(item)
+    if not layout.required <= values.keys():
+        raise DecodeError(f"a {cls.__name__} without {', '.join(sorted(layout.required - values.keys()))}")
+    return cls(**values)
+
+
+_CONVERTERS: dict[tuple[str, str], Converter] = {}
+
+
+def _converter_of(annotation: str, module: str) -> Converter:
+    """The converter for an annotation, as written in a module. Fields of many classes share theirs."""
+    key = (annotation, module)
+    if key not in _CONVERTERS:
+        _CONVERTERS[key] = _converter(eval(annotation, vars(sys.modules[module])))  # noqa: S307 - our own source
+    return _CONVERTERS[key]
+
+
+def _converter(kind: Any) -> Converter:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return _tuple_of(arguments)
+    if origin in (list, Sequence):
+        return _list_of(_converter(arguments[0]), list if origin is list else tuple)
+    if origin in (dict, Mapping):
+        return _mapping_of(*map(_converter, arguments))
+    if origin is Literal:
+        return _one_of(arguments)
+    if origin in (Union, type(int | str)):
+        return _union_of(arguments)
+    if kind is Any:
+        return lambda data: data
+    if kind is object:
+        return _with_tuples
+    if hasattr(kind, "__record__"):
+        return lambda data: _load_record(kind, data)
+    return _instance_of(kind)
+
+
+def _instance_of(kind: type) -> Converter:
+    accepted: Any = kind
+    if kind is float:
+        accepted = (float, int)
+    elif issubclass(kind, dict):
+        accepted = dict  # a TypedDict, which has no instances
+
+    def convert(data: Any) -> Any:
+        # True is an instance of int
+        if type(data) is kind or (isinstance(data, accepted) and type(data) is not bool):
+            return data
+        raise DecodeError(f"not a {kind.__name__}: {data!r}")
+
+    return convert
+
+
+def _tuple_of(arguments: tuple[Any, ...]) -> Converter:
+    if len(arguments) == 2 and arguments[1] is ...:
+        return _list_of(_converter(arguments[0]), tuple)
+    converters = [_converter(each) for each in arguments]
+
+    def convert(data: Any) -> Any:
+        if not isinstance(data, (list, tuple)) or len(data) != len(converters):
+            raise DecodeError(f"not a list of {len(converters)}: {data!r}")
+        return tuple([convert(item) for convert, item in zip(converters, data, strict=True)])
+
+    return convert
+
+
+def _list_of(item: Converter, make: Callable[[Any], Any]) -> Converter:
+    def convert(data: Any) -> Any:
+        if not isinstance(data, (list, tuple)):
+            raise DecodeError(f"not a list: {data!r}")
+        return make(map(item, data))
+
+    return convert
+
+
+def _mapping_of(key: Converter, item: Converter) -> Converter:
+    def convert(data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise DecodeError(f"not an object: {data!r}")
+        return {key(name): item(value) for name, value in data.items()}
+
+    return convert
+
+
+def _one_of(values: tuple[Any, ...]) -> Converter:
+    def convert(data: Any) -> Any:
+        if data not in values:
+            raise DecodeError(f"not one of {values}: {data!r}")
+        return data
+
+    return convert
+
+
+def _union_of(kinds: tuple[Any, ...]) -> Converter:
+    first, *others = [_converter(kind) for kind in kinds if kind is not type(None)]
+    for other in others:
+        first = _either(first, other)
+    if type(None) not in kinds:
+        return first
+    return lambda data: None if data is None else first(data)
+
+
+def _either(first: Converter, second: Converter) -> Converter:
+    def convert(data: Any) -> Any:
+        try:
+            return first(data)
+        except DecodeError:
+            return second(data)
+
+    return convert
+
+
+def _with_tuples(data: Any) -> Any:
+    return tuple(map(_with_tuples, data)) if isinstance(data, list) else data
 
 
 def _replace(record: Any, /, **changes: Any) -> Any:
@@ -98,21 +278,22 @@ def _dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool 
 
 def _made(cls: Any, *, frozen: bool, kw_only: bool) -> type:
     inherited: _Layout | None = getattr(cls, "__record__", None)
-    names = list(inherited.names) if inherited is not None else []
+    types = dict(inherited.types) if inherited is not None else {}
     defaults = dict(inherited.defaults) if inherited is not None else {}
     positional = inherited.positional if inherited is not None else 0
     for name, annotation in cls.__annotations__.items():
         if str(annotation).startswith(("ClassVar", "typing.ClassVar")):
             continue
-        if name not in names:
-            names.append(name)
+        if name not in types:
             positional += not kw_only
+        if name not in types or types[name][0] != annotation:
+            types[name] = (annotation, cls.__module__)
         if name in cls.__dict__:
             defaults[name] = cls.__dict__[name]
             # or the instances of a subclass, and cached_property, would find it
             delattr(cls, name)
-    cls.__record__ = _Layout(tuple(names), positional, defaults)
-    setattr(cls, "__match_args__", tuple(names[:positional]))  # noqa: B010 - which mypy lets nobody assign
+    cls.__record__ = _Layout(types, positional, defaults)
+    setattr(cls, "__match_args__", tuple(types)[:positional])  # noqa: B010 - which mypy lets nobody assign
     cls.__init__ = _initialise
     cls.__dataclass_fields__ = _StandardFields()
     if "__repr__" not in cls.__dict__:

@@ -27,7 +27,7 @@ from setlist.core.errors import SessionError, SyncFailed
 from setlist.core.files import digest, write_atomically
 from setlist.core.logins import masked, refers_to_login
 from setlist.core.model import Change, InputChange, SessionSpec
-from setlist.core.records import as_mapping, replace
+from setlist.core.records import dump, load, replace
 from setlist.core.system import python_of
 from setlist.environment import locking
 from setlist.environment.context import EnvironmentContext
@@ -42,7 +42,7 @@ from setlist.environment.install_args import (
     read_asked,
     roots_of,
 )
-from setlist.environment.install_steps import Step, data_of, held_after, steps_of
+from setlist.environment.install_steps import Step, held_after
 from setlist.environment.lock_interface import Locked
 from setlist.environment.markers import markers_of
 from setlist.environment.names import normalised
@@ -106,8 +106,8 @@ class Recorder:
         """Let what is recorded be what the coming steps are compared with."""
         self._state = state
         self._contents = state.contents
-        steps = [step for step in steps_of(state.steps) if step.kind != "seed"]
-        seeds = [step for step in steps_of(state.steps) if step.kind == "seed"]
+        steps = [step for step in state.steps if step.kind != "seed"]
+        seeds = [step for step in state.steps if step.kind == "seed"]
         self._seeds = held_after({}, seeds) if seeds else self._held_now(state.contents)
         there = [step for step in steps if step.there]
         self._left = [step for step in there if step.after == 0]
@@ -340,7 +340,7 @@ class Recorder:
                 kind="install",
                 words=words,
                 inputs=inputs,
-                roots=None if roots is None else tuple(as_mapping(root) for root in roots),
+                roots=None if roots is None else tuple(map(dump, roots)),
                 brought=brought,
                 overrides=overrides,
                 after=self._commands,
@@ -499,7 +499,7 @@ class Recorder:
                 kind="run",
                 words=words,
                 inputs=inputs,
-                roots=None if roots is None else tuple(as_mapping(root) for root in roots),
+                roots=None if roots is None else tuple(map(dump, roots)),
                 brought=brought,
                 overrides=tuple(sorted(overrides)),
                 after=self._commands,
@@ -727,9 +727,7 @@ class Recorder:
         if self._session.installs_itself:
             direct = {root["name"] for step in there for root in step.roots or () if root["name"] is not None}
             state = replace(state, direct=tuple(sorted(direct)))
-        self._state = record_steps(
-            self._context, self._session, self._directory, state, data_of([seed, *there, *remembered])
-        )
+        self._state = record_steps(self._context, self._session, self._directory, state, (seed, *there, *remembered))
         self._contents = self._state.contents
         self._unwritten = False
 
@@ -741,7 +739,7 @@ def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> s
     """
     from setlist.environment.build_inputs import digest_sources
 
-    unread = [step for step in steps_of(state.steps) if step.sources and step.brought]
+    unread = [step for step in state.steps if step.sources and step.brought]
     now = digest_sources(root, environ) if unread else ""
     return next((" ".join(step.words) for step in unread if step.sources != now), None)
 
@@ -752,7 +750,7 @@ def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[In
     Whether it would install the same again only it knows.
     """
     found = []
-    for step in steps_of(state.steps):
+    for step in state.steps:
         words = install_words(step.words)
         if step.kind == "seed" or words is None or not step.there:
             continue
@@ -794,7 +792,7 @@ def _pins(text: str) -> dict[str, str]:
 
 
 def _roots(step: Step) -> list[RequestedDistribution]:
-    return [RequestedDistribution(**{**root, "extras": tuple(root["extras"])}) for root in step.roots or ()]
+    return load(list[RequestedDistribution], list(step.roots or ()))
 
 
 def _plain(command: Sequence[str]) -> tuple[str, ...]:

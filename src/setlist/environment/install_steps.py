@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from setlist.core.records import as_mapping, dataclass, field
+from setlist.core.records import dataclass, field
 
 Kind = Literal["seed", "install", "run"]
 """``seed``: what was there from the start; ``install``: ``session.install`` of a noxfile, or ``s.install``; ``run``:
@@ -37,7 +36,7 @@ class Step:
     after: int = 0
     there: bool = True
     sources: str | None = None
-    known: dict[str, Sequence[str]] = field(default_factory=dict)
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     compiled: tuple[str, ...] = ()
 
     def same_as(self, kind: str, words: Sequence[str], inputs: Mapping[str, str]) -> bool:
@@ -51,19 +50,3 @@ def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]
     for step in steps:
         sum_of_all |= step.brought
     return {name: value for name, value in sum_of_all.items() if value is not None}
-
-
-def steps_of(data: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
-    """Steps that were recorded."""
-    found = []
-    for item in data:
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in item.items()
-        }
-        found.append(Step(**values))
-    return tuple(found)
-
-
-def data_of(steps: Sequence[Step]) -> tuple[dict[str, Any], ...]:
-    """Steps as JSON data: as they are read back."""
-    return tuple(json.loads(json.dumps([as_mapping(step) for step in steps])))

@@ -20,7 +20,7 @@ from setlist.core.errors import InterpreterNotFound
 from setlist.core.files import parse_json, stat_signature, write_atomically
 from setlist.core.model import Interpreter
 from setlist.core.project import Caller
-from setlist.core.records import as_mapping, dataclass, field_names
+from setlist.core.records import dataclass, dump, field_names
 from setlist.core.system import WINDOWS
 from setlist.environment.interpreter_spec import Request, machine_answers, parse_request, satisfies
 
@@ -319,7 +319,7 @@ class _Cache:
         return _interpreter(self._load()["answers"].get(key))
 
     def remember_answer(self, key: str, interpreter: Interpreter) -> None:
-        self._remember("answers", key, as_mapping(interpreter))
+        self._remember("answers", key, dump(interpreter))
 
     def asked(self, path: str) -> _Asked | None:
         entry = self._load()["binaries"].get(path)
@@ -331,7 +331,7 @@ class _Cache:
 
     def remember_asked(self, path: str, asked: _Asked) -> None:
         entry = {"asked": stat_signature(path), "final": asked.final, "usable": asked.usable}
-        self._remember("binaries", path, {**as_mapping(asked.interpreter), **entry})
+        self._remember("binaries", path, {**dump(asked.interpreter), **entry})
 
     def _load(self, *, again: bool = False) -> dict[str, dict[str, dict[str, object]]]:
         if self._entries is None or again:

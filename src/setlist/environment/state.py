@@ -6,14 +6,14 @@ without one is unfinished, whatever it holds.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import parse_json, write_atomically
+from setlist.core.files import write_atomically
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, Interpreter
-from setlist.core.records import as_mapping, dataclass, field, field_names
+from setlist.core.records import DecodeError, dataclass, dumps, field, field_names, loads
+from setlist.environment.install_steps import Step
 
 FORMAT = 2
 NAME = "state.json"
@@ -54,35 +54,16 @@ class State:
     sources: str | None
     contents: Contents
     direct: tuple[str, ...]
-    steps: tuple[dict[str, Any], ...] = ()
+    steps: tuple[Step, ...] = ()
     image: str | None = None
 
 
 def read_state(directory: Path) -> State | None:
     """The record of a finished environment; None where there is none, or it can't be understood."""
     try:
-        data = parse_json((directory / NAME).read_bytes())
-        if data["format"] != FORMAT:
-            return None
-        return State(
-            directory=data["directory"],
-            spec=data["spec"],
-            interpreter=Interpreter(**data["interpreter"]),
-            inputs=dict(data["inputs"]),
-            watched=dict(data["watched"]),
-            variables=dict(data["variables"]),
-            sources=data["sources"],
-            contents=Contents(
-                {name: (version, stamp) for name, (version, stamp) in data["contents"]["packages"].items()},
-                {name: tuple(entries) for name, entries in data["contents"]["entries"].items()},
-                dict(data["contents"]["directories"]),
-            ),
-            direct=tuple(data["direct"]),
-            steps=tuple(map(dict, data.get("steps", ()))),
-            image=data.get("image"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # Truncated, edited, of another format: all the same to us, the environment is made again
+        return loads(State, (directory / NAME).read_bytes(), FORMAT)
+    except (OSError, DecodeError):
+        # truncated, edited or of another format: the environment is made again
         return None
 
 
@@ -97,7 +78,7 @@ def write_state(directory: Path, state: State) -> None:
 
 def state_text(state: State) -> str:
     """What stands in the record. Logins in URLs are masked: what is compared with it has to be masked as well."""
-    return masked(json.dumps({"format": FORMAT, **as_mapping(state)}, separators=(",", ":")))
+    return masked(dumps(state, FORMAT))
 
 
 def forget_state(directory: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from setlist.core.errors import LockOutOfDate, SyncFailed
 from setlist.core.files import (
@@ -29,6 +28,7 @@ from setlist.environment import images, install_exact
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.hashes import newly_hashed
 from setlist.environment.inputs import Evaluation
+from setlist.environment.install_steps import Step
 from setlist.environment.installers import (
     Installer,
     InstallerSettings,
@@ -411,7 +411,7 @@ def record_steps(
     session: SessionSpec,
     directory: Path,
     state: State,
-    steps: tuple[dict[str, Any], ...],
+    steps: tuple[Step, ...],
 ) -> State:
     """Record an environment after a session's function has done something to it."""
     renewed = replace(state, contents=look(directory, site_packages(directory)), steps=steps)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from setlist.core.errors import CreationFailed, StorageError
 from setlist.core.files import digest, parse_json, remove_tree, write_atomically
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, load
 from setlist.core.system import WINDOWS, bin_directory, python_of
 from setlist.engine.image import CorruptImage, rewrite, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from setlist.core.model import EnvironmentSpec, Interpreter
 
@@ -404,27 +404,11 @@ def record_template(place: Path, token: str, prompt: str) -> None:
 def read_template(place: Path) -> Template | None:
     """The template in a directory; None where there is none, or one that can't be used any more."""
     try:
-        record = parse_json((place / _RECORD).read_bytes())
-        template = Template(
-            place=place,
-            path=str(record["path"]),
-            prompt=str(record["prompt"]),
-            token=str(record["token"]),
-            relocatable=bool(record["relocatable"]),
-            directories=_strings(record["directories"]),
-            files=_strings(record["files"]),
-            programs=_strings(record["programs"]),
-            rewritten=_strings(record["rewritten"]),
-            links=tuple((str(name), str(target)) for name, target in record["links"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        template = load(Template, {"place": place, **parse_json((place / _RECORD).read_bytes())})
+    except (OSError, ValueError, TypeError):
         return None
     # through the link: an interpreter that is gone takes its template with it
     return template if python_of(template.environment).exists() else None
-
-
-def _strings(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple(map(str, values))
 
 
 def _copy_template(

@@ -6,12 +6,14 @@ the sessions are made from. A further kind of source only has to return a :class
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from setlist.core.files import parse_json
 from setlist.core.model import EnvironmentSpec, FunctionReference, SessionSpec
-from setlist.core.records import dataclass, field
+from setlist.core.records import dataclass, dump, field, load
 from setlist.registry.keys import Keys
 from setlist.registry.validators import ValidationError
 
@@ -67,6 +69,27 @@ class Declared:
     sessions: tuple[SessionSpec, ...] = ()
     variables: tuple[tuple[str, str | None], ...] = ()
     lasting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSource:
+    """What one source declared, and the digests of the files that it was made from: itself and what it imports."""
+
+    digests: Mapping[str, str]
+    declared: Declared
+
+
+def dump_sources(sources: Mapping[str, LoadedSource]) -> str:
+    """Loaded sources, by file, as one line of text."""
+    return json.dumps(dump(sources, defaults=False), separators=(",", ":"))
+
+
+def load_sources(text: str) -> dict[str, LoadedSource]:
+    """The sources that :func:`dump_sources` wrote; none where the text is something else."""
+    try:
+        return load(dict[str, LoadedSource], parse_json(text))
+    except ValueError:
+        return {}
 
 
 LoaderPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]

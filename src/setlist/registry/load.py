@@ -34,8 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.registry.definition import Declared, LoaderPython
-    from setlist.registry.source_cache import Record
+    from setlist.registry.definition import Declared, LoadedSource, LoaderPython
 
 SESSION_FILES = "sessions"
 """What ``sources`` calls session files."""
@@ -224,13 +223,12 @@ def _made_anew(
 ) -> tuple[Compiled, bool]:
     """What the sources come to now, kept for the next time, and whether it was: not everything lasts."""
     from setlist.registry.build import build_registry
-    from setlist.registry.definition import DefinitionProblem
-    from setlist.registry.source_cache import dump, load
+    from setlist.registry.definition import DefinitionProblem, dump_sources, load_sources
     from setlist.registry.toml_lines import located
 
     seen = SignatureCache(project)
-    known = load(compiled.declared) if compiled is not None else {}
-    records: dict[str, Record] = {}
+    known = load_sources(compiled.declared) if compiled is not None else {}
+    records: dict[str, LoadedSource] = {}
     wanted: tuple[str, ...] | None = None
     unused: list[str] = []
     try:
@@ -256,7 +254,7 @@ def _made_anew(
         tuple(source.file for source in sources),
         {file: seen.signature(file) for record in records.values() for file in record.digests},
         registry,
-        compiled.declared if compiled and unchanged else dump(records),
+        compiled.declared if compiled and unchanged else dump_sources(records),
         {name: value for record in records.values() for name, value in record.declared.variables},
     )
     lasting = bool(registry.sessions) and all(record.declared.lasting for record in records.values())
@@ -265,7 +263,7 @@ def _made_anew(
     return made, lasting
 
 
-def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, Record]) -> bool:
+def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, LoadedSource]) -> bool:
     """Whether a file's definitions count: where nothing is said, foreign ones do if there are no others."""
     if source.kind == "pyproject":
         return True  # for its settings; its sessions are left out where they aren't wanted
@@ -279,12 +277,12 @@ def _hands_over(project: Project, source: Source) -> bool:
     return bool(source.provider) and bool(find_provider(source.provider).shows_ours(project.root / source.file))
 
 
-def _sources_of(record: Record) -> tuple[str, ...] | None:
+def _sources_of(record: LoadedSource) -> tuple[str, ...] | None:
     said = record.declared.top_level.settings.get("sources")
     return said if isinstance(said, tuple) else None
 
 
-def _is_current(record: Record, seen: SignatureCache, world: World) -> bool:
+def _is_current(record: LoadedSource, seen: SignatureCache, world: World) -> bool:
     declared = record.declared
     return (
         declared.lasting
@@ -293,14 +291,14 @@ def _is_current(record: Record, seen: SignatureCache, world: World) -> bool:
     )
 
 
-def _loaded(project: Project, source: Source, seen: SignatureCache, world: World) -> Record:
-    from setlist.registry.source_cache import Record
+def _loaded(project: Project, source: Source, seen: SignatureCache, world: World) -> LoadedSource:
+    from setlist.registry.definition import LoadedSource
 
     # Looked at before it is read: a change that falls in between is then noticed by the next run.
     digests = {source.file: seen.digest(source.file)}
     declared = source.load(project, source.file, world)
     digests |= {file: seen.digest(file) for file in declared.imports}
-    return Record(digests, declared)
+    return LoadedSource(digests, declared)
 
 
 class SignatureCache:

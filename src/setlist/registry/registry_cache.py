@@ -15,24 +15,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from setlist import __version__
 from setlist.core.errors import StorageError
 from setlist.core.files import digest, parse_json, write_atomically
 from setlist.core.logins import holds_login
-from setlist.core.model import (
-    Command,
-    EnvironmentSpec,
-    FunctionReference,
-    Origin,
-    Registry,
-    RegistryIndex,
-    SessionSpec,
-    Settings,
-)
+from setlist.core.model import Registry, RegistryIndex, SessionSpec, Settings
 from setlist.core.project import Project
-from setlist.core.records import as_mapping, beside_defaults, dataclass, field, is_record
+from setlist.core.records import dataclass, dump, field, load
 from setlist.engine import warm
 
 FORMAT = 4
@@ -47,9 +37,9 @@ _PASSING = ("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "NO_COLOR
 class Compiled:
     """A compiled registry as it was read.
 
-    ``sources`` are the files in their order, ``signatures`` those of all files behind them. ``declared`` is
-    what each source declared, see :mod:`setlist.registry.source_cache`. ``variables`` are the environment variables
-    that were looked at, by :func:`signed_value`; None: not set.
+    ``sources`` are the files in their order, ``signatures`` those of all files behind them. ``declared`` is what each
+    source declared, as :func:`setlist.registry.definition.dump_sources` writes it. ``variables`` are the environment
+    variables that were read, by :func:`signed_value`; None: not set.
     """
 
     sources: tuple[str, ...]
@@ -57,6 +47,18 @@ class Compiled:
     registry: Registry
     declared: str
     variables: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """The line that each run reads; ``key`` is that of :func:`key_of`, for the rest see :class:`Compiled`."""
+
+    key: str
+    sources: tuple[str, ...]
+    signatures: Mapping[str, str]
+    variables: Mapping[str, str | None]
+    settings: Settings
+    outline: RegistryIndex
 
 
 def signed_value(value: str) -> str:
@@ -94,35 +96,31 @@ def read_compiled(project: Project) -> Compiled | None:
         seal, _, content = Path(project.compiled_registry).read_bytes().partition(b"\n")
         if seal != _seal(content):
             return None
-        head, declared, *lines = content.split(b"\n")
-        data = parse_json(head)
-        if data["key"] != key_of(project):
+        first, declared, *lines = content.split(b"\n")
+        head = load(_Head, parse_json(first))
+        if head.key != key_of(project):
             return None
-        return Compiled(
-            sources=tuple(map(_text, data["sources"])),
-            signatures={_text(file): _text(signature) for file, signature in data["signatures"].items()},
-            registry=_registry(data, lines),
-            declared=declared.decode(),
-            variables=data["variables"],
-        )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        sessions = LazySessions(dict(zip(head.outline.families, lines, strict=True)))
+        registry = Registry.outlined(sessions, head.settings, head.outline)
+        return Compiled(head.sources, head.signatures, registry, declared.decode(), head.variables)
+    except (OSError, ValueError):
         return None
 
 
 def write_compiled(project: Project, compiled: Compiled) -> None:
     """Keep a registry. That it can't be kept is no problem of this run."""
     registry = compiled.registry
-    head = {
-        "key": key_of(project),
-        "sources": compiled.sources,
-        "signatures": compiled.signatures,
-        "variables": compiled.variables,
-        "settings": plain(registry.settings),
-        "outline": as_mapping(registry.outline),
-    }
+    head = _Head(
+        key=key_of(project),
+        sources=compiled.sources,
+        signatures=compiled.signatures,
+        variables=compiled.variables,
+        settings=registry.settings,
+        outline=registry.outline,
+    )
     sessions = registry.sessions
     # what was read is written as it was
-    lines = sessions.lines if isinstance(sessions, LazySessions) else [_line(plain(each)) for each in sessions.values()]
+    lines = sessions.lines if isinstance(sessions, LazySessions) else [_line(each) for each in sessions.values()]
     content = b"\n".join([_line(head), compiled.declared.encode(), *lines])
     if holds_login(content):
         return  # the sources are read each time then
@@ -133,8 +131,8 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
         pass
 
 
-def _line(data: object) -> bytes:
-    return json.dumps(data, separators=(",", ":")).encode()
+def _line(record: object) -> bytes:
+    return json.dumps(dump(record, defaults=False), separators=(",", ":")).encode()
 
 
 def _seal(content: bytes) -> bytes:
@@ -155,7 +153,7 @@ class LazySessions(Mapping[str, SessionSpec]):
     def __getitem__(self, name: str) -> SessionSpec:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = session_of(parse_json(self._lines[name]))
+            made = self._made[name] = load(SessionSpec, parse_json(self._lines[name]))
         return made
 
     def __contains__(self, name: object) -> bool:
@@ -166,51 +164,3 @@ class LazySessions(Mapping[str, SessionSpec]):
 
     def __len__(self) -> int:
         return len(self._lines)
-
-
-def plain(value: Any) -> Any:
-    """Model data as JSON-able data: what equals its default is left out."""
-    if is_record(value):
-        return {name: plain(item) for name, item in beside_defaults(value).items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"not a string: {value!r}")
-    return value
-
-
-def frozen(value: Any) -> Any:
-    """Lists of JSON as the model's tuples, at any depth."""
-    return tuple(map(frozen, value)) if isinstance(value, list) else value
-
-
-def _registry(data: Mapping[str, Any], lines: list[bytes]) -> Registry:
-    settings = Settings(**{name: frozen(value) for name, value in data["settings"].items()})
-    outline = RegistryIndex(**{name: _frozen_values(value) for name, value in data["outline"].items()})
-    return Registry.outlined(LazySessions(dict(zip(outline.families, lines, strict=True))), settings, outline)
-
-
-def _frozen_values(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: frozen(item) for name, item in value.items()}
-    return frozen(value)
-
-
-def session_of(data: Mapping[str, Any]) -> SessionSpec:
-    """The session that :func:`plain` made data of."""
-    given = {name: frozen(value) for name, value in data.items()}
-    given["origin"] = Origin(**data["origin"])
-    if "environment" in data:
-        environment = {name: frozen(value) for name, value in data["environment"].items()}
-        given["environment"] = EnvironmentSpec(**environment)
-    if "commands" in data:
-        given["commands"] = tuple(
-            Command(**{name: frozen(value) for name, value in command.items()}) for command in data["commands"]
-        )
-    if "function" in data:
-        given["function"] = FunctionReference(**data["function"])
-    return SessionSpec(**given)

@@ -212,5 +212,5 @@ def _names(directory: Path) -> list[str]:
 def _event(line: str) -> Event | None:
     try:
         return from_json(parse_json(line))
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return None

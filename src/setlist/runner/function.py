@@ -18,9 +18,8 @@ from setlist.core.errors import SetlistError
 from setlist.core.events import Emit, from_json
 from setlist.core.model import Change
 from setlist.core.project import Caller
-from setlist.core.records import as_mapping
+from setlist.core.records import dump
 from setlist.process.spawn import Completed, Interrupted, run_process
-from setlist.registry.registry_cache import plain
 from setlist.runner.command import Scope
 from setlist.runner.exit_status import failure_text
 
@@ -58,13 +57,13 @@ def run_in_worker(
         "root": str(scope.project.root),
         "file": None if scope.project.file is None else str(scope.project.file),
         "state": str(scope.project.state),
-        "session": plain(scope.session),
+        "session": dump(scope.session, defaults=False),
         "environ": dict(scope.environ),
         "cwd": str(scope.cwd),
         "python": str(prepared.python),
         "bin": [str(path) for path in scope.bin],
         "envdir": scope.values.envdir,
-        "interpreter": as_mapping(prepared.interpreter),
+        "interpreter": dump(prepared.interpreter),
         "posargs": posargs,
         "tmp": tmp,
         "seconds": seconds,
@@ -164,7 +163,7 @@ class Link:
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to a line of the worker."""
         if "event" in message:
-            self._emit(from_json(dict(message)))
+            self._emit(from_json(message))
         elif "result" in message:
             self.result = message["result"]
         elif "hide" in message:
@@ -189,7 +188,7 @@ class Link:
         except Interrupted:
             # who waits for the worker sees the signal too, and ends it
             return {"error": {"message": "interrupted"}}
-        return {"changes": [as_mapping(change) for change in changes]}
+        return {"changes": [dump(change) for change in changes]}
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Send a line to the worker."""

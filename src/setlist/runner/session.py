@@ -12,7 +12,7 @@ from setlist.core.errors import CommandFailed, InterpreterNotFound, SessionError
 from setlist.core.events import Message, SessionFinished, SessionRetried, SessionStarted
 from setlist.core.model import SessionSpec
 from setlist.core.plugins import find_provider
-from setlist.core.records import as_mapping, replace
+from setlist.core.records import dump, replace
 from setlist.process.spawn import Interrupted
 from setlist.registry.template import expand_text, expand_words
 from setlist.runner.command import Scope, expand_env, invocation_of, invoke, session_variables, working_directory
@@ -347,13 +347,13 @@ def _what_runs(
     return {
         "commands": [
             {
-                **as_mapping(command),
+                **dump(command),
                 "words": expand_words(command.words, scope.values),
                 "env": expand_env(command.env, scope.values),
             }
             for command in session.commands
         ],
-        "function": as_mapping(session.function) if session.function is not None else None,
+        "function": dump(session.function) if session.function is not None else None,
         "posargs": posargs,
         "env": {name: scope.environ[name] for name, _ in session.env},
         "cwd": session.cwd,

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, parse_json, stat_signature, write_atomically
+from setlist.core.files import digest, stat_signature, write_atomically
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
-from setlist.core.records import as_mapping, dataclass
+from setlist.core.records import DecodeError, dataclass, dump, dumps, loads
 from setlist.environment.prepared import PreparedEnvironment
 
 FORMAT = 1
@@ -91,12 +91,8 @@ def is_up_to_date(now: Record | None, last: Record | None, project: Project, ses
 def read_record(project: Project, session: str) -> Record | None:
     """The record of the session's last pass; None where there is none that can be understood."""
     try:
-        data = parse_json(_place(project, session).read_bytes())
-        if data["format"] != FORMAT:
-            return None
-        files = {name: (signature, held) for name, (signature, held) in data["files"].items()}
-        return Record(data["key"], data["environment"], files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return loads(Record, _place(project, session).read_bytes(), FORMAT)
+    except (OSError, DecodeError):
         return None
 
 
@@ -105,7 +101,7 @@ def write_record(project: Project, session: str, record: Record) -> None:
     from contextlib import suppress
 
     with suppress(OSError):
-        write_atomically(_place(project, session), json.dumps({"format": FORMAT, **as_mapping(record)}))
+        write_atomically(_place(project, session), dumps(record, FORMAT))
 
 
 def forget_record(project: Project, session: str) -> None:
@@ -123,13 +119,13 @@ def _place(project: Project, session: str) -> Path:
 def environment_digest(prepared: PreparedEnvironment) -> str:
     """All that the record of the environment says of what is in it, without what says only when it was looked at."""
     if prepared.directory is None:
-        return digest(json.dumps(as_mapping(prepared.interpreter)))
+        return digest(json.dumps(dump(prepared.interpreter)))
     from setlist.environment.state import read_state
 
     state = read_state(prepared.directory)
     if state is None:
         return os.urandom(8).hex()
-    data = as_mapping(state)
+    data = dump(state)
     for name in ("watched", "directory"):
         del data[name]
     data["contents"] = state.contents.packages

@@ -20,11 +20,10 @@ from typing import Any
 from setlist.core.errors import CommandFailed, SessionError, SessionFunctionFailed, SetlistError
 from setlist.core.model import Change, Interpreter, SessionSpec
 from setlist.core.project import Project
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, load
 from setlist.process.spawn import Grace, Interrupted, handling_signals, interruptible
 from setlist.process.tree import MARK
 from setlist.registry.functions import load_function
-from setlist.registry.registry_cache import session_of
 from setlist.registry.template import Values
 from setlist.runner.command import Scope
 from setlist.runner.error_text import message_of, one_line
@@ -62,7 +61,7 @@ class _Surroundings:
         answer = self.host.ask(question)
         if "error" in answer:
             raise SessionError(**answer["error"])
-        return tuple(Change(**change) for change in answer["changes"])
+        return load(tuple[Change, ...], answer["changes"])
 
 
 def main() -> None:
@@ -86,7 +85,7 @@ def main() -> None:
 
 def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     """How the function ended, as plain data."""
-    session = session_of(job["session"])
+    session = load(SessionSpec, job["session"])
     file = None if job["file"] is None else Path(job["file"])
     project = Project(Path(job["root"]), file, statedir=Path(job["state"]))
     # what our commands start carries our own mark too, by which the host finds it
@@ -131,8 +130,8 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
 def _handle(
     host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]
 ) -> tuple[SessionHandle, Scope]:
-    session = session_of(job["session"])
-    interpreter = Interpreter(**job["interpreter"])
+    session = load(SessionSpec, job["session"])
+    interpreter = load(Interpreter, job["interpreter"])
     scope = Scope(
         project=project,
         session=session,

@@ -13,7 +13,7 @@ from setlist.core.model import Interpreter
 from setlist.core.project import Caller, Project
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.install_args import Sources, inputs_of, read_asked
-from setlist.environment.install_steps import Step, data_of
+from setlist.environment.install_steps import Step
 from setlist.environment.state import Contents, State
 from setlist.providers.nox import install_inputs
 from setlist.providers.nox.install_inputs import files_behind
@@ -36,7 +36,7 @@ def state_of(root: Path, steps: Sequence[Step]) -> State:
     nothing: dict[str, Any] = dict.fromkeys(Interpreter.__record__.names, "")  # type: ignore[attr-defined]
     python = Interpreter(**nothing)
     values: dict[str, Any] = {"inputs": {}, "watched": {}, "variables": {}, "sources": None, "contents": Contents()}
-    return State(str(root), [], python, **values, direct=(), steps=data_of(steps))
+    return State(str(root), [], python, **values, direct=(), steps=tuple(steps))
 
 
 def signed(root: Path, *steps: Step) -> Mapping[str, str | None] | None:

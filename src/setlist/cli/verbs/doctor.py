@@ -16,7 +16,7 @@ from setlist import STATE_DIRECTORY
 from setlist.cli.options import COMMON, JSON, QUIET, Arguments
 from setlist.core.errors import InterpreterNotFound, SetlistError, UsageError
 from setlist.core.project import FOLDERS, MARKS, PACKAGING_HINT, setuptools_packages
-from setlist.core.records import as_mapping, dataclass
+from setlist.core.records import dataclass, dump
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -44,7 +44,7 @@ def run(arguments: Arguments, context: Context) -> int:
         import json
 
         checks = list(all_checks(context))
-        data = {"format": FORMAT, "checks": [as_mapping(check) for check in checks]}
+        data = {"format": FORMAT, "checks": dump(checks)}
         context.out.lines(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         checks = _print(context, all_checks(context))

@@ -195,7 +195,7 @@ def _share(count: int, rate: float) -> str:
 
 
 def _session_json(session: SessionStatistics) -> dict[str, Any]:
-    from setlist.core.records import as_mapping
+    from setlist.core.records import dump
 
     return {
         "name": session.name,
@@ -205,7 +205,7 @@ def _session_json(session: SessionStatistics) -> dict[str, Any]:
         "failed_rate": session.failed_rate,
         "flaky": session.flaky,
         "flaky_rate": session.flaky_rate,
-        "durations": as_mapping(session.durations),
+        "durations": dump(session.durations),
     }
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from setlist.core.model import EnvironmentSpec, InstallerName, SessionSpec
-from setlist.core.records import as_mapping, dataclass, replace
-from setlist.registry.registry_cache import frozen
+from setlist.core.records import dataclass, dump, load, replace
 
 PROVIDER = "nox"
 """What sessions of noxfiles have as their ``provider``."""
@@ -52,7 +51,7 @@ def provided(
             "file": file,
             "backend": backend,
             "venv_params": list(venv_params),
-            "runs_in": None if runs_in is None else as_mapping(runs_in),
+            "runs_in": dump(runs_in),
             "reads": None if reads is None else list(reads),
         }
     )
@@ -60,17 +59,8 @@ def provided(
 
 def nox_session(session: SessionSpec) -> NoxSession:
     """What nox knows of a session of a noxfile."""
-    data = json.loads(session.provided)
-    runs_in, reads = data["runs_in"], data["reads"]
-    return NoxSession(
-        file=data["file"],
-        name=session.aliases[0],
-        names=session.aliases[1:],
-        backend=data["backend"],
-        venv_params=tuple(data["venv_params"]),
-        runs_in=None if runs_in is None else EnvironmentSpec(**{k: frozen(value) for k, value in runs_in.items()}),
-        reads=None if reads is None else tuple(reads),
-    )
+    name, *names = session.aliases
+    return load(NoxSession, {**json.loads(session.provided), "name": name, "names": names})
 
 
 def backend_of(nox: NoxSession, environ: Mapping[str, str]) -> str:

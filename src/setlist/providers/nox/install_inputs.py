@@ -13,7 +13,7 @@ from setlist.core.files import stat_signature
 from setlist.environment.build_inputs import places
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.install_args import InstallArgs, Sources, inputs_of, install_words, local_target, read_asked
-from setlist.environment.install_steps import Step, steps_of
+from setlist.environment.install_steps import Step
 from setlist.environment.state import State
 
 MOST = 1000
@@ -27,7 +27,7 @@ def files_behind(context: EnvironmentContext, state: State) -> Mapping[str, str 
         None where one isn't what it was, where there are too many, or where a command installs something that only
         it knows.
     """
-    steps = [step for step in steps_of(state.steps) if step.kind != "seed"]
+    steps = [step for step in state.steps if step.kind != "seed"]
     if any(step.kind != "install" or step.after or not step.there for step in steps):
         return None
     known = {name: value for step in steps for name, value in step.known.items()}

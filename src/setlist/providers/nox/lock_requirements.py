@@ -13,7 +13,6 @@ from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.environment.freeze import installed
 from setlist.environment.install_args import InstallArgs, install_words, local_target, read_asked
-from setlist.environment.install_steps import steps_of
 from setlist.environment.names import normalised
 from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
@@ -86,7 +85,7 @@ def from_environment(project: Project, session: SessionSpec) -> SessionSpec:
             f"{session.name} has no finished environment to lock",
             hint=f"what it installs can't be told without running it: 'run {session.name}' makes it",
         )
-    seeds = {name for step in steps_of(state.steps) if step.kind == "seed" for name in step.brought}
+    seeds = {name for step in state.steps if step.kind == "seed" for name in step.brought}
     lines = []
     for item in installed(site_packages(directory)):
         if normalised(item.name) in seeds or item.path is not None:

@@ -273,7 +273,7 @@ class NoxSessionHost:
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do; events are emitted first."""
         if "event" in message:
-            self._emit(from_json(dict(message)))
+            self._emit(from_json(message))
         asked = message.get("ask")
         recorder = self._recorder
         try:
