@@ -30,15 +30,16 @@ import json, sys
 before = set(sys.modules)
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from setlist.cli import start
+from setlist.cli import entry_point
 command, *sys.argv[1:] = sys.argv[1:]
-code = start.main() if command == "run" else start.setlist()
+code = entry_point.main() if command == "run" else entry_point.setlist()
 seen = {"code": code, "modules": sorted(set(sys.modules) - before), "opened": opened}
 print("seen " + json.dumps(seen))
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.relisting", "setlist.engine.warm",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.relisting",
+    "setlist.engine", "setlist.engine.warm",
     "__future__", "_imp", "marshal",
 }  # fmt: skip
 
