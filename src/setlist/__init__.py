@@ -1,7 +1,8 @@
 """setlist: a session runner for Python projects.
 
-What a ``sessions/*.py`` file imports lives here: :func:`session` declares one,
-:class:`Session` is what its function is handed, :exc:`SetlistError` is the root of what it may meet.
+What a ``sessions/*.py`` file imports is :func:`session`, which declares one, and :class:`Session`, which its function
+is handed. The other names are for programs that use setlist: docs/api.md describes them. A name that isn't in
+``__all__`` can change at any time.
 """
 
 from __future__ import annotations
@@ -10,8 +11,18 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from setlist.core.errors import SetlistError
+    from setlist.core.events import Event
+    from setlist.core.model import Registry, SessionSpec, Settings
+    from setlist.core.project import Caller, Project, find_project
+    from setlist.environment.prepare import Environments, PreparedEnvironment
+    from setlist.lock.lock_files import read_lock
     from setlist.registry.decorator import session
+    from setlist.registry.load import load_registry
+    from setlist.registry.select import select
+    from setlist.runner.run import run
+    from setlist.runner.run_policy import RunOptions
     from setlist.runner.session_api import SessionHandle as Session
+    from setlist.scheduling.order import Plan, make_plan
 
 __version__ = "0.1.0"
 
@@ -23,21 +34,51 @@ leaves it out of sdists. It is the only name that all of them know. It is define
 this module anyway.
 """
 
-__all__ = ["Session", "SetlistError", "__version__", "session"]
+__all__ = [
+    "Caller",
+    "Environments",
+    "Event",
+    "Plan",
+    "PreparedEnvironment",
+    "Project",
+    "Registry",
+    "RunOptions",
+    "Session",
+    "SessionSpec",
+    "SetlistError",
+    "Settings",
+    "__version__",
+    "find_project",
+    "load_registry",
+    "make_plan",
+    "read_lock",
+    "run",
+    "select",
+    "session",
+]
+
+_MODULES = {
+    "core.errors": ("SetlistError",),
+    "core.events": ("Event",),
+    "core.model": ("Registry", "SessionSpec", "Settings"),
+    "core.project": ("Caller", "Project", "find_project"),
+    "environment.prepare": ("Environments", "PreparedEnvironment"),
+    "lock.lock_files": ("read_lock",),
+    "registry.decorator": ("session",),
+    "registry.load": ("load_registry",),
+    "registry.select": ("select",),
+    "runner.run": ("run",),
+    "runner.run_policy": ("RunOptions",),
+    "runner.session_api": ("Session",),
+    "scheduling.order": ("Plan", "make_plan"),
+}
 
 
 def __getattr__(name: str) -> object:
     # PEP 562: 'run' imports this package on every start and needs none of these
-    if name == "Session":
-        from setlist.runner.session_api import SessionHandle
+    for module, names in _MODULES.items():
+        if name in names:
+            from importlib import import_module
 
-        return SessionHandle
-    if name == "session":
-        from setlist.registry.decorator import session
-
-        return session
-    if name == "SetlistError":
-        from setlist.core.errors import SetlistError
-
-        return SetlistError
+            return getattr(import_module(f"setlist.{module}"), "SessionHandle" if name == "Session" else name)
     raise AttributeError(f"module 'setlist' has no attribute {name!r}")

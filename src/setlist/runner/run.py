@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from setlist.core.events import Emit, Event, Message, Output, RunFinished, RunStarted, SessionsAdded, with_texts
@@ -29,6 +29,57 @@ if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
     from setlist.runner.jobserver import Jobserver
     from setlist.runner.secrets import Masker
+
+
+def run(
+    project: Project,
+    registry: Registry,
+    plan: Plan,
+    *,
+    caller: Caller | None = None,
+    options: RunOptions | None = None,
+    emit: Emit | None = None,
+    waiting: Callable[[], None] | None = None,
+) -> int:
+    """Run the sessions of a plan, and end everything that they started, whatever happens meanwhile.
+
+    Signals are handled while it runs, if it is called in the main thread: SIGINT and SIGTERM end the sessions first.
+
+    Args:
+        project: whose sessions they are.
+        registry: all of its sessions.
+        plan: those to run.
+        caller: the environment variables and the directory that sessions see; those of this process if absent.
+        options: what ``run`` has options for; the defaults if absent.
+        emit: called with every event, one after the other, in any thread.
+        waiting: called when another process holds the project's state directory, which is then waited for.
+
+    Returns:
+        the exit code, as :func:`run_plan`.
+    """
+    import threading
+
+    from setlist.environment.locking import in_use
+    from setlist.process.guardian import guarding
+    from setlist.process.signals import signals_here
+    from setlist.process.spawn import handling_signals
+
+    project.prepare()
+    ours = signals_here() is None and threading.current_thread() is threading.main_thread()
+    # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
+    with (
+        guarding(registry.settings.terminate_grace),
+        handling_signals() if ours else nullcontext(),
+        in_use(project, waiting or (lambda: None)),
+    ):
+        return run_plan(
+            project,
+            registry,
+            plan,
+            caller=caller or Caller.current(),
+            options=options or RunOptions(),
+            emit=emit or (lambda _: None),
+        )
 
 
 def run_plan(
