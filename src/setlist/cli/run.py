@@ -6,7 +6,7 @@ A run that needs only the common options imports as little as possible, so the r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -279,12 +279,8 @@ def _find_links(arguments: Arguments, context: Context) -> Path | None:
 
 
 def _execute(plan: Plan, options: RunOptions, context: Context, reporters: Reporters) -> int:
-    """Run the plan. Meanwhile signals are handled, a guardian watches this process, and nobody removes ``.setlist``."""
-    from setlist.environment.locking import in_use
-    from setlist.process.guardian import guarding
-    from setlist.process.signals import signals_here
-    from setlist.process.spawn import handling_signals
-    from setlist.runner.run import run_plan
+    """Run the plan, supervised, with reporters that hear its events."""
+    from setlist.runner.run import run_plan, supervised
 
     project, registry = context.project, context.registry
     options = replace(
@@ -294,11 +290,5 @@ def _execute(plan: Plan, options: RunOptions, context: Context, reporters: Repor
         masker=reporters.masker,
     )
     waiting = f"waiting for another process that removes {project.relative(project.state)}"
-    with (
-        # the guardian outlasts the handlers: if a signal ends this process between the two, it does its work
-        guarding(registry.settings.terminate_grace),
-        handling_signals() if signals_here() is None else nullcontext(),
-        in_use(project, lambda: context.err.line(waiting)),
-        closing(reporters),
-    ):
+    with supervised(project, registry, lambda: context.err.line(waiting)), closing(reporters):
         return run_plan(project, registry, plan, caller=context.caller, options=options, emit=reporters.emit)

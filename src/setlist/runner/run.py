@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from setlist.core.events import Emit, Event, Message, Output, RunFinished, RunStarted, SessionsAdded, with_texts
@@ -52,10 +52,30 @@ def run(
         caller: the environment variables and the directory that sessions see; those of this process if absent.
         options: what ``run`` has options for; the defaults if absent.
         emit: called with every event, one after the other, in any thread.
-        waiting: called when another process holds the project's state directory, which is then waited for.
+        waiting: as :func:`supervised`.
 
     Returns:
         the exit code, as :func:`run_plan`.
+    """
+    with supervised(project, registry, waiting or (lambda: None)):
+        return run_plan(
+            project,
+            registry,
+            plan,
+            caller=caller or Caller.current(),
+            options=options or RunOptions(),
+            emit=emit or (lambda _: None),
+        )
+
+
+@contextmanager
+def supervised(project: Project, registry: Registry, waiting: Callable[[], None]) -> Iterator[None]:
+    """While inside, signals are handled, a guardian watches this process, and nobody removes the state directory.
+
+    Args:
+        project: the project, whose state directory is made if it isn't there.
+        registry: its settings say for how long processes are waited for.
+        waiting: called when another process removes the state directory, before that is waited for.
     """
     import threading
 
@@ -65,21 +85,14 @@ def run(
     from setlist.process.spawn import handling_signals
 
     project.prepare()
-    ours = signals_here() is None and threading.current_thread() is threading.main_thread()
-    # the guardian outlasts the handlers: a signal that comes between the two ends us, and then it does its work
+    can_handle = signals_here() is None and threading.current_thread() is threading.main_thread()
+    # the guardian outlasts the handlers: if a signal ends this process between the two, it does its work
     with (
         guarding(registry.settings.terminate_grace),
-        handling_signals() if ours else nullcontext(),
-        in_use(project, waiting or (lambda: None)),
+        handling_signals() if can_handle else nullcontext(),
+        in_use(project, waiting),
     ):
-        return run_plan(
-            project,
-            registry,
-            plan,
-            caller=caller or Caller.current(),
-            options=options or RunOptions(),
-            emit=emit or (lambda _: None),
-        )
+        yield
 
 
 def run_plan(
