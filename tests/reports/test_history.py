@@ -12,7 +12,16 @@ import pytest
 from setlist.core.events import Event, Message, Output, RunFinished, RunStarted, SessionFinished, SessionStarted
 from setlist.core.model import SessionStatus
 from setlist.core.project import Project
-from setlist.reports.history import KEPT, TYPICAL, History, durations, last_failed, median, past_runs
+from setlist.reports.history import (
+    KEPT,
+    TYPICAL,
+    Durations,
+    History,
+    durations,
+    last_failed,
+    past_runs,
+    statistics_of,
+)
 from support.runs import run_of, session
 
 
@@ -248,12 +257,6 @@ def test_a_clock_that_was_set_back_makes_no_negative_durations(project: Project)
     assert durations(project) == {"a": 0.0}
 
 
-def test_the_median() -> None:
-    assert median([3.0]) == 3.0
-    assert median([3.0, 1.0]) == 2.0
-    assert median([9.0, 1.0, 2.0]) == 2.0
-
-
 def test_separators_within_a_text_end_no_line_of_the_history(project: Project) -> None:
     reason = "one\x85two\u2028three\u2029four\x1dfive"
     history = History(project)
@@ -262,3 +265,23 @@ def test_separators_within_a_text_end_no_line_of_the_history(project: Project) -
     ((*_, ended, _),) = past_runs(project)
     assert isinstance(ended, SessionFinished)
     assert ended.reason == reason
+
+
+def test_passes_failures_and_flakes_are_counted_with_their_durations() -> None:
+    runs = [
+        run_of(session("a", duration=4.0), session("b", "skipped", reason="x")),
+        run_of(session("a", "flaky", duration=9.0)),
+        run_of(session("a", "failed", duration=1.0)),
+        run_of(session("a", duration=2.0)),
+    ]
+    assert list(statistics_of(runs)) == ["a"]
+    a = statistics_of(runs)["a"]
+    assert (a.runs, a.passed, a.flaky, a.failed) == (4, 2, 1, 1)
+    assert (a.flaky_rate, a.failed_rate) == (0.25, 0.25)
+    assert a.durations == Durations(last=4.0, median=3.0, shortest=1.0, longest=9.0)
+
+
+def test_a_session_that_did_not_run_to_its_end_says_nothing() -> None:
+    others = ("skipped", "interrupted", "not-run")
+    runs = [run_of(session("a", status)) for status in others]  # type: ignore[arg-type]
+    assert statistics_of([*runs, run_of(session("a", "ok", reason="up to date"))]) == {}

@@ -17,9 +17,9 @@ from setlist import STATE_DIRECTORY
 from setlist.core.events import Event
 from setlist.core.model import Origin, SessionSpec
 from setlist.core.project import Project
+from setlist.reports.ansi import xml_text
 from setlist.reports.junit import JUnit
-from setlist.reports.log_excerpt import HEAD, TAIL
-from setlist.reports.sanitize import xml_text
+from setlist.reports.report_file import HEAD, TAIL
 from support.runs import message, run_of, session
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))

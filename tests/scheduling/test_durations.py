@@ -8,7 +8,7 @@ import pytest
 
 from setlist.core.errors import ConfigurationError, StorageError
 from setlist.core.project import Project
-from setlist.scheduling.durations import durations_file, read_durations, write_durations
+from setlist.scheduling.durations import durations_file, median, read_durations, write_durations
 
 
 @pytest.fixture
@@ -73,3 +73,9 @@ def test_where_it_cant_be_written_that_is_told(project: Project) -> None:
     (project.root / "sessions").write_text("")
     with pytest.raises(StorageError, match=r"sessions/durations\.json"):
         write_durations(project, {"a": 1.0})
+
+
+def test_the_median() -> None:
+    assert median([3.0]) == 3.0
+    assert median([3.0, 1.0]) == 2.0
+    assert median([9.0, 1.0, 2.0]) == 2.0

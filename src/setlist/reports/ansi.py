@@ -1,7 +1,7 @@
-"""What control sequences in a command's output mean to those who show it: which colour is on, what may pass.
+"""Control sequences in the output of commands: track colours, filter sequences, and reduce output to plain text.
 
-The sequences are those of ECMA-48, colours its SGR (``ESC [ … m``) with the usual additions. Output comes in
-pieces, and a sequence may be cut by the end of one: it is held back until the rest is there.
+The sequences are those of ECMA-48; colours are its SGR (``ESC [ … m``) with the usual additions. Output arrives in
+pieces. A sequence that the end of a piece cuts is held back until the rest arrives.
 """
 
 from __future__ import annotations
@@ -190,3 +190,24 @@ def ends_line(text: str, before: bool) -> bool:
     if text.endswith(("m", "K")):
         text = _AT_THE_END.sub("", text[-LONGEST:])
     return text.endswith("\n") if text else before
+
+
+# XML 1.0, production 2 (Char)
+_NOT_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+
+
+def plain_text(text: str) -> str:
+    """The text without escape sequences and control characters, except tabs and line ends."""
+    return Filter(Colours(), keep="nothing").feed(text)
+
+
+def xml_text(text: str) -> str:
+    """The text for an XML file.
+
+    Escape sequences and characters that XML 1.0 doesn't allow are removed. Of a line that was overwritten
+    (``10%\\r20%\\r``), the last state remains.
+    """
+    text = plain_text(text).replace("\r\n", "\n")
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return re.sub(_NOT_XML, "", text)

@@ -29,10 +29,11 @@ from setlist.core.events import (
 from setlist.core.model import UNSUCCESSFUL
 from setlist.core.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
-from setlist.reports.console import Console, command_text, duration_text, one_line
-from setlist.reports.output_buffer import Block, Sink
+from setlist.reports.console import command_text, duration_text, one_line
+from setlist.reports.output_buffer import BlockReader
 from setlist.reports.results import ALLOWED, is_allowed
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
+from setlist.scheduling.durations import median
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -91,10 +92,10 @@ class Progress:
 
         At least as long as the longest that is left; otherwise all that is left, shared among the jobs.
         """
-        known = sorted(self.durations[name] for name in self.sessions if name in self.durations)
-        if not known:
+        durations = [self.durations[name] for name in self.sessions if name in self.durations]
+        if not durations:
             return None
-        usual = known[len(known) // 2]
+        usual = median(durations)
         left = []
         for name in self.sessions:
             if name in self.ended:
@@ -279,18 +280,15 @@ def _erased(lines: int) -> str:
     return _up(lines) + "\x1b[K\n" * lines + _up(lines)
 
 
-class Board:
-    """Shows the board, and blocks above it.
+class Board(BlockReader):
+    """Shows the board, and blocks above it. With a verbosity below 0, blocks of sessions that passed aren't shown.
 
     Args:
-        out: our standard output: what commands print there.
-        err: our standard error: the board, setlist's own words, and what commands print there.
-        directory: where blocks are kept until their sessions have ended.
-        verbosity: as the console's; below 0, blocks of sessions that passed aren't shown.
-        durations: how many seconds sessions take, of those that are known.
-        log_of: how the log of a session is called.
-        clock: the time, in seconds.
+        durations: the usual seconds of sessions, as far as they are known.
+        clock: gives the time, in seconds.
         tick: seconds between two looks at the clock.
+
+    The other arguments are those of :class:`BlockReader`; the board itself is on standard error.
     """
 
     def __init__(
@@ -305,16 +303,12 @@ class Board:
         clock: Callable[[], float] = time.monotonic,
         tick: float = TICK,
     ) -> None:
-        self._sink = Sink(out, err)
-        self._console = Console(self._sink.terminal(), verbosity=verbosity, log_of=log_of)
+        super().__init__(out, err, directory=directory, verbosity=verbosity, log_of=log_of)
         self._screen = Screen(err)
         self._mark = "…" if err.plain("…·") == "…·" else "..."
-        self._directory = directory
-        self._verbosity = verbosity
         self._clock = clock
         self._tick = tick
         self._progress = Progress(durations=durations or {})
-        self._blocks: dict[str, Block] = {}
         self._alone: str | None = None
         self._pending: list[SessionFinished] = []
         # the ticker draws as well, and nothing must come between two writes that belong together
@@ -384,9 +378,7 @@ class Board:
         if isinstance(event, SessionFinished):
             self._finished(event)
             return
-        if session not in self._blocks:
-            self._blocks[session] = Block(self._sink, self._directory, verbosity=self._verbosity)
-        block = self._blocks[session]
+        block = self._block(session)
         if isinstance(event, SessionStarted):
             if event.captured:
                 expected = self._progress.durations.get(session)
@@ -448,4 +440,4 @@ class Board:
         block.show()
         self._sink.rest()
         if ended is not None and block.begun and len(self._progress.sessions) > 1:
-            self._sink.put("words", self._console.ending(ended) + "\n")
+            self._put_ending(ended)

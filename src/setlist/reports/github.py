@@ -11,9 +11,9 @@ from pathlib import Path
 
 from setlist.core.events import Event, RunFinished
 from setlist.core.model import SessionSpec, SessionStatus
+from setlist.reports.ansi import plain_text
 from setlist.reports.console import action_text, duration_text, one_line
 from setlist.reports.results import RunOutcome, SessionOutcome, counted
-from setlist.reports.sanitize import plain_text
 from setlist.reports.terminal import Terminal, escaped
 
 _MARKS: dict[SessionStatus, str] = {

@@ -13,22 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from setlist.core.events import Event, RunFinished, RunStarted, SessionFinished, SessionsAdded, SessionStarted
-from setlist.reports.console import Console
-from setlist.reports.output_buffer import Block, Sink
+from setlist.reports.output_buffer import BlockReader
 from setlist.reports.terminal import Terminal
 
 
-class Group:
-    """Writes blocks.
-
-    Args:
-        out: our standard output: what commands print there.
-        err: our standard error: the rest, and setlist's own words.
-        directory: where blocks are kept that have to wait.
-        verbosity: as the console's.
-        folded: whether this is GitHub Actions.
-        log_of: how the log of a session is called.
-    """
+class Group(BlockReader):
+    """Writes blocks. ``folded``: whether this is GitHub Actions; the other arguments as for :class:`BlockReader`."""
 
     def __init__(
         self,
@@ -40,15 +30,11 @@ class Group:
         folded: bool = False,
         log_of: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._sink = Sink(out, err)
-        self._console = Console(self._sink.terminal(), verbosity=verbosity, log_of=log_of)
-        self._directory = directory
-        self._verbosity = verbosity
+        super().__init__(out, err, directory=directory, verbosity=verbosity, log_of=log_of)
         self._folded = folded
         self._sessions: tuple[str, ...] = ()
         self._one_at_a_time = False
         self._started: set[str] = set()
-        self._blocks: dict[str, Block] = {}
 
     def __call__(self, event: Event) -> None:
         session: str | None = getattr(event, "session", None)
@@ -73,8 +59,7 @@ class Group:
         block = self._blocks.get(session)
         if block is None and not isinstance(event, SessionFinished):
             opening = f"::group::{session}\n" if self._folded else ""
-            block = Block(self._sink, self._directory, verbosity=self._verbosity, opening=opening)
-            self._blocks[session] = block
+            block = self._block(session, opening)
             if self._one_at_a_time:
                 block.show()
         if isinstance(event, SessionStarted) and block is not None:
@@ -101,7 +86,7 @@ class Group:
         if finished is None or not (written or session in self._started) or len(self._sessions) == 1:
             return
         if self._verbosity >= 0 or finished.status != "ok":
-            self._sink.put("words", self._console.ending(finished) + "\n")
+            self._put_ending(finished)
 
     def _show_all(self) -> None:
         for session in tuple(self._blocks):

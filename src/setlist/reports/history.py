@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -29,6 +29,8 @@ from setlist.core.events import (
 from setlist.core.files import parse_json
 from setlist.core.model import UNSUCCESSFUL, SessionStatus
 from setlist.core.project import Project
+from setlist.core.records import dataclass
+from setlist.scheduling.durations import median
 
 KEPT = 50
 """How many runs are kept."""
@@ -157,14 +159,6 @@ def durations(project: Project, sessions: Collection[str] | None = None) -> dict
     return {session: median(seconds) for session, seconds in found.items() if sessions is None or session in sessions}
 
 
-def median(values: Sequence[float]) -> float:
-    """The middle one; of an even number the mean of the two in the middle. There is at least one."""
-    # not the standard library's, which brings fractions and decimals along
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
 _TELLS_DURATION = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, SessionRunning, SessionFinished))
 
 
@@ -200,6 +194,73 @@ def _run_durations(path: Path) -> dict[str, float]:
 def has_run(status: SessionStatus, reason: str | None) -> bool:
     """Whether a session that ended like this came to an end of its own, and took the time that it takes."""
     return status in ("ok", "flaky", "failed") and reason != UP_TO_DATE
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """The durations of a session, in seconds, with the making of its environment."""
+
+    last: float
+    median: float
+    shortest: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatistics:
+    """The past runs of a session, without those in which it was skipped, interrupted, up to date or not reached.
+
+    ``flaky`` counts the runs in which it passed at a later attempt.
+    """
+
+    name: str
+    passed: int
+    flaky: int
+    failed: int
+    durations: Durations
+
+    @property
+    def runs(self) -> int:
+        return self.passed + self.flaky + self.failed
+
+    @property
+    def flaky_rate(self) -> float:
+        """The share of its runs in which it was flaky, from 0 to 1."""
+        return self.flaky / self.runs
+
+    @property
+    def failed_rate(self) -> float:
+        """The share of its runs in which it failed, from 0 to 1."""
+        return self.failed / self.runs
+
+
+def statistics_of(runs: Iterable[Iterable[Event]]) -> dict[str, SessionStatistics]:
+    """The statistics of each session.
+
+    Args:
+        runs: the events of each run, the latest run first.
+
+    Returns:
+        the sessions that ran in any of them, by name.
+    """
+    ends: dict[str, list[SessionFinished]] = {}
+    for events in runs:
+        for event in events:
+            if isinstance(event, SessionFinished) and has_run(event.status, event.reason):
+                ends.setdefault(event.session, []).append(event)
+    return {name: _statistics(name, events) for name, events in ends.items()}
+
+
+def _statistics(name: str, ends: list[SessionFinished]) -> SessionStatistics:
+    statuses = [end.status for end in ends]
+    seconds = [end.duration for end in ends]
+    return SessionStatistics(
+        name=name,
+        passed=statuses.count("ok"),
+        flaky=statuses.count("flaky"),
+        failed=statuses.count("failed"),
+        durations=Durations(seconds[0], median(seconds), min(seconds), max(seconds)),
+    )
 
 
 def _names(directory: Path) -> list[str]:

@@ -14,16 +14,15 @@ from xml.etree import ElementTree
 
 from setlist import __version__
 from setlist.registry.toml_lines import lines_of_sessions
-from setlist.reports.base import WrittenAtEnd
+from setlist.reports.ansi import xml_text
 from setlist.reports.console import command_text, end_text
-from setlist.reports.log_excerpt import excerpt, last_lines
+from setlist.reports.report_file import ReportFile, excerpt, last_lines
 from setlist.reports.results import RunOutcome, SessionOutcome
-from setlist.reports.sanitize import xml_text
 
 Verdict = Literal["passed", "failure", "error", "skipped"]
 
 
-class JUnit(WrittenAtEnd):
+class JUnit(ReportFile):
     """Writes the run as JUnit XML, a test case at a time: what one printed isn't held while the next is read."""
 
     def _content(self, run: RunOutcome) -> Iterator[bytes]:

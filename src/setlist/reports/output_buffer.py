@@ -1,7 +1,7 @@
-"""What one session says and prints, kept together: shown at once or kept until its turn comes.
+"""The output of each session as one block: written at once, or held back until its turn comes.
 
-A :class:`Block` takes a session's events. What comes of them goes to a :class:`Sink` while the block is *live*; until
-then it lies in a :class:`Spool`, on the disk once it is more than a little.
+A :class:`Block` takes a session's events. Their text goes to a :class:`Sink` while the block is *live*; until then a
+:class:`Spool` holds it, on the disk if it is large. :class:`BlockReader` is the base of the board and of group mode.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from setlist.core.events import Event, Output
+from setlist.core.events import Event, Output, SessionFinished
 from setlist.reports.ansi import RESET, Colours, Filter, ends_line
 from setlist.reports.console import Console
 from setlist.reports.terminal import Terminal, same_file
@@ -235,3 +235,42 @@ class Block:
             if self._opening:
                 self._sink.put("words", self._opening)
         self._sink.put(kind, text)
+
+
+class BlockReader:
+    """A reader of events that writes a block for each session.
+
+    Args:
+        out: our standard output: what commands print there.
+        err: our standard error: setlist's own lines, and what commands print there.
+        directory: where blocks are held back.
+        verbosity: as the console's.
+        log_of: gives the name of a session's log.
+    """
+
+    def __init__(
+        self,
+        out: Terminal,
+        err: Terminal,
+        *,
+        directory: Path | None = None,
+        verbosity: int = 0,
+        log_of: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._sink = Sink(out, err)
+        self._console = Console(self._sink.terminal(), verbosity=verbosity, log_of=log_of)
+        self._directory = directory
+        self._verbosity = verbosity
+        self._blocks: dict[str, Block] = {}
+
+    def _block(self, session: str, opening: str = "") -> Block:
+        """The block of a session, which is made if there is none yet."""
+        block = self._blocks.get(session)
+        if block is None:
+            block = Block(self._sink, self._directory, verbosity=self._verbosity, opening=opening)
+            self._blocks[session] = block
+        return block
+
+    def _put_ending(self, finished: SessionFinished) -> None:
+        """Write the line that says how a session ended."""
+        self._sink.put("words", self._console.ending(finished) + "\n")

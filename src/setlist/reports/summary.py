@@ -13,14 +13,14 @@ from setlist import __version__
 from setlist.core.events import Message
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
-from setlist.reports.base import WrittenAtEnd
+from setlist.reports.report_file import ReportFile
 from setlist.reports.results import RunOutcome, SessionOutcome
 
 FORMAT = 1
 """Raised when a key goes or changes its meaning; keys may be added."""
 
 
-class Summary(WrittenAtEnd):
+class Summary(ReportFile):
     """Writes the run as JSON. ``mask`` takes secrets out of the frozen requirements, which may name addresses."""
 
     def __init__(

@@ -7,7 +7,7 @@ as it is, so that the file changes only where there is something to see.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from setlist.core.errors import ConfigurationError, StorageError
@@ -108,3 +108,11 @@ def _write(project: Project, durations: Mapping[str, float]) -> None:
         write_atomically(path, text)
     except OSError as error:
         raise StorageError(f"can't write {project.relative(path)}: {error.strerror or error}") from error
+
+
+def median(values: Sequence[float]) -> float:
+    """The median of at least one value."""
+    # statistics.median would do, but the module imports fractions and decimal
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 
 from setlist.core.model import SessionSpec
 from setlist.core.records import dataclass, field
+from setlist.scheduling.durations import median
 from setlist.scheduling.order import Plan
 
 Needs = tuple[tuple[int, int], ...]
@@ -106,16 +107,10 @@ def expected_seconds(sessions: Sequence[SessionSpec], durations: Mapping[str, fl
     for session in sessions:
         if session.name in durations:
             families.setdefault(session.family, []).append(durations[session.name])
-    medians = {family: _median(values) for family, values in families.items()}
+    medians = {family: median(values) for family, values in families.items()}
     everything = [value for values in families.values() for value in values]
-    otherwise = _median(everything) if everything else UNKNOWN
+    otherwise = median(everything) if everything else UNKNOWN
     return tuple(max(0.0, durations.get(session.name, medians.get(session.family, otherwise))) for session in sessions)
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def paths(work: Work, seconds: Sequence[float]) -> list[float]:

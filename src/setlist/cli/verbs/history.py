@@ -15,8 +15,8 @@ from setlist.core.errors import UsageError
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.events import Event
+    from setlist.reports.history import SessionStatistics
     from setlist.reports.results import RunOutcome
-    from setlist.reports.statistics import SessionStatistics
 
 USAGE = "history [SESSION…] [--sessions] [-n N] [--json] | --save"
 OPTIONS = (
@@ -144,7 +144,7 @@ def _run_json(outcome: RunOutcome) -> dict[str, Any]:
 
 
 def _sessions(arguments: Arguments, context: Context, runs: Sequence[Sequence[Event]]) -> int:
-    from setlist.reports.statistics import statistics_of
+    from setlist.reports.history import statistics_of
 
     found = statistics_of(runs)
     if arguments.words:
