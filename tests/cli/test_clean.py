@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from setlist import STATE_DIRECTORY
+from support.holding import HOLD, release_once_told
 from support.project import ProjectFolder, installed
+from support.strays import until
 
 pytestmark = pytest.mark.slow
 
@@ -97,16 +98,16 @@ def test_an_unknown_name_is_told(made: ProjectFolder) -> None:
 def test_an_environment_in_use_is_waited_for(project: ProjectFolder, wheelhouse: Path) -> None:
     project.sessions("""
         [tool.setlist.session.lint]
-        run = ["python -c 'import sys, pathlib, time; pathlib.Path(\\"going\\").touch(); time.sleep(2)'"]
+        run = ["python hold.py {posargs}"]
     """)
-    project.run_inside("--only", "lint", check=True)
-    (project.path / "going").unlink()
-    running = subprocess.Popen([*installed("run"), "lint"], cwd=project.path, stderr=subprocess.DEVNULL)
-    while not (project.path / "going").exists():
-        time.sleep(0.02)
-    result = project.setlist_inside("clean", "lint", check=True)
-    assert running.wait(10) == 0
-    assert f"waiting for another process that uses {STATE_DIRECTORY}/envs/lint" in result.err
+    project.write("hold.py", HOLD)
+    going, waiting = project.path / "going", f"waiting for another process that uses {STATE_DIRECTORY}/envs/lint"
+    words = [*installed("run"), "lint", "--", str(going)]
+    with subprocess.Popen(words, cwd=project.path, stderr=subprocess.DEVNULL) as running:
+        until(going.exists)
+        result = release_once_told([*installed("setlist"), "clean", "lint"], waiting, going, cwd=project.path)
+    assert (result.code, running.returncode) == (0, 0)
+    assert waiting in result.err
     assert not project.environment("lint").exists()
 
 
@@ -116,15 +117,16 @@ def test_all_waits_until_nobody_uses_anything(project: ProjectFolder) -> None:
         [tool.setlist.session.lint]
         backend = "none"
         external = ["python"]
-        run = ["python -c 'import pathlib, time; pathlib.Path(\\"going\\").touch(); time.sleep(2)'"]
+        run = ["python hold.py {posargs}"]
     """)
-    running = subprocess.Popen([*installed("run"), "lint"], cwd=project.path, stderr=subprocess.DEVNULL)
-    while not (project.path / "going").exists():
-        assert running.poll() is None
-        time.sleep(0.02)
-    result = project.setlist_inside("clean", "--all", check=True)
-    assert running.wait(10) == 0
-    assert f"waiting for another process that uses {STATE_DIRECTORY}" in result.err
+    project.write("hold.py", HOLD)
+    going, waiting = project.path / "going", f"waiting for another process that uses {STATE_DIRECTORY}"
+    words = [*installed("run"), "lint", "--", str(going)]
+    with subprocess.Popen(words, cwd=project.path, stderr=subprocess.DEVNULL) as running:
+        until(going.exists)
+        result = release_once_told([*installed("setlist"), "clean", "--all"], waiting, going, cwd=project.path)
+    assert (result.code, running.returncode) == (0, 0)
+    assert waiting in result.err
     assert not (project.path / STATE_DIRECTORY).exists()
 
 

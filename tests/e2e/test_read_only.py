@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.holding import HOLD, release, release_once_told
 from support.project import ProjectFolder, Result, installed
 from support.strays import until
 
@@ -27,12 +28,15 @@ class ReadOnly:
         self._root = root
         self._mounted = os.geteuid() == 0
 
-    def __call__(self, *argv: str, env: Mapping[str, str] | None = None) -> Result:
+    def words(self, *argv: str) -> list[str]:
         command = shlex.join([*installed(argv[0]), *argv[1:]])
         if self._mounted:
             place = shlex.quote(str(self._root))
             command = f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && cd {place} && {command}"
-        words = ["unshare", "-m", "sh", "-c", command] if self._mounted else ["sh", "-c", command]
+        return ["unshare", "-m", "sh", "-c", command] if self._mounted else ["sh", "-c", command]
+
+    def __call__(self, *argv: str, env: Mapping[str, str] | None = None) -> Result:
+        words = self.words(*argv)
         environ = {**os.environ, **(env or {})}
         done = subprocess.run(
             words, cwd=self._root, env=environ, capture_output=True, text=True, check=False, timeout=110
@@ -52,9 +56,10 @@ def read_only(project: ProjectFolder, wheelhouse: Path) -> Iterator[ReadOnly]:
         deps = ["beta"]
         run = ["python -c 'import beta'"]
         [tool.setlist.session.waiting]
-        run = ["python -c 'import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(2)' {posargs}"]
+        run = ["python hold.py {posargs}"]
         """
     )
+    project.write("hold.py", HOLD)
     project.write(
         "sessions/typed.py",
         """
@@ -140,10 +145,13 @@ def test_who_can_write_to_the_checkout_and_who_cannot_wait_for_each_other(
     read_only: ReadOnly, project: ProjectFolder, tmp_path: Path
 ) -> None:
     elsewhere = {"SETLIST_ENV_DIR": str(tmp_path / "elsewhere")}
-    begun = tmp_path / "begun"
+    environ = {**os.environ, **elsewhere}
+    begun, other, waiting = tmp_path / "begun", tmp_path / "other", "waiting for another run that uses"
+    release(other)  # the second one is not to wait for anything but the first
     words = [*installed("run"), "waiting", "--", str(begun)]
-    with subprocess.Popen(words, cwd=project.path, env={**os.environ, **elsewhere}) as running:
+    with subprocess.Popen(words, cwd=project.path, env=environ) as running:
         until(begun.exists)
-        result = read_only("run", "-r", "waiting", "--", str(tmp_path / "other"), env=elsewhere)
-        assert running.wait() == 0
-    assert (result.code, "waiting for another run that uses" in result.err) == (0, True), str(result)
+        again = read_only.words("run", "-r", "waiting", "--", str(other))
+        result = release_once_told(again, waiting, begun, cwd=project.path, env=environ)
+    assert running.returncode == 0
+    assert (result.code, waiting in result.err) == (0, True), str(result)
