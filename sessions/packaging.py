@@ -1,4 +1,4 @@
-"""What is published: it builds, says the right things of itself, and works once installed."""
+"""Build the distributions, check their metadata, and try the installed wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from setlist import Session, session
 
 @session(deps=["build", "twine"], default=False)
 def build(s: Session) -> None:
-    """Build the wheel and the sdist into dist/, and check what they say of themselves."""
+    """Build the wheel and the sdist into dist/, and check their metadata."""
     dist = s.root / "dist"
     rmtree(dist, ignore_errors=True)
     s.run("python", "-m", "build", "--outdir", dist)
@@ -18,7 +18,7 @@ def build(s: Session) -> None:
 
 @session(project="wheel", default=False)
 def smoke(s: Session) -> None:
-    """Start what the wheel installs, where nothing of the checkout is in sight."""
+    """Start the commands of the installed wheel, outside of the checkout."""
     s.cd(s.tmp)
     s.run("run", "--version")
     s.run("setlist", "--help")

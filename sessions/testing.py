@@ -1,4 +1,4 @@
-"""The tests, and how much of setlist they see."""
+"""Run the tests, and report their coverage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from setlist import Session, session
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MEASURED = "3.13"
-"""On which it is measured what the tests see of setlist."""
+"""The Python on which coverage is measured."""
 
 HANGING = "2h"
-"""After which tests hang for certain, however busy the machine is: a guard, and no bet on speed."""
+"""A timeout that even a busy machine doesn't exceed unless a test hangs."""
 
 USING_DEPENDENCIES = [
     "tests/providers/nox/test_listing.py",
@@ -31,7 +31,7 @@ USING_DEPENDENCIES = [
 
 @session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def test(s: Session) -> None:
-    """Run the tests but the slow ones, measured on Python 3.13; or those that posargs choose."""
+    """Run the quick tests, with coverage on Python 3.13; or the tests that posargs select."""
     if s.posargs:
         s.run("pytest", *s.posargs)
     elif s.python != MEASURED:
@@ -46,33 +46,33 @@ def test(s: Session) -> None:
 
 @session(python="3.11", groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def slow(s: Session) -> None:
-    """Run the tests that take their time: what takes them so long doesn't depend on the Python that runs setlist."""
-    # more than its share of the processors: it takes longest, and its tests wait for processes that they start
+    """Run the slow tests. They don't depend on the Python that runs setlist."""
+    # more workers than processors: this session takes longest, and its tests wait for child processes
     s.run("pytest", "-n", "4", "-m", "slow and not network and not thorough", *s.posargs)
 
 
 @session(python="3.11", groups=["test"], project="editable", tags=["ci"], default=False, timeout="2h")
 def thorough(s: Session) -> None:
-    """Run the slow tests that 'run slow' leaves out: more variants, and pip, of what it sees of one."""
+    """Run the slow tests that 'run slow' leaves out: more variants, and pip."""
     s.run("pytest", "-n", "auto", "-m", "slow and thorough and not network", *s.posargs)
 
 
 @session(python="3.10", groups=["test"], extras=["cyclonedx"], project="wheel", resolution="lowest-direct", tags=["ci"])
 def oldest(s: Session) -> None:
-    """Run the tests that use each dependency, on the oldest Python and with the oldest versions that are declared."""
+    """Run tests that use each dependency, on the oldest Python and with the oldest declared versions."""
     s.run("pytest", "-n", "auto", "-m", "not network", *(s.posargs or USING_DEPENDENCIES))
 
 
 @session(deps=["coverage[toml]>=7.10"], tags=["ci"], default=False)
 def coverage(s: Session) -> None:
-    """Judge what the quick tests saw when 'run test-py313' last measured it: at least 70 % of all branches.
+    """Check that the quick tests covered at least 70 % of all branches when 'run test-py313' last ran.
 
-    The slow ones, which start setlist as its users do, see most of the rest; to measure them too takes three times as
-    long as to run them.
+    The slow tests, which start setlist as users do, cover most of the rest. Measuring them takes three times as long as
+    running them.
     """
     data = sorted(_measurements(s).glob("data*"))
     if not data:
-        s.error("nothing was measured yet: 'run test-py313' does")
+        s.error("there are no measurements: run 'run test-py313' first")
     s.env["COVERAGE_FILE"] = str(s.tmp / "combined")
     s.run("coverage", "combine", "--keep", "--quiet", *data)
     s.run("coverage", "report", "--fail-under=70", *s.posargs)
