@@ -6,17 +6,21 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from python_discovery import PythonInfo
 
 from setlist.core.errors import ConfigurationError, InterpreterNotFound
 from setlist.core.project import Caller
-from setlist.environment.interpreter_locations import places
-from setlist.environment.interpreters import _SEARCHED, Interpreters, satisfies
+from setlist.environment import interpreter_locations
+from setlist.environment.interpreter_locations import REGISTRY, Location, locations
+from setlist.environment.interpreter_spec import parse_request
+from setlist.environment.interpreters import _VARIABLES, FILE, Interpreters
 
 pytestmark = [
     pytest.mark.slow,
@@ -118,7 +122,7 @@ def test_without_a_request_it_is_the_base_of_the_interpreter_we_run_on(machine: 
     assert found.version == ".".join(map(str, sys.version_info[:3]))
     assert found.implementation == sys.implementation.name
     assert os.path.samefile(found.executable, BASE)
-    assert satisfies(found, None)
+    assert found.free_threaded == bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     said = subprocess.run(
         [found.executable, "-c", "import sys; print(sys.prefix == sys.base_prefix)"], capture_output=True, check=True
     )
@@ -150,7 +154,7 @@ def test_every_python_of_this_machine_is_found(version: str, tmp_path: Path, use
     assert said.stdout == found.version
     assert found.version.startswith(f"{version}.")
     assert not found.free_threaded
-    assert satisfies(found, version)
+    assert parse_request(version).accepts(found)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +185,14 @@ def test_installed_but_not_activated_is_found(
     assert found.version == "3.98.1"
     assert found.found == name
     assert found.label == "python 3.98.1"
+
+
+@pytest.mark.parametrize("request_text", ["3.98", ">=3.98", ">=3.98.1,<4"])
+@pytest.mark.parametrize("name", ["python", "python3", "python3.98"])
+def test_a_name_need_not_have_the_version_in_it(machine: Machine, name: str, request_text: str) -> None:
+    path = machine.python(f"bin/{name}", "3.98.1")
+    machine.on_path("bin")
+    assert machine.interpreters().find(request_text).executable == str(path)
 
 
 def test_path_comes_before_the_tools_own_places(machine: Machine) -> None:
@@ -274,6 +286,50 @@ def test_a_debug_build_is_never_found_by_its_version(machine: Machine) -> None:
     with pytest.raises(InterpreterNotFound):
         machine.interpreters().find("3.98")
     assert machine.interpreters().find(str(path)).executable == str(path)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "specification", "version"),
+    [
+        ("3.98", "3.98", "3.98.2"),
+        ("py398", "3.98", "3.98.2"),
+        ("3.98t", "3.98t", "3.98.3"),
+        (">=3.97,<3.98", "cpython", "3.97.1"),
+        ("cpython>=3.98", "cpython", "3.98.2"),
+    ],
+)
+def test_the_windows_registry_is_read_by_python_discovery(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, request_text: str, specification: str, version: str
+) -> None:
+    searches: list[tuple[str, str]] = []
+    registered = {
+        "3.98.4": ("alpha", False, False),
+        "3.98.3": ("final", True, False),
+        "3.98.5": ("final", False, True),
+        "3.98.2": ("final", False, False),
+        "3.97.1": ("final", False, False),
+    }
+
+    def iter_interpreters(key: str, env: Mapping[str, str]) -> Iterator[PythonInfo]:
+        searches.append((key, env["PATH"]))
+        for number, (level, free_threaded, debug) in registered.items():
+            info = PythonInfo()
+            info.executable = info.system_executable = str(machine.script(f"opt/{number}", ""))
+            major, minor, micro = map(int, number.split("."))
+            info.version_info = info.version_info._replace(major=major, minor=minor, micro=micro, releaselevel=level)
+            info.implementation, info.free_threaded, info.debug_build = "CPython", free_threaded, debug
+            yield info
+        gone = PythonInfo()
+        gone.executable = gone.system_executable = "/nonexistent"
+        yield gone
+
+    monkeypatch.setattr("python_discovery.iter_interpreters", iter_interpreters)
+    monkeypatch.setattr(interpreter_locations, "locations", lambda *_: (Location(REGISTRY, ""),))
+    interpreter = machine.interpreters().find(request_text)
+    assert (interpreter.version, interpreter.found) == (version, "in the registry")
+    assert searches == [(specification, "")], "it is only to look at the registry"
+    with pytest.raises(InterpreterNotFound, match=r"\(looked in the registry\)"):
+        machine.interpreters().find("3.96")
 
 
 def test_a_name_that_lies_about_its_version_is_passed_over(machine: Machine) -> None:
@@ -403,6 +459,16 @@ def test_a_path_may_be_a_binary_or_an_installation(machine: Machine, tmp_path: P
     # from the root, not from where we stand
     assert machine.interpreters(machine.root / "opt").find("./py").executable == str(path)
     assert machine.interpreters().find("./opt/py").executable == str(path)
+    (machine.root / "link").symlink_to(path)
+    assert machine.interpreters().find("./link").version == "3.98.1"
+
+
+def test_where_an_interpreter_was_found_is_told_of_each_request(machine: Machine) -> None:
+    path = machine.python("bin/python3.98", "3.98.1")
+    machine.on_path("bin")
+    assert machine.interpreters().find("3.98").found == "on PATH"
+    assert machine.interpreters().find(str(path)).found == "by its path"
+    assert len(machine.started) == 1
 
 
 def test_the_path_of_a_virtual_environment_leads_to_its_base(machine: Machine) -> None:
@@ -423,7 +489,7 @@ def test_a_base_that_is_gone_is_told(machine: Machine) -> None:
         ("./none", "{root}/none doesn't exist"),
         ("./link", "{root}/link is a broken symbolic link (to none)"),
         ("./text", "{root}/text isn't executable"),
-        ("./empty", "the directory {root}/empty holds no interpreter (no bin/python)"),
+        ("./empty", "{root}/empty is a directory without an interpreter (no bin/python)"),
         ("./dangling", "{root}/dangling/bin/python3 is a broken symbolic link (to none)"),
         ("./true", "{root}/true isn't a Python that runs"),
     ],
@@ -490,18 +556,18 @@ def test_every_variable_that_decides_where_is_looked_is_part_of_the_question(pla
             asked.add(name)
             return default
 
-    places(platform, Noting(), "/home/ann")
-    places(platform, Unset(), "/home/ann")
-    assert asked <= set(_SEARCHED)
+    locations(platform, Noting(), "/home/ann")
+    locations(platform, Unset(), "/home/ann")
+    assert asked <= set(_VARIABLES)
     assert len(asked) > 8
 
 
-def test_fresh_searches_again(machine: Machine) -> None:
+def test_what_was_found_stays_until_the_cache_is_removed(machine: Machine) -> None:
     machine.python("home/.pyenv/versions/3.98.1/bin/python3.98", "3.98.1")
     assert machine.interpreters().find("3.98").version == "3.98.1"
     machine.python("home/.pyenv/versions/3.98.2/bin/python3.98", "3.98.2")
     assert machine.interpreters().find("3.98").version == "3.98.1"
-    assert machine.interpreters().find("3.98", fresh=True).version == "3.98.2"
+    (machine.root / "cache" / FILE).unlink()
     assert machine.interpreters().find("3.98").version == "3.98.2"
 
 
@@ -560,8 +626,8 @@ def test_another_path_is_another_question(machine: Machine) -> None:
         b"\xff\xfe",
         b"[]",
         b'{"format": 99}',
-        b'{"format": 1, "answers": [], "binaries": 3}',
-        b'{"format": 1, "answers": {"": 4}, "binaries": {}}',
+        b'{"format": 2, "answers": [], "binaries": 3}',
+        b'{"format": 2, "answers": {"": 4}, "binaries": {}}',
         b"[" * 100_000,
     ],
     ids=range(8),
@@ -585,7 +651,7 @@ def test_entries_that_arent_whole_are_ignored(machine: Machine) -> None:
     data = json.loads(file.read_text())
     for table in ("answers", "binaries"):
         for entry in data[table].values():
-            entry["version"] = 3
+            entry.get("interpreter", entry)["version"] = 3
     file.write_text(json.dumps(data))
     assert machine.interpreters().find("3.98") == first
     assert len(machine.started) == 2
@@ -619,7 +685,7 @@ def test_many_at_once_leave_a_whole_cache(machine: Machine) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert json.loads((machine.root / "cache" / "interpreters.json").read_text())["format"] == 1
+    assert json.loads((machine.root / "cache" / "interpreters.json").read_text())["format"] == 2
     assert [entry.name for entry in (machine.root / "cache").iterdir()] == ["interpreters.json"]
 
 

@@ -1,16 +1,18 @@
-"""What a request for an interpreter means, and whether an interpreter answers it.
+"""Parse requests for an interpreter, and judge interpreters by them.
 
-A request is what stands under ``python``: a version (``3``, ``3.12``, ``3.12.1``, ``3.13t``), with an
-implementation before it where it isn't CPython (``pypy3.11``; ``python3.12`` and ``py312`` are read
-too) and a machine after it (``3.12-32``, ``3.12-arm64``); a range (``>=3.10``, ``pypy>=3.10``); or a
-path. A version or a range asks for the default build: only a ``t`` asks for a free-threaded one.
+A request is what ``python`` is set to: a version (``3``, ``3.12``, ``3.12.1``, ``3.13t``), a range (``>=3.10``), or a
+path. A version or a range may have an implementation before it (``pypy3.11``, ``pypy>=3.10``; ``python3.12`` and
+``py312`` are CPython's) and a machine after it (``3.12-32``, ``3.12-arm64``). Only a ``t`` requests a free-threaded
+build.
+
+python-discovery's ``PythonSpec`` (1.9.6) reads any word as an implementation and any suffix as a machine, so that a
+misspelt request is no error. It compares ranges at the precision that they are written with: ``>3.12`` excludes 3.12.4,
+against PEP 440. And importing it takes longer than a warm run.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 
 from setlist.core.errors import ConfigurationError
 from setlist.core.model import Interpreter
@@ -19,24 +21,20 @@ from setlist.core.records import dataclass
 Release = tuple[int, ...]
 """A version's numbers: as many as are known, up to three."""
 
-_IMPLEMENTATIONS = {"": "cpython", "py": "cpython", "python": "cpython"}
 _MACHINES = {"amd64": "x86_64", "aarch64": "arm64", "i386": "x86", "i686": "x86"}
 _32_BIT = ("x86", "arm", "armv6l", "armv7l", "ppc", "wasm32")
 
-# Compiled when they are first needed
-_VERSION = (
-    r"(?i)(?:(?P<implementation>cpython|python|pypy|graalpy|py)[-@]?)?"
-    r"(?:(?P<release>\d{1,9}(?:\.\d{1,9}){0,2})(?P<threaded>t)?)?"
+# Compiled when it is first needed
+_REQUEST = (
+    r"(?i)(?:(?P<implementation>cpython|python|pypy|graalpy|py)[-@]?\s*)?"
+    r"(?:(?:(?P<release>\d{1,9}(?:\.\d{1,9}){0,2})|(?P<specifier>(?:[<>~!=]=?|===).*?))(?P<threaded>t)?)?"
     r"(?:-(?P<machine>32|64|x86|x86_64|amd64|i[36]86|arm64|aarch64))?"
-)
-_RANGE = (
-    r"(?i)(?P<implementation>cpython|python|pypy|graalpy|py)?\s*(?P<specifier>(?:[<>~!=]=?|===).*?)(?P<threaded>t)?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, understood. Exactly one of ``path`` and the rest says what is wanted.
+    """A parsed request: a ``path``, or the properties of an interpreter.
 
     ``implementation`` is ``cpython``, ``pypy`` or ``graalpy``; ``specifier`` a version range (PEP 440);
     ``machine`` an architecture's name, or ``32`` or ``64`` for its width.
@@ -57,26 +55,34 @@ class Request:
         release = ".".join(map(str, self.release))
         return f"{name}{self.specifier or release}{'t' if self.free_threaded else ''}" or self.text
 
+    def accepts(self, interpreter: Interpreter) -> bool:
+        """Whether an interpreter has the requested properties; ``path`` is none of them."""
+        machine = interpreter.machine
+        if self.machine in ("32", "64"):
+            machine = "32" if machine in _32_BIT else "64"
+        return (
+            interpreter.implementation == self.implementation
+            and interpreter.free_threaded == self.free_threaded
+            and self.machine in (None, machine)
+            and self.accepts_release(numbers(interpreter.version))
+        )
+
     def accepts_release(self, release: Release) -> bool:
-        """Whether a version is asked for. One that is known in part is given the benefit of the doubt."""
-        wanted = self.release
-        if any(ours != theirs for ours, theirs in zip(wanted, release, strict=False)):
+        """Whether a version is requested. If only its first numbers are known, whether it may be."""
+        if any(expected != number for expected, number in zip(self.release, release, strict=False)):
             return False
-        if self.specifier is None or not release:
+        if self.specifier is None or len(release) < 2:
             return True
         from packaging.specifiers import SpecifierSet
 
         specifiers = SpecifierSet(self.specifier)
-        if len(release) >= 3:
-            return specifiers.contains(".".join(map(str, release)), prereleases=True)
-        # '>=3.10.2' and a python3.10 whose third number isn't known: any might do. A minor version's
-        # bounds are enough for a range, and a hole in it ('!=3.10.3') excludes none wholly.
-        known = ".".join(map(str, (*release, *(0,) * (2 - len(release)))))
-        return any(specifiers.contains(f"{known}.{micro}", prereleases=True) for micro in range(100))
+        # '>=3.10.2' may accept a python3.10 whose third number isn't known
+        micros = release[2:] or range(100)
+        return any(specifiers.contains(f"{release[0]}.{release[1]}.{micro}", prereleases=True) for micro in micros)
 
 
 def parse_request(text: str) -> Request:
-    """The meaning of a request as written.
+    """Parse a request as written.
 
     Raises:
         ConfigurationError: it is neither a version nor a range nor a path.
@@ -84,86 +90,41 @@ def parse_request(text: str) -> Request:
     stripped = text.strip()
     if "/" in stripped or "\\" in stripped or stripped in (".", ".."):
         return Request(text, path=stripped)
-    match = re.fullmatch(_VERSION, stripped)
-    if match is not None and (match["implementation"] or match["release"]):
-        machine = (match["machine"] or "").lower()
-        return Request(
-            text,
-            implementation=_implementation(match["implementation"]),
-            release=_release(match["release"] or ""),
-            free_threaded=bool(match["threaded"]),
-            machine=_MACHINES.get(machine, machine) or None,
+    match = re.fullmatch(_REQUEST, stripped)
+    if match is None or not _names_a_python(match):
+        raise ConfigurationError(
+            f"{text!r} doesn't say which Python",
+            key="python",
+            hint="write a version ('3.12', '3.13t', 'pypy3.11'), a range ('>=3.10'), or a path with a '/' in it",
         )
-    match = re.fullmatch(_RANGE, stripped)
-    if match is not None:
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-        try:
-            SpecifierSet(match["specifier"])
-        except InvalidSpecifier:
-            pass
-        else:
-            return Request(
-                text,
-                implementation=_implementation(match["implementation"]),
-                specifier=match["specifier"],
-                free_threaded=bool(match["threaded"]),
-            )
-    raise ConfigurationError(
-        f"{text!r} doesn't say which Python",
-        key="python",
-        hint="write a version ('3.12', '3.13t', 'pypy3.11'), a range ('>=3.10'), or a path with a '/' in it",
+    implementation = (match["implementation"] or "python").lower()
+    release = numbers(match["release"] or "")
+    if len(release) == 1 and release[0] > 9:  # 'py312', and tox's factors
+        digits = str(release[0])
+        release = int(digits[0]), int(digits[1:])
+    machine = (match["machine"] or "").lower()
+    return Request(
+        text,
+        implementation="cpython" if implementation in ("py", "python") else implementation,
+        release=release,
+        specifier=match["specifier"],
+        free_threaded=bool(match["threaded"]),
+        machine=_MACHINES.get(machine, machine) or None,
     )
 
 
-def _implementation(name: str | None) -> str:
-    lowered = (name or "").lower()
-    return _IMPLEMENTATIONS.get(lowered, lowered)
+def numbers(version: str) -> Release:
+    """The numbers of a version: ``(3, 12)`` for ``3.12``, ``()`` for an empty string."""
+    return tuple(int(number) for number in version.split(".") if number)
 
 
-def _release(text: str) -> Release:
-    numbers = tuple(int(number) for number in text.split(".") if number)
-    if len(numbers) == 1 and numbers[0] > 9:
-        # as in 'py312' and tox's factors
-        return int(str(numbers[0])[0]), int(str(numbers[0])[1:])
-    return numbers
+def _names_a_python(match: re.Match[str]) -> bool:
+    if match["specifier"] is None:
+        return bool(match["implementation"] or match["release"])
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-
-def machine_answers(machine: str, wanted: str | None) -> bool:
-    """Whether a machine is the one that is asked for, by name or by width."""
-    if wanted in ("32", "64"):
-        return (machine in _32_BIT) == (wanted == "32")
-    return wanted is None or machine == wanted
-
-
-def satisfies(interpreter: Interpreter, request: str | None, root: str | os.PathLike[str] = "") -> bool:
-    """Whether a known interpreter answers a request.
-
-    Args:
-        interpreter: one that was found before; whether it is still there isn't asked.
-        request: as written; None asks for the minor version that setlist itself runs on.
-        root: what a relative path in the request starts from.
-
-    Raises:
-        ConfigurationError: the request is malformed.
-    """
-    release = tuple(int(number) for number in interpreter.version.split("."))
-    if request is None:
-        import sysconfig
-
-        return (
-            interpreter.implementation == sys.implementation.name
-            and release[:2] == sys.version_info[:2]
-            and interpreter.free_threaded == bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-        )
-    wanted = parse_request(request)
-    if wanted.path is not None:
-        path = os.path.realpath(os.path.join(root, os.path.expanduser(wanted.path)))
-        binary = os.path.realpath(interpreter.executable)
-        return binary == path or (os.path.isdir(path) and os.path.dirname(binary) in (path, os.path.join(path, "bin")))
-    return (
-        interpreter.implementation == wanted.implementation
-        and interpreter.free_threaded == wanted.free_threaded
-        and machine_answers(interpreter.machine, wanted.machine)
-        and wanted.accepts_release(release)
-    )
+    try:
+        SpecifierSet(match["specifier"])
+    except InvalidSpecifier:
+        return False
+    return True

@@ -99,11 +99,11 @@ def _of_user(context: Context) -> Iterator[Path]:
     """What is ours in the user's cache; the directory may be one that was named, and hold other things."""
     from setlist.core.system import user_cache
     from setlist.environment.images import FOLDER as IMAGES
-    from setlist.environment.interpreters import FOUND
+    from setlist.environment.interpreters import FILE
     from setlist.environment.virtualenv import APP_DATA, TEMPLATES
 
     cache = user_cache(context.caller.environ)
-    for name in (IMAGES, TEMPLATES, APP_DATA, FOUND):
+    for name in (IMAGES, TEMPLATES, APP_DATA, FILE):
         if os.path.lexists(cache / name):
             yield cache / name
 
