@@ -34,7 +34,8 @@ from measuring import PROGRAMS, WITHOUT_PLUGINS, in_turn, refuse_a_checkout, sta
 
 from setlist.core.model import Origin, SessionSpec
 from setlist.scheduling.order import Plan, Step
-from setlist.scheduling.priorities import Limits, lower_bound, work_of
+from setlist.scheduling.priorities import Limits, work_of
+from support.lower_bound import lower_bound
 from support.world import hermetic
 
 JOBS = 2
