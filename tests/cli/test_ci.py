@@ -74,7 +74,7 @@ def test_interactive_sessions_are_left_out_and_that_is_said(project: ProjectFold
     assert result.err == "left out, since they need a terminal: console\n"
     alone = matrix(project, "console", "--github")
     assert alone.code == 2
-    assert "no session to run without a terminal" in alone.err
+    assert "all selected sessions are interactive: they need a terminal" in alone.err
 
 
 def test_a_job_needs_the_pythons_of_what_its_session_requires(project: ProjectFolder) -> None:
@@ -197,8 +197,8 @@ def test_durations_are_the_committed_ones_and_in_ci_no_others(project: ProjectFo
         (["ci"], "write: setlist ci matrix"),
         (["ci", "matrx"], "did you mean 'matrix'?"),
         (["ci", "matrix", "--github", "--json"], "--github and --json exclude each other"),
-        (["ci", "matrix", "--shards", "0"], "--shards: '0' is no number"),
-        (["ci", "matrix", "--shards", "x"], "--shards: 'x' is no number"),
+        (["ci", "matrix", "--shards", "0"], "--shards: '0' is not a number of shards"),
+        (["ci", "matrix", "--shards", "x"], "--shards: 'x' is not a number of shards"),
         (["ci", "matrix", "nope"], "no session matches 'nope'"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_project_without_sessions_has_no_matrix(project: ProjectFolder) -> Non
 def test_more_jobs_than_github_takes_are_told(project: ProjectFolder) -> None:
     systems = ",".join(f"os{number}" for number in range(GITHUB_LIMIT + 1))
     result = matrix(project, "lint", "--github", "--os", systems, check=True)
-    assert "GitHub takes 256 jobs in a matrix, and here are 257: --shards N makes fewer" in result.err
+    assert "GitHub accepts 256 jobs in a matrix, and this one has 257: reduce it with --shards N" in result.err
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_an_end_from_outside_has_no_traceback(raised: BaseException, code: int, 
 
 def test_a_full_disk_is_no_bug_of_ours(tmp_path: Path) -> None:
     code, text = outcome(OSError(errno.ENOSPC, "No space left on device", "/x/y"), tmp_path)
-    assert (code, text) == (2, "error: the system says: No space left on device (/x/y)\n")
+    assert (code, text) == (2, "error: system error: No space left on device (/x/y)\n")
 
 
 def test_a_bug_is_one_line_and_a_log_in_the_project(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_durations_are_saved_for_others(past: ProjectFolder) -> None:
     result = past.setlist_inside("history", "--save", check=True)
     assert "sessions/durations.json: lint, test-py311" in result.err
     assert set(json.loads(past.read("sessions/durations.json"))["seconds"]) == {"lint", "test-py311"}
-    assert "nothing has moved" in past.setlist_inside("history", "--save", check=True).err
+    assert "no duration changed" in past.setlist_inside("history", "--save", check=True).err
     assert past.setlist_inside("history", "--save", "lint").code == 2
 
 

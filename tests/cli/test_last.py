@@ -87,12 +87,12 @@ def test_what_went_straight_to_the_terminal_was_not_kept(some: ProjectFolder) ->
 def test_nothing_kept(some: ProjectFolder) -> None:
     result = some.setlist_inside("last")
     assert result.code == 2
-    assert "nothing has run here yet" in result.err
+    assert "no session has run yet" in result.err
     result = some.setlist_inside("last", "lint")
     assert result.code == 1
     assert "it hasn't run yet" in result.err
     ran(some, session("lint", captured=True))
-    assert "its log is gone" in some.setlist_inside("last").err
+    assert "its log has been removed" in some.setlist_inside("last").err
 
 
 def test_names(some: ProjectFolder) -> None:
@@ -100,8 +100,8 @@ def test_names(some: ProjectFolder) -> None:
     assert some.setlist_inside("last", "gone", check=True).out == "of one that is gone\n"
     for argv, said in (
         (["tset"], "did you mean 'test'"),
-        (["test"], "is about one session"),
-        (["lint", "docs"], "is about one session"),
+        (["test"], "takes one session"),
+        (["lint", "docs"], "takes one session"),
         (["../logs/gone"], "no session matches"),
     ):
         result = some.setlist_inside("last", *argv)

@@ -134,7 +134,7 @@ def test_only_a_slip_is_taken_for_another_option(typed: str, meant: str | None) 
         (["-stests"], "sessions are named without an option"),
         (["--sessions", "tests"], "sessions are named without an option"),
         (["-e", "py312"], "sessions are named without an option"),
-        (["--reuse-existing-virtualenvs"], "environments are reused without being asked for"),
+        (["--reuse-existing-virtualenvs"], "environments are reused by default"),
         (["--lf"], "write --failed"),
         (["--junitxml=r.xml"], "write --report FILE.xml"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from setlist.cli.project_scan import as_toml, first_sessions, supported_pythons, survey
+from setlist.cli.project_scan import as_toml, first_sessions, scan, supported_pythons
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,7 +25,7 @@ def written(root: Path, pyproject: str = "", *files: str) -> dict[str, Any]:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("")
-    toml = as_toml(first_sessions(survey(root, tomllib.loads(pyproject))))
+    toml = as_toml(first_sessions(scan(root, tomllib.loads(pyproject))))
     found: dict[str, Any] = tomllib.loads(toml)["tool"]["setlist"]
     return found
 
@@ -162,6 +162,6 @@ def test_requires_python_names_versions(requires: str | None, expected: list[str
 
 
 def test_long_lists_are_broken(tmp_path: Path) -> None:
-    toml = as_toml(first_sessions(survey(tmp_path, {"tool": {"ruff": {}, "mypy": {}, "flake8": {}, "pyright": {}}})))
+    toml = as_toml(first_sessions(scan(tmp_path, {"tool": {"ruff": {}, "mypy": {}, "flake8": {}, "pyright": {}}})))
     assert 'run = [\n    "ruff check {posargs:.}",\n' in toml
     assert tomllib.loads(toml)

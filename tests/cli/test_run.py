@@ -216,7 +216,7 @@ def test_dry_run_tells_what_would_become_of_an_environment(project: ProjectFolde
 
     assert would() == "would be reused"
     assert would("-r") == "would be recreated (--recreate)"
-    assert would("--upgrade") == "would be resolved anew (--upgrade)"
+    assert would("--upgrade") == "would be resolved again (--upgrade)"
     project.sessions('[tool.setlist.session.lint]\ndeps = ["beta", "delta"]\nrun = []\n')
     assert would().startswith("would be brought up to date (")
     (project.environment("lint") / "state.json").unlink()

@@ -24,7 +24,7 @@ def test_init_then_list_then_run(project: ProjectFolder, wheelhouse: Path) -> No
     assert "lint" in listed.out
     again = project.setlist("init")
     assert again.code == 2
-    assert "there is a [tool.setlist] already" in again.err
+    assert "[tool.setlist] exists already" in again.err
 
 
 def test_a_session_is_made_then_reused_then_synced(project: ProjectFolder, wheelhouse: Path) -> None:

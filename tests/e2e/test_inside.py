@@ -140,8 +140,8 @@ def test_bash_evaluates_the_activation(made: ProjectFolder) -> None:
     [
         (["env", "never"], 1, "hint: 'run never' makes it"),
         (["env", "bare"], 1, "bare has no environment of its own"),
-        (["env", "lint", "--python", "--json"], 2, "--python and --json are two questions"),
-        (["env"], 2, "'setlist env' is about one session, and no session is named"),
+        (["env", "lint", "--python", "--json"], 2, "--python and --json exclude each other"),
+        (["env"], 2, "'setlist env' takes one session, and no session is named"),
         (["env", "lint", "bare"], 2, "2 sessions are named"),
         (["env", "many"], 2, "'many' names 2: many-py310, many-py311"),
         (["shell", "bare"], 1, "bare has no environment of its own"),

@@ -105,7 +105,7 @@ def test_a_terminal_is_shown_how_far_it_is_and_left_clean(four: ProjectFolder, i
 
 def test_a_pipe_is_spared_the_progress(four: ProjectFolder) -> None:
     result = four.setlist("lock", check=True)
-    assert result.err == "s3: written, no version moved (deps changed)\nlocks: 4 written\n"
+    assert result.err == "s3: written, no version changed (deps changed)\nlocks: 4 written\n"
     assert "\r" not in result.out + result.err
 
 

@@ -1,6 +1,6 @@
 """Continue a warm run (:mod:`setlist.engine.warm`) that differs from the recorded one: a failed command, a signal.
 
-By then time is no object: the parts of the whole program that would have told and done it do so.
+Speed doesn't matter any more, so this uses the modules of an ordinary run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["duration_text", "end_what_is_left", "ended", "interrupted", "refused
 
 
 def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, terminal: list[Any] | None) -> int:
-    """A command has failed, or has ended as a signal came. Returns the run's exit code."""
+    """Finish a run after a command that failed or was ended by a signal. Returns the run's exit code."""
     system.restore_terminal(terminal)
     name: str = run.record["session"]
     words: Sequence[str] = tuple(command["words"])
@@ -61,7 +61,7 @@ def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, t
 
 
 def refused(run: warm.Again, command: Mapping[str, Any], error: OSError) -> int:
-    """A command can't be started, which it could last time. Returns the run's exit code."""
+    """Finish a run after a command that can't be started. Returns the run's exit code."""
     problem = refusal(command["program"], Path(command["cwd"]), error)
     name: str = run.record["session"]
     told = Message(time=time.time(), session=name, level="error", text=message_of(problem))
@@ -70,13 +70,13 @@ def refused(run: warm.Again, command: Mapping[str, Any], error: OSError) -> int:
 
 
 def interrupted(run: warm.Again, process: warm.Process) -> int:
-    """A signal has come while a command runs: end it. Returns the run's exit code."""
+    """End a command after a signal. Returns the run's exit code."""
     terminal = system.terminal_state()
     with handling_signals():
         signals = signals_here()
         assert signals is not None
         with signals.guarded():
-            # so that the same key, handed on by a wrapper, doesn't count as a second one
+            # so that the same signal, forwarded by a wrapper, doesn't count as a second one
             signals.handle(run.signalled, None)
             interrupt, terminate = run.record["grace"]
             child = Child(_Started(process), _tree(process), signals, b"")  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def interrupted(run: warm.Again, process: warm.Process) -> int:
 
 
 def end_what_is_left(run: warm.Again, process: warm.Process) -> None:
-    """A command has ended, and may have left others of its group."""
+    """End the processes that an ended command left in its process group."""
     tree = _tree(process)
     if not tree.left_in_group():
         return
@@ -114,7 +114,7 @@ def _tree(process: warm.Process) -> ProcessTree:
 
 
 class _Started:
-    """A process that :mod:`subprocess` doesn't know of, as far as :class:`Child` has to do with it."""
+    """The part of :class:`subprocess.Popen` that :class:`Child` uses, for a process started without it."""
 
     stdin = stdout = stderr = None
 
@@ -123,7 +123,7 @@ class _Started:
         self.code = code
 
     def poll(self) -> int | None:
-        """Its exit code, None while it runs."""
+        """The exit code; None while it runs."""
         if self.code is None and sys.platform != "win32":
             with suppress(ChildProcessError):
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -132,7 +132,7 @@ class _Started:
         return self.code
 
     def wait(self) -> int:
-        """Wait for its end."""
+        """Wait until it ends, and return the exit code."""
         while (code := self.poll()) is None:
             time.sleep(0.01)
         return code
@@ -148,7 +148,7 @@ def _finish(
     code: int,
     frozen: str | None,
 ) -> None:
-    """Tell how it went: to the history, and by a console that has seen all that came before."""
+    """Write the last events to the history, and print them with a console that has seen the earlier ones."""
     shown = Terminal.of(sys.stderr, os.environ, lossy=True)
     stream, shown.stream = shown.stream, io.StringIO()
     console = Console(shown)

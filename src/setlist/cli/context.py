@@ -1,7 +1,7 @@
-"""What a command works with: the caller's world, where its words go, and the project it is about.
+"""The context of a command: the caller's environment, the terminals, the project and its registry.
 
-Read once at the edge and passed to every verb. The project, the registry and the environments are
-found when they are first asked for.
+It is created once and passed to every verb. The project, the registry and the environments are loaded when they are
+first used.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """One command's world.
+    """The context of one command.
 
     Args:
-        out: where results go.
-        err: where setlist's own words go.
-        caller: the environment variables and the directory it was typed in; those of this process
-            where it isn't given.
+        out: for results.
+        err: for setlist's messages.
+        caller: the environment variables and the current directory; absent: those of this process.
     """
 
     def __init__(self, out: Terminal, err: Terminal, caller: Caller | None = None) -> None:
@@ -48,7 +47,7 @@ class Context:
 
     @classmethod
     def current(cls) -> Context:
-        """The world of this very process."""
+        """The context of this process."""
         import os
         import sys
 
@@ -56,27 +55,27 @@ class Context:
 
     @property
     def caller(self) -> Caller:
-        """The world as the edge found it.
+        """The caller's environment variables and directory.
 
         Raises:
-            UsageError: the current directory no longer exists. It is raised here, where it can be told,
-                and not when the context is made.
+            UsageError: the current directory no longer exists. Creating the context doesn't raise it, so that it can
+                be printed.
         """
         if self._caller is None:
             self._caller = Caller.current()
         return self._caller
 
     def apply_options(self, arguments: Arguments) -> None:
-        """Let the common options count: ``-C``, ``-f``, ``-v``, ``-q``, ``--offline``.
+        """Apply the common options: ``-C``, ``-f``, ``-v``, ``-q``, ``--offline``.
 
         Raises:
-            UsageError: a directory that isn't one.
+            UsageError: the directory doesn't exist.
         """
         self.verbosity = arguments.count("verbose") - arguments.count("quiet")
         self._offline = arguments.flag("offline")
         directory = arguments.value("directory")
         if directory is not None:
-            # as the system names it to a process that starts there: a symbolic link is another name, no other project
+            # resolved, as the current directory of a process is: a symbolic link doesn't make another project
             path = self.path(directory).resolve()
             if not path.is_dir():
                 raise UsageError(f"{directory}: no such directory")
@@ -88,24 +87,24 @@ class Context:
             self._undo.append(show_diagnostics(self.err, self.verbosity))
 
     def restore(self) -> None:
-        """Put back what :meth:`take` changed in the process."""
+        """Undo the changes of :meth:`apply_options` to the process."""
         while self._undo:
             self._undo.pop()()
 
     def path(self, written: str) -> Path:
-        """A path of the command line: ``~`` is for shells that leave it alone (``--file=~/x``)."""
+        """A path of the command line. ``~`` is expanded, since shells don't do it in ``--file=~/x``."""
         import os
 
         return Path(os.path.abspath(self.caller.cwd / os.path.expanduser(written)))
 
     @cached_property
     def project(self) -> Project:
-        """The project that the caller stands in; its ``.setlist`` is not made yet."""
+        """The project of the caller's directory. Its ``.setlist`` isn't created yet."""
         return find_project(self.caller.cwd, self._file, self.caller.environ)
 
     @property
     def known_project(self) -> Project | None:
-        """The project, if it was found already. For the crash log, which mustn't go looking."""
+        """The project, if it has been found already. For the crash log, which mustn't search."""
         project: Project | None = self.__dict__.get("project")
         return project
 
@@ -116,7 +115,7 @@ class Context:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The same, and what it was made from."""
+        """The registry, and the files and variables that it was made from."""
         from setlist.registry.load import load
 
         loaded = load(self.project, self.caller.environ, self.loader_python)
@@ -125,13 +124,13 @@ class Context:
         return loaded
 
     def use_project(self, project: Project) -> None:
-        """Be about this project, and not about the one that the caller stands in."""
-        for known in ("loaded", "environments"):
-            self.__dict__.pop(known, None)
+        """Use this project instead of that of the caller's directory."""
+        for name in ("loaded", "environments"):
+            self.__dict__.pop(name, None)
         self.__dict__["project"] = project
 
     def loader_python(self, spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
-        """The environment that foreign definitions ask to be loaded in: its Python, while it is held."""
+        """Hold the environment that foreign definitions request to be loaded in, and return its Python."""
         from setlist.environment.prepare import Environments
 
         self.project.prepare()
@@ -140,7 +139,7 @@ class Context:
 
     @cached_property
     def environments(self) -> Environments:
-        """What makes, explains and freezes environments."""
+        """Prepares, explains and freezes environments."""
         from setlist.environment.prepare import Environments
         from setlist.lock.use import project_locks
 
@@ -154,28 +153,26 @@ class Context:
         self.err.lines(f"{session}: {text}")
 
     def select(self, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
-        """The sessions that selectors name; without any, those of a bare ``run``."""
+        """The sessions that selectors name; without selectors, the default sessions."""
         from setlist.registry.select import select
 
         return select(self.registry, selectors)
 
     def select_one(self, selectors: Sequence[str], *, verb: str) -> SessionSpec:
-        """The one session that a verb is about.
+        """The session that a verb takes as its argument.
 
         Raises:
-            UsageError: none or several were named.
-            UnknownSession: the name matches nothing.
+            UsageError: none or several are named.
+            UnknownSession: the name matches no session.
         """
         if len(selectors) != 1:
-            said = "no session is named" if not selectors else f"{len(selectors)} sessions are named"
-            raise UsageError(
-                f"'setlist {verb}' is about one session, and {said}", hint=f"write: setlist {verb} SESSION"
-            )
+            count = f"{len(selectors)} sessions are named" if selectors else "no session is named"
+            raise UsageError(f"'setlist {verb}' takes one session, and {count}", hint=f"write: setlist {verb} SESSION")
         sessions = self.select(selectors)
         if len(sessions) != 1:
             names = ", ".join(session.name for session in sessions)
             raise UsageError(
-                f"'setlist {verb}' is about one session, and {selectors[0]!r} names {len(sessions)}: {names}",
+                f"'setlist {verb}' takes one session, and {selectors[0]!r} names {len(sessions)}: {names}",
                 hint=f"write: setlist {verb} {sessions[0].name}" if sessions else None,
             )
         return sessions[0]
@@ -200,7 +197,7 @@ class Context:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     def print_error(self, error: SetlistError) -> None:
-        """Print a problem: where and what, the detail indented, what to do."""
+        """Print an error: its location and message, the indented detail, and the hint."""
         err = self.err
         where = f"{err.styled(escaped_line(error.where), 'bold')}: " if error.where else ""
         err.line(f"{err.styled('error:', 'red', 'bold')} {where}{escaped_line(error.message)}")

@@ -1,7 +1,6 @@
-"""What a run would do: the sessions in order, why each is there, its environment, its commands.
+"""``run -n``: print the sessions in order, why each is included, its environment and its commands.
 
-Nothing is changed, and nothing that only a change could tell is guessed: substitutions stay as
-written, since ``{envdir}`` may not exist yet.
+Nothing is changed. Placeholders aren't substituted, since ``{envdir}`` may not exist yet.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recreate: bool, upgrade: bool) -> None:
-    """Print the plan on stdout.
+    """Print the plan to stdout.
 
     Raises:
-        SetlistError: an environment can't be looked at for a reason that isn't its session's own.
+        SetlistError: an environment can't be examined for a reason that doesn't concern its session.
     """
     from setlist.runner.run_policy import RunOptions, posargs_of
     from setlist.runner.secrets import masker_of
@@ -55,7 +54,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         for command in session.commands:
             out.lines(f"  {out.styled('$', 'dim')} {masked(_template_text(command))}")
     if posargs:
-        # word by word: quoted, they could be in another form
+        # masked word by word: quoting could change a secret
         out.line(f"posargs: {command_text([masked(word) for word in posargs])}")
 
 
@@ -78,16 +77,16 @@ def _required_by(parents: Sequence[str]) -> str:
 
 
 def _environment_text(context: Context, session: SessionSpec, *, recreate: bool, upgrade: bool) -> tuple[str, str]:
-    """The interpreter, and what would be done to the environment."""
-    asked = f"python {session.environment.python}" if session.environment.python else "python"
+    """The interpreter, and what a run would do to the environment."""
+    request = f"python {session.environment.python}" if session.environment.python else "python"
     try:
         explanation = context.environments.explain(session)
     except SessionError as error:
-        return asked, f"can't be prepared: {error.message}"
+        return request, f"can't be prepared: {error.message}"
     if explanation.state == "none":
-        return asked, "no environment of its own"
+        return request, "no environment of its own"
     if explanation.interpreter is None:
-        return asked, f"can't be prepared: {'; '.join(explanation.notes)}"
+        return request, f"can't be prepared: {'; '.join(explanation.notes)}"
     interpreter = explanation.interpreter
     if explanation.state == "missing":
         return interpreter, "would be created"
@@ -99,12 +98,12 @@ def _environment_text(context: Context, session: SessionSpec, *, recreate: bool,
     if explanation.state == "stale":
         return interpreter, f"would be brought up to date ({', '.join([*changed, *explanation.notes])})"
     if upgrade:
-        return interpreter, "would be resolved anew (--upgrade)"
+        return interpreter, "would be resolved again (--upgrade)"
     return interpreter, "would be reused"
 
 
 def _template_text(command: Command) -> str:
-    """A command before substitution: ``{posargs:.}`` is more readable unquoted."""
+    """A command before substitution. ``{posargs:.}`` isn't quoted, for readability."""
     if command.shell:
         return command.words[0]
     return " ".join(word if "{" in word and " " not in word else command_text([word]) for word in command.words)

@@ -1,4 +1,4 @@
-"""The commands, from their very first moment: the same as last time if it can be that, else the whole program."""
+"""The entry points ``run`` and ``setlist``: try the fast path, then import the rest of the program."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def main() -> int:
 
         argv = sys.argv[1:]
         if argv and os.name == "posix":
-            known = set(warm.options_of(argv)).issubset(warm.OPTIONS)
-            code = warm.again(argv, _trouble) if known else _listed("run", *argv)
+            replayable = set(warm.options_of(argv)).issubset(warm.OPTIONS)
+            code = warm.again(argv, _trouble) if replayable else _listed("run", *argv)
             if code is not None:
                 return code
         return _whole("run", argv)
@@ -53,19 +53,19 @@ def _occupy_closed_streams() -> None:
 def _whole(program: str, argv: Sequence[str]) -> int:
     import gc
 
-    # what is imported and read is no garbage: to look for some takes a tenth of a short run's own time
+    # imported code isn't garbage: collecting takes a tenth of the time of a short run
     gc.set_threshold(20_000, 20, 20)
     if program == "run":
         from setlist.cli.run import main
     else:
         from setlist.cli.main import main
     code = main(argv)
-    gc.freeze()  # nor does it matter any more
+    gc.freeze()  # skip the collection at exit
     return code
 
 
 def _listed(*words: str) -> int | None:
-    """The exit code of a listing that is the same as last time; None where it is none, or may be another one."""
+    """Print the cached listing and return the exit code. None: no listing is asked for, or the cache is outdated."""
     if not {"-l", "--list", "list"}.intersection(words):
         return None
     from setlist.cli import relisting
@@ -74,7 +74,7 @@ def _listed(*words: str) -> int | None:
 
 
 def _interrupted() -> int:
-    # before anybody listens to signals, or after
+    # an interrupt before the signal handlers are installed, or after they are removed
     from setlist.reports.terminal import Terminal
 
     Terminal.of(sys.stderr, {}, lossy=True).line("interrupted")

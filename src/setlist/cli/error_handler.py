@@ -1,4 +1,4 @@
-"""The outermost edge: what a command raised becomes one message and an exit code."""
+"""Turn an exception that a command raised into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-"""What a shell shows for a program that SIGPIPE ended (128 + 13): who read our standard output is gone."""
+"""The exit code of a program that SIGPIPE ended (128 + 13): the reader of our standard output has exited."""
 OUTPUT_LOST = 74
-"""Our standard output can't be written for another reason: a full disk, a closed stream (sysexits.h: ``EX_IOERR``)."""
+"""Standard output can't be written for another reason: a full disk, a closed stream (sysexits.h: ``EX_IOERR``)."""
 BUG = 1
 
 
 def run_cli(command: Callable[[Sequence[str], Context], int], argv: Sequence[str], context: Context) -> int:
-    """Run a command and return its exit code, whatever it raises."""
+    """Run a command and return its exit code. Every exception becomes an exit code."""
     from setlist.process.signals import raising_signals
 
     try:
         with raising_signals():
             code = command(argv, context)
-        # sessions went on while nobody could read what they printed
-        lost = _lost(context, " ('setlist last' shows what is kept of the sessions' output)")
+        # sessions continue when their output can't be written
+        lost = _lost(context, " ('setlist last' prints the recorded output of sessions)")
         return code or lost
     except SetlistError as error:
         context.print_error(error)
@@ -55,8 +55,8 @@ def run_cli(command: Callable[[Sequence[str], Context], int], argv: Sequence[str
 
 
 def _lost(context: Context, more: str = "") -> int:
-    """Tell that output couldn't be written, and say what the exit code is for that; 0 where nothing was lost."""
-    # standard error counts for what sessions print there, and where both are the same pipe or file
+    """Print that output couldn't be written, and return the exit code for it; 0 if no output was lost."""
+    # standard error counts as well: sessions print to it, and both may be the same pipe or file
     name, lost = "standard output", context.out.lost
     if lost is None:
         name, lost = "standard error", context.err.lost
@@ -67,7 +67,7 @@ def _lost(context: Context, more: str = "") -> int:
 
 
 def _unexpected(error: Exception, argv: Sequence[str], context: Context) -> int:
-    """What nobody foresaw: one line, and the traceback in a file. The machine's fault isn't a bug."""
+    """Print one line for an unexpected exception, and write its traceback to a file. A full disk isn't a bug."""
     import errno
 
     if isinstance(error, OSError) and error.errno in (
@@ -78,14 +78,14 @@ def _unexpected(error: Exception, argv: Sequence[str], context: Context) -> int:
         errno.EIO,
     ):
         path = f" ({error.filename})" if error.filename else ""
-        context.print_error(SetlistError(f"the system says: {error.strerror}{path}"))
+        context.print_error(SetlistError(f"system error: {error.strerror}{path}"))
         return SetlistError.exit_code
     log = _crash_log(error, argv, context)
-    told = f"{type(error).__name__}: {error}".splitlines()[0]
+    summary = f"{type(error).__name__}: {error}".splitlines()[0]
     context.print_error(
         SetlistError(
-            f"this is a bug in setlist: {told}",
-            hint=f"the full traceback is in {log}" if log else "the full traceback couldn't be written anywhere",
+            f"this is a bug in setlist: {summary}",
+            hint=f"the full traceback is in {log}" if log else "the traceback couldn't be written to a file",
         )
     )
     return BUG

@@ -1,8 +1,8 @@
-"""The sessions of a project, as a table for a person or as JSON for a program.
+"""List the sessions of a project as a table or as JSON.
 
-The JSON is an object of its own: ``format`` (1, raised when a key changes its meaning or goes),
-``root``, and ``sessions``, in the order of their definition, each with the keys of a definition
-as people write them, after families, defaults and ``extends`` were worked out. See docs/list.md.
+The JSON is an object with ``format`` (1, raised when a key changes its meaning or is removed), ``root``, and
+``sessions`` in the order of their definition. Each has the keys of a definition, after families, defaults and
+``extends`` have been expanded. See docs/list.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UNUSED_HINT = 'sources = ["pyproject", "sessions", "noxfile"] in [tool.setlist] 
 
 
 def default_names(context: Context) -> frozenset[str]:
-    """The sessions that a bare ``run`` runs."""
+    """The names of the default sessions."""
     if not context.registry.sessions:
         return frozenset()
     return frozenset(session.name for session in context.select(()))
@@ -31,22 +31,22 @@ def default_names(context: Context) -> frozenset[str]:
 def show_sessions(
     context: Context, sessions: Sequence[SessionSpec], *, words: Sequence[str] | None, as_json: bool = False
 ) -> None:
-    """Print the sessions: as a table, a line each, or as JSON. The default ones are marked with ``*``.
+    """Print the sessions as a table or as JSON. The table marks the default ones with ``*``.
 
     Args:
-        context: the command's world.
-        sessions: what is shown.
-        words: the command line, the command itself or the verb being the first of them. None: it could show others the
-            next time, though neither the definitions nor the environments have changed.
-        as_json: the documented form for programs.
+        context: the command's context.
+        sessions: the sessions to print.
+        words: the command line, beginning with the command or the verb. None: the output depends on more than the
+            definitions and the environments, and isn't cached.
+        as_json: print the documented JSON.
     """
     from setlist.cli.relisting import finished_environments, keep
     from setlist.environment.state import NAME
 
-    # whether they are current is for 'why' to say
+    # 'why' tells whether they are current
     finished = finished_environments(str(context.project.environments), NAME)
     ready = frozenset(finished)
-    said = ""
+    note = ""
     if as_json:
         import json
 
@@ -56,15 +56,15 @@ def show_sessions(
         unused = context.registry.settings.unused
         if unused:
             names = ", ".join(unused)
-            said = f"{names}: not used, since there are definitions of setlist's own; {UNUSED_HINT}\n"
+            note = f"{names}: not used, since there are definitions of setlist's own; {UNUSED_HINT}\n"
     else:
-        lines, said = [], "no sessions\n"
-    shown = "".join(f"{line}\n" for line in lines)
-    context.out.write(shown)
-    if said:
-        context.err.write(said)
+        lines, note = [], "no sessions\n"
+    text = "".join(f"{line}\n" for line in lines)
+    context.out.write(text)
+    if note:
+        context.err.write(note)
     if words is not None:
-        keep(words, context, finished, context.out.plain(shown), context.err.plain(said))
+        keep(words, context, finished, context.out.plain(text), context.err.plain(note))
 
 
 def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:
@@ -102,7 +102,7 @@ def _alias(session: SessionSpec) -> str:
 
 
 def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout, see :func:`columns`."""
+    """Print a table to stdout, see :func:`columns`."""
     for line in columns(context, head, rows):
         context.out.line(line)
 
@@ -110,11 +110,11 @@ def print_columns(context: Context, head: Sequence[str], rows: Sequence[Sequence
 def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a table: as wide as the terminal, or plain aligned columns in a pipe.
 
-    A column that is empty in every row is left out.
+    Columns that are empty in every row are left out.
     """
-    kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
-    head = [head[index] for index in kept]
-    rows = [[escaped_line(row[index]) for index in kept] for row in rows]
+    used = [index for index in range(len(head)) if any(row[index] for row in rows)]
+    head = [head[index] for index in used]
+    rows = [[escaped_line(row[index]) for index in used] for row in rows]
     out = context.out
     if not out.interactive:
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
@@ -134,7 +134,7 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
         table.add_column(title, no_wrap=title in ("", "session"), style="bold" if title == "session" else "")
     for row in rows:
         table.add_row(*map(Text, row))
-    # rich lays out, we print: what a stream can't encode and when to colour is decided in one place
+    # rich only lays out; Terminal prints, since it decides on colour and on characters that the stream can't encode
     laid_out = io.StringIO()
     width = Console(file=out.stream).width
     console = Console(
@@ -150,7 +150,7 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> dict[str, Any]:
-    """The sessions as JSON-ready data, the documented and versioned form; ``ready`` have a finished environment."""
+    """The documented JSON of the sessions. ``ready`` are the names of those with a finished environment."""
     from setlist.registry.toml_lines import lines_of_sessions
 
     defaults = default_names(context)
@@ -171,10 +171,10 @@ def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Coll
 
 
 def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int | None) -> dict[str, Any]:
-    """One session as JSON-ready data; ``line`` is where its definition begins.
+    """The JSON of one session. ``line`` is the line at which its definition begins.
 
-    ``matrix`` holds this session's value on each axis; ``default`` says whether a bare ``run`` runs
-    it; ``ready`` whether a finished environment is there.
+    ``matrix`` has the session's value on each axis. ``default``: a bare ``run`` runs it. ``ready``: its environment is
+    finished.
     """
     from setlist.core.plugins import find_provider, providers
 

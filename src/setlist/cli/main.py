@@ -1,4 +1,4 @@
-"""``setlist VERB …``: which verb it is, and what to say when it is none."""
+"""``setlist VERB …``: find the verb and run it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
 
 
 def dispatch(argv: Sequence[str], context: Context) -> int:
-    """Hand the rest of the command line to its verb.
+    """Run the verb with the rest of the command line.
 
     Raises:
-        SetlistError: what the user is told instead.
+        SetlistError: an error to print.
     """
     first = argv[0] if argv else "--help"
     if first == "run":
@@ -35,7 +35,7 @@ def dispatch(argv: Sequence[str], context: Context) -> int:
         return run_verb(first, argv[1:], context)
     if first in ("-h", "--help", "help"):
         context.out.write(_help())
-        # Nothing at all was asked for: that is not what a script means to write
+        # a script that calls setlist without a verb is wrong
         return 0 if argv else 2
     if first == "--version":
         from setlist import __version__
@@ -59,8 +59,8 @@ def _help() -> str:
 
 def _unknown(word: str, context: Context) -> UsageError:
     if word.startswith("-"):
-        late = "options come after the verb; " if any(word in _spellings(option) for option in COMMON) else ""
-        return UsageError(f"unknown option '{word}'", hint=f"{late}'setlist --help' lists the verbs")
+        order = "options come after the verb; " if any(word in _spellings(option) for option in COMMON) else ""
+        return UsageError(f"unknown option '{word}'", hint=f"{order}'setlist --help' lists the verbs")
     if _is_session(word, context):
         hint = f"it is a session: write 'run {word}'"
     elif near := nearest(word, VERBS):
@@ -78,5 +78,5 @@ def _is_session(word: str, context: Context) -> bool:
     try:
         return word in context.registry.sessions or bool(context.registry.outline.family(word))
     except SetlistError:
-        # What is wrong with the definitions is another story than the word that was typed
+        # an error in the definitions isn't about this word
         return False

@@ -1,9 +1,8 @@
-"""What may stand on a command line, as a table, and how it is read.
+"""Declare options in tables, and parse command lines.
 
-A table and not argparse: importing argparse costs more than the rest of a warm ``run`` put together,
-and the table is what ``--help`` and, later, shell completion are made from. The rules are the usual ones:
-``--name value`` and ``--name=value``, ``-n value`` and ``-nvalue``, ``-xvv`` for several flags, options
-and words in any order, and everything after the first ``--`` is left alone.
+This replaces argparse, whose import takes longer than the rest of a warm ``run``. ``--help`` is made from the tables.
+The syntax is the usual one: ``--name value`` and ``--name=value``, ``-n value`` and ``-nvalue``, ``-xvv`` for several
+flags, options and words in any order. Everything after the first ``--`` is passed on.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from setlist.core.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: ``--name``, perhaps ``-short``.
+    """One option: ``--name``, and ``-short`` if it has one.
 
-    With a ``metavar`` it takes a value; without, it is a flag. Either may be repeated: flags are
-    counted, of values the last one counts unless all are asked for.
+    With a ``metavar`` it takes a value; without, it is a flag. Both may be repeated: flags are counted, and the last
+    value is used unless the command reads all of them.
     """
 
     name: str
@@ -30,10 +29,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """A command line that was read.
+    """A parsed command line.
 
-    ``argv`` is all of it; ``words`` are what is neither an option nor an option's value; ``rest`` is what followed
-    ``--``, None where there was none.
+    ``argv`` is the whole of it; ``words`` are the positional arguments; ``rest`` are the arguments after ``--``, None
+    without ``--``.
     """
 
     argv: tuple[str, ...]
@@ -63,18 +62,18 @@ def parse(
     words_before_rest: int | None = None,
     elsewhere: Mapping[str, str] | None = None,
 ) -> Arguments:
-    """Read a command line.
+    """Parse a command line.
 
     Args:
         argv: the words after the command's own name.
-        options: what may be given.
-        command: what was typed to get here (``run``, ``setlist why``), for messages.
-        words_before_rest: after so many words all others are ``rest``, with or without ``--``: for a
-            command line that holds another one.
-        elsewhere: what to write instead of options that other programs have, by their spelling.
+        options: the options that the command has.
+        command: the command (``run``, ``setlist why``), for messages.
+        words_before_rest: the number of words after which all others are ``rest``, with or without ``--``: for
+            a command line that contains another one.
+        elsewhere: hints for options of other programs, by their spelling.
 
     Raises:
-        UsageError: an option is unknown, lacks its value, or has one it doesn't take.
+        UsageError: an option is unknown, lacks its value, or has a value and takes none.
     """
     by_spelling = {f"--{option.name}": option for option in options}
     by_spelling.update({f"-{option.short}": option for option in options if option.short})
@@ -106,7 +105,7 @@ def parse(
                 given.setdefault(option.name, []).append("")
                 continue
             if value is None:
-                # A value that looks like an option is one that was forgotten; -k=-x is there for the rest
+                # an option in the place of a value means that the value was forgotten; -k=-x allows such values
                 if position >= len(argv) or (argv[position].startswith("-") and argv[position] != "-"):
                     raise UsageError(f"option '{spelling}' needs a value: {spelling} {option.metavar}")
                 value = argv[position]
@@ -137,7 +136,7 @@ def _short(word: str, by_spelling: dict[str, Option]) -> list[tuple[str, str | N
             pairs.append((spelling, attached.removeprefix("=") if attached else None))
             break
         if option is None and pairs:
-            # the whole of -vz is shown: -z alone was never typed
+            # the message shows -vz, as it was typed
             return [*pairs, (word, None)]
         pairs.append((spelling if option is not None else word, None))
         if option is None:
@@ -150,42 +149,41 @@ def _unknown(
 ) -> UsageError:
     short = not spelling.startswith("--")
     hint = _help_hint(command)
-    known = elsewhere.get(spelling[:2] if short else spelling)
+    equivalent = elsewhere.get(spelling[:2] if short else spelling)
     near = None if short else meant_option(spelling, [other for other in by_spelling if other.startswith("--")])
-    if known is not None:
-        hint = f"{known}; {hint}"
+    if equivalent is not None:
+        hint = f"{equivalent}; {hint}"
     elif near is not None:
         hint = f"did you mean '{near}'? {hint}"
     return UsageError(f"unknown option '{spelling}'", hint=hint)
 
 
 def meant_option(typed: str, options: Sequence[str]) -> str | None:
-    """The option that was most likely meant.
+    """The option that was most likely meant; None if there is none, or several are as near.
 
-    That is the one that begins like what was typed, three letters or more (``--rec``), or the one that is made of it
-    by one slip, or two in a word of six letters or more. A slip is a letter too many, too few, another one, or two
-    that are exchanged. Where several are as near, none is: a guess that may be wrong is worse than a list.
+    An option is near if it begins with the typed text of three letters or more (``--rec``), or if its distance is 1, or
+    2 for a word of six letters or more. The distance counts inserted, deleted, replaced and transposed letters.
     """
     name = typed.strip("-")
-    begun = [option for option in options if len(name) >= 3 and option.startswith(f"--{name}")]
-    if begun:
-        return begun[0] if len(begun) == 1 else None
+    completions = [option for option in options if len(name) >= 3 and option.startswith(f"--{name}")]
+    if completions:
+        return completions[0] if len(completions) == 1 else None
     most = 1 if len(name) < 6 else 2
-    slips = {option: _slips(name, option.strip("-")) for option in options}
-    fewest = min(slips.values(), default=most + 1)
-    nearest = [option for option, count in slips.items() if count == fewest]
-    return nearest[0] if fewest <= most and len(nearest) == 1 else None
+    distances = {option: _distance(name, option.strip("-")) for option in options}
+    smallest = min(distances.values(), default=most + 1)
+    nearest = [option for option, distance in distances.items() if distance == smallest]
+    return nearest[0] if smallest <= most and len(nearest) == 1 else None
 
 
-def _slips(one: str, other: str) -> int:
-    """How many slips make one word of another: their optimal string alignment distance."""
+def _distance(one: str, other: str) -> int:
+    """The optimal string alignment distance of two words."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
         before, last, row = row, before, [i]
-        for j, wanted in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+        for j, target in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != target))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == target:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
     return row[-1]

@@ -1,7 +1,7 @@
-"""What a first ``[tool.setlist]`` for a project should hold, by what lies in it.
+"""Scan a project's files, and propose an initial ``[tool.setlist]``.
 
-:func:`survey` looks, :func:`first_sessions` decides, :func:`as_toml` writes. Nothing is run or
-installed to find out.
+:func:`scan` reads files, :func:`first_sessions` chooses sessions, :func:`as_toml` writes them. Nothing is run or
+installed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from setlist.core.files import text_or_nothing
 from setlist.core.records import dataclass, field
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-"""What ``requires-python`` is tried on: the versions that get fixes, newest last."""
+"""The supported Python versions, newest last, to compare with ``requires-python``."""
 
 _TEST_NAMES = ("test", "tests", "testing", "dev")
 _LINT_NAMES = ("lint", "linting", "style", "typing", "dev")
@@ -24,10 +24,10 @@ _DOCS_NAMES = ("docs", "doc", "documentation")
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What was found. ``files`` are names in the root, directories ending in ``/``.
+class ProjectScan:
+    """The result of a scan. ``files`` are names in the root; those of directories end with ``/``.
 
-    ``groups`` and ``extras`` map their names to the packages they ask for, by normalised name.
+    ``groups`` and ``extras`` map their names to the normalised names of the packages that they require.
     """
 
     files: frozenset[str]
@@ -41,25 +41,25 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class FirstSession:
-    """A session to write: its keys and their values, in the order in which they are written."""
+    """A session to write: its keys and values, in this order."""
 
     name: str
     keys: dict[str, str | list[str]]
     default: bool = True
 
 
-def survey(root: Path, pyproject: Mapping[str, Any]) -> Survey:
-    """Look at a project.
+def scan(root: Path, pyproject: Mapping[str, Any]) -> ProjectScan:
+    """Scan a project.
 
     Args:
         root: its directory.
-        pyproject: its pyproject.toml, parsed; empty where there is none.
+        pyproject: its parsed pyproject.toml; empty without one.
     """
     files: set[str] = set()
     for pattern in ("*", "requirements/*.txt", "docs/conf.py", "doc/conf.py"):
         for path in root.glob(pattern):
             files.add(path.relative_to(root).as_posix() + ("/" if path.is_dir() else ""))
-    project = _table(pyproject, "project")
+    metadata = _table(pyproject, "project")
     tools = set(_table(pyproject, "tool"))
     setup_cfg = text_or_nothing(root / "setup.cfg")
     tools |= {name for name in ("mypy", "flake8", "isort") if re.search(rf"^\[{name}\]", setup_cfg, re.MULTILINE)}
@@ -69,17 +69,17 @@ def survey(root: Path, pyproject: Mapping[str, Any]) -> Survey:
         if name in files:
             tools.add(tool)
     raw_groups = _table(pyproject, "dependency-groups")
-    requires_python = project.get("requires-python")
-    return Survey(
+    requires_python = metadata.get("requires-python")
+    return ProjectScan(
         files=frozenset(files),
         tools=frozenset(tools),
         groups={name: frozenset(_group_packages(raw_groups, name, ())) for name in raw_groups},
         extras={
             name: frozenset(_packages(deps))
-            for name, deps in _table(project, "optional-dependencies").items()
+            for name, deps in _table(metadata, "optional-dependencies").items()
             if isinstance(deps, list)
         },
-        packaged=bool(project) or "build-system" in pyproject or "setup.py" in files,
+        packaged=bool(metadata) or "build-system" in pyproject or "setup.py" in files,
         requires_python=requires_python if isinstance(requires_python, str) else None,
         mypy_files="files" in _table(pyproject, "tool", "mypy"),
     )
@@ -117,7 +117,7 @@ def _packages(requirements: Iterable[object]) -> Iterator[str]:
 
 
 def _group_packages(groups: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Iterator[str]:
-    """What a PEP 735 group asks for, with the groups it includes; circles are the registry's to refuse."""
+    """The packages of a PEP 735 group and its included groups. Cycles are ignored: the registry reports them."""
     entries = groups.get(name)
     if not isinstance(entries, list) or name in above:
         return
@@ -127,9 +127,9 @@ def _group_packages(groups: Mapping[str, Any], name: str, above: tuple[str, ...]
             yield from _group_packages(groups, entry["include-group"], (*above, name))
 
 
-def first_sessions(found: Survey) -> list[FirstSession]:
-    """The sessions that suit what was found; at least one."""
-    sessions = [_lint(found), _test(found), _docs(found)]
+def first_sessions(project: ProjectScan) -> list[FirstSession]:
+    """The sessions that suit the project; at least one."""
+    sessions = [_lint(project), _test(project), _docs(project)]
     made = [session for session in sessions if session is not None]
     return made or [_session("lint", "Style", {"deps": ["ruff"]}, ["ruff check {posargs:.}"])]
 
@@ -140,21 +140,21 @@ def _session(
     return FirstSession(name, {"description": description, **keys, "run": run}, default)
 
 
-def _lint(found: Survey) -> FirstSession | None:
-    group = _first(found.groups, _LINT_NAMES)
-    offered = found.groups.get(group, frozenset()) if group else frozenset()
-    sources = [path for path in ("src/", "tests/") if path in found.files]
+def _lint(project: ProjectScan) -> FirstSession | None:
+    group = _first(project.groups, _LINT_NAMES)
+    offered = project.groups.get(group, frozenset()) if group else frozenset()
+    sources = [path for path in ("src/", "tests/") if path in project.files]
     where = " ".join(path.rstrip("/") for path in sources[:1]) or "."
     commands = {
         "ruff": ["ruff check {posargs:.}", "ruff format --check ."],
         "black": ["black --check ."],
         "isort": ["isort --check ."],
         "flake8": ["flake8 {posargs:.}"],
-        "mypy": ["mypy" if found.mypy_files else f"mypy {where}"],
+        "mypy": ["mypy" if project.mypy_files else f"mypy {where}"],
         "pyright": ["pyright"],
         "codespell": ["codespell"],
     }
-    used = [tool for tool in commands if tool in found.tools or tool in offered]
+    used = [tool for tool in commands if tool in project.tools or tool in offered]
     if "black" in used and "ruff" in used:
         commands["ruff"] = ["ruff check {posargs:.}"]
     if not used:
@@ -165,61 +165,63 @@ def _lint(found: Survey) -> FirstSession | None:
     missing = [tool for tool in used if "groups" not in keys or tool not in offered]
     if missing:
         keys["deps"] = missing
-    if found.packaged and "mypy" in used:
-        # what the types of the project's own dependencies are, mypy only sees where they are installed
+    if project.packaged and "mypy" in used:
+        # mypy sees the types of the project's dependencies only if they are installed
         keys["project"] = "editable"
     return _session("lint", "Style and types", keys, [line for tool in used for line in commands[tool]])
 
 
-def _test(found: Survey) -> FirstSession | None:
-    has_tests = bool({"tests/", "test/"} & found.files) or "pytest" in found.tools
+def _test(project: ProjectScan) -> FirstSession | None:
+    has_tests = bool({"tests/", "test/"} & project.files) or "pytest" in project.tools
     if not has_tests:
         return None
     keys: dict[str, str | list[str]] = {}
-    pythons = supported_pythons(found.requires_python)
+    pythons = supported_pythons(project.requires_python)
     if len(pythons) > 1:
         keys["python"] = pythons
-    keys.update(_wanted(found, _TEST_NAMES, "pytest"))
-    if found.packaged:
+    keys.update(_dependencies(project, _TEST_NAMES, "pytest"))
+    if project.packaged:
         keys["project"] = "editable"
     return _session("test", "The tests", keys, ["pytest {posargs}"])
 
 
-def _docs(found: Survey) -> FirstSession | None:
-    if "mkdocs" in found.tools:
+def _docs(project: ProjectScan) -> FirstSession | None:
+    if "mkdocs" in project.tools:
         needed, run = "mkdocs", ["mkdocs build {posargs}"]
-    elif "sphinx" in found.tools:
-        folder = "docs" if "docs/conf.py" in found.files else "doc"
+    elif "sphinx" in project.tools:
+        folder = "docs" if "docs/conf.py" in project.files else "doc"
         needed, run = "sphinx", [f"sphinx-build {{posargs}} {folder} {folder}/_build/html"]
     else:
         return None
-    keys = _wanted(found, _DOCS_NAMES, needed, also=(f"{folder}/requirements.txt",) if needed == "sphinx" else ())
-    if found.packaged:
+    keys = _dependencies(
+        project, _DOCS_NAMES, needed, also=(f"{folder}/requirements.txt",) if needed == "sphinx" else ()
+    )
+    if project.packaged:
         keys["project"] = "editable"
     return _session("docs", "The documentation", keys, run, default=False)
 
 
-def _wanted(
-    found: Survey, names: Sequence[str], needed: str, *, also: Sequence[str] = ()
+def _dependencies(
+    project: ProjectScan, names: Sequence[str], needed: str, *, also: Sequence[str] = ()
 ) -> dict[str, str | list[str]]:
-    """Where a session's dependencies come from: a group, an extra, or a requirements file, whichever is there."""
+    """The keys for a session's dependencies: a group, an extra, or a requirements file, the first that exists."""
     keys: dict[str, str | list[str]] = {}
-    if group := _first(found.groups, names):
+    if group := _first(project.groups, names):
         keys["groups"] = [group]
-        covered = needed in found.groups[group]
-    elif found.packaged and (extra := _first(found.extras, names)):
+        covered = needed in project.groups[group]
+    elif project.packaged and (extra := _first(project.extras, names)):
         keys["extras"] = [extra]
-        covered = needed in found.extras[extra]
+        covered = needed in project.extras[extra]
     else:
         candidates = [
             *also,
             *(pattern.format(name) for name in names for pattern in _REQUIREMENT_FILES),
-            *(() if found.packaged else ("requirements.txt",)),
+            *(() if project.packaged else ("requirements.txt",)),
         ]
-        files = [name for name in candidates if name in found.files][:1]
+        files = [name for name in candidates if name in project.files][:1]
         if files:
             keys["requirements"] = files
-        # a file may ask for it by way of others: asking twice does no harm
+        # the file may include others that require it: requiring it twice does no harm
         covered = False
     if not covered:
         keys["deps"] = [needed]
@@ -234,7 +236,7 @@ def _first(offered: Mapping[str, object], names: Sequence[str]) -> str | None:
 
 
 def supported_pythons(requires_python: str | None) -> list[str]:
-    """The Python versions that ``requires-python`` admits, of those that are still supported."""
+    """The supported Python versions that ``requires-python`` allows."""
     if requires_python is None:
         return []
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -243,24 +245,34 @@ def supported_pythons(requires_python: str | None) -> list[str]:
         specifier = SpecifierSet(requires_python)
     except InvalidSpecifier:
         return []
-    # .99: ">=3.10.2" asks for a later 3.10, not for none
+    # .99: ">=3.10.2" allows a later 3.10
     return [version for version in PYTHONS if f"{version}.99" in specifier]
 
 
 def as_toml(sessions: Sequence[FirstSession]) -> str:
     """The definitions as they are appended to pyproject.toml."""
     default = [session.name for session in sessions if session.default] or [sessions[0].name]
-    lines = ["[tool.setlist]", f"default = {_value(default)}" + " " * 4 + "# what a bare 'run' runs"]
+    lines = ["[tool.setlist]", f"default = {toml_value(default)}" + " " * 4 + "# what a bare 'run' runs"]
     for session in sessions:
         lines += ["", f"[tool.setlist.session.{session.name}]"]
-        lines += [f"{key} = {_value(value)}" for key, value in session.keys.items()]
+        lines += [f"{key} = {toml_value(value)}" for key, value in session.keys.items()]
     return "\n".join(lines) + "\n"
 
 
-def _value(value: str | list[str]) -> str:
-    # A JSON string is a TOML basic string, but for DEL
+def toml_value(value: Any) -> str:
+    """A value as TOML. Arrays that would be too long for a line have one item a line."""
     if isinstance(value, str):
+        # a JSON string is a TOML basic string, except for DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    items = [_value(item) for item in value]
-    flat = f"[{', '.join(items)}]"
-    return flat if len(flat) <= 80 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        items = [toml_value(item) for item in value]
+        flat = f"[{', '.join(items)}]"
+        return flat if len(flat) <= 80 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
+    return json.dumps(value)
+
+
+def toml_key(name: str) -> str:
+    """A key as TOML, quoted if necessary."""
+    return name if all(letter.isalnum() or letter in "-_" for letter in name) else json.dumps(name)

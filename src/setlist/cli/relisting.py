@@ -1,11 +1,9 @@
-"""``run --list`` where nothing has changed: what was said last time is said again.
+"""Fast path of ``run --list``: print the cached listing if none of its inputs changed.
 
-A listing goes by the definitions and by which environments are there. So what was shown is kept, with the signatures of
-the files behind the registry, those of the places where more of them could appear, and the names of the environments.
-Where all of that is as it was, and the terminal as wide, it is shown again before the whole program is imported.
-What it said of thousands of sessions takes a few milliseconds to say again, and more than a hundred to work out.
-
-What is read here at the start of every listing is written here as well.
+A listing depends on the definitions and on which environments exist. Its output is stored with the signatures of the
+definition files and of the places where more of them could appear, and with the names of the environments. If all of
+these and the width of the terminal are unchanged, the output is printed before the rest of the program is imported.
+For thousands of sessions this takes a few milliseconds instead of more than a hundred.
 """
 
 from __future__ import annotations
@@ -26,20 +24,20 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 FOLDER = "listed"
-"""Where records are kept in a project's place."""
+"""The directory of records in the state directory."""
 
 MOST = 16
-"""How many are kept."""
+"""The maximum number of records."""
 
 LONGEST = 2**20
-"""Characters of a listing that is kept."""
+"""The maximum number of characters of a cached listing."""
 
 _SEAL = 32
-"""Characters of a digest, of all that follows it in a record."""
+"""Characters of the digest at the beginning of a record, of all that follows it."""
 
 
 def is_listing(words: Sequence[str]) -> bool:
-    """Whether a command line, ``run`` or the verb being its first word, asks for one."""
+    """Whether a command line, beginning with ``run`` or the verb, asks for a listing."""
     if words[0] == "run":
         options = words[: words.index("--")] if "--" in words else words
         return "-l" in options or "--list" in options
@@ -47,13 +45,13 @@ def is_listing(words: Sequence[str]) -> bool:
 
 
 def again(words: Sequence[str]) -> int | None:
-    """Say what was said last time.
+    """Print the cached listing.
 
     Args:
         words: the command line, as for :func:`is_listing`.
 
     Returns:
-        the exit code. None: it can't be told that it would be the same, and nothing was said.
+        the exit code. None: the listing may have changed, and nothing was printed.
     """
     try:
         cwd = os.getcwd()
@@ -61,7 +59,7 @@ def again(words: Sequence[str]) -> int | None:
     except OSError:
         return None
     seal, content = data[:_SEAL], data[_SEAL:]
-    # what marshal is given must be what it wrote: it doesn't look out for anything else
+    # marshal must only read what it wrote: it doesn't validate its input
     if seal != warm.digest(content).encode():
         return None
     from marshal import loads
@@ -88,12 +86,12 @@ def again(words: Sequence[str]) -> int | None:
 
 
 def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: str, err: str) -> None:
-    """Write the record of a listing that has just been shown. That it can't be written is no matter.
+    """Write the record of a listing that has just been printed. Errors are ignored.
 
     Args:
         words: the command line, as for :func:`is_listing`.
-        context: its world.
-        finished: the environments that it was made by, see :func:`finished_environments`.
+        context: its context.
+        finished: the names of the finished environments, see :func:`finished_environments`.
         out: what was written to standard output.
         err: what was written to standard error.
     """
@@ -107,14 +105,14 @@ def keep(words: Sequence[str], context: Context, finished: Iterable[str], out: s
 
 
 def _can_be_kept(context: Context, out: str) -> bool:
-    """Whether the same words, typed in the same place, would come to the same by what a record can hold."""
+    """Whether the output depends only on what a record holds."""
     from setlist.registry.registry_cache import WHOLE
 
     root, loaded = context.project.root, context.loaded
     return (
         loaded.signatures is not None
         and bool(loaded.registry.sessions)
-        # all variables at once: too much to go by
+        # the definitions read all variables at once
         and WHOLE not in loaded.variables
         and context.verbosity <= 0
         and len(out) <= LONGEST
@@ -166,17 +164,17 @@ def finished_environments(directory: str, record: str) -> tuple[str, ...]:
 
 
 def _key(words: Sequence[str], cwd: str) -> str:
-    # a terminal's colours and width are said by variables; what is written to a pipe goes by none
+    # variables determine the colours and the width of a terminal, and don't matter for a pipe
     return warm.key_of(words, cwd, dict(os.environ) if os.isatty(1) else {})
 
 
 def _written_by() -> tuple[Any, ...]:
-    """What must have written a record that we read, and laid the table out: these very files."""
+    """The version of the code that wrote a record and laid out its table."""
     return FORMAT, warm.signature(__file__), warm.signature(f"{os.path.dirname(__file__)}/listing.py")
 
 
 def _streams() -> tuple[Any, ...]:
-    """What the streams can show. A table is as wide as the terminal, whichever of them leads to it."""
+    """The encodings of the streams, and the sizes of their terminals: any of them determines the width of the table."""
     encodings = tuple(getattr(stream, "encoding", None) for stream in (sys.stdout, sys.stderr))
     return encodings, tuple(map(_size, (0, 1, 2))) if os.isatty(1) else ()
 
@@ -189,12 +187,12 @@ def _size(descriptor: int) -> tuple[int, ...] | None:
 
 
 def _signed(value: str | None) -> str | None:
-    """A variable's value as it is kept: it may be a secret."""
+    """The digest of a variable's value, which may be a secret."""
     return None if value is None else warm.digest(value.encode("utf-8", "surrogateescape"))
 
 
 def _refused(text: str, words: Sequence[str]) -> int:
-    """A reader that is gone, a full disk, a closed stream: told as the whole program tells it."""
+    """Report a closed pipe, a full disk or a closed stream as the whole program does."""
     from setlist.cli.context import Context
     from setlist.cli.error_handler import run_cli
 

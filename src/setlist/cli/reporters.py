@@ -1,4 +1,4 @@
-"""Who reads a run's events: what shows it, the history, the logs, and the reports that were asked for."""
+"""Choose the readers of a run's events: console or board, history, logs, and report files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class _Reader(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-class _Problematic(_Reader, Protocol):
+class _ReportReader(_Reader, Protocol):
     problem: str | None
 
 
 @dataclass(frozen=True)
 class Reporters:
-    """How a run is shown and kept. ``close`` is called when it is over, however that came.
+    """The readers of a run's events, and how output is captured for them. ``close`` is called when the run has ended.
 
-    ``masker`` masks the secrets of its sessions; None where there are none.
+    ``masker`` masks the secrets of the sessions; None if they have none.
     """
 
     readers: tuple[_Reader, ...]
@@ -41,7 +41,7 @@ class Reporters:
     masker: Masker | None = None
 
     def emit(self, event: Event) -> None:
-        """Tell all readers."""
+        """Pass the event to all readers."""
         for reader in self.readers:
             reader(event)
 
@@ -49,25 +49,25 @@ class Reporters:
 def choose_reporters(
     arguments: Arguments, context: Context, plan: Plan, *, at_once: int, durations: Callable[[], Mapping[str, float]]
 ) -> Reporters:
-    """How the run is shown, by what was asked for and where we are.
+    """Choose the readers by the command line, the terminal and the CI system.
 
     Args:
         arguments: the command line.
-        context: its world.
-        plan: what is run.
-        at_once: how many sessions at most.
-        durations: seconds by session, asked for where something is made of them.
+        context: its context.
+        plan: the sessions to run.
+        at_once: the number of sessions that run at once at most.
+        durations: returns seconds by session; called only if a reader needs them.
 
     Raises:
-        UsageError: an unknown way to show it, or a report that can't be written.
+        UsageError: the output mode is unknown, or a report can't be written.
     """
     environ = context.caller.environ
     reports = arguments.values("report")
     github = on_github(environ)
-    asked = arguments.value("output")
+    requested = arguments.value("output")
     masker = _masker(context, plan)
-    must = bool(reports) or github or masker is not None or (context.caller.ci and not context.err.interactive)
-    if asked is None and at_once == 1 and not must:
+    must_capture = bool(reports) or github or masker is not None or (context.caller.ci and not context.err.interactive)
+    if requested is None and at_once == 1 and not must_capture:
         from setlist.reports.console import Console
 
         console = Console(context.err, verbosity=context.verbosity)
@@ -75,36 +75,36 @@ def choose_reporters(
 
     from setlist.reports.output_mode import choose_mode
 
-    mode = choose_mode(asked, at_once, context.out, context.err, environ, must_capture=must)
-    kept: list[_Problematic] = []
+    mode = choose_mode(requested, at_once, context.out, context.err, environ, must_capture=must_capture)
+    report_readers: list[_ReportReader] = []
     sessions = {session.name: session for session in plan.sessions}
     if reports:
         from setlist.reports.report import report_to
 
         mask = masker.text if masker is not None else str
-        kept += [report_to(context.path(name), context.project, sessions, mask) for name in reports]
+        report_readers += [report_to(context.path(name), context.project, sessions, mask) for name in reports]
     if github:
         from setlist.reports.github import GitHub
 
-        kept.append(GitHub(environ, context.out, context.project.root, sessions))
+        report_readers.append(GitHub(environ, context.out, context.project.root, sessions))
     if mode == "direct":
-        return replace(_direct(context, kept), masker=masker)
-    return replace(_captured(context, plan, mode, kept, durations), masker=masker)
+        return replace(_direct(context, report_readers), masker=masker)
+    return replace(_captured(context, plan, mode, report_readers, durations), masker=masker)
 
 
-def _direct(context: Context, kept: Sequence[_Problematic]) -> Reporters:
+def _direct(context: Context, report_readers: Sequence[_ReportReader]) -> Reporters:
     from setlist.reports.console import Console
 
     console = Console(context.err, verbosity=context.verbosity)
-    readers: tuple[_Reader, ...] = (console, History(context.project), *kept)
-    return Reporters(readers, "no", _nothing, lambda: _tell_problems(context, kept))
+    readers: tuple[_Reader, ...] = (console, History(context.project), *report_readers)
+    return Reporters(readers, "no", _nothing, lambda: _print_problems(context, report_readers))
 
 
 def _captured(
     context: Context,
     plan: Plan,
     mode: Mode,
-    kept: Sequence[_Problematic],
+    report_readers: Sequence[_ReportReader],
     durations: Callable[[], Mapping[str, float]],
 ) -> Reporters:
     from setlist.reports.logs import Logs
@@ -112,7 +112,7 @@ def _captured(
 
     out, err, environ = context.out, context.err, context.caller.environ
     logs = Logs(context.project)
-    shown = reader_for(
+    display = reader_for(
         mode,
         out,
         err,
@@ -128,24 +128,24 @@ def _captured(
         return child_environ(mode, out, err, environ, session=session, sessions=names)
 
     def close() -> None:
-        shown.close()
+        display.close()
         logs.close()
-        _tell_problems(context, kept)
+        _print_problems(context, report_readers)
 
-    # the log is whole before anybody else hears that its session has ended
-    readers: tuple[_Reader, ...] = (logs, shown, History(context.project), *kept)
-    return Reporters(readers, "merged" if _one_place(context) else "apart", captured_environ, close)
+    # the log comes first: it is complete when the others learn that its session has ended
+    readers: tuple[_Reader, ...] = (logs, display, History(context.project), *report_readers)
+    return Reporters(readers, "merged" if _same_stream(context) else "apart", captured_environ, close)
 
 
-def _one_place(context: Context) -> bool:
-    """Whether our two streams go to the same file or terminal: then what is written to them is kept in its order."""
+def _same_stream(context: Context) -> bool:
+    """Whether standard output and error are the same file or terminal: then the order of their lines is preserved."""
     import os
 
     try:
-        one, other = (os.fstat(terminal.stream.fileno()) for terminal in (context.out, context.err))
+        stdout, stderr = (os.fstat(terminal.stream.fileno()) for terminal in (context.out, context.err))
     except (OSError, ValueError):
         return False
-    return os.path.samestat(one, other)
+    return os.path.samestat(stdout, stderr)
 
 
 def _masker(context: Context, plan: Plan) -> Masker | None:
@@ -155,12 +155,12 @@ def _masker(context: Context, plan: Plan) -> Masker | None:
 
     masker, unmasked = masker_of(plan.sessions, context.caller.environ)
     for name in unmasked:
-        _warn(context, f"{name} is shorter than {SHORTEST} characters, and isn't masked")
+        _warn(context, f"{name} is shorter than {SHORTEST} characters: it isn't masked")
     return masker
 
 
-def _tell_problems(context: Context, kept: Sequence[_Problematic]) -> None:
-    for reader in kept:
+def _print_problems(context: Context, report_readers: Sequence[_ReportReader]) -> None:
+    for reader in report_readers:
         if reader.problem is not None:
             _warn(context, reader.problem)
 

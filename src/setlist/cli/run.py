@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
 
 ABOUT = """\
-Run sessions: make or reuse the environment of each, then run its commands.
+Run sessions: create or reuse the environment of each, then run its commands.
 
 A SESSION is a name (test-py311), a family (test), a glob ('test-*') or a tag (@ci). Without any,
 the project's default sessions run. POSARGS are passed to their commands."""
@@ -79,19 +79,19 @@ OPTIONS = (
     HELP,
 )
 
-_NAMED = "sessions are named without an option: run NAME"
-_REUSED = "environments are reused without being asked for"
+_NAME_HINT = "sessions are named without an option: run NAME"
+_REUSE_HINT = "environments are reused by default"
 
 ELSEWHERE = {
     # nox
-    **dict.fromkeys(("-s", "--session", "--sessions"), _NAMED),
+    **dict.fromkeys(("-s", "--session", "--sessions"), _NAME_HINT),
     "--list-sessions": "write --list",
     **dict.fromkeys(
         ("--pythons", "--force-python", "--force-pythons", "--extra-python", "--extra-pythons"), "write -p"
     ),
     "--keywords": "write -k",
     "--tags": "write -t",
-    **dict.fromkeys(("-R", "--reuse-existing-virtualenvs", "--reuse-venv", "--no-venv", "--no-install"), _REUSED),
+    **dict.fromkeys(("-R", "--reuse-existing-virtualenvs", "--reuse-venv", "--no-venv", "--no-install"), _REUSE_HINT),
     **dict.fromkeys(("-N", "--no-reuse-existing-virtualenvs"), "write -r"),
     "--noxfile": "write -f",
     "--stop-on-first-error": "write -x",
@@ -99,7 +99,7 @@ ELSEWHERE = {
     **dict.fromkeys(("--force-color", "--forcecolor"), "set FORCE_COLOR=1"),
     **dict.fromkeys(("--no-color", "--nocolor"), "set NO_COLOR=1"),
     # tox
-    **dict.fromkeys(("-e", "--env", "--envlist"), _NAMED),
+    **dict.fromkeys(("-e", "--env", "--envlist"), _NAME_HINT),
     **dict.fromkeys(("-a", "--listenvs", "--listenvs-all"), "write --list"),
     **dict.fromkeys(("--parallel", "--parallel-live", "-o"), "write -j auto"),
     **dict.fromkeys(("-c", "--conf"), "write -f"),
@@ -114,10 +114,10 @@ ELSEWHERE = {
     "--capture": "write --output direct",
     "--durations": "write: setlist history --sessions",
     # make
-    "--keep-going": "a run goes on after a failure, without being asked to",
+    "--keep-going": "a run continues after a failure by default",
     **dict.fromkeys(("--just-print", "--recon"), "write -n"),
 }
-"""What to write instead of options of nox, tox, pytest and make that ``run`` doesn't have."""
+"""Hints for options of nox, tox, pytest and make that ``run`` doesn't have."""
 
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:

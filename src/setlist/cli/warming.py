@@ -1,4 +1,4 @@
-"""What a run that passed leaves for the next one that is just the same: a record for :mod:`setlist.engine.warm`.
+"""Record a run that passed, so that :mod:`setlist.engine.warm` can replay it.
 
 Kept is only what can be done again by looking at signatures: one session of commands, typed at the project's root by
 its name, with posargs and a few options whose meaning is known there. What is recorded of files are the signatures that
@@ -46,20 +46,20 @@ if TYPE_CHECKING:
     from setlist.environment.prepare import Fingerprint
 
 MOST = 64
-"""How many records are kept."""
+"""The maximum number of records."""
 
 ACTIONS: tuple[EnvironmentAction, ...] = ("created", "recreated", "reused")
-"""What can have been done to the environment of such a run."""
+"""The actions on the environment that a replayed run may report."""
 
 TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
-"""What stands in an event for what differs each time."""
+"""Placeholders in events for values that differ in each run."""
 
 _MARKS = (repr(TIME), repr(DURATION), RUN)
-"""The same as text. Where somebody else says that, it would be taken for ours."""
+"""The placeholders as text. A run whose own texts contain one isn't recorded."""
 
 
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
-    """Whether a run of this session, typed like this, can be done again by its record."""
+    """Whether a record can replay this command line."""
     says_all = True
     if session.provider:
         from setlist.providers.nox.warming_noxfile import is_plain
@@ -71,7 +71,7 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
         command.ok_codes == (0,) and not command.allow_failure and command.stdout is None
         for command in session.commands
     )
-    # {env:NAME} would have somebody's secret written down, {tmp} is another one each time
+    # {env:NAME} may be a secret, which must not be written to a file; {tmp} differs in each run
     texts = [value for _, value in session.env]
     texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
     return (
@@ -92,13 +92,13 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
 
 
 def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]) -> None:
-    """Write the record of a run that has just passed. That it can't be written is no matter.
+    """Write the record of a run that has just passed. Errors are ignored.
 
     Args:
         argv: the command line.
-        context: its world.
+        context: its context.
         session: the one session that ran.
-        noticed: what it started, and what was said between that, in order.
+        noticed: the started commands, and the messages between them, in order.
     """
     invocations = [item for item in noticed if isinstance(item, Invocation)]
     if session.provider and not invocations:

@@ -1,8 +1,8 @@
-"""The verbs of ``setlist``, one module each, loaded when it is used.
+"""The verbs of ``setlist``, one module each, imported when it is used.
 
-A verb's module has ``USAGE`` (its command line, after ``setlist``), ``OPTIONS`` and
-``run(arguments, context) -> exit code``; its docstring is its help. ``WORDS_BEFORE_REST`` is there
-where its command line holds another one.
+A verb's module defines ``USAGE`` (its command line, without ``setlist``), ``OPTIONS`` and ``run(arguments, context)``,
+which returns the exit code. Its docstring is its help text. ``WORDS_BEFORE_REST`` is defined if the rest of the
+command line belongs to another program.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Verb(Protocol):
-    """What a verb's module looks like."""
+    """The protocol of a verb's module."""
 
     __doc__: str
     USAGE: str
@@ -29,16 +29,16 @@ def load_verb(name: str) -> Verb:
     """The module of a verb, imported."""
     from importlib import import_module
 
-    # a keyword can't name a module
+    # "import" is a keyword
     module = f"{name}_" if name == "import" else name
     return cast("Verb", import_module(f"setlist.cli.verbs.{module}"))
 
 
 def run_verb(name: str, argv: Sequence[str], context: Context) -> int:
-    """Read a verb's command line and carry it out.
+    """Parse a verb's command line and run it.
 
     Raises:
-        SetlistError: what the user is told instead.
+        SetlistError: an error to print.
     """
     from setlist.cli.options import help_text, parse
 

@@ -1,7 +1,7 @@
-"""Print print a CI job matrix made from the sessions of the project.
+"""Print a CI job matrix made from the sessions.
 
-'setlist ci matrix' has a job for each session, or with --shards one for each shard: 'run --shard K/N' runs it.
-Without a SESSION, those of a bare 'run'. Interactive sessions are left out.
+'setlist ci matrix' has one job per session, or with --shards one per shard, which 'run --shard K/N' runs.
+Without a SESSION, the default sessions are used. Interactive sessions are left out.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ OPTIONS = (
 FORMAT = 1
 
 GITHUB_LIMIT = 256
-"""How many jobs GitHub starts of one matrix."""
+"""The maximum number of jobs of a GitHub matrix."""
 GITLAB_LIMIT = 200
-"""How many jobs GitLab starts of one ``parallel:matrix``."""
+"""The maximum number of jobs of a GitLab ``parallel:matrix``."""
 
 _LATEST = 40
-"""Python 3.40 is nowhere near: where the search for a version ends."""
+"""The search for a minor version ends here."""
 _FIRST_FREE_THREADED = 13
 
 FORMS = ("github", "gitlab", "json")
 ABOUT = ("matrix",)
 
 DEFAULT_SYSTEM = "ubuntu-latest"
-"""What a job on GitHub runs on: it can't be left out there."""
+"""What a job on GitHub runs on by default; GitHub requires a value."""
 
 
 def run(arguments: Arguments, context: Context) -> int:
@@ -71,12 +71,13 @@ def run(arguments: Arguments, context: Context) -> int:
 
 def _check_about(arguments: Arguments) -> None:
     if not arguments.words:
-        raise UsageError("'setlist ci' isn't told what to print", hint="write: setlist ci matrix")
+        raise UsageError("'setlist ci' needs the word 'matrix'", hint="write: setlist ci matrix")
     about = arguments.words[0]
     if about not in ABOUT:
         near = nearest(about, ABOUT)
         raise UsageError(
-            f"'setlist ci' knows no {about!r}", hint=f"did you mean {near!r}?" if near else "write: setlist ci matrix"
+            f"'setlist ci' can't print {about!r}",
+            hint=f"did you mean {near!r}?" if near else "write: setlist ci matrix",
         )
 
 
@@ -91,7 +92,7 @@ def _jobs(arguments: Arguments, context: Context, systems: Sequence[str]) -> tup
         raise UsageError("there is no session to run", hint="'run --list' shows the sessions")
     sessions = without_interactive(context, sessions)
     if not sessions:
-        raise UsageError("there is no session to run without a terminal")
+        raise UsageError("all selected sessions are interactive: they need a terminal")
     count = arguments.value("shards")
     if count is None:
         return session_jobs(sessions, context.registry, systems)
@@ -100,14 +101,16 @@ def _jobs(arguments: Arguments, context: Context, systems: Sequence[str]) -> tup
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:7]) <= 9999):
-        raise UsageError(f"--shards: {text!r} is no number of shards", hint="write --shards 5")
+        raise UsageError(f"--shards: {text!r} is not a number of shards", hint="write --shards 5")
     return int(text)
 
 
 def _warn_of_many(context: Context, form: str, count: int) -> None:
     system, limit = {"github": ("GitHub", GITHUB_LIMIT), "gitlab": ("GitLab", GITLAB_LIMIT)}.get(form, ("", count))
     if count > limit:
-        context.err.line(f"{system} takes {limit} jobs in a matrix, and here are {count}: --shards N makes fewer")
+        context.err.line(
+            f"{system} accepts {limit} jobs in a matrix, and this one has {count}: reduce it with --shards N"
+        )
 
 
 def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
@@ -129,8 +132,8 @@ def _print(context: Context, form: str, jobs: Sequence[Job]) -> None:
 class Job:
     """One job of the matrix: a session, or a ``shard`` (``2/5``) with its ``sessions``.
 
-    ``pythons`` are the versions that it needs, those of required sessions included: its own last. ``os`` is what it is
-    to run on, None where nothing was said.
+    ``pythons`` are the versions that it needs, including those of required sessions; its own is the last. ``os`` is
+    what it runs on, None if not specified.
     """
 
     sessions: tuple[str, ...]
@@ -140,7 +143,7 @@ class Job:
 
 
 def session_jobs(sessions: Sequence[SessionSpec], registry: Registry, systems: Sequence[str]) -> tuple[Job, ...]:
-    """A job for each session on each system. A session with an axis ``os`` runs on its own value alone.
+    """One job per session and system. A session with an axis ``os`` runs only on its own value.
 
     Raises:
         ConfigurationError: a request for an interpreter is malformed.
@@ -163,34 +166,34 @@ def shard_jobs(
     durations: Mapping[str, float],
     n: int,
 ) -> tuple[Job, ...]:
-    """A job for each shard on each system. Shards with nothing in them are left out.
+    """One job per shard and system. Empty shards are left out.
 
     Raises:
         ConfigurationError: a request for an interpreter is malformed.
     """
     return tuple(
         Job(
-            sessions=tuple(session.name for session in kept),
-            pythons=_pythons(registry, kept),
+            sessions=tuple(session.name for session in members),
+            pythons=_pythons(registry, members),
             os=system,
             shard=f"{k}/{n}",
         )
-        for k, kept in enumerate(shards(sessions, registry, durations, n), start=1)
-        if kept
+        for k, members in enumerate(shards(sessions, registry, durations, n), start=1)
+        if members
         for system in systems or (None,)
     )
 
 
 def as_github(jobs: Iterable[Job]) -> dict[str, Any]:
-    """What ``strategy.matrix`` takes by ``fromJSON``. Pythons as actions/setup-python spells them, one a line."""
+    """The value of ``strategy.matrix``. ``pythons`` has one version a line, as actions/setup-python spells it."""
     include: list[dict[str, str | None]] = []
     for job in jobs:
         pythons = tuple(map(for_setup_python, job.pythons))
         if job.shard is None:
-            what = {"session": job.sessions[0], "python": pythons[-1]}
+            entry = {"session": job.sessions[0], "python": pythons[-1]}
         else:
-            what = {"shard": job.shard, "sessions": " ".join(job.sessions)}
-        include.append({**what, "pythons": "\n".join(pythons), "os": job.os})
+            entry = {"shard": job.shard, "sessions": " ".join(job.sessions)}
+        include.append({**entry, "pythons": "\n".join(pythons), "os": job.os})
     return {"include": include}
 
 
@@ -205,21 +208,21 @@ def as_gitlab(jobs: Iterable[Job]) -> str:
         variables["PYTHONS"] = " ".join(job.pythons)
         if job.os is not None:
             variables["RUNS_ON"] = job.os
-        # JSON is YAML, and leaves no question of what is to be quoted
+        # JSON is YAML, with unambiguous quoting
         lines.append(f"      - {json.dumps(variables)}")
     return "\n".join(lines) + "\n"
 
 
 def as_json(jobs: Iterable[Job]) -> dict[str, Any]:
     """The matrix as JSON-ready data, for other systems."""
-    listed: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for job in jobs:
         if job.shard is None:
-            what: dict[str, Any] = {"session": job.sessions[0], "python": job.pythons[-1]}
+            entry: dict[str, Any] = {"session": job.sessions[0], "python": job.pythons[-1]}
         else:
-            what = {"shard": job.shard, "sessions": list(job.sessions)}
-        listed.append({**what, "pythons": list(job.pythons), "os": job.os})
-    return {"format": FORMAT, "jobs": listed}
+            entry = {"shard": job.shard, "sessions": list(job.sessions)}
+        entries.append({**entry, "pythons": list(job.pythons), "os": job.os})
+    return {"format": FORMAT, "jobs": entries}
 
 
 def for_setup_python(version: str) -> str:
@@ -228,26 +231,24 @@ def for_setup_python(version: str) -> str:
 
 
 def version_for(request: str | None) -> str:
-    """The version that a CI is to provide for a request: ``3.12``, ``3.13t``, ``pypy3.11``.
+    """The Python version that a CI job installs for a request: ``3.12``, ``3.13t``, ``pypy3.11``.
 
-    Of a range, the lowest minor version that fits, for that is what it promises to work on; of one that has no lower
-    bound, the latest that fits and isn't later than the one setlist runs on. For no request at all, and for a
-    path, the version that setlist itself runs on.
+    For a range: the lowest minor version in it; without a lower bound, the highest one that isn't later than the Python
+    that setlist runs on. For no request, and for a path: the version that setlist runs on.
 
     Raises:
         ConfigurationError: the request is malformed.
     """
     if request is None:
         return _own()
-    wanted = parse_request(request)
-    if wanted.path is not None:
+    spec = parse_request(request)
+    if spec.path is not None:
         return _own()
-    if wanted.specifier is None:
-        release = ".".join(map(str, wanted.release)) or "3"
-    else:
-        release = f"3.{_minor(wanted, wanted.specifier)}"
-    name = "" if wanted.implementation == "cpython" else wanted.implementation
-    return f"{name}{release}{'t' if wanted.free_threaded else ''}"
+    release = ".".join(map(str, spec.release)) or "3"
+    if spec.specifier is not None:
+        release = f"3.{_minor(spec, spec.specifier)}"
+    name = "" if spec.implementation == "cpython" else spec.implementation
+    return f"{name}{release}{'t' if spec.free_threaded else ''}"
 
 
 def _own() -> str:
@@ -256,25 +257,25 @@ def _own() -> str:
     return f"{name}{sys.version_info.major}.{sys.version_info.minor}{threaded}"
 
 
-def _minor(wanted: Request, specifier: str) -> int:
+def _minor(spec: Request, specifier: str) -> int:
     own = sys.version_info.minor
-    lowest = _FIRST_FREE_THREADED if wanted.free_threaded else 0
-    # '>=3' bounds nothing: nobody means 3.0
+    lowest = _FIRST_FREE_THREADED if spec.free_threaded else 0
+    # '>=3' isn't a lower bound: nobody means 3.0
     bounded = re.search(r"(?:>=?|~=|===?)\s*3\.\d", specifier) is not None
     first = range(lowest, _LATEST) if bounded else range(own, lowest - 1, -1)
-    return next((minor for minor in (*first, *range(own, _LATEST)) if wanted.accepts_release((3, minor))), own)
+    return next((minor for minor in (*first, *range(own, _LATEST)) if spec.accepts_release((3, minor))), own)
 
 
 def _pythons(registry: Registry, sessions: Sequence[SessionSpec]) -> tuple[str, ...]:
-    """The versions that sessions need, and all that they require; that of the first session last."""
+    """The versions that sessions and their required sessions need; that of the first session is the last."""
     entered: set[str] = set()
     pending = [session.name for session in reversed(sessions)]
-    found: dict[str, None] = {}
+    versions: dict[str, None] = {}
     while pending:
         name = pending.pop()
         if name not in entered:
             entered.add(name)
             session = registry.sessions[name]
-            found[version_for(session.environment.python)] = None
+            versions[version_for(session.environment.python)] = None
             pending.extend(reversed(session.requires))
-    return tuple(reversed(found))
+    return tuple(reversed(versions))

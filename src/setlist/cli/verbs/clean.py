@@ -1,8 +1,8 @@
-"""Remove environments; the next run makes them again.
+"""Remove environments; the next run creates them again.
 
-With SESSIONs, theirs, with what they were resolved to and their temporary files. Without, what no
-session uses any more: environments of sessions that are gone, half-removed directories, old builds.
-An environment that is in use is waited for. What all projects share, in the user's cache, goes with --cache alone.
+With SESSIONs: their environments, resolutions and temporary files. Without: environments of removed sessions,
+half-removed directories and old builds. An environment in use is waited for. Only --cache removes the cache in
+the user's directory that all projects share.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """Something to remove. ``guard`` is the name of the environment it belongs to, if it does."""
+    """A path to remove. ``guard`` is the name of the environment whose lock is held meanwhile."""
 
     path: Path
     guard: str | None = None
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Remove, and say what and how much."""
+    """Remove, and print each path with its size."""
     everything = arguments.flag("all")
     if everything and arguments.words:
-        raise UsageError("--all removes everything: naming sessions beside it makes no sense")
+        raise UsageError("--all removes everything: it takes no sessions")
     if arguments.flag("cache"):
         if everything or arguments.words:
-            raise UsageError("--cache is about all projects: it goes with neither --all nor sessions")
+            raise UsageError("--cache removes the cache of all projects: it takes neither --all nor sessions")
         return _report(context, [Doomed(path) for path in _of_user(context)], dry=arguments.flag("dry-run"))
     project = context.project
     dry = arguments.flag("dry-run")
@@ -61,7 +61,7 @@ def run(arguments: Arguments, context: Context) -> int:
 
 
 def _clean_all(context: Context, project: Project, *, dry: bool) -> int:
-    """Remove all of the state directory, when nobody uses anything in it. Whoever begins meanwhile waits."""
+    """Remove the whole state directory once no process uses it. Processes that start meanwhile wait."""
     from setlist.environment import locking
 
     waiting = f"waiting for another process that uses {project.relative(project.state)}"
@@ -75,7 +75,7 @@ def _clean_all(context: Context, project: Project, *, dry: bool) -> int:
 
 
 def _report(context: Context, doomed: Sequence[Doomed], *, dry: bool) -> int:
-    """Remove, unless it is ``dry``, and say what and how much."""
+    """Remove unless ``dry``, and print each path with its size."""
     freed = 0
     for item in doomed:
         size = _size(item.path)
@@ -96,7 +96,7 @@ def _shown(context: Context, path: Path) -> str:
 
 
 def _of_user(context: Context) -> Iterator[Path]:
-    """What is ours in the user's cache; the directory may be one that was named, and hold other things."""
+    """setlist's entries in the user's cache. The directory may be the user's choice, and hold other files."""
     from setlist.core.system import user_cache
     from setlist.environment.images import FOLDER as IMAGES
     from setlist.environment.interpreters import FILE
@@ -109,7 +109,7 @@ def _of_user(context: Context) -> Iterator[Path]:
 
 
 def _names(arguments: Arguments, context: Context) -> list[str]:
-    """Names of environments. One whose session is gone from the definitions can still be named."""
+    """Names of environments. The environment of a removed session can still be named."""
     names: list[str] = []
     for word in arguments.words:
         if word not in context.registry.sessions and word in _entries(context.project.environments):
@@ -130,17 +130,17 @@ def _unused(context: Context) -> Iterator[Doomed]:
     from setlist.core.plugins import find_provider
 
     project = context.project
-    known = set(context.registry.sessions)
+    current = set(context.registry.sessions)
     for name, provider in context.registry.outline.providers.items():
-        known.update(find_provider(provider).own_environments(context.registry.sessions[name]))
+        current.update(find_provider(provider).own_environments(context.registry.sessions[name]))
     seen: set[str] = set()
     for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):
         for entry in _own_entries(directory):
-            if entry.startswith("."):  # renamed away to be removed, or a file that was being written
+            if entry.startswith("."):  # renamed before removal, or an unfinished temporary file
                 yield Doomed(directory / entry)
                 continue
             name = entry.removesuffix(".txt") if directory.name == "resolutions" else entry
-            if name not in known and name not in seen:
+            if name not in current and name not in seen:
                 seen.add(name)
                 yield from _of_environment(project, name)
     yield from _old_builds(project)
@@ -153,13 +153,13 @@ def _unused(context: Context) -> Iterator[Doomed]:
 
 
 def _disused(project: Project) -> list[Path]:
-    """Environments in the state directory of a project that keeps them elsewhere now."""
+    """Environments in the state directory, if the project's environments are now stored elsewhere."""
     usual = project.state / ENVIRONMENTS
     return [] if project.environments == usual else [usual / name for name in _entries(usual)]
 
 
 def _old_builds(project: Project) -> Iterator[Doomed]:
-    """All builds of the project but the latest, which the next run is likely to ask for."""
+    """All builds of the project except the latest, which the next run is likely to use."""
     from setlist.environment.builds import GUARD
 
     builds = [project.builds / entry for entry in _entries(project.builds)]
@@ -197,10 +197,10 @@ def _remove(context: Context, item: Doomed) -> None:
 
 
 def _remove_state(project: Project) -> None:
-    """What is left of .setlist: locks that nobody needs now, its own marks, empty directories."""
+    """Remove the rest of .setlist: lock files, marker files, empty directories."""
     from setlist.core.files import remove_tree
 
-    with suppress(OSError):  # Windows removes no lock file that somebody has open; what is left is a few bytes
+    with suppress(OSError):  # Windows doesn't remove a lock file that is open; only a few bytes remain
         remove_tree(project.environments)
     for directory in (project.guarddir, project.state):
         with suppress(OSError):
@@ -210,7 +210,7 @@ def _remove_state(project: Project) -> None:
 
 
 def _own_entries(directory: Path) -> list[str]:
-    """What is in a directory of ours, but for what marks it as one."""
+    """The entries of a directory of setlist's, without its marker files."""
     return [name for name in _entries(directory) if name not in MARKS]
 
 
@@ -222,7 +222,7 @@ def _entries(directory: Path) -> list[str]:
 
 
 def _size(path: Path) -> int:
-    """Bytes that go when it goes: a file that is also elsewhere (an installer's cache) doesn't count."""
+    """Bytes that removing it frees. A file with other hard links (an installer's cache) doesn't count."""
     try:
         status = os.lstat(path)
         if not os.path.isdir(path) or os.path.islink(path):

@@ -39,7 +39,7 @@ _LEAKS = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX", "UV_PROJECT
 def run(arguments: Arguments, context: Context) -> int:
     """Print each check as soon as it is made."""
     if arguments.words:
-        raise UsageError("'setlist doctor' takes no words")
+        raise UsageError("'setlist doctor' takes no arguments")
     if arguments.flag("json"):
         import json
 

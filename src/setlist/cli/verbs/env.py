@@ -1,7 +1,7 @@
-"""Show where a session's environment lies, and how to use it from elsewhere.
+"""Show the path of a session's environment, and how to activate it.
 
 For editors: the interpreter with --python. For a shell: eval "$(setlist env SESSION --activate)".
-Nothing is made or changed: 'run SESSION' makes the environment.
+Nothing is created or changed: 'run SESSION' creates the environment.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ FORMAT = 1
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print what was asked for on stdout."""
+    """Print the path, the activation command or all of them to stdout."""
     from setlist.core.system import bin_directory, python_of
     from setlist.environment.activation import activation_command
     from setlist.environment.state import read_state
 
-    asked = [name for name in ("activate", "python", "json") if arguments.flag(name)]
-    if len(asked) > 1:
-        raise UsageError(f"--{asked[0]} and --{asked[1]} are two questions: ask one")
+    requested = [name for name in ("activate", "python", "json") if arguments.flag(name)]
+    if len(requested) > 1:
+        raise UsageError(f"--{requested[0]} and --{requested[1]} exclude each other")
     session = context.select_one(arguments.words, verb="env")
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')

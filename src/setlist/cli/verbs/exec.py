@@ -1,8 +1,8 @@
 """Run a command in a session's environment, which is created or updated first.
 
-The command sees what the session's own commands see, and starts in the current directory. It is looked for where
-theirs are: in the environment, or among what 'external' names; any other is started by its path. The exit code
-is the command's own.
+The command sees the environment variables of the session's commands, and starts in the current directory. Like
+those, it is a program of the environment or one that 'external' names; others are started by their path. The exit
+code is the command's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Hand a session's lock to other tools.
+"""Convert a session's lock for other tools.
 
-As a plain requirements file, in the standard form (PEP 751), or as a CycloneDX 1.6 bill of materials in JSON. The lock
-must be current. What comes out is the same each time, byte for byte.
+The formats are a requirements file, pylock.toml (PEP 751) and a CycloneDX 1.6 bill of materials in JSON. The lock must
+be current. The output is the same each time, byte for byte.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Fetch what locks name into a directory, for machines without a network.
+"""Download the packages that locks name into a directory, for machines without a network.
 
-Every wheel of the sessions' locks, checked against the lock's hashes, and what building the project under test
-needs. Without a SESSION, those of every session that has a lock. What is there already isn't fetched again.
-There, 'run --offline --find-links DIR' makes the environments.
+This includes every wheel of the locks, verified by its hash, and what is needed to build the project under test.
+Without a SESSION, all sessions with a lock are included. Files that are already there aren't downloaded again.
+On the other machine, 'run --offline --find-links DIR' creates the environments.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ OPTIONS = (
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Fetch, and tell what there is now."""
+    """Download, and print the downloaded files."""
     from setlist.environment.context import EnvironmentContext
     from setlist.lock.targets import check_platforms, check_pythons
     from setlist.lock.wheelhouse.fetch import FetchOptions, fetch
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
 
-    named = arguments.value("to")
-    if named is None:
-        raise UsageError("--to DIR is missing", hint="say where to: setlist fetch --to wheels")
+    target = arguments.value("to")
+    if target is None:
+        raise UsageError("--to DIR is missing", hint="write: setlist fetch --to wheels")
     platforms, pythons = arguments.values("platform"), arguments.values("python")
     check_platforms(platforms)
     check_pythons(pythons)
     sessions = context.select(arguments.words or ("*",)) if context.registry.sessions else ()
-    wish = FetchOptions(directory=context.caller.cwd / named, platforms=platforms, pythons=pythons)
+    options = FetchOptions(directory=context.caller.cwd / target, platforms=platforms, pythons=pythons)
 
     def notify(session: str, text: str) -> None:
         context.err.lines(f"{session}: {text}")
@@ -59,19 +59,19 @@ def run(arguments: Arguments, context: Context) -> int:
         context.progress("fetching") as progress,
     ):
         result = fetch(
-            env_context, context.registry.settings, sessions, wish, progress, all_of_them=bool(arguments.words)
+            env_context, context.registry.settings, sessions, options, progress, all_of_them=bool(arguments.words)
         )
     if context.verbosity >= 0:
-        _tell(context, result, named)
+        _print_result(context, result, target)
     for line in result.left:
         context.err.line(f"{context.err.styled('not fetched:', 'yellow')} {line}")
     return 1 if result.left else 0
 
 
-def _tell(context: Context, result: FetchResult, named: str) -> None:
+def _print_result(context: Context, result: FetchResult, target: str) -> None:
     for path in result.fetched:
         context.out.line(path.name)
     for name in result.sdists:
-        context.err.line(f"{name}: there is no wheel of it; it will be built there")
+        context.err.line(f"{name}: there is no wheel of it: it will be built on the other machine")
     targets = "; ".join(target.label for target in result.targets)
-    context.err.line(f"{named}: {len(result.fetched)} fetched, {result.there} already there ({targets})")
+    context.err.line(f"{target}: {len(result.fetched)} fetched, {result.there} already there ({targets})")

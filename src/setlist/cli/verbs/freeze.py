@@ -1,9 +1,9 @@
-"""Print print the installed versions of sessions as requirements files.
+"""Print the installed versions of sessions as requirements files.
 
-Any pip installs them elsewhere: pip install -r NAME.txt. Without a SESSION, those of a bare 'run'. One
-session is printed as it is; several one after the other, or with -o each into its own file.
+Any pip can install them elsewhere: pip install -r NAME.txt. Without a SESSION, the default sessions are used. Several
+sessions are printed one after the other, or with -o written to one file each.
 
-With --to-lock they become the sessions' lock files: the versions that are installed now, with their hashes.
+With --to-lock the installed versions, with their hashes, become the sessions' lock files.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run(arguments: Arguments, context: Context) -> int:
         if arguments.value("output") is not None:
             raise UsageError("--to-lock and --output exclude each other", hint="lock files lie in the lock directory")
         return _lock(context, sessions)
-    # All are read before the first is written: either the directory holds what was asked for, or nothing new
+    # read all before writing the first: if one fails, nothing is written
     frozen = [(session.name, context.environments.frozen(session)) for session in sessions]
     directory = arguments.value("output")
     if directory is not None:
@@ -79,27 +79,27 @@ def _lock(context: Context, sessions: Sequence[SessionSpec]) -> int:
         handling_signals(),
         context.progress("resolving") as progress,
     ):
-        found = lock_environments(
+        locks = lock_environments(
             context.project, context.registry.settings, environments, sessions, installer, progress
         )
-    _tell_locks(context, found)
-    return 1 if any(one.result.outcome == "failed" for one in found) else 0
+    _print_locks(context, locks)
+    return 1 if any(lock.result.outcome == "failed" for lock in locks) else 0
 
 
-def _tell_locks(context: Context, found: Sequence[FrozenLock]) -> None:
+def _print_locks(context: Context, locks: Sequence[FrozenLock]) -> None:
     from setlist.lock.document import change_rows
 
-    table = change_rows(move for one in found if one.result.outcome == "written" for move in one.result.moves)
+    table = change_rows(move for lock in locks if lock.result.outcome == "written" for move in lock.result.moves)
     package_width = max((len(package) for package, _, _ in table), default=0)
-    what_width = max((len(what) for _, what, _ in table), default=0)
-    for package, what, names in table:
-        context.out.line(f"{package.ljust(package_width)}  {what.ljust(what_width)}  {', '.join(names)}")
-    for one in found:
-        for line in (*one.differences, *(f"{name}: without a hash" for name in one.result.unhashed)):
-            context.err.line(f"{one.result.session}: {line}")
-        if one.result.error is not None:
-            one.result.error.where = one.result.error.where or one.result.session
-            context.print_error(one.result.error)
-    outcomes = [one.result.outcome for one in found]
+    change_width = max((len(change) for _, change, _ in table), default=0)
+    for package, change, names in table:
+        context.out.line(f"{package.ljust(package_width)}  {change.ljust(change_width)}  {', '.join(names)}")
+    for lock in locks:
+        for line in (*lock.differences, *(f"{name}: without a hash" for name in lock.result.unhashed)):
+            context.err.line(f"{lock.result.session}: {line}")
+        if lock.result.error is not None:
+            lock.result.error.where = lock.result.error.where or lock.result.session
+            context.print_error(lock.result.error)
+    outcomes = [lock.result.outcome for lock in locks]
     counts = {kind: outcomes.count(kind) for kind in ("written", "current", "failed")}
     context.err.line(f"locks: {', '.join(f'{count} {kind}' for kind, count in counts.items() if count)}")

@@ -1,7 +1,7 @@
-"""Show the past runs, or with SESSIONs how each did in them.
+"""Show past runs, or with SESSIONs how each of them did in those runs.
 
-The last 50 runs of the project are kept. A SESSION may be one whose definition is gone. In its line, runs in which it
-was skipped, interrupted, up to date or not reached don't count.
+The last 50 runs of the project are kept. A SESSION may be one that has been removed. Its line doesn't count runs in
+which it was skipped, interrupted, up to date or not reached.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORMAT = 1
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print what the kept runs say."""
+    """Print a table or JSON of the recorded runs."""
     from itertools import islice
 
     if arguments.flag("save"):
@@ -55,15 +55,15 @@ def run(arguments: Arguments, context: Context) -> int:
 
 def _save(arguments: Arguments, context: Context) -> int:
     if arguments.words or set(arguments.given) & {"sessions", "number", "json"}:
-        raise UsageError("--save writes the durations of all sessions, and goes with nothing else")
+        raise UsageError("--save writes the durations of all sessions: it takes no sessions and no other option")
 
     from setlist.reports.history import durations
     from setlist.scheduling.durations import durations_file, write_durations
 
     project, names = context.project, list(context.registry.sessions)
-    moved = write_durations(project, durations(project, names), sessions=names)
+    changed = write_durations(project, durations(project, names), sessions=names)
     file = project.relative(durations_file(project))
-    context.err.line(f"{file}: {', '.join(moved)}" if moved else f"{file}: nothing has moved")
+    context.err.line(f"{file}: {', '.join(changed)}" if changed else f"{file}: no duration changed")
     return 0
 
 
@@ -106,14 +106,14 @@ def _print_runs(context: Context, outcomes: Sequence[RunOutcome]) -> None:
 
 
 def when_text(time: float) -> str:
-    """A time as a person reads it, where they are: ``2026-11-22 14:41``."""
+    """A time in the local time zone: ``2026-11-22 14:41``."""
     from time import localtime, strftime
 
     return strftime("%Y-%m-%d %H:%M", localtime(time))
 
 
 def counts_text(outcome: RunOutcome) -> str:
-    """How many sessions ended how: ``3 ok, 1 failed``."""
+    """The number of sessions by status: ``3 ok, 1 failed``."""
     from setlist.reports.results import counted
 
     return counted([session.word for session in outcome.sessions.values()])
@@ -146,11 +146,11 @@ def _run_json(outcome: RunOutcome) -> dict[str, Any]:
 def _sessions(arguments: Arguments, context: Context, runs: Sequence[Sequence[Event]]) -> int:
     from setlist.reports.history import statistics_of
 
-    found = statistics_of(runs)
+    statistics = statistics_of(runs)
     if arguments.words:
-        chosen = [found[name] for name in _names(arguments.words, context, found) if name in found]
+        chosen = [statistics[name] for name in _names(arguments.words, context, statistics) if name in statistics]
     else:
-        chosen = list(found.values())
+        chosen = list(statistics.values())
     if arguments.flag("json"):
         _print_json(context, {"sessions": [_session_json(session) for session in chosen]})
     elif chosen:
@@ -160,11 +160,11 @@ def _sessions(arguments: Arguments, context: Context, runs: Sequence[Sequence[Ev
     return 0
 
 
-def _names(words: Sequence[str], context: Context, found: dict[str, SessionStatistics]) -> list[str]:
-    """Names of sessions. One that is gone from the definitions can still be named."""
+def _names(words: Sequence[str], context: Context, statistics: dict[str, SessionStatistics]) -> list[str]:
+    """Names of sessions. A removed session can still be named."""
     names: list[str] = []
     for word in words:
-        names += [word] if word in found else [session.name for session in context.select([word])]
+        names += [word] if word in statistics else [session.name for session in context.select([word])]
     return list(dict.fromkeys(names))
 
 

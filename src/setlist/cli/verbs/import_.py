@@ -1,17 +1,17 @@
-"""Print what a noxfile defines as [tool.setlist], as far as it can be said as data; what can't is listed.
+"""Convert a noxfile to [tool.setlist], as far as it can be expressed as data; the rest is listed.
 
-Each session's function runs in a dry run: commands and installs are noted, none is started, and a function
-that changes files or starts programs by itself is stopped there. The noxfile is left alone.
+Each session's function is called in a dry run: its commands and installs are recorded and not started. A function
+that changes files or starts programs itself is stopped there. The noxfile isn't changed.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, Arguments, Option
+from setlist.cli.project_scan import toml_key, toml_value
 from setlist.core.errors import ConfigurationError, StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ OPTIONS = (Option("write", "append it to pyproject.toml instead of printing it")
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print or write it."""
+    """Print the definitions, or append them to pyproject.toml."""
     if arguments.words != ("nox",):
-        raise UsageError("what is imported is a noxfile", hint="write: setlist import nox")
+        raise UsageError("only a noxfile can be imported", hint="write: setlist import nox")
     from setlist.core.records import replace
     from setlist.providers.nox.convert import imported
 
@@ -34,20 +34,20 @@ def run(arguments: Arguments, context: Context) -> int:
     if not file.is_file():
         raise UsageError(f"there is no {file.name} in {root}")
     context.use_project(replace(context.project, file=file))
-    found = imported(context.registry, _noted(context, file.name))
-    text = as_toml(found)
+    result = imported(context.registry, _dry_run(context, file.name))
+    text = as_toml(result)
     if arguments.flag("write"):
         _append(context, root / "pyproject.toml", text)
     else:
         context.out.write(text)
-    for name, note in found.notes:
+    for name, note in result.notes:
         context.err.line(f"{name}: {note}")
-    for name, why in found.left_out:
+    for name, why in result.left_out:
         context.err.line(f"{context.err.styled('left out', 'yellow')} {name}: {why}")
     return 0
 
 
-def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
+def _dry_run(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
     import sys
 
     from setlist.providers.nox.definitions import call, failed, script_spec
@@ -55,8 +55,8 @@ def _noted(context: Context, file: str) -> Mapping[str, Mapping[str, Any]]:
     job = {"root": str(context.project.root), "file": file, "arguments": ()}
 
     def ask(python: Path, *, in_environment: bool) -> Mapping[str, Any]:
-        given = {**job, "in_environment": in_environment}
-        return call("setlist.providers.nox.dry_run", given, python, context.caller.environ, context.project.root)[1]
+        request = {**job, "in_environment": in_environment}
+        return call("setlist.providers.nox.dry_run", request, python, context.caller.environ, context.project.root)[1]
 
     answer = ask(Path(sys.executable), in_environment=False)
     if "script" in answer:
@@ -76,7 +76,7 @@ def _append(context: Context, path: Path, text: str) -> None:
     try:
         before = read_bytes(path) if path.exists() else b""
         if "setlist" in parse_toml(before.decode("utf-8-sig")).get("tool", {}):
-            raise UsageError("there is a [tool.setlist] already", where="pyproject.toml")
+            raise UsageError("[tool.setlist] exists already", where="pyproject.toml")
         after = appended(before, text)
         parse_toml(after.decode("utf-8-sig"))
         write_atomically(path.resolve(), after)
@@ -84,44 +84,26 @@ def _append(context: Context, path: Path, text: str) -> None:
         raise ConfigurationError(f"[tool.setlist] can't be appended: {error}", file=path.name) from error
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror or error}") from error
-    context.out.line(f"added [tool.setlist] to {path}; from now on the noxfile isn't used")
+    context.out.line(f"added [tool.setlist] to {path}; the noxfile isn't used any more")
 
 
-def as_toml(found: Imported) -> str:
+def as_toml(result: Imported) -> str:
     """The definitions as TOML."""
     lines = ["[tool.setlist]"]
-    if found.default:
-        lines.append(f"default = {_value(list(found.default))}")
-    notes = list(found.notes)
-    for name, keys in found.sessions.items():
+    if result.default:
+        lines.append(f"default = {toml_value(list(result.default))}")
+    notes = list(result.notes)
+    for name, keys in result.sessions.items():
         own = [note for note in notes if note[0] == name]
         notes = [note for note in notes if note[0] != name]
-        quoted = name if all(letter.isalnum() or letter in "-_" for letter in name) else json.dumps(name)
-        lines += ["", f"[tool.setlist.session.{quoted}]"]
+        lines += ["", f"[tool.setlist.session.{toml_key(name)}]"]
         lines += [_comment(text) for _, text in own]
-        lines += [f"{key} = {_value(value)}" for key, value in keys.items()]
-    left = [*(f"{name}: {text}" for name, text in notes), *(f"left out {name}: {why}" for name, why in found.left_out)]
+        lines += [f"{key} = {toml_value(value)}" for key, value in keys.items()]
+    left = [*(f"{name}: {text}" for name, text in notes), *(f"left out {name}: {why}" for name, why in result.left_out)]
     lines += ["", *map(_comment, left)] if left else []
     return "\n".join(lines) + "\n"
 
 
 def _comment(text: str) -> str:
-    # TOML allows no control characters in one
+    # TOML allows no control characters in comments
     return "# " + "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        # A JSON string is a TOML basic string, but for DEL
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        items = [_value(item) for item in value]
-        flat = f"[{', '.join(items)}]"
-        return flat if len(flat) <= 80 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
-    return json.dumps(value)
-
-
-def _key(name: str) -> str:
-    return name if all(letter.isalnum() or letter in "-_" for letter in name) else json.dumps(name)

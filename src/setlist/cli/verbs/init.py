@@ -1,7 +1,7 @@
-"""Write a first [tool.setlist] into pyproject.toml, by what lies in the project.
+"""Write an initial [tool.setlist] into pyproject.toml for what the project contains.
 
-Asks nothing and overwrites nothing: the rest of the file stays as it is, byte for byte. A noxfile.py or
-a tox.ini is left alone.
+It asks no questions and overwrites nothing: the rest of the file stays the same, byte for byte. A noxfile.py or
+tox.ini isn't changed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "noxfile.py", "tox.ini", ".
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Write it, and say what was written."""
+    """Write the definitions, and print which sessions they define."""
     if arguments.words:
-        raise UsageError("'setlist init' takes no words", hint="with -C DIR it is for another directory")
+        raise UsageError("'setlist init' takes no arguments", hint="use -C DIR for another directory")
 
-    from setlist.cli.project_scan import as_toml, first_sessions, survey
+    from setlist.cli.project_scan import as_toml, first_sessions, scan
     from setlist.cli.verbs.doctor import exclusions
     from setlist.core.files import write_atomically
 
@@ -36,8 +36,8 @@ def run(arguments: Arguments, context: Context) -> int:
     path = root / "pyproject.toml"
     before = _read(path)
     _refuse_second(root, before)
-    found = survey(root, _parse(before))
-    sessions = first_sessions(found)
+    project = scan(root, _parse(before))
+    sessions = first_sessions(project)
     after = appended(before, as_toml(sessions))
     if not _can_be_read(after):
         raise ConfigurationError(
@@ -47,7 +47,7 @@ def run(arguments: Arguments, context: Context) -> int:
             f"{sessions_folder(root)}/NAME.toml",
         )
     try:
-        # Through a symbolic link: the file behind it is what is meant
+        # write through a symbolic link to its target
         write_atomically(path.resolve(), after)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror or error}") from error
@@ -56,10 +56,10 @@ def run(arguments: Arguments, context: Context) -> int:
         f"{'wrote' if not before else 'added'} [tool.setlist] {'to' if before else 'into'} {path}: {names}"
     )
     for name in ("noxfile.py", "tox.ini"):
-        if name in found.files:
-            context.out.line(f"{name} is left alone")
+        if name in project.files:
+            context.out.line(f"{name} isn't changed")
     for tool, line in exclusions(root):
-        context.out.line(f"{tool} reads what setlist keeps in the project: add {line}")
+        context.out.line(f"{tool} reads the environments in .setlist: add {line}")
     context.out.line(f"next: run --list, and run {sessions[0].name}")
     return 0
 
@@ -86,7 +86,7 @@ def _refuse_second(root: Path, pyproject: bytes) -> None:
     for number, line in enumerate(pyproject.splitlines(), start=1):
         if line.replace(b" ", b"").replace(b'"', b"").startswith((b"[tool.setlist", b"[[tool.setlist")):
             raise UsageError(
-                "there is a [tool.setlist] already",
+                "[tool.setlist] exists already",
                 where=f"pyproject.toml:{number}",
                 hint="'run --list' shows its sessions",
             )
@@ -94,13 +94,13 @@ def _refuse_second(root: Path, pyproject: bytes) -> None:
         for name in session_file_names(root / folder):
             if is_session_file(root / folder / name):
                 raise UsageError(
-                    "there are sessions already", where=f"{folder}/{name}", hint="'run --list' shows the sessions"
+                    "sessions are defined already", where=f"{folder}/{name}", hint="'run --list' shows the sessions"
                 )
 
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        # a byte order mark stays where it is: what is written is appended
+        # the byte order mark is kept, since the text is appended
         return parse_toml(content.decode("utf-8-sig"))
     except ValueError as error:
         raise ConfigurationError(f"this is not TOML: {error}", file="pyproject.toml") from error
@@ -114,7 +114,7 @@ def _can_be_read(content: bytes) -> bool:
 
 
 def appended(before: bytes, toml: str) -> bytes:
-    """The file with ``toml`` after it, with the line ends that the file uses."""
+    """The file with ``toml`` appended, with the line ends of the file."""
     newline = b"\r\n" if b"\r\n" in before else b"\n"
     gap = b"" if not before else newline if before.endswith(b"\n") else newline * 2
     return before + gap + toml.encode().replace(b"\n", newline)

@@ -1,7 +1,7 @@
-"""Print what a session printed when it last ran.
+"""Print the output of a session's last run.
 
-Without a SESSION: of those that failed in the last run; where none did, of the one that ended last. Colours are kept
-on a terminal, and with FORCE_COLOR. What went straight to a terminal wasn't kept.
+Without a SESSION: of those that failed in the last run; if none failed, of the one that ended last. Colours are kept
+on a terminal, and with FORCE_COLOR. Output that was written directly to a terminal wasn't recorded.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ USAGE = "last [SESSION] [--path]"
 OPTIONS = (Option("path", "print only the path of the log"), *COMMON)
 
 _AT_ONCE = 64 * 1024
-"""Bytes of a log that are read at once: it may be larger than what memory holds."""
+"""Bytes of a log that are read at once: a log may be larger than memory."""
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print logs on stdout, in the order of the run. 1 where what a session printed isn't in its log."""
+    """Print logs to stdout, in the order of the run. Returns 1 if the output of a session wasn't recorded."""
     names = [_named(arguments.words, context)] if arguments.words else _of_last_run(context)
-    kept = True
+    recorded = True
     for index, name in enumerate(names):
         log = context.project.log(name)
         start = _last_start(name, context)
         if not log.is_file():
-            said = "its log is gone" if start is not None else "it hasn't run yet"
-            context.print_error(SessionError(f"nothing is kept of {name}: {said}", hint=f"write: run {name}"))
-            kept = False
+            reason = "its log has been removed" if start is not None else "it hasn't run yet"
+            context.print_error(SessionError(f"no output of {name} is recorded: {reason}", hint=f"write: run {name}"))
+            recorded = False
             continue
         if arguments.flag("path"):
             context.out.line(str(log))
@@ -45,21 +45,21 @@ def run(arguments: Arguments, context: Context) -> int:
                 context.out.line(context.out.styled(name, "bold"))
             _print(log, context)
         if start is not None and not start.captured:
-            said = f"what {name} printed went straight to the terminal, and wasn't kept"
-            context.print_error(SessionError(said, hint=f"to keep it, write: run --output group {name}"))
-            kept = False
-    return 0 if kept else SessionError.exit_code
+            message = f"the output of {name} was written directly to the terminal, and wasn't recorded"
+            context.print_error(SessionError(message, hint=f"to record it, write: run --output group {name}"))
+            recorded = False
+    return 0 if recorded else SessionError.exit_code
 
 
 def _named(words: Sequence[str], context: Context) -> str:
-    """The session's name. One that is gone from the definitions can still be named."""
+    """The session's name. A removed session can still be named."""
     if len(words) == 1 and Path(words[0]).name == words[0] and context.project.log(words[0]).is_file():
         return words[0]
     return context.select_one(words, verb="last").name
 
 
 def _of_last_run(context: Context) -> list[str]:
-    """The sessions that failed in the last run that started any; where none did, the one that ended last."""
+    """The sessions that failed in the last run that started any; if none failed, the one that ended last."""
     from setlist.core.events import SessionFinished, SessionStarted
     from setlist.core.model import UNSUCCESSFUL
     from setlist.reports.history import past_runs
@@ -71,7 +71,7 @@ def _of_last_run(context: Context) -> list[str]:
         ends = {event.session: event.status for event in events if isinstance(event, SessionFinished)}
         failed = [name for name in started if ends.get(name, "interrupted") in UNSUCCESSFUL]
         return failed or [name for name in ends if name in started][-1:]
-    raise UsageError("nothing has run here yet", hint="'run' runs the default sessions")
+    raise UsageError("no session has run yet", hint="'run' runs the default sessions")
 
 
 def _last_start(name: str, context: Context) -> SessionStarted | None:
@@ -103,5 +103,5 @@ def _print(log: Path, context: Context) -> None:
             text = shown.feed(decoder.decode(data, final=not more))
             out.put(text)
             at_start = ends_line(text, at_start)
-    # what comes next is in no colour that a program left on, and has a line of its own
+    # reset the colour that a program left on, and end its last line
     out.put((RESET if out.color and colours else "") + ("" if at_start else "\n"))

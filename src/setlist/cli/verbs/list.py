@@ -1,6 +1,6 @@
-"""Show the sessions: all of them, or those that are named.
+"""List the sessions: all of them, or the named ones.
 
-The ones marked with * are run by a bare 'run'. With --json, everything that their definitions say.
+A bare 'run' runs the ones marked with *. --json prints the complete definitions.
 """
 
 from __future__ import annotations

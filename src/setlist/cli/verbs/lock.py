@@ -1,7 +1,7 @@
-"""Write lock files: the exact versions of everything a session installs, with their hashes.
+"""Write lock files: pinned versions of everything a session installs, with their hashes.
 
-Only locks whose inputs changed are made anew, and what is in them stays as it is where it still fits. Without a
-SESSION, those of every session. The table shows what moved.
+Only locks whose inputs changed are resolved again, and keep their versions if those still satisfy the requirements.
+Without a SESSION, all sessions are locked. The table shows the version changes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ OPTIONS = (
 FORMAT = 1
 
 SHOWN = 8
-"""How many sessions, or families, are named in one line; JSON names them all."""
+"""The maximum number of sessions or families in one line; JSON has all of them."""
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Lock the sessions, and tell what moved."""
+    """Lock the sessions, and print which versions changed."""
     from setlist.environment.environ import clean
     from setlist.environment.installers import InstallerSettings
     from setlist.lock.update import LockOptions, update_locks
@@ -49,18 +49,20 @@ def run(arguments: Arguments, context: Context) -> int:
     sessions = context.select(arguments.words or ("*",)) if registry.sessions else ()
     if not sessions:
         raise UsageError("there are no sessions to lock", hint="'setlist init' writes a first one")
-    wish = LockOptions(
+    options = LockOptions(
         upgrade=arguments.flag("upgrade"),
         packages=packages,
         check=arguments.flag("check"),
         offline=arguments.flag("offline"),
     )
-    installer = InstallerSettings(environ=clean(context.caller.environ), project=context.project, offline=wish.offline)
+    installer = InstallerSettings(
+        environ=clean(context.caller.environ), project=context.project, offline=options.offline
+    )
     quiet = arguments.flag("json") or context.verbosity < 0
 
-    sessions = _collected(context, sessions, quiet=quiet)
+    sessions = _lockable(context, sessions, quiet=quiet)
 
-    # by name: comparing definitions with each other takes as long as all the rest
+    # by name: comparing definitions takes as long as everything else
     locked = {session.name for session in sessions}
 
     def waiting() -> None:
@@ -76,7 +78,7 @@ def run(arguments: Arguments, context: Context) -> int:
             registry.settings,
             sessions,
             installer,
-            wish,
+            options,
             progress,
             beside=[session for name, session in registry.sessions.items() if name not in locked],
             waiting=waiting,
@@ -84,10 +86,10 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.flag("json"):
         context.out.write(_as_json(context, results))
     elif context.verbosity >= 0:
-        _tell_moves(context, results)
+        _print_changes(context, results)
         if registry.settings.lock_consistent:
-            _tell_differing(context, results)
-    _tell_unknown(context, results, wish.names)
+            _print_differing(context, results)
+    _warn_of_unknown(context, results, options.names)
     for result in results:
         if result.error is not None:
             result.error.where = result.error.where or result.session
@@ -97,20 +99,20 @@ def run(arguments: Arguments, context: Context) -> int:
     if any(result.outcome == "outdated" for result in results):
         outdated = [result.session for result in results if result.outcome == "outdated"]
         names = shortened(context, outdated, many=SHOWN)
-        # without these they would stay as they are: what is checked is whether anything would move
-        moving = ["--upgrade"] * wish.upgrade + [f"--upgrade-package {package}" for package in wish.packages]
+        # the hint repeats the options: without them these locks would be current
+        moving = ["--upgrade"] * options.upgrade + [f"--upgrade-package {package}" for package in options.packages]
         typed = "".join(f" {word}" for word in (*moving, *(() if len(outdated) > SHOWN else outdated)))
-        told = LockOutOfDate(
+        error = LockOutOfDate(
             f"out of date: {', '.join(names)}", hint=f"'setlist lock{typed}' renews what is out of date"
         )
         if not arguments.flag("json"):
-            context.print_error(told)
-        return told.exit_code
+            context.print_error(error)
+        return error.exit_code
     return 0
 
 
-def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool) -> tuple[SessionSpec, ...]:
-    """The sessions, those of a provider with an environment that declares what their functions install."""
+def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool) -> tuple[SessionSpec, ...]:
+    """The sessions. Those of a provider declare what their functions install."""
     if not any(session.installs_itself for session in sessions):
         return tuple(sessions)
     from setlist.core.plugins import find_provider
@@ -120,30 +122,30 @@ def _collected(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool
 
     context.project.prepare()
     run_context = plain_context(context.project, context.registry, context.caller)
-    found = []
+    lockables = []
     for session in sessions:
         if not session.installs_itself or session.environment.backend == "none":
-            found.append(session)
+            lockables.append(session)
             continue
         with guarding(Grace().terminate), handling_signals():
             lockable, reason = find_provider(session.provider).lockable(run_context, session)
-        found.append(lockable)
+        lockables.append(lockable)
         if reason and not quiet:
             context.err.line(f"{session.name}: locked from its environment, as it is: {reason}")
-    return tuple(found)
+    return tuple(lockables)
 
 
 def shortened(context: Context, names: Sequence[str], *, many: int) -> list[str]:
-    """Sessions as a person names them: whole families by the family, and not more than ``many``."""
+    """Session names for a message: a complete family by its name, and at most ``many`` names."""
     families = context.registry.outline.families
     of_family = Counter(families.values())
     named = Counter(families[name] for name in names)
-    found: dict[str, None] = {}
+    shown: dict[str, None] = {}
     for name in names:
         family = families[name]
-        found[family if named[family] == of_family[family] > 1 else name] = None
-    shown = list(found)
-    return shown if len(shown) <= many else [*shown[:many], f"and {len(shown) - many} more"]
+        shown[family if named[family] == of_family[family] > 1 else name] = None
+    labels = list(shown)
+    return labels if len(labels) <= many else [*labels[:many], f"and {len(labels) - many} more"]
 
 
 def _check_package(package: str) -> None:
@@ -160,7 +162,7 @@ def _check_package(package: str) -> None:
     raise UsageError(f"--upgrade-package {package}: not a package's name", hint="write NAME or NAME==VERSION")
 
 
-def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
+def _print_changes(context: Context, results: tuple[LockResult, ...]) -> None:
     from setlist.lock.document import change_rows
 
     out = context.out
@@ -168,55 +170,55 @@ def _tell_moves(context: Context, results: tuple[LockResult, ...]) -> None:
     table = change_rows(moves)
     if table:
         package_width = max(len(package) for package, _, _ in table)
-        what_width = max(len(what) for _, what, _ in table)
-        for package, what, sessions in table:
+        change_width = max(len(change) for _, change, _ in table)
+        for package, change, sessions in table:
             names = ", ".join(shortened(context, sessions, many=SHOWN))
-            out.line(f"{package.ljust(package_width)}  {what.ljust(what_width)}  {names}")
+            out.line(f"{package.ljust(package_width)}  {change.ljust(change_width)}  {names}")
     notes: dict[str, list[str]] = {}
     for result in results:
         if result.outcome in ("written", "outdated") and not result.moves:
-            verb = "written" if result.outcome == "written" else "out of date"
+            state = "written" if result.outcome == "written" else "out of date"
             why = ", ".join(result.reasons) or "as asked"
-            notes.setdefault(f"{verb}, no version moved ({why})", []).append(result.session)
+            notes.setdefault(f"{state}, no version changed ({why})", []).append(result.session)
         if result.unhashed and result.outcome != "failed":
-            said = f"no hash for {', '.join(result.unhashed)}: it comes from no index"
-            notes.setdefault(said, []).append(result.session)
+            note = f"no hash for {', '.join(result.unhashed)}: it comes from no index"
+            notes.setdefault(note, []).append(result.session)
     for note, noted in notes.items():
         context.err.line(f"{', '.join(shortened(context, noted, many=SHOWN))}: {note}")
     counts = {
         kind: sum(result.outcome == kind for result in results) for kind in ("written", "outdated", "current", "failed")
     }
-    told = [f"{count} {'out of date' if kind == 'outdated' else kind}" for kind, count in counts.items() if count]
-    context.err.line(f"locks: {', '.join(told) or 'nothing to lock'}")
+    totals = [f"{count} {'out of date' if kind == 'outdated' else kind}" for kind, count in counts.items() if count]
+    context.err.line(f"locks: {', '.join(totals) or 'nothing to lock'}")
 
 
-def _tell_differing(context: Context, results: tuple[LockResult, ...]) -> None:
+def _print_differing(context: Context, results: tuple[LockResult, ...]) -> None:
     from setlist.lock.document import differing_versions
 
     bodies = {result.session: result.body for result in results if result.body}
     for name, versions in differing_versions(bodies).items():
-        said = "; ".join(
+        places = "; ".join(
             f"{version} in {', '.join(shortened(context, sessions, many=SHOWN))}"
             for version, sessions in versions.items()
         )
-        context.err.line(f"{name} has no one version for all: {said}")
+        context.err.line(f"{name} has different versions: {places}")
 
 
-def _tell_unknown(context: Context, results: tuple[LockResult, ...], packages: set[str]) -> None:
-    """Say which packages were to move that no lock holds: a slip of the hand would pass unseen."""
+def _warn_of_unknown(context: Context, results: tuple[LockResult, ...], packages: set[str]) -> None:
+    """Warn of packages of ``--upgrade-package`` that no lock holds: they may be misspelled."""
     from setlist.environment.names import normalised
     from setlist.environment.pyproject import read_pyproject
     from setlist.lock.document import versions_of
 
     if not packages or any(result.outcome == "failed" for result in results):
-        return  # what those would hold isn't known
+        return  # the content of failed locks is unknown
     held = {name for result in results for name in versions_of(result.body)}
     held |= {move.package for result in results for move in result.moves}
     held.add(normalised(str(read_pyproject(context.project).table("project").get("name", ""))))
     for package in sorted(packages - held):
         near = nearest(package, held)
-        meant = f": did you mean {near!r}?" if near else ""
-        context.err.line(f"--upgrade-package {package}: no lock of these sessions holds it{meant}")
+        suggestion = f": did you mean {near!r}?" if near else ""
+        context.err.line(f"--upgrade-package {package}: no lock of these sessions holds it{suggestion}")
 
 
 def _as_json(context: Context, results: tuple[LockResult, ...]) -> str:

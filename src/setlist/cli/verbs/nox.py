@@ -1,7 +1,7 @@
-"""Run a noxfile's sessions by nox's own command line: what follows '--' is what would follow 'nox'.
+"""Run a noxfile's sessions with nox's command line: the words after '--' are what you would write after 'nox'.
 
-nox itself reads it, selects, lists, and says how to end; the sessions run in setlist's environments. See
-docs/nox.md for what is different.
+nox itself parses them, selects and lists sessions, and chooses the exit code. The sessions run in setlist's
+environments. docs/nox.md lists the differences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Open a subshell with a session's environment activated; 'exit' leaves it.
 
-It is the shell that you type in, or the one that --shell names, after your own start-up files. The exit
-code is the shell's own.
+It is the current shell, or the one that --shell names, and reads your start-up files first. The exit code is
+the shell's.
 """
 
 from __future__ import annotations

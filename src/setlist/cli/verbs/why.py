@@ -1,6 +1,6 @@
-"""Show show the inputs of an environment, and which of them changed.
+"""Show the inputs of an environment, and which of them changed.
 
-Each input is listed, the changed ones first, with its value then and now. Nothing is changed.
+The changed inputs are listed first, with their old and new values. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ OPTIONS = (JSON, *COMMON)
 
 FORMAT = 1
 
-_TOLD = {
+_STATES = {
     "none": 'backend "none"',
     "missing": "no environment yet: it would be created",
-    "unfinished": "unfinished: it would be made anew",
+    "unfinished": "unfinished: it would be recreated",
     "current": "nothing changed: it would be reused",
     "stale": "out of date: it would be brought up to date",
 }
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print the explanations on stdout; 0 whatever they say."""
+    """Print the explanations to stdout. The exit code is 0 in any case."""
     if not arguments.words:
         raise UsageError("no session is named", hint="write: setlist why SESSION")
     sessions = context.select(arguments.words)
@@ -55,7 +55,7 @@ def _print(context: Context, session: SessionSpec, explanation: Explanation) -> 
     out = context.out
     name = out.styled(session.name, "bold")
     interpreter = f"{explanation.interpreter} · " if explanation.interpreter else ""
-    out.line(f"{name}  {interpreter}{_TOLD[explanation.state]}")
+    out.line(f"{name}  {interpreter}{_STATES[explanation.state]}")
     for note in explanation.notes:
         out.line(f"  {escaped_line(note)}")
     width = max((len(change.name) for change in explanation.inputs), default=0)
