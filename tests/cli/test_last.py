@@ -80,7 +80,7 @@ def test_what_went_straight_to_the_terminal_was_not_kept(some: ProjectFolder) ->
     result = some.setlist_inside("last", "lint")
     assert result.code == 1
     assert result.out == "$ ruff check .\n", "setlist's own lines are there"
-    assert "straight to the terminal" in result.err
+    assert "directly to the terminal" in result.err
     assert "run --output group lint" in result.err
 
 
