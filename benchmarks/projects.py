@@ -28,13 +28,9 @@ def for_setlist(deps: Sequence[str]) -> Files:
     return {"pyproject.toml": f"{lint}\n{bare}"}
 
 
-def for_nox(install: Sequence[str], *, plain: bool = True) -> Files:
-    """``nox -s lint``; ``install`` are arguments of ``session.install``.
-
-    Where its function isn't ``plain``, nobody can tell by reading it that it does the same each time.
-    """
-    looks = "" if plain else "\n    session.log(str(len(globals())))"
-    return {"noxfile.py": _noxfile(f"session.install(*{list(install)!r}){looks}")}
+def for_nox(install: Sequence[str]) -> Files:
+    """``nox -s lint``; ``install`` are arguments of ``session.install``."""
+    return {"noxfile.py": _noxfile(f"session.install(*{list(install)!r})")}
 
 
 def for_tox(deps: Sequence[str]) -> Files:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setlist.cli.reporters import Reporters
-    from setlist.core.events import Message
     from setlist.core.model import SessionSpec
     from setlist.core.project import Project
     from setlist.runner.command import Invocation
@@ -169,7 +168,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     options = _options(argv, arguments, context, plan, durations)
     at_once = min(options.jobs, len(plan.steps))
     reporters = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations)
-    started: list[Invocation | Message] = []
+    started: list[Invocation] = []
     code = _execute(plan, replace(options, notice=started.append), context, reporters)
     if code == 0 and len(plan.steps) == 1 and reporters.capturing == "no" and not context.shared:
         from setlist.cli.warming import can_be_kept, keep

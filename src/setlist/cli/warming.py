@@ -21,7 +21,6 @@ from setlist.core.events import (
     CommandStarted,
     EnvironmentReady,
     Event,
-    Message,
     RunFinished,
     RunStarted,
     SessionFinished,
@@ -30,20 +29,18 @@ from setlist.core.events import (
 )
 from setlist.core.files import stat_signature, write_atomically
 from setlist.core.logins import holds_login
-from setlist.core.system import bin_directory
 from setlist.engine import warm
 from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.plan import AS_ASKED
-from setlist.environment.state import NAME
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
-from setlist.runner.command import Invocation
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import EnvironmentAction, SessionSpec
     from setlist.environment.prepare import Fingerprint
+    from setlist.runner.command import Invocation
 
 MOST = 64
 """The maximum number of records."""
@@ -60,12 +57,8 @@ _MARKS = (repr(TIME), repr(DURATION), RUN)
 
 def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
     """Whether a record can replay this command line."""
-    says_all = True
-    if session.provider:
-        from setlist.providers.nox.warming_noxfile import is_plain
-
-        says_all = is_plain(context, session)
-    simple = not (session.function or session.requires or session.inputs or session.outputs)
+    # what a function does is known when it is called
+    simple = not (session.function or session.provider or session.requires or session.inputs or session.outputs)
     plain = not (session.timeout or session.retries or session.allow_failure or session.secrets or session.jobserver)
     commands = all(
         command.ok_codes == (0,) and not command.allow_failure and command.stdout is None
@@ -77,7 +70,6 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     return (
         os.name == "posix"
         and bool(argv)
-        and says_all
         and set(warm.options_of(argv)).issubset(warm.OPTIONS)
         and simple
         and plain
@@ -91,19 +83,16 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: Sequence[Invocation | Message]) -> None:
+def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocations: Sequence[Invocation]) -> None:
     """Write the record of a run that has just passed. Errors are ignored.
 
     Args:
         argv: the command line.
         context: its context.
         session: the one session that ran.
-        noticed: the started commands, and the messages between them, in order.
+        invocations: the started commands, in order.
     """
-    invocations = [item for item in noticed if isinstance(item, Invocation)]
-    if session.provider and not invocations:
-        return  # it has done something that can't be repeated
-    if any(mark in text for item in noticed for text in _texts(item) for mark in _MARKS):
+    if any(mark in word for invocation in invocations for word in invocation.words for mark in _MARKS):
         return
     loaded = context.loaded
     fingerprint = None if loaded.signatures is None else context.environments.fingerprint(session)
@@ -122,15 +111,6 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         **sources,
         **{program: value for program, value in signed.items() if program not in own},
     }
-    if session.provider:
-        from setlist.providers.nox.warming_noxfile import searched, tells_what_it_read
-
-        if own[str(fingerprint.directory / NAME)] != invocations[-1].made_from:
-            return  # another run has been here, and may have asked for something else
-        missing = searched(invocations, bin_directory(fingerprint.directory), environ)
-        if missing is None or tells_what_it_read(session, invocations, environ):
-            return
-        files |= dict.fromkeys(missing)
     anew = _anew(session, fingerprint)
     if anew is None and warm.recreates(argv):
         return  # it is to be made anew each time, and that takes the whole program
@@ -146,7 +126,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
         "frozen": fingerprint.frozen,
-        **_told(argv, context, session, fingerprint, noticed, environ),
+        **_told(argv, context, session, fingerprint, invocations, environ),
     }
     from marshal import dumps
 
@@ -160,10 +140,6 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, noticed: S
             old.unlink(missing_ok=True)
     except OSError:
         pass
-
-
-def _texts(item: Invocation | Message) -> tuple[str, ...]:
-    return (item.text,) if isinstance(item, Message) else item.words
 
 
 def _anew(session: SessionSpec, fingerprint: Fingerprint) -> dict[str, Any] | None:
@@ -210,7 +186,7 @@ def _told(
     context: Context,
     session: SessionSpec,
     fingerprint: Fingerprint,
-    noticed: Sequence[Invocation | Message],
+    invocations: Sequence[Invocation],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
@@ -248,12 +224,7 @@ def _told(
         console, begins = beginning(action)
         ready[action] = "".join(map(_line, begins)), said(console, *begins)
     commands = []
-    before: list[Event] = []
-    for item in noticed:
-        if isinstance(item, Message):
-            before.append(_timeless(item))
-            continue
-        invocation = item
+    for invocation in invocations:
         started = CommandStarted(time=TIME, session=name, command=invocation.words)
         finished = CommandFinished(
             time=TIME, session=name, command=invocation.words, code=0, ok=True, timed_out=False, duration=DURATION
@@ -267,37 +238,26 @@ def _told(
                 "cwd": str(invocation.cwd),
                 "unset": tuple(name for name in environ if name not in invocation.environ),
                 "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
-                "together": invocation.together,
-                "shown": said(console, *before, started),
-                "begins": "".join(map(_line, (*before, started))),
-                "times": len(before) + 1,
+                "shown": said(console, started),
+                "begins": _line(started),
                 "ends": _line(finished),
             }
         )
         said(console, finished)
-        before.clear()
     ends = (
         SessionFinished(
             time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=fingerprint.frozen
         ),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
-    tail = said(console, *before, *ends).replace("%", "%%")
+    tail = said(console, *ends).replace("%", "%%")
     head_of_it, took, after = tail.rpartition("0.0s")
     return {
         "ready": ready,
         "commands": tuple(commands),
         "tail": f"{head_of_it}{'%s' if took else ''}{after}",
-        "last": "".join(map(_line, before)),
-        "times": len(before),
         "ends": "".join(_line(_lasting(event)) for event in ends),
     }
-
-
-def _timeless(event: Event) -> Event:
-    from setlist.core.records import replace
-
-    return replace(event, time=TIME)
 
 
 def _lasting(event: Event) -> Event:

@@ -270,7 +270,6 @@ class Again:
                     return code
             took = self.elapsed()
             now = self._wall()
-            self.tell(record["last"] % ((now,) * record["times"]))
             self.tell(record["ends"] % (now, took, now, took))
             # as the console has it
             self.say(record["tail"] % (f"{took:.1f}s" if took < 59.95 else self._trouble().duration_text(took)))
@@ -351,7 +350,7 @@ class Again:
     def _command(self, command: Mapping[str, Any]) -> int | None:
         """Run one command. Returns the run's exit code where it ends with it."""
         self.say(command["shown"])
-        self.tell(command["begins"] % ((self._wall(),) * command["times"]))
+        self.tell(command["begins"] % self._wall())
         terminal = self._terminal()
         began = self._clock()
         try:
@@ -397,10 +396,7 @@ class Again:
             command["program"],
             command["argv"],
             environ,
-            file_actions=[
-                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in guardian.inheritable()),
-                *([(os.POSIX_SPAWN_DUP2, 1, 2)] if command["together"] else ()),
-            ],
+            file_actions=[(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in guardian.inheritable()],
             # what Python ignores for itself
             setsigdef=(SIGPIPE, SIGXFSZ),
             **options,

@@ -184,7 +184,12 @@ class Environments:
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, None, 0.0, hold)
 
     def fingerprint(self, session: SessionSpec) -> Fingerprint | None:
-        """What an untouched environment is known by; None where there is none, or more than signatures decides."""
+        """The signatures that an untouched environment is known by.
+
+        Returns:
+            None where there is none, or where more than signatures decides: a project that is built, a function's
+            installs.
+        """
         session = self._as_prepared(session)
         if session.environment.backend == "none" or session.environment.project not in (None, "editable"):
             return None
@@ -194,17 +199,10 @@ class Environments:
             record = directory / NAME
             signed = stat_signature(record)  # before it is read: one that is written meanwhile is seen
             state = read_state(directory)
-            if state is None or not self._untouched(session, directory, state):
-                return None
-            behind: Mapping[str, str | None] | None = {}
-            if state.steps:
-                from setlist.providers.nox.install_inputs import files_behind
-
-                behind = files_behind(self._context, state)
-            if behind is None:
+            if state is None or state.steps or not self._untouched(session, directory, state):
                 return None
             python = python_of(directory)
-            files = {state.interpreter.executable: state.interpreter.signature, **state.watched, **behind}
+            files = {state.interpreter.executable: state.interpreter.signature, **state.watched}
             own = {
                 str(record): signed,
                 str(python): stat_signature(python),

@@ -50,7 +50,7 @@ class Scope:
     deadline: float | None = None
     output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
-    notice: Callable[[Invocation | Message], None] | None = None
+    notice: Callable[[Invocation], None] | None = None
     hide: Callable[[Mapping[str, str]], None] = lambda _: None
 
 
@@ -58,9 +58,7 @@ class Scope:
 class Invocation:
     """A command that is ready to start.
 
-    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line). ``together``: its
-    standard error goes where its standard output goes. ``made_from``: the signature of its environment's record, for a
-    session that may ask for another environment the next time.
+    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
     """
 
     words: tuple[str, ...]
@@ -70,8 +68,6 @@ class Invocation:
     ok_codes: tuple[int, ...] = (0,)
     allow_failure: bool = False
     stdout: Path | None = None
-    together: bool = False
-    made_from: str | None = None
 
 
 def session_variables(

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from setlist.core.events import Emit, EnvironmentReady, Message
+from setlist.core.events import Emit, EnvironmentReady
 from setlist.core.model import EnvironmentSpec, SessionSpec, SessionStatus
 from setlist.core.project import Caller, Project
 from setlist.core.records import dataclass, field
@@ -94,7 +94,7 @@ class RunContext:
     turn: Callable[[SessionSpec], str | None] = _nothing
     stopped: Callable[[], str | None] = _nothing
     equip: Callable[[SessionSpec], Equipment] = _bare
-    notice: Callable[[Invocation | Message], None] | None = None
+    notice: Callable[[Invocation], None] | None = None
     loader_python: Callable[[EnvironmentSpec, str], AbstractContextManager[Path]] = _no_python
     shared: Mapping[str, Closable] = field(default_factory=dict)
     masker: Masker | None = None

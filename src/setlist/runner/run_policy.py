@@ -14,7 +14,6 @@ from setlist.runner.run_context import Closable, SessionResult
 from setlist.scheduling.order import Step
 
 if TYPE_CHECKING:
-    from setlist.core.events import Message
     from setlist.runner.command import Invocation
     from setlist.runner.secrets import Masker
 
@@ -35,9 +34,8 @@ class RunOptions:
     record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share. ``durations``: the seconds
     that sessions took last time. ``captured_environ``: variables for what is captured, asked for anew for each session
     by its name. ``masker`` masks what nobody is to see. ``only``: what sessions require needn't run. ``shared`` is what
-    the sessions of a provider share already; it is closed with the run. ``notice`` is told of each command before it is
-    started; of those of a noxfile's session, and of what is said between them, when it has ended, and only if all of it
-    can be done once more without its function.
+    the sessions of a provider share already; it is closed with the run. ``notice`` is told of each declared command
+    before it starts.
     """
 
     posargs: tuple[str, ...] = ()
@@ -56,7 +54,7 @@ class RunOptions:
     masker: Masker | None = None
     only: bool = False
     shared: Mapping[str, Closable] = field(default_factory=dict)
-    notice: Callable[[Invocation | Message], None] | None = None
+    notice: Callable[[Invocation], None] | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

@@ -24,8 +24,7 @@ class NoxSession:
     it is found in nox's manifest, ``names`` are all that it answers to there, that of its family last. ``backend`` is
     its ``venv_backend`` with nox's options counted in (``"uv|virtualenv"``, ``"conda"``, ``"none"``); ``venv_params``
     are what it is made with. ``runs_in`` is what the noxfile itself asks for to be loaded (PEP 723), None where
-    setlist's own Python has it. ``reads``: where its function is known by reading to do the same each time
-    (:mod:`setlist.providers.nox.plain`), the environment variables that it goes by; None where it isn't.
+    setlist's own Python has it.
     """
 
     file: str
@@ -34,17 +33,9 @@ class NoxSession:
     backend: str | None = None
     venv_params: tuple[str, ...] = ()
     runs_in: EnvironmentSpec | None = None
-    reads: tuple[str, ...] | None = None
 
 
-def provided(
-    *,
-    file: str,
-    backend: str | None,
-    venv_params: Sequence[str],
-    runs_in: EnvironmentSpec | None,
-    reads: Sequence[str] | None,
-) -> str:
+def provided(*, file: str, backend: str | None, venv_params: Sequence[str], runs_in: EnvironmentSpec | None) -> str:
     """What :func:`nox_session` reads, as it is kept in a session: fields of :class:`NoxSession` as JSON."""
     return json.dumps(
         {
@@ -52,7 +43,6 @@ def provided(
             "backend": backend,
             "venv_params": list(venv_params),
             "runs_in": dump(runs_in),
-            "reads": None if reads is None else list(reads),
         }
     )
 

@@ -250,7 +250,6 @@ def _specs(
                     backend=backend,
                     venv_params=item["venv_params"],
                     runs_in=runs_in,
-                    reads=item["reads"],
                 ),
                 installs_itself=True,
                 takes_all_posargs=True,

@@ -11,7 +11,7 @@ import copy
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from setlist.providers.nox.loading import Loaded, LoadFailed, load_config, parse
@@ -50,9 +50,7 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
         if wanted is not None:
             return {"script": wanted, **_looked_at(watch)}
         loaded = load_config(config)
-        answered = {"sessions": _sessions(loaded), "options": _options(loaded.config), **_looked_at(watch)}
-        _read_functions(loaded, answered["sessions"])
-        return answered
+        return {"sessions": _sessions(loaded), "options": _options(loaded.config), **_looked_at(watch)}
     except LoadFailed as failed:
         return {"error": error_data(failed), **_looked_at(watch)}
 
@@ -89,20 +87,6 @@ def _sessions(loaded: Loaded) -> list[dict[str, Any]]:
     for position, runner in enumerate(_default_queue(loaded)):
         described[runners.index(runner)]["default"] = position
     return described
-
-
-def _read_functions(loaded: Loaded, described: Sequence[dict[str, Any]]) -> None:
-    """Say of each session whether it is known by reading to do the same each time, and by which variables it goes."""
-    from setlist.providers.nox.plain import NotPlain, Reader
-
-    if not loaded.silently:
-        return
-    reader = Reader(loaded.module, loaded.config.noxfile)
-    for (runner, _), session in zip(loaded.manifest.list_all_sessions(), described, strict=True):
-        try:
-            session["reads"] = reader.reads(_innermost(runner.func))
-        except NotPlain:  # noqa: PERF203 - each by itself
-            continue
 
 
 def _default_queue(loaded: Loaded) -> list[SessionRunner]:
@@ -153,7 +137,6 @@ def _described(runner: SessionRunner, config: NoxConfig) -> dict[str, Any]:
         "alone": said_of_parallel and not resolve_allow_parallel(config, func),
         "file": None if code is None else os.path.abspath(code.co_filename),
         "line": None if code is None else code.co_firstlineno,
-        "reads": None,
         **_requires(runner),
     }
 

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
 
 from setlist.core.records import dataclass
 
@@ -44,15 +44,10 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet.
-
-    ``silently``: neither nox nor Python had anything to warn of.
-    """
+    """A loaded noxfile: nox's configuration, the noxfile's own options in it, and the manifest, nothing chosen yet."""
 
     config: NoxConfig
-    module: ModuleType
     manifest: Manifest
-    silently: bool = True
 
     def runner(self, name: str) -> SessionRunner:
         """The session that nox calls by this friendly name.
@@ -123,17 +118,17 @@ def load_config(config: NoxConfig) -> Loaded:
 
     registry.reset()
     file = os.path.abspath(os.path.expandvars(config.noxfile))
-    with _telling(file), _no_bytecode(), _heard_of_nox() as heard:
+    with _telling(file), _no_bytecode(), _errors_of_nox() as errors:
         _parsed(file)
         module = tasks.load_nox_module(config)
         if isinstance(module, int):
-            raise LoadFailed("; ".join(heard.errors) or "nox can't load it", file=file, line=_needs_version(file))
+            raise LoadFailed("; ".join(errors) or "nox can't load it", file=file, line=_needs_version(file))
         tasks.merge_noxfile_options(module, config)
     try:
         manifest = tasks.discover_manifest(module, config)
     except Exception as error:
         raise _session_at_fault(config, error) from error
-    return Loaded(config, module, manifest, silently=not heard.warned)
+    return Loaded(config, manifest)
 
 
 @contextmanager
@@ -247,42 +242,25 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What nox's logger was told meanwhile, and whether anybody warned of anything."""
-
-    errors: list[str]
-    warned: bool = False
-
-
 @contextmanager
-def _heard_of_nox() -> Iterator[_Heard]:
-    """What nox's logger is told as an error meanwhile; the rest goes where it goes."""
+def _errors_of_nox() -> Iterator[list[str]]:
+    """Collect the errors that nox logs meanwhile; warnings are printed, unless somebody else handles them."""
     import logging
-    import warnings
 
     from nox.logger import logger
 
-    heard = _Heard([])
-    show = warnings.showwarning
-
-    def showing(*arguments: Any, **options: Any) -> None:
-        heard.warned = True
-        show(*arguments, **options)
+    errors: list[str] = []
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            heard.warned = heard.warned or record.levelno >= logging.WARNING
             if record.levelno >= logging.ERROR:
-                heard.errors.append(record.getMessage())
+                errors.append(record.getMessage())
             elif record.levelno >= logging.WARNING and len(logger.handlers) == 1 and not logging.getLogger().handlers:
                 sys.stderr.write(f"nox: {record.getMessage()}\n")
 
     handler = Collect()
     logger.addHandler(handler)
-    warnings.showwarning = showing
     try:
-        yield heard
+        yield errors
     finally:
-        warnings.showwarning = show
         logger.removeHandler(handler)

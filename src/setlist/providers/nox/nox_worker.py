@@ -157,7 +157,6 @@ class _Run:
         self._reason: str | None = None
         self._raised: BaseException | None = None
         self._cleared = False
-        self._noting: bool = given["noting"]
         self._replaced: list[tuple[Any, str, Any]] = []
         self._teller: logging.Handler | None = None
 
@@ -267,9 +266,6 @@ class _Run:
         if self._collecting:
             self._replace(session, run=self._collected(session.run))
         self._replace(session, create_tmp=self._in_its_place(session.create_tmp))
-        if self._noting:
-            move = self._followed(session.chdir)
-            self._replace(session, chdir=move, cd=move)
         self._runner.__class__ = _runner_class(self)
         self._take_over_logging()
 
@@ -324,18 +320,6 @@ class _Run:
                 return create_tmp(session)
 
         return create
-
-    def _followed(self, chdir: Callable[..., Any]) -> Callable[..., Any]:
-        """``chdir``, and nothing noted from then on where a symbolic link leads, which may lead elsewhere next time."""
-
-        def move(session: Any, directory: Any) -> Any:
-            path = os.getcwd()
-            for part in Path(directory).parts:
-                path = os.path.join(path, part)
-                self._noting = self._noting and not os.path.islink(path)
-            return chdir(session, directory)
-
-        return move
 
     @contextmanager
     def _doing(self, kind: str) -> Iterator[None]:
@@ -558,8 +542,7 @@ class _Run:
             )
             real = [os.fspath(word) for word in process.args]
             ran = {"words": [command.words[0], *real[1:]], "env": self._own_env(process.env), "cwd": os.getcwd()}
-            started = {"argv": real, "environ": env, "cwd": os.getcwd()} if self._noting else None
-            self._asked({**to_json(event), "ran": ran if kind in ("run", "run-install") else None, "started": started})
+            self._asked({**to_json(event), "ran": ran if kind in ("run", "run-install") else None})
         return done.code, done.stdout, done.stderr
 
     def _variables_of(

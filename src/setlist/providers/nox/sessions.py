@@ -15,16 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import SetlistError
-from setlist.core.events import Event, Message, Output, from_json
-from setlist.core.files import stat_signature
+from setlist.core.events import Message, from_json
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import replace
 from setlist.environment.install_args import install_words
-from setlist.environment.state import NAME
 from setlist.process.spawn import Interrupted
 from setlist.providers.nox.backends import CONDA, PROVIDER, NoxSession, backend_of, nox_session, uv_and_version
 from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
-from setlist.providers.nox.repeatable import Repeatable
 from setlist.runner.error_text import tell_error, tell_traceback
 from setlist.runner.run_context import Equipment, Notified, RunContext, SessionResult
 from setlist.runner.tempdir import in_use
@@ -73,8 +70,6 @@ def run_noxfile_session(
                 equipment.output.flush()
             visit.leave()
         ending = _ending(session, visit, result)
-        if ending.status == "ok" and not ending.notified and context.notice is not None:
-            visit.repeatable.tell(context.notice, visit.made_from())
         if result["status"] == "refused":
             tell_error(context, session, result["told"])
         elif result["status"] == "raised":
@@ -193,7 +188,6 @@ class NoxSessionHost:
         self._held = held
         self._recorder: Recorder | None = None
         self.result: Mapping[str, Any] | None = None
-        self.repeatable = Repeatable(wanted=self._nox.reads is not None and context.notice is not None)
 
     def given(self) -> Mapping[str, Any]:
         """What the worker is told at once."""
@@ -208,7 +202,6 @@ class NoxSessionHost:
             "posargs_of_all": self.context.posargs,
             "invoked_from": str(self.context.caller.cwd),
             "collecting": self.collecting,
-            "noting": self.repeatable.wanted,
         }
 
     def job(self) -> Mapping[str, Any]:
@@ -236,8 +229,6 @@ class NoxSessionHost:
         as_it_is = "--no-install" in context.project.provider_arguments and prepared.action == "reused"
         if prepared.directory is not None and not as_it_is:
             self._recorder = prepared.recorder()
-        if self._recorder is None or prepared.action != "reused":
-            self.repeatable.spoiled()
         return self._told(backend, prepared)
 
     def _told(self, backend: str, prepared: PreparedEnvironment | None) -> Mapping[str, Any]:
@@ -273,30 +264,25 @@ class NoxSessionHost:
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do; events are emitted first."""
         if "event" in message:
-            self._emit(from_json(message))
+            self.context.emit(from_json(message))
         asked = message.get("ask")
         recorder = self._recorder
         try:
             if asked == "uv":
                 return {"uv": uv_and_version()}
             if asked == "tmp":
-                self.repeatable.spoiled()
                 # create_tmp is to find what it would in a new environment: nothing
                 self._held.enter_context(in_use(self.context.project, self.session.name))
                 return {}
             if recorder is None:
                 return {"do": "start"}
             if asked == "install":
-                answer = recorder.install(message["words"], message["env"], Path(message["cwd"]))
-                self.repeatable.installs(skipped=answer["do"] == "skip")
-                return answer
+                return recorder.install(message["words"], message["env"], Path(message["cwd"]))
             if asked == "installed":
                 self.tell_changes("installed", recorder.installed(ok=message["ok"]))
             elif asked == "settle":
                 answer = recorder.settle(message["words"], message["env"], Path(message["cwd"]))
                 self.tell_changes("not asked for by now", answer.pop("changes", ()))
-                if answer["do"] in ("skip", "run"):
-                    self.repeatable.spoiled()
                 if answer["do"] == "replay":
                     self.tell("info", "made anew: what is no longer asked for can't be taken out alone")
                 return answer
@@ -307,7 +293,6 @@ class NoxSessionHost:
                     return {"do": "replay"}
             elif ran := message.get("ran"):
                 recorder.ran(ran["words"], ran["env"], Path(ran["cwd"]))
-                self.repeatable.ran(tuple(message["command"]), message["started"])
         except SetlistError as error:
             told = {"message": error.message, "where": error.where, "hint": error.hint, "detail": error.detail}
             return {"error": {**told, "exit_code": error.exit_code}}
@@ -317,22 +302,11 @@ class NoxSessionHost:
             return {"error": {"message": "interrupted"}}
         return {}
 
-    def _emit(self, event: Event) -> None:
-        self.context.emit(event)
-        if isinstance(event, Message):
-            self.repeatable.says(event)
-        elif isinstance(event, Output):
-            self.repeatable.spoiled()
-
     def leave(self) -> None:
         """The function has ended."""
         if self._recorder is not None:
             ok = self.result is not None and self.result["status"] == "ok"
             self.tell_changes("no longer asked for", self._recorder.finish(ok=ok) or ())
-
-    def made_from(self) -> str | None:
-        """The signature of the environment's record, which nobody can change as long as we hold it."""
-        return stat_signature(self.context.project.environment(self.session.name) / NAME)
 
     def notified(self, result: Mapping[str, Any]) -> tuple[Notified, ...]:
         """The sessions that it wants to have run after it."""
@@ -344,8 +318,7 @@ class NoxSessionHost:
             self.tell("info", f"{what}: {', '.join(map(str, changes))}")
 
     def tell(self, level: Any, text: str) -> None:
-        """Say something of this session that won't be said again."""
-        self.repeatable.spoiled()
+        """Say something of this session."""
         self.context.emit(Message(time=time.time(), session=self.session.name, level=level, text=text))
 
 
