@@ -69,7 +69,7 @@ def test_every_key_is_told_with_its_type_and_meaning() -> None:
     told = {row[0]: row[1:] for row in rows(part(page("sessions.md"), "keys"))}
     assert list(told) == [f"`{name}`" for name in KEYS]
     for key in KEYS.values():
-        assert told[f"`{key.name}`"][:2] == [key.type, key.meaning]
+        assert told[f"`{key.name}`"][:2] == [key.type.text, key.meaning]
 
 
 @pytest.mark.parametrize("name", list(KEYS))

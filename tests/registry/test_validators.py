@@ -2,20 +2,83 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from setlist.registry.keys import ELSEWHERE, KEYS, Keys, check_keys
+from setlist.core.model import Command, EnvironmentSpec, SessionSpec
+from setlist.core.records import field_names
+from setlist.registry import decorator
+from setlist.registry.keys import COMMAND_KEYS, ELSEWHERE, KEYS, check_keys
 from setlist.registry.validators import ValidationError, grace
 
 
-def test_every_key_of_the_table_has_a_type_in_the_checked_form_and_a_meaning() -> None:
-    assert set(KEYS) == set(Keys.__annotations__)
-    assert all(key.meaning and key.type for key in KEYS.values())
+def test_every_key_of_the_table_has_a_type_and_a_meaning() -> None:
+    assert all(key.meaning and key.type.text for key in (*KEYS.values(), *COMMAND_KEYS.values()))
     assert set(ELSEWHERE.values()) <= set(KEYS)
     assert not set(ELSEWHERE) & set(KEYS)
+
+
+RECORDS = {"session": SessionSpec, "environment": EnvironmentSpec, "command": Command}
+
+
+def test_every_key_has_a_field_of_the_model() -> None:
+    for part, record in RECORDS.items():
+        fields = {key.field for key in (*KEYS.values(), *COMMAND_KEYS.values()) if key.part == part}
+        assert fields <= set(field_names(record))
+    # all others are internal
+    keys = {key.field for key in KEYS.values() if key.part == "session"}
+    assert set(field_names(SessionSpec)) - keys == {
+        *("name", "family", "origin", "environment", "function"),
+        *("provider", "aliases", "problem", "provided", "installs_itself", "takes_all_posargs", "plain_exit"),
+    }
+    assert {key.field for key in KEYS.values() if key.part == "environment"} == set(field_names(EnvironmentSpec)) - {
+        "maker"
+    }
+
+
+def test_the_arguments_of_the_decorator_are_the_keys() -> None:
+    tree = ast.parse(Path(decorator.__file__).read_text(encoding="utf-8"))
+    (keys,) = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "SessionKeys"]
+    arguments = {
+        node.target.id: ast.unparse(node.annotation)
+        for node in keys.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    expected = {key.python_name: key.type.python for key in KEYS.values() if key.name != "run"}
+    assert arguments == {"name": "str", **expected}
+
+
+@pytest.mark.parametrize(
+    ("key", "right", "wrong"),
+    [
+        ("description", "Style", 1),
+        ("python", ["3.12"], 3.12),
+        ("matrix", {"django": ["3.2"], "exclude": [{"django": "3.2"}]}, {"django": "3.2"}),
+        ("deps", ["six"], "six"),
+        ("project", "wheel", "Wheel"),
+        ("run", ["pytest", ["ls", "-l"], {"cmd": "ls", "shell": True, "ok-codes": [0, 1]}], [{"env": {}}]),
+        ("run", "pytest", {"cmd": "ls"}),
+        ("env", {"A": "1"}, {"A": 1}),
+        ("inherit-env", ["CI*"], "CI"),
+        ("extends", "test", {}),
+        ("timeout", "10m", 0),
+        ("retries", 2, -1),
+        ("resources", {"gpu": 1}, {"gpu": 0}),
+        ("jobserver", True, "yes"),
+    ],
+)
+def test_the_schema_of_a_key_says_what_its_check_does(key: str, right: object, wrong: object) -> None:
+    check_keys({key: right})
+    jsonschema.validate(right, KEYS[key].type.schema)
+    with pytest.raises(ValidationError):
+        check_keys({key: wrong})
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, KEYS[key].type.schema)
 
 
 def test_python_names_have_underscores() -> None:

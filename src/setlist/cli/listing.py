@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from setlist.core.records import dump
 from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import Command, SessionSpec
+    from setlist.registry.keys import Key
 
 FORMAT = 1
 
@@ -177,59 +179,34 @@ def session_json(session: SessionSpec, *, default: bool, ready: bool, line: int 
     finished.
     """
     from setlist.core.plugins import find_provider, providers
+    from setlist.registry.keys import KEYS
 
-    environment = session.environment
+    keys = {key.name: _key_json(key, session) for key in KEYS.values() if key.part != "definition"}
     return {
         "name": session.name,
         "family": session.family,
         "file": session.origin.file,
         "line": line,
-        "description": session.description,
-        "python": environment.python,
-        "matrix": dict(session.axes),
-        "deps": list(environment.deps),
-        "groups": list(environment.groups),
-        "extras": list(environment.extras),
-        "requirements": list(environment.requirements),
-        "constraints": list(environment.constraints),
-        "project": environment.project,
-        "run": [_command_json(command) for command in session.commands],
+        **keys,
+        "default": default,
         "function": None if session.function is None else f"{session.function.file}:{session.function.name}",
         **{name: find_provider(name).details(session) if name == session.provider else None for name in providers()},
-        "env": dict(session.env),
-        "inherit-env": session.inherit_env if isinstance(session.inherit_env, bool) else list(session.inherit_env),
-        "cwd": session.cwd,
-        "external": list(session.external),
-        "requires": list(session.requires),
-        "tags": list(session.tags),
-        "default": default,
-        "timeout": session.timeout,
-        "retries": session.retries,
-        "allow-failure": session.allow_failure,
-        "exclusive": session.exclusive,
-        "mutex": list(session.mutex),
-        "resources": dict(session.resources),
-        "jobserver": session.jobserver,
-        "interactive": session.interactive,
-        "secrets": list(session.secrets),
-        "resolution": environment.resolution,
-        "exclude-newer": environment.exclude_newer,
-        "index-url": environment.index_url,
-        "installer": environment.installer,
-        "backend": environment.backend,
-        "inputs": list(session.inputs),
-        "outputs": list(session.outputs),
         "ready": ready,
     }
 
 
-def _command_json(command: Command) -> dict[str, Any]:
+def _key_json(key: Key, session: SessionSpec) -> object:
+    value = getattr(session.environment if key.part == "environment" else session, key.field)
+    if key.name == "run":
+        return [_command_json(command) for command in value]
+    return dict(value) if key.type.pairs else dump(value)
+
+
+def _command_json(command: Command) -> dict[str, object]:
+    from setlist.registry.keys import COMMAND_KEYS
+
+    values = {key.name: getattr(command, key.field) for key in COMMAND_KEYS.values()}
     return {
+        **{name: dict(value) if COMMAND_KEYS[name].type.pairs else dump(value) for name, value in values.items()},
         "cmd": command.words[0] if command.shell else list(command.words),
-        "env": dict(command.env),
-        "cwd": command.cwd,
-        "ok-codes": list(command.ok_codes),
-        "allow-failure": command.allow_failure,
-        "shell": command.shell,
-        "stdout": command.stdout,
     }

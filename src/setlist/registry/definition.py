@@ -61,7 +61,7 @@ class Declared:
 
     file: str
     definitions: tuple[Definition, ...] = ()
-    defaults: Keys = field(default_factory=lambda: Keys())
+    defaults: Keys = field(default_factory=dict)
     defaults_place: Place | None = None
     for_all: bool = False
     top_level: TopLevel = TopLevel()

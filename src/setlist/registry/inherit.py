@@ -72,7 +72,7 @@ class _Layers:
         self.places[key] = place
 
     def keys(self) -> Keys:
-        return cast("Keys", self.values)
+        return self.values
 
 
 def _own(definition: Definition, definitions: Mapping[str, Definition], known: dict[str, _Layers]) -> _Layers:

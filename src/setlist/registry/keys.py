@@ -1,215 +1,316 @@
-"""Which keys does a definition have? One table, for TOML files, the decorator and the manual.
+"""The schema of session definitions: one table of keys.
 
-TOML writes ``allow-failure``, the decorator ``allow_failure``; the meaning is the same.
+The checks of TOML and of the decorator's arguments, the fields of a resolved session, the JSON of ``setlist list`` and
+the manual follow from it. TOML writes ``allow-failure``, the decorator ``allow_failure``; the meaning is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import Any, Literal, TypedDict, get_args
 
+from setlist.core.errors import ConfigurationError
+from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
 from setlist.core.records import dataclass
 from setlist.registry import validators
 from setlist.registry.validators import Check, ValidationError, under
 
-if TYPE_CHECKING:
-    from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
+Keys = dict[str, Any]
+"""The keys of one definition by their names in TOML, as their checks return them: JSON data."""
 
 
 class Matrix(TypedDict):
-    """The axes of a definition's own, and the combinations to add and to leave out."""
+    """The value of the key ``matrix`` once it is checked: the axes, and the combinations to add and to leave out."""
 
     axes: dict[str, list[str]]
     include: list[dict[str, str]]
     exclude: list[dict[str, str]]
 
 
-CheckedCommand = TypedDict(
-    "CheckedCommand",
-    {
-        "cmd": list[str],
-        "env": dict[str, str],
-        "cwd": str,
-        "ok-codes": list[int],
-        "allow-failure": bool,
-        "shell": bool,
-        "stdout": str,
-    },
-    total=False,
-)
+@dataclass(frozen=True, slots=True)
+class KeyType:
+    """The values that a key takes.
 
-Keys = TypedDict(
-    "Keys",
-    {
-        "description": str,
-        "python": "str | list[str]",
-        "matrix": Matrix,
-        "deps": list[str],
-        "groups": list[str],
-        "extras": list[str],
-        "requirements": list[str],
-        "constraints": list[str],
-        "project": "ProjectMode",
-        "run": list[CheckedCommand],
-        "env": dict[str, str],
-        "inherit-env": "bool | list[str]",
-        "cwd": str,
-        "external": list[str],
-        "requires": list[str],
-        "tags": list[str],
-        "default": bool,
-        "extends": list[str],
-        "timeout": float,
-        "retries": int,
-        "allow-failure": bool,
-        "exclusive": bool,
-        "mutex": list[str],
-        "resources": dict[str, int],
-        "jobserver": bool,
-        "interactive": bool,
-        "secrets": list[str],
-        "resolution": "Resolution",
-        "exclude-newer": str,
-        "index-url": str,
-        "installer": "InstallerName",
-        "backend": "Backend",
-        "inputs": list[str],
-        "outputs": list[str],
-    },
-    total=False,
+    ``text`` describes them in the manual, ``schema`` in a JSON schema, and ``python`` is the annotation of the
+    decorator's argument. ``check`` returns a value as JSON data. ``axes``: the placeholders of axes are replaced in its
+    strings. ``pairs``: a table, which a resolved session holds as pairs.
+    """
+
+    text: str
+    python: str
+    schema: Mapping[str, object]
+    check: Check
+    axes: bool = False
+    pairs: bool = False
+
+
+def _one_of(name: str, literal: object) -> KeyType:
+    values = get_args(literal)
+    return KeyType(validators.listed(values), name, {"enum": list(values)}, validators.one_of(*values))
+
+
+_TEXT: Mapping[str, object] = {"type": "string"}
+_TEXTS: Mapping[str, object] = {"type": "array", "items": _TEXT}
+_TEXT_TABLE: Mapping[str, object] = {"type": "object", "additionalProperties": _TEXT}
+_COUNTS: Mapping[str, object] = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
+
+TEXT = KeyType("a string", "str", _TEXT, validators.string)
+WORD = KeyType("a string", "str", _TEXT, validators.filled)
+STRINGS = KeyType("a list of strings", "Sequence[str]", _TEXTS, validators.strings, axes=True)
+STRING_OR_STRINGS = KeyType(
+    "a string or a list of strings",
+    "str | Sequence[str]",
+    {"anyOf": [_TEXT, _TEXTS]},
+    validators.string_or_strings,
+    axes=True,
 )
-"""The keys of one definition, checked and in plain form: what each check below returns."""
+PYTHON = KeyType("a string or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, validators.python)
+BOOLEAN = KeyType("true or false", "bool", {"type": "boolean"}, validators.boolean)
+BOOLEAN_OR_STRINGS = KeyType(
+    "true, false or a list of strings",
+    "bool | Sequence[str]",
+    {"anyOf": [{"type": "boolean"}, _TEXTS]},
+    validators.boolean_or_strings,
+)
+COUNT = KeyType("a whole number", "int", {"type": "integer", "minimum": 0}, validators.count)
+SECONDS = KeyType(
+    'seconds, or a string as "10m"',
+    "float | str",
+    {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _TEXT]},
+    validators.seconds,
+)
+MOMENT = KeyType('a date, a timestamp, or a span as "7 days"', "str | datetime.date", _TEXT, validators.moment)
+VARIABLES = KeyType("a table of strings", "Mapping[str, str]", _TEXT_TABLE, validators.environment_table, pairs=True)
+RESOURCES = KeyType(
+    "a list of strings, or a table of whole numbers",
+    "Sequence[str] | Mapping[str, int]",
+    {"anyOf": [_TEXTS, _COUNTS]},
+    validators.resources,
+    pairs=True,
+)
+MATRIX = KeyType(
+    "a table of lists of strings",
+    "Mapping[str, Sequence[str] | Sequence[Mapping[str, str]]]",
+    {
+        "type": "object",
+        "properties": {name: {"type": "array", "items": _TEXT_TABLE} for name in ("include", "exclude")},
+        "additionalProperties": _TEXTS,
+    },
+    validators.matrix,
+    pairs=True,
+)
+CODES = KeyType(
+    "a list of whole numbers",
+    "Sequence[int]",
+    {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]},
+    validators.exit_codes,
+)
+PROJECT = _one_of("ProjectMode", ProjectMode)
+RESOLUTION = _one_of("Resolution", Resolution)
+INSTALLER = _one_of("InstallerName", InstallerName)
+BACKEND = _one_of("Backend", Backend)
+LINE = KeyType("a string, or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, lambda value: value)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its name in TOML, what it is for, its type in words, and the check of its value.
+    """One key.
 
-    ``shared``: it may stand in ``defaults`` too.
+    ``name`` is its name in TOML, ``meaning`` one line of the manual. ``part`` is the record that holds the value in a
+    resolved session, in the field ``field``: the session, its environment or its command; the definition where no
+    other does. ``shared``: it may also be in ``defaults``.
     """
 
     name: str
     meaning: str
-    type: str
-    check: Check
+    type: KeyType
+    part: Literal["session", "environment", "command", "definition"] = "session"
     shared: bool = True
+    held_as: str = ""
 
     @property
     def python_name(self) -> str:
-        """Its name as a keyword argument of the decorator."""
+        """Its name as an argument of the decorator."""
         return self.name.replace("-", "_")
 
+    @property
+    def field(self) -> str:
+        """The field that holds its value."""
+        return self.held_as or self.python_name
 
-STRINGS = "a list of strings"
+
+COMMAND_KEYS: dict[str, Key] = {
+    key.name: key
+    for key in (
+        Key("cmd", "The command: one line, or a list of words", LINE, "command", held_as="words"),
+        Key("env", "Its own environment variables", VARIABLES, "command"),
+        Key("cwd", "The directory it runs in, relative to the root", WORD, "command"),
+        Key("ok-codes", "Exit codes that count as success", CODES, "command"),
+        Key("allow-failure", "Whether the session goes on although it fails", BOOLEAN, "command"),
+        Key("shell", "Whether a shell reads the line", BOOLEAN, "command"),
+        Key("stdout", "The file that its output is written to", WORD, "command"),
+    )
+}
+"""The keys of a command that is written as a table."""
+
+
+def check_commands(value: object) -> list[Keys]:
+    """``run``: a list of commands, or one as a string. Each becomes a table whose ``cmd`` is a list of words."""
+    if isinstance(value, str):
+        return [check_command(value)]
+    if not isinstance(value, (list, tuple)):
+        raise ValidationError(
+            f"must be a list of commands, or one string, not {validators.kind(value)}",
+            "put the table into a list: [{ cmd = … }]" if isinstance(value, Mapping) else None,
+        )
+    return [check_command(item) for item in value]
+
+
+def check_command(value: object) -> Keys:
+    """One command: a string, a list of words, or a table."""
+    if not isinstance(value, Mapping):
+        return {"cmd": _words(value)}
+    given = validators.table(value)
+    for name in given:
+        if name not in COMMAND_KEYS:
+            raise validators.unknown(name, tuple(COMMAND_KEYS), "key of a command")
+    if "cmd" not in given:
+        raise ValidationError("holds a command without cmd", 'write { cmd = "…" }')
+    checked: Keys = {}
+    for key in COMMAND_KEYS.values():
+        if key.name in given:
+            try:
+                checked[key.name] = key.type.check(given[key.name])
+            except ValidationError as problem:
+                raise ValidationError(
+                    f"{'.'.join((key.name, *problem.path))} of a command {problem.message}", problem.hint
+                ) from None
+    if not checked.get("shell"):
+        checked["cmd"] = _words(given["cmd"])
+    elif isinstance(given["cmd"], str):
+        checked["cmd"] = [validators.filled(given["cmd"])]
+    else:
+        raise ValidationError(
+            f"cmd of a command with shell = true must be a string, not {validators.kind(given['cmd'])}",
+            "write the line as you would type it, or leave shell out",
+        )
+    return checked
+
+
+def _words(value: object) -> list[str]:
+    from setlist.registry.template import split_command
+
+    if isinstance(value, str):
+        try:
+            words = list(split_command(value))
+        except ConfigurationError as error:
+            raise ValidationError(error.message, error.hint) from None
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if not isinstance(item, str):
+                raise ValidationError(
+                    f"holds a command with {validators.kind(item)} among its words: {validators.shown(item)}",
+                    validators.quote_hint(item),
+                )
+        words = list(value)
+    else:
+        raise ValidationError(
+            f"holds a command that is {validators.kind(value)}", "a command is a string, a list of words, or a table"
+        )
+    if not words or not words[0].strip():
+        raise ValidationError("holds an empty command", "leave it out")
+    for word in words:
+        validators.string(word)
+    return words
+
+
+COMMANDS = KeyType(
+    "a list of commands, or one string",
+    "str | Sequence[object]",
+    {
+        "anyOf": [
+            _TEXT,
+            {
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        _TEXT,
+                        _TEXTS,
+                        {
+                            "type": "object",
+                            "properties": {name: key.type.schema for name, key in COMMAND_KEYS.items()},
+                            "required": ["cmd"],
+                            "additionalProperties": False,
+                        },
+                    ]
+                },
+            },
+        ]
+    },
+    check_commands,
+)
 
 KEYS: dict[str, Key] = {
     key.name: key
     for key in (
-        Key("description", "What the session is for, in one line", "a string", validators.string, shared=False),
-        Key("python", "The interpreter; a list is the python axis", "a string or a list of strings", validators.python),
+        Key("description", "What the session is for, in one line", TEXT, shared=False),
+        Key("python", "The interpreter; a list is the python axis", PYTHON, "environment"),
         Key(
             "matrix",
             "Axes of the session's own: each combination is a session; include and exclude combinations",
-            "a table of lists of strings",
-            validators.matrix,
+            MATRIX,
+            held_as="axes",
         ),
-        Key("deps", "Requirements to install, as pip writes them", STRINGS, validators.strings),
-        Key("groups", "Dependency groups of pyproject.toml to install (PEP 735)", STRINGS, validators.strings),
-        Key("extras", "Extras of the project to install", STRINGS, validators.strings),
-        Key("requirements", "Requirements files to install, relative to the root", STRINGS, validators.strings),
-        Key("constraints", "Constraints files to keep to, relative to the root", STRINGS, validators.strings),
-        Key(
-            "project",
-            "How the project itself is installed; left out: it isn't",
-            '"editable", "wheel" or "sdist"',
-            validators.one_of("editable", "wheel", "sdist"),
-        ),
+        Key("deps", "Requirements to install, as pip writes them", STRINGS, "environment"),
+        Key("groups", "Dependency groups of pyproject.toml to install (PEP 735)", STRINGS, "environment"),
+        Key("extras", "Extras of the project to install", STRINGS, "environment"),
+        Key("requirements", "Requirements files to install, relative to the root", STRINGS, "environment"),
+        Key("constraints", "Constraints files to keep to, relative to the root", STRINGS, "environment"),
+        Key("project", "How the project itself is installed; left out: it isn't", PROJECT, "environment"),
         Key(
             "run",
             "The commands, in order: each a string, a list of words, or a table",
-            "a list of commands, or one string",
-            validators.commands,
+            COMMANDS,
             shared=False,
+            held_as="commands",
         ),
-        Key("env", "Environment variables of the commands", "a table of strings", validators.environment_table),
+        Key("env", "Environment variables of the commands", VARIABLES),
         Key(
             "inherit-env",
             "Whether the caller's environment variables are passed on, or which, as globs",
-            "true, false or a list of strings",
-            validators.boolean_or_strings,
+            BOOLEAN_OR_STRINGS,
         ),
-        Key("cwd", "The directory the commands run in, relative to the root", "a string", validators.filled),
-        Key(
-            "external",
-            "Commands from outside of the environment that may be run, as globs",
-            STRINGS,
-            validators.strings,
-        ),
-        Key("requires", "Sessions and families that must pass first", STRINGS, validators.strings),
-        Key("tags", "Words to choose sessions by: run @ci", STRINGS, validators.strings),
-        Key("default", "Whether a bare 'run' runs it", "true or false", validators.boolean),
-        Key(
-            "extends",
-            "Definitions whose keys this one begins with",
-            "a string or a list of strings",
-            validators.string_or_strings,
-            shared=False,
-        ),
-        Key("timeout", "How long one try may take", 'seconds, or a string as "10m"', validators.seconds),
-        Key("retries", "How often a failed session is tried again", "a whole number", validators.count),
-        Key("allow-failure", "Whether the run passes although this fails", "true or false", validators.boolean),
-        Key("exclusive", "Whether nothing may run beside it", "true or false", validators.boolean),
-        Key(
-            "mutex",
-            "Names: no two sessions that share one run at once",
-            "a string or a list of strings",
-            validators.string_or_strings,
-        ),
+        Key("cwd", "The directory the commands run in, relative to the root", WORD),
+        Key("external", "Commands from outside of the environment that may be run, as globs", STRINGS),
+        Key("requires", "Sessions and families that must pass first", STRINGS),
+        Key("tags", "Words to choose sessions by: run @ci", STRINGS),
+        Key("default", "Whether a bare 'run' runs it", BOOLEAN),
+        Key("extends", "Definitions whose keys this one begins with", STRING_OR_STRINGS, "definition", shared=False),
+        Key("timeout", "How long one try may take", SECONDS),
+        Key("retries", "How often a failed session is tried again", COUNT),
+        Key("allow-failure", "Whether the run passes although this fails", BOOLEAN),
+        Key("exclusive", "Whether nothing may run beside it", BOOLEAN),
+        Key("mutex", "Names: no two sessions that share one run at once", STRING_OR_STRINGS),
         Key(
             "resources",
             "What it takes of what there is a limited number of; [tool.setlist] resources says how many",
-            "a list of strings, or a table of whole numbers",
-            validators.resources,
+            RESOURCES,
         ),
+        Key("jobserver", "Whether it shares the processors by GNU make's protocol", BOOLEAN),
+        Key("interactive", "Whether it talks to a person: gets the terminal to itself", BOOLEAN),
         Key(
-            "jobserver", "Whether it shares the processors by GNU make's protocol", "true or false", validators.boolean
+            "secrets", "Environment variables, as globs, whose values are masked in all that is shown and kept", STRINGS
         ),
-        Key(
-            "interactive",
-            "Whether it talks to a person: gets the terminal to itself",
-            "true or false",
-            validators.boolean,
-        ),
-        Key(
-            "secrets",
-            "Environment variables, as globs, whose values are masked in all that is shown and kept",
-            STRINGS,
-            validators.strings,
-        ),
-        Key(
-            "resolution",
-            "Which of the versions that fit are taken",
-            '"highest", "lowest-direct" or "lowest"',
-            validators.one_of("highest", "lowest-direct", "lowest"),
-        ),
-        Key(
-            "exclude-newer",
-            "Leave out releases that are newer than this",
-            'a date, a timestamp, or a span as "7 days"',
-            validators.moment,
-        ),
-        Key("index-url", "The package index to use", "a string", validators.filled),
-        Key("installer", "What resolves and installs", '"uv" or "pip"', validators.one_of("uv", "pip")),
-        Key(
-            "backend",
-            "What makes the environment; none: the caller's own is used",
-            '"virtualenv" or "none"',
-            validators.one_of("virtualenv", "none"),
-        ),
-        Key("inputs", "Files that the session reads, as globs", STRINGS, validators.strings),
-        Key("outputs", "Files that the session writes, as globs", STRINGS, validators.strings),
+        Key("resolution", "Which of the versions that fit are taken", RESOLUTION, "environment"),
+        Key("exclude-newer", "Leave out releases that are newer than this", MOMENT, "environment"),
+        Key("index-url", "The package index to use", WORD, "environment"),
+        Key("installer", "What resolves and installs", INSTALLER, "environment"),
+        Key("backend", "What makes the environment; none: the caller's own is used", BACKEND, "environment"),
+        Key("inputs", "Files that the session reads, as globs", STRINGS),
+        Key("outputs", "Files that the session writes, as globs", STRINGS),
     )
 }
+"""The keys of a session."""
 
 INSTALLING = ("deps", "groups", "extras", "requirements", "constraints", "project")
 """The keys that ask for something to be installed or held."""
@@ -256,7 +357,7 @@ def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: b
     Raises:
         BadValue: the first that is wrong; its path begins with the key as written.
     """
-    checked: dict[str, object] = {}
+    checked: Keys = {}
     for written, value in given.items():
         name = written.replace("_", "-") if python else written
         key = KEYS.get(name)
@@ -265,8 +366,8 @@ def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: b
                 raise _unknown_key(written, python=python)
             if defaults and not key.shared:
                 raise ValidationError("belongs to one session, not to all", "move it into the session's own table")
-            checked[name] = key.check(value)
-    return cast("Keys", checked)
+            checked[name] = key.type.check(value)
+    return checked
 
 
 def _unknown_key(written: str, *, python: bool) -> ValidationError:

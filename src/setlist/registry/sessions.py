@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Literal
+from typing import Any
 
 from setlist.core.errors import ConfigurationError
 from setlist.core.model import Command, EnvironmentSpec, Origin, Pairs, SessionSpec
@@ -13,26 +13,10 @@ from setlist.core.records import dataclass
 from setlist.registry.definition import DefinitionProblem, Place
 from setlist.registry.expand import combinations
 from setlist.registry.inherit import Merged
-from setlist.registry.keys import CheckedCommand
+from setlist.registry.keys import COMMAND_KEYS, KEYS, Key, Keys
 from setlist.registry.naming import check_name, variant_name
 from setlist.registry.template import check_template, fill, fill_partly
 from setlist.registry.validators import ValidationError
-
-ListKey = Literal[
-    "deps",
-    "groups",
-    "extras",
-    "requirements",
-    "constraints",
-    "external",
-    "requires",
-    "tags",
-    "mutex",
-    "secrets",
-    "inputs",
-    "outputs",
-]
-
 
 _WS = r"[ \t]*"  # and no line break, which \s would take as well
 _CLAUSE = rf"(?:(?:==|!=){_WS}\d+(?:\.\d+)*(?:\.\*)?|(?:>=|<=|>|<){_WS}\d+(?:\.\d+)*|~={_WS}\d+(?:\.\d+)+)"
@@ -75,92 +59,61 @@ def variants(merged: Merged) -> Iterator[Variant]:
 
 
 def _session(merged: Merged, name: str, axes: Pairs) -> SessionSpec:
-    keys = merged.keys
     definition = merged.definition
-    python = keys.get("python")
+    python = merged.keys.get("python")
     request = dict(axes).get("python") if isinstance(python, list) else python
     names = {**dict(axes), "session": name}
     if request is not None:
         names["python"] = request
-
-    def filled(key: ListKey) -> tuple[str, ...]:
-        with _at(merged, key):
-            return tuple(fill(text, names) for text in keys.get(key, ()))
-
-    deps = filled("deps")
-    with _at(merged, "deps"):
-        for dep in deps:
-            check_requirement(dep)
-    environment = EnvironmentSpec(
-        python=request,
-        deps=deps,
-        groups=filled("groups"),
-        extras=filled("extras"),
-        requirements=filled("requirements"),
-        constraints=filled("constraints"),
-        project=keys.get("project"),
-        resolution=keys.get("resolution", "highest"),
-        exclude_newer=keys.get("exclude-newer"),
-        index_url=keys.get("index-url"),
-        installer=keys.get("installer", "uv"),
-        backend=keys.get("backend", "virtualenv"),
-    )
-    inherit = keys.get("inherit-env", True)
-    env = keys.get("env", {})
-    with _at(merged, "env"):
-        for value in env.values():
-            check_template(value, names)
-    cwd = keys.get("cwd")
-    if cwd is not None:
-        with _at(merged, "cwd"):
-            check_template(cwd, names)
-            cwd = fill_partly(cwd, names)
-    place = definition.place
+    values = {**merged.keys, "python": request, "matrix": axes}
+    session: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    for key in KEYS.values():
+        if key.name in values and key.part != "definition":
+            with _at(merged, key.name):
+                part = environment if key.part == "environment" else session
+                part[key.field] = _value(key, values[key.name], names)
     return SessionSpec(
         name=name,
         family=definition.name,
-        origin=Origin(place.file, place.line),
-        description=_described(keys.get("description", ""), names),
-        axes=axes,
-        environment=environment,
-        commands=tuple(_command(merged, command, names) for command in keys.get("run", ())),
+        origin=Origin(definition.place.file, definition.place.line),
+        environment=EnvironmentSpec(**environment),
         function=definition.function,
-        env=tuple(env.items()),
-        inherit_env=inherit if isinstance(inherit, bool) else tuple(inherit),
-        cwd=cwd,
-        external=filled("external"),
-        requires=filled("requires"),
-        tags=filled("tags"),
-        default=keys.get("default", True),
-        timeout=keys.get("timeout"),
-        retries=keys.get("retries", 0),
-        allow_failure=keys.get("allow-failure", False),
-        exclusive=keys.get("exclusive", False),
-        mutex=filled("mutex"),
-        resources=tuple(keys.get("resources", {}).items()),
-        jobserver=keys.get("jobserver", False),
-        interactive=keys.get("interactive", False),
-        secrets=filled("secrets"),
-        inputs=filled("inputs"),
-        outputs=filled("outputs"),
+        **session,
     )
 
 
-def _command(merged: Merged, command: CheckedCommand, names: Mapping[str, str]) -> Command:
-    env = command.get("env", {})
-    cwd, stdout = command.get("cwd"), command.get("stdout")
-    with _at(merged, "run"):
-        for template in (*command["cmd"], *env.values(), cwd or "", stdout or ""):
+def _value(key: Key, value: Any, names: Mapping[str, str]) -> Any:
+    """The value of a key as a session holds it: placeholders of axes replaced, lists and tables as tuples."""
+    if key.name == "description":
+        return _described(value, names)
+    if key.name == "run":
+        return tuple([_command(command, names) for command in value])
+    if key.name == "cwd":
+        check_template(value, names)
+        return fill_partly(value, names)
+    if key.name == "env":
+        for template in value.values():
             check_template(template, names)
-    return Command(
-        words=tuple(command["cmd"]),
-        env=tuple(env.items()),
-        cwd=cwd,
-        ok_codes=tuple(command.get("ok-codes", (0,))),
-        allow_failure=command.get("allow-failure", False),
-        shell=command.get("shell", False),
-        stdout=stdout,
-    )
+    if key.type.axes:
+        value = [fill(text, names) for text in value]
+    if key.name == "deps":
+        for requirement in value:
+            check_requirement(requirement)
+    return _as_tuples(value)
+
+
+def _as_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _command(command: Keys, names: Mapping[str, str]) -> Command:
+    for template in (*command["cmd"], *command.get("env", {}).values(), command.get("cwd"), command.get("stdout")):
+        if template is not None:
+            check_template(template, names)
+    return Command(**{COMMAND_KEYS[name].field: _as_tuples(value) for name, value in command.items()})
 
 
 def _described(text: str, names: Mapping[str, str]) -> str:

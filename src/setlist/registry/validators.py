@@ -73,7 +73,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _quoted(value: object) -> str | None:
+def quote_hint(value: object) -> str | None:
     """The hint for a number where a string has to stand."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f'quote it: "{shown(value)}"' if is_number else None
@@ -82,7 +82,7 @@ def _quoted(value: object) -> str | None:
 def string(value: object) -> str:
     """A string that a program, a variable or a file can be given: no NUL, and only what has an encoding."""
     if not isinstance(value, str):
-        raise ValidationError(f"must be a string, not {kind(value)}", _quoted(value))
+        raise ValidationError(f"must be a string, not {kind(value)}", quote_hint(value))
     if "\0" in value:
         raise ValidationError(f"holds a NUL character: {shown(value)}")
     if not value.isascii():
@@ -121,7 +121,7 @@ def strings(value: object) -> list[str]:
         raise ValidationError(f"must be a list of strings, not {kind(value)}")
     for item in value:
         if not isinstance(item, str):
-            raise ValidationError(f"must be a list of strings, but holds {kind(item)}: {shown(item)}", _quoted(item))
+            raise ValidationError(f"must be a list of strings, but holds {kind(item)}: {shown(item)}", quote_hint(item))
         if not line(item).strip():
             raise ValidationError("holds an empty string", "leave it out")
     return list(value)
@@ -182,13 +182,17 @@ def environment_table(value: object) -> dict[str, str]:
     return result
 
 
+def listed(names: Sequence[str]) -> str:
+    """The values to choose from, in words."""
+    return ", ".join(f'"{name}"' for name in names[:-1]) + f' or "{names[-1]}"'
+
+
 def one_of(*names: str) -> Check:
     def check(value: object) -> str:
         if value not in names or not isinstance(value, str):
             near = nearest(value, names) if isinstance(value, str) else None
-            listed = ", ".join(f'"{name}"' for name in names[:-1]) + f' or "{names[-1]}"'
             said = repr(value) if isinstance(value, str) else kind(value)
-            raise ValidationError(f"must be {listed}, not {said}", f"did you mean {near!r}?" if near else None)
+            raise ValidationError(f"must be {listed(names)}, not {said}", f"did you mean {near!r}?" if near else None)
         return value
 
     return check
@@ -339,88 +343,7 @@ def _combinations(value: object) -> list[dict[str, str]]:
     return result
 
 
-COMMAND_KEYS = ("cmd", "env", "cwd", "ok-codes", "allow-failure", "shell", "stdout")
-
-
-def commands(value: object) -> list[dict[str, object]]:
-    """``run``: a list of commands, or one as a string. Each becomes a table with template words."""
-    if isinstance(value, str):
-        return [command(value)]
-    if not isinstance(value, (list, tuple)):
-        raise ValidationError(
-            f"must be a list of commands, or one string, not {kind(value)}",
-            "put the table into a list: [{ cmd = … }]" if isinstance(value, Mapping) else None,
-        )
-    return [command(item) for item in value]
-
-
-def command(value: object) -> dict[str, object]:
-    """One command: a string, a list of words, or a table."""
-    if not isinstance(value, Mapping):
-        return {"cmd": _words(value)}
-    given = table(value)
-    for name in given:
-        if name not in COMMAND_KEYS:
-            raise unknown(name, COMMAND_KEYS, "key of a command")
-    if "cmd" not in given:
-        raise ValidationError("holds a command without cmd", 'write { cmd = "…" }')
-    result: dict[str, object] = {}
-    checks: dict[str, Check] = {
-        "env": environment_table,
-        "cwd": filled,
-        "ok-codes": _codes,
-        "allow-failure": boolean,
-        "shell": boolean,
-        "stdout": filled,
-    }
-    for name, check in checks.items():
-        if name in given:
-            try:
-                result[name] = check(given[name])
-            except ValidationError as problem:
-                raise ValidationError(
-                    f"{'.'.join((name, *problem.path))} of a command {problem.message}", problem.hint
-                ) from None
-    if result.get("shell"):
-        if not isinstance(given["cmd"], str):
-            raise ValidationError(
-                f"cmd of a command with shell = true must be a string, not {kind(given['cmd'])}",
-                "write the line as you would type it, or leave shell out",
-            )
-        result["cmd"] = [filled(given["cmd"])]
-    else:
-        result["cmd"] = _words(given["cmd"])
-    return result
-
-
-def _words(value: object) -> list[str]:
-    from setlist.core.errors import ConfigurationError
-    from setlist.registry.template import split_command
-
-    if isinstance(value, str):
-        try:
-            words = list(split_command(value))
-        except ConfigurationError as error:
-            raise ValidationError(error.message, error.hint) from None
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            if not isinstance(item, str):
-                raise ValidationError(
-                    f"holds a command with {kind(item)} among its words: {shown(item)}", _quoted(item)
-                )
-        words = list(value)
-    else:
-        raise ValidationError(
-            f"holds a command that is {kind(value)}", "a command is a string, a list of words, or a table"
-        )
-    if not words or not words[0].strip():
-        raise ValidationError("holds an empty command", "leave it out")
-    for word in words:
-        string(word)
-    return words
-
-
-def _codes(value: object) -> list[int]:
+def exit_codes(value: object) -> list[int]:
     codes: list[int] = []
     for code in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(code, bool) or not isinstance(code, int):
