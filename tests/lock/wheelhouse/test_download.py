@@ -17,7 +17,7 @@ from setlist.lock.wheelhouse.download import (
     _failure,
     _not_found,
     _unreachable,
-    prepare_shelf,
+    prepare_wheelhouse,
 )
 from support.wheels import make_wheel
 
@@ -29,35 +29,35 @@ def pin(name: str, version: str, *files: Path) -> Pin:
 
 
 def test_a_wheel_is_there_if_it_fits_and_is_the_locked_one(tmp_path: Path) -> None:
-    shelf = prepare_shelf(tmp_path / "new" / "wheels")
-    right = make_wheel(shelf.directory, "my-tool", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64")
-    make_wheel(shelf.directory, "my-tool-more", "1.0")
-    (shelf.directory / "my_tool-what.whl").write_text("no wheel's name")
+    wheelhouse = prepare_wheelhouse(tmp_path / "new" / "wheels")
+    right = make_wheel(wheelhouse.directory, "my-tool", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64")
+    make_wheel(wheelhouse.directory, "my-tool-more", "1.0")
+    (wheelhouse.directory / "my_tool-what.whl").write_text("no wheel's name")
     wanted = pin("my.tool", "1.0.0", right)
-    assert shelf.wheel(wanted, LINUX) == right
-    assert shelf.wheel(wanted, elsewhere("linux-x86_64", "3.11")) is None
-    assert shelf.wheel(pin("my-tool", "1.1", right), LINUX) is None
-    assert shelf.sdist(wanted) is None
-    sdist = shelf.directory / "my_tool-1.0.tar.gz"
+    assert wheelhouse.wheel(wanted, LINUX) == right
+    assert wheelhouse.wheel(wanted, elsewhere("linux-x86_64", "3.11")) is None
+    assert wheelhouse.wheel(pin("my-tool", "1.1", right), LINUX) is None
+    assert wheelhouse.sdist(wanted) is None
+    sdist = wheelhouse.directory / "my_tool-1.0.tar.gz"
     sdist.write_bytes(b"source")
-    assert shelf.sdist(pin("my-tool", "1.0", sdist)) == sdist
-    assert shelf.sdist(wanted) is None, "another hash"
+    assert wheelhouse.sdist(pin("my-tool", "1.0", sdist)) == sdist
+    assert wheelhouse.sdist(wanted) is None, "another hash"
     # a file that takes the place of another is looked at anew
     incoming = tmp_path / right.name
     incoming.write_bytes(b"tampered")
-    shelf.take(incoming)
-    assert shelf.wheel(wanted, LINUX) is None
+    wheelhouse.add(incoming)
+    assert wheelhouse.wheel(wanted, LINUX) is None
 
 
 def test_what_an_interrupted_download_left_goes_in_time(tmp_path: Path) -> None:
     import os
 
-    shelf = Wheelhouse(tmp_path)
+    wheelhouse = Wheelhouse(tmp_path)
     old, new = (tmp_path / f"{UNFINISHED}{name}" for name in ("old", "new"))
     for path in (old, new):
         path.mkdir()
     os.utime(old, (0, 0))
-    workspace = shelf.workspace()
+    workspace = wheelhouse.workspace()
     assert not old.exists()
     assert new.exists(), "perhaps another fetch is at work"
     assert workspace.parent == tmp_path
@@ -66,7 +66,7 @@ def test_what_an_interrupted_download_left_goes_in_time(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="is a file"):
-        prepare_shelf(tmp_path / "file")
+        prepare_wheelhouse(tmp_path / "file")
 
 
 def test_versions_of_one_package_are_asked_for_apart() -> None:

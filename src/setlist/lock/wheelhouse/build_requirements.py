@@ -1,4 +1,4 @@
-"""What building a source tree needs: what its pyproject.toml says, and what its backend adds (PEP 517, PEP 660)."""
+"""The requirements of a build: those in pyproject.toml, and those of the build backend (PEP 517, PEP 660)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from setlist.environment.virtualenv import create
 from setlist.process.spawn import run_process
 
 DEFAULT = ("setuptools>=40.8.0",)
-"""What stands for ``build-system.requires`` where there is none (PEP 518)."""
+"""The default of ``build-system.requires`` (PEP 518)."""
 
-# In an environment with what pyproject.toml asks for. A hook that isn't there asks for nothing.
-_ASK = """
+# Runs in an environment with build-system.requires. A missing hook requires nothing.
+_HOOKS = """
 import importlib, json, os, sys
 backend, paths, kinds = json.loads(sys.argv[1])
 sys.path[:0] = [os.path.abspath(path) for path in paths]
@@ -31,22 +31,22 @@ module, _, attribute = backend.partition(":")
 target = importlib.import_module(module)
 for name in filter(None, attribute.split(".")):
     target = getattr(target, name)
-found = []
+requirements = []
 for kind in kinds:
     hook = getattr(target, "get_requires_for_build_" + kind, None)
-    found += hook() if hook is not None else []
-sys.stdout.write("\\nbuild requirements: " + json.dumps(sorted(set(found))) + "\\n")
+    requirements += hook() if hook is not None else []
+sys.stdout.write("\\nbuild requirements: " + json.dumps(sorted(set(requirements))) + "\\n")
 """
 
 
 @dataclass(slots=True)
 class BuildRequirements:
-    """Finds out what builds need. What was found for a tree, or resolved, is kept for the next who asks."""
+    """Finds and resolves the requirements of builds. Answers and resolutions are cached."""
 
     context: EnvironmentContext
     settings: InstallerSettings
     interpreter: Interpreter
-    _known: dict[tuple[Any, ...], str]
+    _cache: dict[tuple[Any, ...], str]
 
     @classmethod
     def of(
@@ -55,22 +55,24 @@ class BuildRequirements:
         return cls(context, settings, interpreter, {})
 
     def resolved(self, tree: Path, kinds: Sequence[str], python: str) -> str:
-        """Exact versions and hashes of what building ``tree`` needs, for every platform.
+        """Exact versions and hashes of the requirements of a build, for every platform.
 
         Args:
             tree: the source tree.
             kinds: what is built: ``editable``, ``wheel``, ``sdist``.
-            python: the minor version that it is built on.
+            python: the minor version of the Python that builds it.
 
         Raises:
-            ResolutionFailed: what it needs can't be had.
-            BuildFailed: its backend can't be asked.
-            ConfigurationError: its pyproject.toml can't be read.
+            ResolutionFailed: the requirements have no solution.
+            BuildFailed: the backend doesn't answer.
+            ConfigurationError: pyproject.toml can't be read.
         """
         requires, backend, paths = _build_system(tree)
         stated = self._resolve(requires, python)
-        asked = self._once(("asked", tree, *kinds), lambda: self._ask(tree, kinds, requires, backend, paths))
-        more = json.loads(asked)
+        answer = self._once(
+            ("backend", tree, *kinds), lambda: self._backend_requirements(tree, kinds, requires, backend, paths)
+        )
+        more = json.loads(answer)
         return self._resolve([*requires, *more], python) if more else stated
 
     def _resolve(self, lines: Sequence[str], python: str) -> str:
@@ -96,14 +98,14 @@ class BuildRequirements:
             return Uv(self.settings).resolve(request)
 
     def _once(self, key: tuple[Any, ...], work: Callable[[], str]) -> str:
-        if key not in self._known:
-            self._known[key] = work()
-        return self._known[key]
+        if key not in self._cache:
+            self._cache[key] = work()
+        return self._cache[key]
 
-    def _ask(
+    def _backend_requirements(
         self, tree: Path, kinds: Sequence[str], requires: Sequence[str], backend: str, paths: Sequence[str]
     ) -> str:
-        """The backend's own answer, as JSON: run here, by this machine's Python, as a build would be."""
+        """The answer of the backend's hooks, as JSON. They run on this machine, like a build."""
         minor = ".".join(self.interpreter.version.split(".")[:2])
         with temporary_directory() as scratch:
             directory = scratch / digest(str(tree))[:12]
@@ -115,28 +117,28 @@ class BuildRequirements:
                 environ=self.context.environ,
             )
             if requires:
-                wanted = scratch / "requirements.txt"
-                write_atomically(wanted, self._resolve(requires, minor))
-                Uv(replace(self.settings, cwd=tree)).sync(python_of(directory), wanted, ())
+                requirements = scratch / "requirements.txt"
+                write_atomically(requirements, self._resolve(requires, minor))
+                Uv(replace(self.settings, cwd=tree)).sync(python_of(directory), requirements, ())
             question = json.dumps([backend, list(paths), list(kinds)])
-            done = run_process(
-                [str(python_of(directory)), "-I", "-c", _ASK, question],
+            process = run_process(
+                [str(python_of(directory)), "-I", "-c", _HOOKS, question],
                 env=installer_environ(self.settings.environ),
                 cwd=tree,
                 capture=True,
             )
-        said = done.stdout.decode("utf-8", "replace")
-        answer = said.rpartition("\nbuild requirements: ")[2] if done.code == 0 else ""
-        if done.code != 0 or not answer.startswith("["):
+        output = process.stdout.decode("utf-8", "replace")
+        answer = output.rpartition("\nbuild requirements: ")[2] if process.code == 0 else ""
+        if process.code != 0 or not answer.startswith("["):
             raise BuildFailed(
                 f"the build backend of {self.context.project.relative(tree)} can't be asked what it needs",
-                detail=(done.stderr.decode("utf-8", "replace") or said).strip(),
+                detail=(process.stderr.decode("utf-8", "replace") or output).strip(),
             )
         return answer.strip()
 
 
 def _build_system(tree: Path) -> tuple[list[str], str, list[str]]:
-    """Requirements, backend and its path, as pyproject.toml says or as PEP 517 assumes."""
+    """Requirements, backend and its path, by pyproject.toml or by the defaults of PEP 517."""
     try:
         table = read_toml(tree / "pyproject.toml", str(tree / "pyproject.toml")).get("build-system", {})
     except FileNotFoundError:

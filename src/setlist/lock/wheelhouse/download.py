@@ -1,4 +1,4 @@
-"""Download what a lock names into a directory: by pip, for any platform, each file checked against its hashes."""
+"""Download the files of a lock into a directory, with pip, for any platform. pip verifies their hashes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from setlist.lock.targets import Target
 from setlist.process.spawn import run_process
 
 UNFINISHED = ".fetching-"
-"""How the directory is called that files are downloaded into before they are whole and checked."""
+"""The prefix of directories with downloads that aren't complete and verified."""
 
-_OLD = 3600.0
-"""Seconds after which such a directory is taken for one that was left behind."""
+_ABANDONED = 3600.0
+"""Seconds after which such a directory counts as abandoned."""
 
 
 class FetchFailed(PreparationError):
-    """A file can't be fetched, or isn't the one that was locked."""
+    """A file can't be downloaded, or isn't the locked one."""
 
 
 @dataclass(slots=True)
 class Wheelhouse:
-    """The directory that is filled, and what lies in it."""
+    """The directory to fill, and its files."""
 
     directory: Path
     _digests: dict[tuple[Path, str], str] = field(default_factory=dict)
     _fitting: dict[Target, frozenset[str]] = field(default_factory=dict)
 
     def wheel(self, pin: Pin, target: Target) -> Path | None:
-        """A wheel of ``pin`` with one of its hashes that fits ``target``."""
+        """A wheel for ``pin`` that fits ``target`` and has one of the locked hashes."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
         if target not in self._fitting:
@@ -57,27 +57,27 @@ class Wheelhouse:
         return None
 
     def sdist(self, pin: Pin) -> Path | None:
-        """The sdist of ``pin`` with one of its hashes."""
+        """The sdist for ``pin`` that has one of the locked hashes."""
         files = self._files_of(pin, ".tar.gz", ".zip")
         return next((path for path in files if _is_sdist_of(path.name, pin) and self._is_locked(path, pin)), None)
 
-    def take(self, path: Path) -> Path:
-        """Put a downloaded file on the shelf, whole."""
+    def add(self, path: Path) -> Path:
+        """Move a complete download into the directory."""
         place = self.directory / path.name
         os.replace(path, place)
         self._digests = {key: value for key, value in self._digests.items() if key[0] != place}
         return place
 
     def workspace(self) -> Path:
-        """An empty directory beside the files, so that they can be renamed into their place."""
+        """A new directory on the same file system, so that files can be renamed into the wheelhouse."""
         with suppress(OSError):
             for entry in os.scandir(self.directory):
-                if entry.name.startswith(UNFINISHED) and time.time() - entry.stat().st_mtime > _OLD:
+                if entry.name.startswith(UNFINISHED) and time.time() - entry.stat().st_mtime > _ABANDONED:
                     remove_tree(Path(entry.path))
         return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
 
     def _files_of(self, pin: Pin, *endings: str) -> list[Path]:
-        """The files that may be of this package, by the beginning of their names."""
+        """The files whose names begin with the name of the package."""
         start = normalised(pin.name)
         return [
             self.directory / name
@@ -92,15 +92,15 @@ class Wheelhouse:
         key = (path, algorithm)
         if key not in self._digests:
             with suppress(OSError, ValueError), path.open("rb") as stream:
-                found = hashlib.new(algorithm)
+                digest = hashlib.new(algorithm)
                 while chunk := stream.read(1 << 20):
-                    found.update(chunk)
-                self._digests[key] = f"{algorithm}:{found.hexdigest()}"
+                    digest.update(chunk)
+                self._digests[key] = f"{algorithm}:{digest.hexdigest()}"
         return self._digests.get(key, "")
 
 
-def prepare_shelf(directory: Path) -> Wheelhouse:
-    """Make the directory, where it isn't there.
+def prepare_wheelhouse(directory: Path) -> Wheelhouse:
+    """Make the directory if it doesn't exist.
 
     Raises:
         StorageError: it isn't a directory, or can't be written.
@@ -120,22 +120,21 @@ def prepare_shelf(directory: Path) -> Wheelhouse:
 
 @dataclass(frozen=True, slots=True)
 class Downloader:
-    """pip, as far as it downloads.
+    """Downloads with pip. ``python`` gives a Python that has pip; ``environ`` and ``cwd`` are for the pip process."""
 
-    ``python`` makes a Python that has pip; ``options`` are the lines of a requirements file that say where to
-    look; ``environ`` and ``cwd`` are what pip is started with.
-    """
-
-    shelf: Wheelhouse
+    wheelhouse: Wheelhouse
     python: Callable[[], Path]
     environ: Mapping[str, str]
     cwd: Path
 
     def wheels(self, pins: Sequence[Pin], target: Target, options: Sequence[str]) -> tuple[list[Path], list[Pin]]:
-        """Download the wheels that fit. Returns what was put on the shelf, and the pins that have no wheel.
+        """Download the wheels that fit. ``options`` are the lines of a requirements file with the indexes.
+
+        Returns:
+            the new files in the wheelhouse, and the pins without a wheel.
 
         Raises:
-            FetchFailed: an index can't be reached, or serves another file than was locked.
+            FetchFailed: an index can't be reached, or serves another file than the locked one.
             StorageError: the directory can't be written.
         """
         words = ["--only-binary=:all:", "--implementation", target.short_implementation, "--abi", target.abi]
@@ -144,37 +143,37 @@ class Downloader:
         return self._download(pins, words, options)
 
     def sdists(self, pins: Sequence[Pin], options: Sequence[str]) -> tuple[list[Path], list[Pin]]:
-        """The same for sdists. pip asks each for its metadata, which may build it."""
-        # by name: ':all:' would count for what their builds need as well
+        """Download sdists. pip reads the metadata of each, which may run its build backend."""
+        # By name, since ':all:' would also apply to the requirements of their builds
         return self._download(pins, ["--no-binary", ",".join(sorted({pin.name for pin in pins}))], options)
 
     def _download(
         self, pins: Sequence[Pin], words: Sequence[str], options: Sequence[str]
     ) -> tuple[list[Path], list[Pin]]:
-        taken: list[Path] = []
+        downloaded: list[Path] = []
         missing: list[Pin] = []
         for batch in _batches(pins):
             waiting = list(batch)
             while waiting:
                 files, without = self._try(waiting, words, options)
-                taken += files
+                downloaded += files
                 if without is None:
                     break
-                # pip stops at the first that it doesn't find; the rest is asked for again
+                # pip stops at the first pin that it doesn't find: try again with the others
                 missing.append(without)
                 waiting.remove(without)
-        return taken, missing
+        return downloaded, missing
 
     def _try(self, pins: Sequence[Pin], words: Sequence[str], options: Sequence[str]) -> tuple[list[Path], Pin | None]:
         try:
-            workspace = self.shelf.workspace()
+            workspace = self.wheelhouse.workspace()
         except OSError as error:
-            raise _unwritable(self.shelf, error) from error
+            raise _unwritable(self.wheelhouse, error) from error
         try:
             source, log, files = workspace / "requirements.txt", workspace / "pip.log", workspace / "files"
             lines = [*options, *map(_line, pins)]
             write_atomically(source, "".join(f"{line}\n" for line in lines))
-            done = run_process(
+            process = run_process(
                 [
                     *(*pip_command(self.python()), "download", "--quiet", "--progress-bar", "off"),
                     *("--no-deps", "--ignore-requires-python", "--require-hashes", *words),
@@ -184,30 +183,30 @@ class Downloader:
                 cwd=self.cwd,
                 capture=True,
             )
-            said = (done.stderr + done.stdout).decode("utf-8", "replace").strip()
-            if done.code == 0:
-                return [self.shelf.take(path) for path in sorted(files.iterdir())], None
-            without = _not_found(said, pins)
+            output = (process.stderr + process.stdout).decode("utf-8", "replace").strip()
+            if process.code == 0:
+                return [self.wheelhouse.add(path) for path in sorted(files.iterdir())], None
+            without = _not_found(output, pins)
             unreachable = _unreachable(log)
             if without is None or unreachable:
-                raise _failure(said, unreachable)
+                raise _failure(output, unreachable)
             return [], without
         except OSError as error:
-            raise _unwritable(self.shelf, error) from error
+            raise _unwritable(self.wheelhouse, error) from error
         finally:
             with suppress(OSError):
                 remove_tree(workspace)
 
 
 def _batches(pins: Sequence[Pin]) -> list[list[Pin]]:
-    """The pins in lists that name each package once: pip takes no more in one go."""
+    """Lists with one pin a package: pip accepts no more in one call."""
     batches: list[list[Pin]] = []
     for pin in pins:
-        home = next((batch for batch in batches if all(other.name != pin.name for other in batch)), None)
-        if home is None:
+        batch = next((candidate for candidate in batches if all(other.name != pin.name for other in candidate)), None)
+        if batch is None:
             batches.append([pin])
         else:
-            home.append(pin)
+            batch.append(pin)
     return batches
 
 
@@ -215,8 +214,8 @@ def _line(pin: Pin) -> str:
     return " ".join([f"{pin.name}=={pin.version}", *(f"--hash={value}" for value in pin.hashes)])
 
 
-def _not_found(said: str, pins: Sequence[Pin]) -> Pin | None:
-    match = re.search(r"No matching distribution found for (\S+?)==(\S+)", said)
+def _not_found(output: str, pins: Sequence[Pin]) -> Pin | None:
+    match = re.search(r"No matching distribution found for (\S+?)==(\S+)", output)
     if match is None:
         return None
     name = normalised(match[1])
@@ -224,7 +223,7 @@ def _not_found(said: str, pins: Sequence[Pin]) -> Pin | None:
 
 
 def _unreachable(log: Path) -> str:
-    """What pip noted of indexes that gave no answer. That one doesn't know a package (404) is an answer."""
+    """The lines of pip's log about indexes that couldn't be read. 404 isn't one: the index doesn't have the package."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -233,22 +232,22 @@ def _unreachable(log: Path) -> str:
     return "\n".join(dict.fromkeys(_without_login(line) for line in lines if ": 404 " not in line))
 
 
-def _failure(said: str, unreachable: str) -> FetchFailed:
+def _failure(output: str, unreachable: str) -> FetchFailed:
     if unreachable:
         return FetchFailed(
             "an index gives no answer",
             detail=unreachable,
             hint="what was fetched is kept: the same command goes on from there",
         )
-    match = re.search(r"^\s+(\S+?)==(\S+)(?: from (\S+))?.*:\n((?:\s+(?:Expected|Got)\b.*\n?)+)", said, re.MULTILINE)
+    match = re.search(r"^\s+(\S+?)==(\S+)(?: from (\S+))?.*:\n((?:\s+(?:Expected|Got)\b.*\n?)+)", output, re.MULTILINE)
     if match is None:
-        return FetchFailed("the packages can't be fetched", detail=_without_login(said))
+        return FetchFailed("the packages can't be fetched", detail=_without_login(output))
     # 'Expected sha256 aa', 'Expected     or bb', 'Got        cc'
     name, version, source, table = match.groups()
-    found = re.findall(r"^\s+(Expected|Got)\s+(?:(\w+)\s+|or\s+)?([0-9a-f]+)\s*$", table, re.MULTILINE)
-    algorithm = next((kind for _, kind, _ in found if kind and kind != "or"), "sha256")
-    expected = [value for what, _, value in found if what == "Expected"]
-    got = [value for what, _, value in found if what == "Got"]
+    rows = re.findall(r"^\s+(Expected|Got)\s+(?:(\w+)\s+|or\s+)?([0-9a-f]+)\s*$", table, re.MULTILINE)
+    algorithm = next((kind for _, kind, _ in rows if kind and kind != "or"), "sha256")
+    expected = [value for label, _, value in rows if label == "Expected"]
+    got = [value for label, _, value in rows if label == "Got"]
     lines = [f"locked: {algorithm}:{value}" for value in expected] + [f"served: {algorithm}:{value}" for value in got]
     if source:
         lines.append(f"from {_without_login(source)}")
@@ -263,9 +262,9 @@ def _without_login(text: str) -> str:
     return re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
 
 
-def _unwritable(shelf: Wheelhouse, error: OSError) -> StorageError:
+def _unwritable(wheelhouse: Wheelhouse, error: OSError) -> StorageError:
     return StorageError(
-        f"can't write into {shelf.directory}: {error.strerror or error}",
+        f"can't write into {wheelhouse.directory}: {error.strerror or error}",
         hint="is the disk full, or the directory not yours?",
     )
 
@@ -280,10 +279,10 @@ def _is_sdist_of(filename: str, pin: Pin) -> bool:
     return name == normalised(pin.name) and _same_version(str(version), pin.version)
 
 
-def _same_version(found: str, wanted: str | None) -> bool:
+def _same_version(version: str, locked: str | None) -> bool:
     from packaging.version import InvalidVersion, Version
 
     try:
-        return wanted is not None and Version(found) == Version(wanted)
+        return locked is not None and Version(version) == Version(locked)
     except InvalidVersion:
-        return found == wanted
+        return version == locked

@@ -1,4 +1,4 @@
-"""Fetch what locks name, so that the environments can be made where there is no network."""
+"""Download the files that locks name and that builds need, so that environments can be made without a network."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from setlist.lock.document import Pin, pins_of
 from setlist.lock.targets import Target, elsewhere, here, minor_of
 from setlist.lock.use import ProjectLocks
 from setlist.lock.wheelhouse.build_requirements import BuildRequirements
-from setlist.lock.wheelhouse.download import Downloader, FetchFailed, Wheelhouse, prepare_shelf
+from setlist.lock.wheelhouse.download import Downloader, FetchFailed, Wheelhouse, prepare_wheelhouse
 from setlist.lock.wheelhouse.indexes import download_environ, indexes_of_uv
 
 if TYPE_CHECKING:
     import tarfile
 
 _BUILT: dict[str, tuple[str, ...]] = {"editable": ("editable",), "wheel": ("wheel",), "sdist": ("sdist", "wheel")}
-"""What is built of the project under test for each way to install it."""
+"""What is built for each way to install the project under test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOptions:
-    """What to fetch: ``platforms`` by name, none for this machine; ``pythons`` for sessions that name none."""
+    """``platforms``: names, none for this machine; ``pythons``: for sessions that name no Python."""
 
     directory: Path
     platforms: tuple[str, ...] = ()
@@ -39,10 +39,10 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchResult:
-    """What came of it.
+    """The result of a download.
 
-    ``fetched`` are the files that are new, ``there`` counts the requirements whose file was there already,
-    ``sdists`` are those for which there is no wheel, ``left`` what can't be brought, with the reason.
+    ``fetched`` are the new files, ``there`` counts the requirements whose file was there already, ``sdists`` are those
+    without a wheel, ``left`` are requirements that can't be downloaded, with the reason.
     """
 
     targets: tuple[Target, ...]
@@ -57,83 +57,83 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a session looks for packages, and how new they may be."""
+    """The index of a session, and its limit for the age of packages."""
 
     index_url: str | None
     exclude_newer: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Task:
     pin: Pin
     target: Target
     source: _Source
 
 
 def locked_texts(locks: ProjectLocks, sessions: Sequence[SessionSpec], *, all_of_them: bool) -> dict[SessionSpec, str]:
-    """The requirements of the sessions' locks, local paths absolute.
+    """The requirements of the sessions' locks, with absolute local paths.
 
     Args:
-        locks: the project's, strict.
-        sessions: whose.
-        all_of_them: a session without a lock is an error, and not left out.
+        locks: the locks of the project, strict.
+        sessions: the sessions.
+        all_of_them: whether a session without a lock is an error, or left out.
 
     Raises:
-        LockOutOfDate: a lock isn't current; or there is none at all.
+        LockOutOfDate: a lock isn't current, or no session has one.
     """
-    found: dict[SessionSpec, str] = {}
+    texts: dict[SessionSpec, str] = {}
     for session in sessions:
         if session.environment.backend == "none" or not (all_of_them or locks.file(session).is_file()):
             continue
         locked = locks.find(session)
         if locked is not None and locked.text is not None:
-            found[session] = locked.text
-    if not found:
+            texts[session] = locked.text
+    if not texts:
         raise LockOutOfDate("none of these sessions has a lock", hint="'setlist lock' makes them")
-    return found
+    return texts
 
 
 def fetch(
     context: EnvironmentContext,
     settings: Settings,
     sessions: Sequence[SessionSpec],
-    wish: FetchOptions,
+    options: FetchOptions,
     progress: Progress,
     *,
     all_of_them: bool,
 ) -> FetchResult:
-    """Bring what the sessions' locks name into a directory, and what building the project under test needs.
+    """Download the files that the sessions' locks name, and those that building the project under test needs.
 
     Args:
-        context: the project, the caller's world, interpreters.
-        settings: the project's.
-        sessions: whose locks.
-        wish: where to, and for which machines.
-        progress: told how many requirements are there, and of how many.
-        all_of_them: a session without a lock is an error, and not left out.
+        context: the project, the caller's environment, interpreters.
+        settings: the settings of the project.
+        sessions: the sessions with the locks.
+        options: the directory, and the platforms and Pythons to download for.
+        progress: called with the number of finished requirements, and their total.
+        all_of_them: whether a session without a lock is an error, or left out.
 
     Raises:
         LockOutOfDate: a lock is missing or stale.
-        FetchFailed: a file can't be had, or isn't what was locked.
+        FetchFailed: a file can't be downloaded, or isn't the locked one.
         StorageError: the directory can't be used.
-        SetlistError: what a build needs can't be found out.
+        SetlistError: the requirements of a build can't be found.
     """
     locks = ProjectLocks(context.project, settings, required=True, strict=True, warn=context.notify)
     texts = locked_texts(locks, sessions, all_of_them=all_of_them)
-    targets = {session: _targets(context, session, wish) for session in texts}
-    shelf = prepare_shelf(wish.directory)
+    targets = {session: _targets(context, session, options) for session in texts}
+    wheelhouse = prepare_wheelhouse(options.directory)
     with temporary_directory() as scratch:
-        work = _Fetching(context, shelf, scratch, progress)
+        work = _Fetching(context, wheelhouse, scratch, progress)
         for session, text in texts.items():
             source = _Source(session.environment.index_url, session.environment.exclude_newer)
             for target in targets[session]:
-                work.want(text, target, source)
+                work.add(text, target, source)
                 for tree, kinds in _trees(context, session, text):
-                    work.want_build(tree, kinds, target, source)
+                    work.add_build(tree, kinds, target, source)
             work.left += _unfetchable(text)
         work.run()
     return FetchResult(
-        targets=tuple(dict.fromkeys(target for found in targets.values() for target in found)),
+        targets=tuple(dict.fromkeys(target for group in targets.values() for target in group)),
         fetched=tuple(work.fetched),
         there=work.there,
         sdists=tuple(dict.fromkeys(work.sdists)),
@@ -142,41 +142,41 @@ def fetch(
 
 
 class _Fetching:
-    """What is still wanted and what has come of the rest: an sdist that is fetched makes more wanted."""
+    """The queue of downloads and their results. An sdist adds the requirements of its build to the queue."""
 
-    def __init__(self, context: EnvironmentContext, shelf: Wheelhouse, scratch: Path, progress: Progress) -> None:
+    def __init__(self, context: EnvironmentContext, wheelhouse: Wheelhouse, scratch: Path, progress: Progress) -> None:
         self.fetched: list[Path] = []
         self.there = 0
         self.sdists: list[str] = []
         self.left: list[str] = []
         self._context = context
-        self._shelf = shelf
+        self._wheelhouse = wheelhouse
         self._scratch = scratch
         self._progress = progress
-        self._waiting: list[_Wanted] = []
-        self._seen: set[_Wanted] = set()
+        self._queue: list[_Task] = []
+        self._seen: set[_Task] = set()
         self._builds: dict[_Source, BuildRequirements] = {}
         own = context.interpreters.find(None)
         self._own = own
         self._downloader = Downloader(
-            shelf,
+            wheelhouse,
             lambda: python_with_pip(own, cache_directory=context.cache, environ=context.environ),
             download_environ(context.environ, context.project),
             context.project.root,
         )
 
-    def want(self, text: str, target: Target, source: _Source) -> None:
-        """Ask for what requirement lines name, as far as the target needs it."""
+    def add(self, text: str, target: Target, source: _Source) -> None:
+        """Queue the pins of requirement lines that the target needs."""
         for pin in pins_of(text):
             if pin.version is None or not pin.hashes or not target.needs(pin.marker):
                 continue
-            wanted = _Wanted(Pin(pin.name, pin.version, None, "", pin.hashes), target, source)
-            if wanted not in self._seen:
-                self._seen.add(wanted)
-                self._waiting.append(wanted)
+            task = _Task(Pin(pin.name, pin.version, None, "", pin.hashes), target, source)
+            if task not in self._seen:
+                self._seen.add(task)
+                self._queue.append(task)
 
-    def want_build(self, tree: Path, kinds: Sequence[str], target: Target, source: _Source) -> None:
-        """Ask for what building a source tree needs."""
+    def add_build(self, tree: Path, kinds: Sequence[str], target: Target, source: _Source) -> None:
+        """Queue the requirements of building a source tree."""
         builds = self._builds.get(source)
         if builds is None:
             settings = InstallerSettings(
@@ -187,23 +187,23 @@ class _Fetching:
                 exclude_newer=source.exclude_newer,
             )
             builds = self._builds.setdefault(source, BuildRequirements.of(self._context, settings, self._own))
-        self.want(builds.resolved(tree, kinds, target.python), target, source)
+        self.add(builds.resolved(tree, kinds, target.python), target, source)
 
     def run(self) -> None:
-        """Fetch until nothing more is wanted."""
-        while self._waiting:
-            target, source = self._waiting[0].target, self._waiting[0].source
-            group = [wanted for wanted in self._waiting if (wanted.target, wanted.source) == (target, source)]
-            self._waiting = [wanted for wanted in self._waiting if (wanted.target, wanted.source) != (target, source)]
-            self._fetch([wanted.pin for wanted in group], target, source)
-            self._progress(len(self._seen) - len(self._waiting), len(self._seen))
+        """Download until the queue is empty."""
+        while self._queue:
+            target, source = self._queue[0].target, self._queue[0].source
+            group = [task for task in self._queue if (task.target, task.source) == (target, source)]
+            self._queue = [task for task in self._queue if (task.target, task.source) != (target, source)]
+            self._fetch([task.pin for task in group], target, source)
+            self._progress(len(self._seen) - len(self._queue), len(self._seen))
 
     def _fetch(self, pins: Sequence[Pin], target: Target, source: _Source) -> None:
         options = indexes_of_uv(self._context.environ, self._context.project, source.index_url).options()
-        missing = [pin for pin in pins if self._shelf.wheel(pin, target) is None]
+        missing = [pin for pin in pins if self._wheelhouse.wheel(pin, target) is None]
         self.there += len(pins) - len(missing)
-        known = {pin: self._shelf.sdist(pin) for pin in missing}
-        files, without = self._downloader.wheels([pin for pin in missing if known[pin] is None], target, options)
+        present = {pin: self._wheelhouse.sdist(pin) for pin in missing}
+        files, without = self._downloader.wheels([pin for pin in missing if present[pin] is None], target, options)
         self.fetched += files
         more, nowhere = self._downloader.sdists(without, options)
         self.fetched += more
@@ -214,34 +214,34 @@ class _Fetching:
                 hint="was it yanked or removed? 'setlist lock --upgrade-package NAME' takes another version",
             )
         for pin in missing:
-            sdist = self._shelf.sdist(pin) if pin in without else known[pin]
+            sdist = self._wheelhouse.sdist(pin) if pin in without else present[pin]
             if sdist is None:
                 continue
-            self.there += known[pin] is not None
+            self.there += present[pin] is not None
             self.sdists.append(sdist.name)
-            self.want_build(_unpacked(sdist, self._scratch / sdist.name), ("wheel",), target, source)
+            self.add_build(_unpacked(sdist, self._scratch / sdist.name), ("wheel",), target, source)
 
 
-def _targets(context: EnvironmentContext, session: SessionSpec, wish: FetchOptions) -> tuple[Target, ...]:
-    """The machines that a session is fetched for."""
+def _targets(context: EnvironmentContext, session: SessionSpec, options: FetchOptions) -> tuple[Target, ...]:
+    """The platforms and Pythons to download a session's packages for."""
     own = session.environment.python
     named = minor_of(own)
-    requests = [named] if named is not None else [*wish.pythons] or [python_request(session.environment)]
-    found: list[Target] = []
+    requests = [named] if named is not None else [*options.pythons] or [python_request(session.environment)]
+    targets: list[Target] = []
     for request in requests:
         try:
             interpreter = context.interpreters.find(request)
         except InterpreterNotFound:
-            # not needed to fetch for it, unless it alone says which version is meant
+            # Downloads need no interpreter, unless only it says which minor version is meant
             if minor_of(request) is None:
                 raise
             interpreter = None
-        if not wish.platforms:
-            found.append(here(interpreter, request))
-        for platform in wish.platforms:
+        if not options.platforms:
+            targets.append(here(interpreter, request))
+        for platform in options.platforms:
             exact = request if minor_of(request) is not None or interpreter is None else interpreter.version
-            found.append(elsewhere(platform, exact))
-    return tuple(dict.fromkeys(found))
+            targets.append(elsewhere(platform, exact))
+    return tuple(dict.fromkeys(targets))
 
 
 def _trees(context: EnvironmentContext, session: SessionSpec, text: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -255,7 +255,7 @@ def _trees(context: EnvironmentContext, session: SessionSpec, text: str) -> Iter
 
 
 def _unfetchable(text: str) -> Iterator[str]:
-    """What no directory of wheels can stand in for."""
+    """The requirements that no directory of wheels can provide."""
     for pin in pins_of(text):
         if pin.url is not None and "://" in pin.url and not pin.url.startswith("file:"):
             kind = "version control" if "+" in pin.url.partition("://")[0] else "a URL"
@@ -263,7 +263,7 @@ def _unfetchable(text: str) -> Iterator[str]:
 
 
 def _unpacked(sdist: Path, place: Path) -> Path:
-    """An sdist's source tree."""
+    """Unpack an sdist, and return its source tree."""
     import tarfile
     import zipfile
 
@@ -274,7 +274,7 @@ def _unpacked(sdist: Path, place: Path) -> Path:
                     archive.extractall(place)  # noqa: S202 - zipfile lets no name lead out of the directory
             else:
                 with tarfile.open(sdist) as archive:
-                    # PEP 706's filters aren't in every 3.10 and 3.11; links are left out, no build is asked of them
+                    # Not every 3.10 and 3.11 has the filters of PEP 706. Links aren't needed to ask a backend
                     archive.extractall(place, [entry for entry in archive if _stays_inside(entry)])  # noqa: S202
         except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
             raise FetchFailed(f"{sdist.name} can't be unpacked: {error}") from error

@@ -1,7 +1,7 @@
-"""Where uv is told to look for packages, as options that pip reads in a requirements file.
+"""The package indexes of uv's settings, as options of a requirements file for pip.
 
-A file and not a command line: an index's address may hold a password. What a file names is looked at beside what
-pip itself is configured with; every file that is taken is checked against a hash, so that the more places, the better.
+A file and not a command line, since the URL of an index may contain a password. pip searches these indexes and those of
+its own configuration. All files are verified by hash, so additional indexes are safe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from setlist.environment.installer_config import absolute, pip_environ, uv_table
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Where to look: ``default`` None leaves it to pip's own settings."""
+    """The indexes to search. ``default`` None: that of pip's own settings."""
 
     default: str | None = None
     extra: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Indexes:
     trusted: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        """The lines of a requirements file, with places as URLs: a path that has a `` #`` can't be quoted in one."""
+        """The lines of a requirements file. Paths become URLs, since a path with `` #`` can't be quoted there."""
         pairs = [("index-url", self.default)] if self.default else []
         pairs += [("extra-index-url", url) for url in self.extra]
         pairs += [("find-links", place) for place in self.find_links]
@@ -39,12 +39,12 @@ class Indexes:
 
 
 def indexes_of_uv(environ: Mapping[str, str], project: Project, own: str | None) -> Indexes:
-    """What uv is told by its variables, its files and pyproject.toml.
+    """The indexes in uv's variables, its configuration files and pyproject.toml.
 
     Args:
         environ: the environment variables.
         project: the project; relative paths in variables start at its root.
-        own: the session's ``index-url``, which goes before all.
+        own: the session's ``index-url``, which takes precedence.
     """
     default, extra, links, trusted = own, [], [], []
     if not default:
@@ -76,16 +76,16 @@ def indexes_of_uv(environ: Mapping[str, str], project: Project, own: str | None)
 
 
 def download_environ(environ: Mapping[str, str], project: Project) -> dict[str, str]:
-    """The variables to download with: pip's own settings, and the certificates and logins that uv is told of."""
-    found = pip_environ(environ, project.root, "download")
+    """The variables for pip: its own settings, and the certificates and the keyring provider of uv's settings."""
+    variables = pip_environ(environ, project.root, "download")
     if environ.get("SSL_CERT_FILE"):
-        found.setdefault("PIP_CERT", environ["SSL_CERT_FILE"])
+        variables.setdefault("PIP_CERT", environ["SSL_CERT_FILE"])
     if environ.get("UV_KEYRING_PROVIDER"):
-        found.setdefault("PIP_KEYRING_PROVIDER", environ["UV_KEYRING_PROVIDER"])
+        variables.setdefault("PIP_KEYRING_PROVIDER", environ["UV_KEYRING_PROVIDER"])
     for name in ("PIP_REQUIRE_HASHES", "PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_CONSTRAINT"):
-        # said anew for what is fetched; constraints were seen to when the lock was made
-        found.pop(name, None)
-    return {**found, "PIP_NO_COLOR": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        # The download has its own; constraints were applied when the lock was made
+        variables.pop(name, None)
+    return {**variables, "PIP_NO_COLOR": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def _address(entry: str, environ: Mapping[str, str]) -> str:
@@ -96,12 +96,12 @@ def _address(entry: str, environ: Mapping[str, str]) -> str:
 
 def _with_login(url: str, name: str, environ: Mapping[str, str]) -> str:
     key = re.sub(r"[^A-Z0-9]", "_", name.upper())
-    user, word = environ.get(f"UV_INDEX_{key}_USERNAME"), environ.get(f"UV_INDEX_{key}_PASSWORD")
+    user, password = environ.get(f"UV_INDEX_{key}_USERNAME"), environ.get(f"UV_INDEX_{key}_PASSWORD")
     parts = urlsplit(url)
-    if not name or not (user or word) or "@" in parts.netloc:
+    if not name or not (user or password) or "@" in parts.netloc:
         return url
     return urlunsplit(
-        parts._replace(netloc=f"{quote(user or '', safe='')}:{quote(word or '', safe='')}@{parts.netloc}")
+        parts._replace(netloc=f"{quote(user or '', safe='')}:{quote(password or '', safe='')}@{parts.netloc}")
     )
 
 
