@@ -1,7 +1,7 @@
-"""A lock as a software bill of materials: CycloneDX 1.6, JSON.
+"""Export a lock as a software bill of materials: CycloneDX 1.6, JSON.
 
-The same lock always makes the same bytes, so that a changed file means a changed lock: the serial number is made from
-the lock's content, and there is no time in it, unless SOURCE_DATE_EPOCH names one.
+The output is reproducible: the serial number is derived from the lock, and there is no timestamp unless
+SOURCE_DATE_EPOCH is set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
 
 _SERIALS = uuid.UUID("4c9d9f0e-0b47-5d5e-9d0f-2f6b1f3a7f11")
-"""The namespace of our serial numbers (RFC 9562, version 5)."""
+"""The namespace of the serial numbers (RFC 9562, version 5)."""
 
 
 def as_cyclonedx(session: str, document: LockDocument, source_date_epoch: str | None) -> str:
@@ -31,11 +31,11 @@ def as_cyclonedx(session: str, document: LockDocument, source_date_epoch: str | 
     Args:
         session: its name.
         document: its lock.
-        source_date_epoch: seconds since 1970, for a time in the bill.
+        source_date_epoch: seconds since 1970, for a timestamp.
 
     Raises:
-        UsageError: the library that writes it isn't installed.
-        ConfigurationError: the time isn't a number.
+        UsageError: the cyclonedx library isn't installed.
+        ConfigurationError: ``source_date_epoch`` isn't a number.
     """
     try:
         from cyclonedx.model import Property
@@ -55,7 +55,7 @@ def as_cyclonedx(session: str, document: LockDocument, source_date_epoch: str | 
         bom_ref=BomRef(f"session:{session}"),
         properties=[Property(name="setlist:python", value=document.python)],
     )
-    components = [_component(pin) for pin in _apart(document)]
+    components = [_component(pin) for pin in dict.fromkeys(pins_of(document.body))]
     setlist = Component(name="setlist", version=__version__, type=ComponentType.APPLICATION)
     bom = Bom(
         components=components,
@@ -66,7 +66,7 @@ def as_cyclonedx(session: str, document: LockDocument, source_date_epoch: str | 
             component=root, tools=ToolRepository(components=[setlist]), timestamp=_time(source_date_epoch)
         ),
     )
-    # all of them: a lock doesn't say which package brought in which
+    # The root depends on all: a lock doesn't say which package requires which
     bom.register_dependency(root, components)
     data = json.loads(JsonV1Dot6(bom).output_as_string())
     if source_date_epoch is None:
@@ -111,11 +111,6 @@ def _hashes(pin: Pin) -> Iterator[HashType]:
         name, _, value = entry.partition(":")
         if name in algorithms:
             yield HashType(alg=algorithms[name], content=value)
-
-
-def _apart(document: LockDocument) -> list[Pin]:
-    """The lock's requirements, each once."""
-    return list(dict.fromkeys(pins_of(document.body)))
 
 
 def _time(source_date_epoch: str | None) -> datetime.datetime:

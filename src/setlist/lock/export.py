@@ -1,4 +1,4 @@
-"""A session's lock in the forms that other tools read: plain requirements, PEP 751, CycloneDX."""
+"""Export a session's lock as plain requirements or PEP 751. :mod:`setlist.lock.cyclonedx` has the third form."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _OURS = re.compile(r"^\[tool\.setlist(?:\.\w+)?\]\n(?:(?!\[).*\n?)*", re.MULTILI
 
 
 def check_format(name: str) -> ExportFormat:
-    """The format of that name.
+    """The format with this name.
 
     Raises:
-        UsageError: there is none; with the nearest, or all of them.
+        UsageError: there is none; the hint names the nearest, or all.
     """
     formats: tuple[ExportFormat, ...] = get_args(ExportFormat)
-    for known in formats:
-        if known == name:
-            return known
+    for candidate in formats:
+        if candidate == name:
+            return candidate
     near = nearest(name, formats)
     raise UsageError(
         f"--format {name}: no such format",
@@ -47,12 +47,12 @@ def current_lock(project: Project, settings: Settings, session: SessionSpec) -> 
     """The session's lock.
 
     Raises:
-        LockOutOfDate: it is missing, stale or damaged; with the command that mends it.
+        LockOutOfDate: it is missing, stale or damaged; the hint names the command that renews it.
         UsageError: the session has no environment to lock.
     """
     if session.environment.backend == "none":
         raise UsageError(f"{session.name} has no environment of its own, and so no lock")
-    # strict: there is nothing to warn of
+    # strict, so that it raises and never warns
     ProjectLocks(project, settings, required=True, strict=True, warn=lambda _session, _text: None).find(session)
     document = read_lock(project, settings, session)
     assert document is not None
@@ -60,28 +60,28 @@ def current_lock(project: Project, settings: Settings, session: SessionSpec) -> 
 
 
 def as_requirements(document: LockDocument) -> str:
-    """The lock's requirements with their hashes, without our header."""
+    """The requirements with their hashes, without setlist's header."""
     return document.body
 
 
 def as_pylock(
     project: Project, settings: Settings, session: SessionSpec, document: LockDocument, installer: InstallerSettings
 ) -> str:
-    """The lock in the standard form (PEP 751), which names each file with its address.
+    """The lock in the standard form (PEP 751), which has the URL of each file.
 
-    Where the lock isn't kept in that form, the resolver is asked for the addresses of just these versions. Files that
-    the lock doesn't know the hash of, such as wheels that were added to a release since, are left out.
+    A lock in the requirements form has no URLs: they are resolved for its versions. Files whose hash isn't in the lock,
+    such as wheels that were added to a release later, are left out.
 
     Args:
-        project: whose session it is.
-        settings: the project's.
+        project: the project of the session.
+        settings: the settings of the project.
         session: the session.
         document: its lock.
         installer: how to run the resolver.
 
     Raises:
-        LockOutOfDate: something in it can't stand in a pylock file, or no index serves it any more.
-        ResolutionFailed: the resolver has no answer.
+        LockOutOfDate: a pylock file can't represent a requirement, or no index has it any more.
+        ResolutionFailed: the resolver fails.
     """
     if settings.lock_format == "pylock":
         text = read_text(lock_path(project, settings, session))
@@ -112,7 +112,7 @@ def as_pylock(
 def _served(
     project: Project, session: SessionSpec, document: LockDocument, installer: InstallerSettings
 ) -> dict[tuple[str, str | None], Mapping[str, Any]]:
-    """What the resolver knows of the locked packages, by name and version (None for what comes by URL)."""
+    """The resolver's entries of the locked packages, by name and version (None for URLs)."""
     logins = logins_of(project, session, document.body, installer.environ)
     if logins is not None:
         installer = replace(installer, environ={**installer.environ, **logins.environ})
@@ -134,8 +134,8 @@ def _served(
             scratch=scratch,
         )
         write_atomically(scratch / "requirements.in", plain)
-        answer = Uv(installer).resolve_standard(request, "", ())
-        data = _parsed(answer if logins is None else logins.hide(answer))
+        text = Uv(installer).resolve_standard(request, "", ())
+        data = parse_toml(text if logins is None else logins.hide(text))
     packages: list[Mapping[str, Any]] = data.get("packages", [])
     return {
         (
@@ -168,12 +168,12 @@ def _package(
         return
     locked = {tuple(entry.split(":", 1)) for entry in pin.hashes}
 
-    def known(file: Mapping[str, Any]) -> bool:
+    def is_locked(file: Mapping[str, Any]) -> bool:
         return any(entry in locked for entry in file.get("hashes", {}).items())
 
-    wheels = [wheel for wheel in package.get("wheels", []) if known(wheel)]
+    wheels = [wheel for wheel in package.get("wheels", []) if is_locked(wheel)]
     sdist = package.get("sdist")
-    sdist = sdist if sdist is not None and known(sdist) else None
+    sdist = sdist if sdist is not None and is_locked(sdist) else None
     if not wheels and sdist is None:
         raise LockOutOfDate(
             f"{session.name}: {pin.name} {pin.version}: the index serves other files than were locked",
@@ -190,11 +190,11 @@ def _python_specifier(python: str) -> str:
 
 
 def _toml(value: object) -> str:
-    """A value as TOML, on one line but for the list of wheels."""
+    """A value as TOML, on one line, except the list of wheels."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        # a TOML basic string is JSON's, but for DEL
+        # A TOML basic string is a JSON string, except for DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, datetime.datetime):
         return value.isoformat().replace("+00:00", "Z")
@@ -205,14 +205,10 @@ def _toml(value: object) -> str:
     return str(value)
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    return parse_toml(text)
-
-
 def _check(text: str) -> None:
     from packaging.pylock import Pylock, PylockValidationError
 
     try:
-        Pylock.from_dict(_parsed(text)).validate()
+        Pylock.from_dict(parse_toml(text)).validate()
     except PylockValidationError as error:
         raise ResolutionFailed(f"what the resolver says of these files is no valid pylock: {error}") from error

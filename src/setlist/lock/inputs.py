@@ -1,4 +1,4 @@
-"""What a lock is a function of: the same on every machine, so that a lock can be judged without a network."""
+"""The inputs of a lock. They are the same on every machine, so a lock can be checked without a network."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from setlist.environment.pyproject import Pyproject
 from setlist.environment.requirements import Requirements, gather
 
 REPOSITORY = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+"
-"""A pattern for requirements from version control; it is compiled when it is first needed."""
+"""A pattern for requirements from version control; re compiles it on first use."""
 
 OLDEST = (3, 8)
-"""What is assumed where neither the session nor the project says which Python is the oldest."""
+"""The default if neither the session nor the project names an oldest Python."""
 
 OUR_OLDEST = (3, 10)
-"""The oldest Python that setlist runs on, and so a session that asks for none."""
+"""The oldest Python that setlist runs on, and so the oldest of a session that names none."""
 
 Gathered = dict[EnvironmentSpec, Requirements]
-"""What was read already, for the sessions that ask for the same but on another Python."""
+"""A cache of requirements, for sessions that differ only in their Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class LockInputs:
-    """What a session's lock is made from.
+    """The inputs of a session's lock.
 
-    ``values`` maps an input's name to a digest of its value; ``python`` is the oldest Python that the lock is
-    for (``"3.10"``), ``only`` the one minor version that it is for, where the session asks for one.
-    ``repositories`` are the requirements from version control, by name.
+    ``values`` maps an input's name to a digest of its value; ``python`` is the oldest Python that the lock covers
+    (``"3.10"``), ``only`` the minor version if it covers just one. ``repositories`` are the requirements from version
+    control, by name.
     """
 
     values: dict[str, str]
@@ -52,12 +52,12 @@ class LockInputs:
 
     @property
     def digest(self) -> str:
-        """All of it as one digest."""
+        """One digest of all values."""
         return self.digest_of(self.values)
 
     @staticmethod
     def digest_of(values: Mapping[str, str]) -> str:
-        """The same of the inputs that a lock's header names."""
+        """One digest of the values in the header of a lock."""
         return digest("".join(f"{name}\0{value}\n" for name, value in sorted(values.items())))
 
 
@@ -68,17 +68,17 @@ def lock_inputs(
     pyproject: Pyproject,
     gathered: Gathered | None = None,
 ) -> LockInputs:
-    """Read a session's inputs, as far as its lock depends on them.
+    """Read the inputs of a session's lock.
 
-    Indexes, caches and credentials of this machine aren't among them: a lock says what is installed, and
-    the hashes in it say whether what an index serves is that.
+    Indexes, caches and credentials of this machine aren't inputs: a lock states the versions, and its hashes verify
+    what an index serves.
 
     Args:
-        project: whose session it is.
-        settings: the project's.
+        project: the project of the session.
+        settings: the settings of the project.
         session: the session.
-        pyproject: the project's.
-        gathered: what was read for other sessions in this call; it is added to.
+        pyproject: the pyproject.toml of the project.
+        gathered: a cache of requirements, shared by several calls.
 
     Raises:
         ConfigurationError: an input can't be read.
@@ -107,7 +107,7 @@ def lock_inputs(
     }
     values |= {name: value for name, value in special.items() if value is not None}
     for name, lines in sorted(repositories.items()):
-        # Of its own, so that it is known whether a lock's commit is still an answer to what is asked for
+        # An input of its own: it shows whether the commit in a lock still fits the requirement
         values[f"repository {name}"] = "\n".join(sorted(lines))
     tool = counted_of_uv(pyproject.table("tool", "uv"))
     if tool:
@@ -122,7 +122,7 @@ def lock_inputs(
     )
 
 
-def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, known: Gathered) -> Requirements:
+def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, cache: Gathered) -> Requirements:
     spec = session.environment
     key = EnvironmentSpec(
         deps=spec.deps,
@@ -132,14 +132,14 @@ def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, know
         constraints=spec.constraints,
         project=spec.project,
     )
-    if key not in known:
-        # no variables: what ${TOKEN} stands for differs from machine to machine
-        known[key] = gather(project, session, pyproject, {})
-    return known[key]
+    if key not in cache:
+        # Without variables: the value of ${TOKEN} differs from machine to machine
+        cache[key] = gather(project, session, pyproject, {})
+    return cache[key]
 
 
 def _portable(inputs: Mapping[str, str], root: Path) -> Iterable[tuple[str, str]]:
-    """The inputs as they are on every machine, whatever the checkout's path."""
+    """The inputs without the path of the checkout."""
     for name, value in inputs.items():
         kind, _, shown = name.partition(" ")
         if kind not in ("file", "local"):
@@ -147,19 +147,18 @@ def _portable(inputs: Mapping[str, str], root: Path) -> Iterable[tuple[str, str]
             continue
         path = root / shown
         if kind == "local" and path.is_dir():
-            # What it requires counts. Its sources don't: they aren't locked, and a build leaves others in them
+            # Its requirements count. Its sources aren't locked, and builds leave files among them
             metadata = (path / name for name in ("pyproject.toml", "setup.py", "setup.cfg"))
             value = digest("".join(text_or_nothing(file) for file in metadata))
-        with suppress(ValueError):  # another drive: nowhere else anyway
+        with suppress(ValueError):  # on another drive: it exists on this machine only
             shown = os.path.relpath(path, root).replace(os.sep, "/")
         yield f"{kind} {shown}", value
 
 
 def _project_requirements(pyproject: Pyproject, extras: Iterable[str]) -> dict[str, Any] | None:
-    """What the project requires, as written; None where only its backend knows.
+    """The requirements of the project, as written; None if only its backend knows them.
 
-    A new version of the project, or another script, is no reason to lock anew, nor is an extra that the session
-    doesn't ask for.
+    The version of the project, its scripts, and extras that the session doesn't request aren't inputs.
     """
     if not pyproject.says_what_is_required:
         return None
@@ -177,17 +176,17 @@ def _project_requirements(pyproject: Pyproject, extras: Iterable[str]) -> dict[s
 
 
 def _own_extras(lines: Iterable[str], own: str) -> list[str]:
-    """The extras of the project's own that these requirements ask for: ``all = ["demo[fast]"]``."""
-    found: list[str] = []
+    """The project's own extras in these requirements: ``all = ["demo[fast]"]``."""
+    extras: list[str] = []
     for line in map(str, lines):
         name = re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*\[", line)
         if name is None or normalised(name[1]) != own:
             continue
         from packaging.requirements import InvalidRequirement, Requirement
 
-        with suppress(InvalidRequirement):  # the resolver will tell
-            found += map(normalised, Requirement(line).extras)
-    return found
+        with suppress(InvalidRequirement):  # the resolver reports it
+            extras += map(normalised, Requirement(line).extras)
+    return extras
 
 
 def _canonical(value: object) -> str:
@@ -195,17 +194,17 @@ def _canonical(value: object) -> str:
 
 
 def _pythons(request: str | None, pyproject: Pyproject) -> tuple[str, str | None]:
-    """The oldest Python that a session's lock is for, and the only one, if it is for one."""
+    """The oldest Python that a session's lock covers, and the only one, if it covers just one."""
     if request is not None:
-        asked = parse_request(request)
-        if len(asked.release) >= 2:
-            only = f"{asked.release[0]}.{asked.release[1]}"
+        parsed = parse_request(request)
+        if len(parsed.release) >= 2:
+            only = f"{parsed.release[0]}.{parsed.release[1]}"
             return only, only
-        if asked.specifier is not None and (oldest := _lower_bound(asked.specifier)):
+        if parsed.specifier is not None and (oldest := _lower_bound(parsed.specifier)):
             return oldest, None
     written = pyproject.table("project").get("requires-python")
     oldest = _lower_bound(written) if isinstance(written, str) else None
-    # a session that asks for none runs on whatever setlist runs on
+    # A session that names no Python runs on the one that setlist runs on
     at_least = OUR_OLDEST if request is None else OLDEST
     if oldest is not None and _numbers(oldest) >= at_least:
         return oldest, None
@@ -217,7 +216,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _lower_bound(specifier: str) -> str | None:
-    # as nearly everybody writes it: told without packaging, which takes longer to import than all the rest of this
+    # The usual form, without packaging: its import takes longer than everything else here
     usual = re.fullmatch(r"\s*>=\s*3\.([1-4]?\d)(?:\.\d{1,2})?\s*(?:,\s*<\s*4(?:\.0)?\s*)?", specifier, re.ASCII)
     if usual is not None:
         return f"3.{usual[1]}"
@@ -228,7 +227,7 @@ def _lower_bound(specifier: str) -> str | None:
     except InvalidSpecifier:
         return None
     for minor in range(50):
-        # the newest patch release stands for the minor version: >=3.9.2 is met by some 3.9
+        # Test the newest patch release of each minor version: some 3.9 satisfies >=3.9.2
         if specifiers.contains(f"3.{minor}.99"):
             return f"3.{minor}"
     return None
