@@ -1,4 +1,4 @@
-"""The manual says what the code does."""
+"""The manual agrees with the code."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def page(name: str) -> str:
 
 
 def part(text: str, begin: str) -> str:
-    """What stands between ``<!-- BEGIN: … -->`` and ``<!-- end of BEGIN -->``."""
-    found = re.search(rf"<!-- {begin}:.*?-->(.*?)<!-- end of {begin} -->", text, re.DOTALL)
-    assert found is not None, f"no part {begin!r}"
-    return found[1]
+    """The text between ``<!-- BEGIN: … -->`` and ``<!-- end of BEGIN -->``."""
+    match = re.search(rf"<!-- {begin}:.*?-->(.*?)<!-- end of {begin} -->", text, re.DOTALL)
+    assert match is not None, f"no part {begin!r}"
+    return match[1]
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of the tables in a text, heads left out."""
+    """The cells of the tables in a text, without heads."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     heads = {index - 1 for index, line in enumerate(lines) if set(line) <= set("|- ")}
-    kept = [line for index, line in enumerate(lines) if index not in heads and not set(line) <= set("|- ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in kept]
+    body = [line for index, line in enumerate(lines) if index not in heads and not set(line) <= set("|- ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in body]
 
 
 def names(cells: Iterable[str]) -> list[str]:
@@ -65,85 +65,85 @@ def toml_value(text: str) -> object:
     return tomllib.loads(f"value = {text}")["value"]
 
 
-def test_every_key_is_told_with_its_type_and_meaning() -> None:
-    told = {row[0]: row[1:] for row in rows(part(page("sessions.md"), "keys"))}
-    assert list(told) == [f"`{name}`" for name in KEYS]
+def test_every_key_is_documented_with_its_type_and_meaning() -> None:
+    documented = {row[0]: row[1:] for row in rows(part(page("sessions.md"), "keys"))}
+    assert list(documented) == [f"`{name}`" for name in KEYS]
     for key in KEYS.values():
-        assert told[f"`{key.name}`"][:2] == [key.type.text, key.meaning]
+        assert documented[f"`{key.name}`"][:2] == [key.type.text, key.meaning]
 
 
 @pytest.mark.parametrize("name", list(KEYS))
 def test_the_example_of_a_key_is_right(name: str) -> None:
-    told = {row[0]: row[3] for row in rows(part(page("sessions.md"), "keys"))}
-    check_keys({name: toml_value(told[f"`{name}`"].strip("|` "))})
+    documented = {row[0]: row[3] for row in rows(part(page("sessions.md"), "keys"))}
+    check_keys({name: toml_value(documented[f"`{name}`"].strip("|` "))})
 
 
-def test_every_key_of_the_project_is_told() -> None:
-    told = [row[0].strip("`") for row in rows(part(page("sessions.md"), "project keys"))]
-    assert told == list(TOP_LEVEL)
+def test_every_key_of_the_project_is_documented() -> None:
+    documented = [row[0].strip("`") for row in rows(part(page("sessions.md"), "project keys"))]
+    assert documented == list(TOP_LEVEL)
 
 
 def option_rows(options: tuple[Option, ...]) -> list[list[str]]:
-    told = []
+    expected = []
     for option in options:
         short = f"`-{option.short}`, " if option.short else ""
         metavar = f" {option.metavar}" if option.metavar else ""
-        told.append([f"{short}`--{option.name}{metavar}`", option.help])
-    return told
+        expected.append([f"{short}`--{option.name}{metavar}`", option.help])
+    return expected
 
 
 def option_table(text: str) -> list[list[str]]:
-    found = re.search(r"\| option \| \|\n\| --- \| --- \|\n((?:\|.*\n)*)", text)
-    return rows(found[1]) if found else []
+    match = re.search(r"\| option \| \|\n\| --- \| --- \|\n((?:\|.*\n)*)", text)
+    return rows(match[1]) if match else []
 
 
-def test_the_options_of_run_are_told() -> None:
+def test_the_options_of_run_are_documented() -> None:
     section = page("commands.md").partition("## `setlist VERB")[0]
     assert option_table(section) == option_rows(OPTIONS)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "run"])
-def test_a_verbs_usage_and_options_are_told(verb: str) -> None:
+def test_a_verbs_usage_and_options_are_documented(verb: str) -> None:
     module = load_verb(verb)
     section = page("commands.md").partition(f"### `setlist {module.USAGE}`\n")[2].partition("\n### ")[0]
     assert option_table(section) == option_rows(module.OPTIONS)
 
 
 def test_the_help_of_run_lists_the_options_of_the_manual(project: ProjectFolder) -> None:
-    said = project.run("--help", check=True).out
+    help_text = project.run("--help", check=True).out
     for spelling in re.findall(r"`(--[a-z-]+)", page("commands.md").partition("## `setlist VERB")[0]):
-        assert spelling in said
+        assert spelling in help_text
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_every_field_of_an_event_is_told(kind: str) -> None:
+def test_every_field_of_an_event_is_documented(kind: str) -> None:
     section = page("events.md").partition(f"## `{kind}`\n")[2].partition("\n## ")[0]
     assert [row[0].strip("`") for row in rows(section)] == [
         field.name for field in fields(KINDS[kind]) if field.name != "time"
     ]
 
 
-def test_no_event_is_told_that_isnt_there() -> None:
+def test_every_documented_event_exists() -> None:
     assert re.findall(r"^## `(.+)`$", page("events.md"), re.MULTILINE) == list(KINDS)
     assert f"this is version {FORMAT}." in page("events.md")
 
 
-def test_the_session_api_is_told() -> None:
-    told = set(re.findall(r"`s\.(\w+)", part(page("functions.md"), "api")))
+def test_the_session_api_is_documented() -> None:
+    documented = set(re.findall(r"`s\.(\w+)", part(page("functions.md"), "api")))
     attributes = set(re.findall(r"^ {4,8}(\w+): ", SessionHandle.__doc__ or "", re.MULTILINE))
     methods = {name for name in vars(SessionHandle) if not name.startswith("_")}
     assert attributes
-    assert told == methods | attributes
+    assert documented == methods | attributes
 
 
-def test_the_json_of_list_is_told(project: ProjectFolder) -> None:
+def test_the_json_of_list_is_documented(project: ProjectFolder) -> None:
     project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
     printed = project.setlist("list", "--json", check=True).json["sessions"][0]
-    told = [name for row in rows(part(page("list.md"), "list")) for name in names(row[:1])]
-    assert sorted(told) == sorted(printed)
+    documented = [name for row in rows(part(page("list.md"), "list")) for name in names(row[:1])]
+    assert sorted(documented) == sorted(printed)
 
 
-def test_the_json_of_lock_is_told(project: ProjectFolder) -> None:
+def test_the_json_of_lock_is_documented(project: ProjectFolder) -> None:
     project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
     printed = project.setlist_inside("lock", "--json", check=True).json["sessions"][0]
     assert names(row[0] for row in rows(part(page("locks.md"), "lock"))) == list(printed)
@@ -152,8 +152,8 @@ def test_the_json_of_lock_is_told(project: ProjectFolder) -> None:
 def test_the_workflow_of_the_manual_is_the_one_that_runs_here() -> None:
     workflow = (ROOT / ".github" / "workflows" / "locks.yml").read_text(encoding="utf-8")
     comment, _, rest = workflow.partition("name: locks\n")
-    told = re.findall(r"```yaml\n(.*?)```\n", part(page("locks.md"), "workflow"), re.DOTALL)
-    assert told == ["name: locks\n" + rest]
+    documented = re.findall(r"```yaml\n(.*?)```\n", part(page("locks.md"), "workflow"), re.DOTALL)
+    assert documented == ["name: locks\n" + rest]
     assert all(line.startswith("#") for line in comment.splitlines())
 
 
@@ -165,20 +165,20 @@ def test_the_action_of_the_manual_is_the_one_that_runs_here() -> None:
 
 
 @pytest.mark.parametrize("shards", [(), ("--shards", "1")])
-def test_the_jobs_of_a_matrix_are_told(project: ProjectFolder, shards: tuple[str, ...]) -> None:
+def test_the_jobs_of_a_matrix_are_documented(project: ProjectFolder, shards: tuple[str, ...]) -> None:
     project.write("pyproject.toml", '[tool.setlist.session.lint]\nrun = ["python -V"]\n')
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows(part(page("ci.md"), "jobs"))}
-    left_out = {"session", "python"} if shards else {"shard", "sessions"}
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows(part(page("ci.md"), "jobs"))}
+    omitted = {"session", "python"} if shards else {"shard", "sessions"}
     matrix = ("ci", "matrix", "--os", "a", *shards)
     (github,) = project.setlist_inside(*matrix, "--github", check=True).json["include"]
     (plain,) = project.setlist_inside(*matrix, "--json", check=True).json["jobs"]
-    assert set(github) == set(plain) == told.keys() - left_out
+    assert set(github) == set(plain) == documented.keys() - omitted
     gitlab = project.setlist_inside(*matrix, "--gitlab", check=True).out
-    assert set(re.findall(r'"([A-Z_]+)":', gitlab)) == {told[key] for key in github}
+    assert set(re.findall(r'"([A-Z_]+)":', gitlab)) == {documented[key] for key in github}
 
 
 def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
-    """``run`` and ``setlist`` with their arguments, where a line begins with them, and what the action is handed."""
+    """``run`` and ``setlist`` with their arguments, at the beginning of a line, and the arguments of the action."""
     stand_ins = {
         "${{ matrix.shard }}": "1/3",
         "$CI_NODE_INDEX/$CI_NODE_TOTAL": "1/3",
@@ -189,12 +189,12 @@ def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
         for variable, value in stand_ins.items():
             block = block.replace(variable, value)
         for line in block.splitlines():
-            found = re.match(r" *(?:- |\w+=\$\()?(?:\.ci/bin/)?(setlist|run) ([^)>#]+)", line)
-            handed = re.fullmatch(r" +run: (?!\|)(.+)", line)
-            if found is not None:
-                yield found[1], shlex.split(found[2])
-            elif handed is not None:
-                yield "run", shlex.split(handed[1])
+            match = re.match(r" *(?:- |\w+=\$\()?(?:\.ci/bin/)?(setlist|run) ([^)>#]+)", line)
+            step = re.fullmatch(r" +run: (?!\|)(.+)", line)
+            if match is not None:
+                yield match[1], shlex.split(match[2])
+            elif step is not None:
+                yield "run", shlex.split(step[1])
 
 
 def test_the_commands_of_the_ci_page_are_ones_that_are_accepted() -> None:
@@ -238,22 +238,22 @@ def test_toml_in_the_manual_defines_sessions(path: Path, project: ProjectFolder)
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    told = set(re.findall(r"^\| \[(.+?)\]", page("index.md"), re.MULTILINE))
-    assert told == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+    documented = set(re.findall(r"^\| \[(.+?)\]", page("index.md"), re.MULTILINE))
+    assert documented == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
 
 
 def test_every_module_is_in_the_architecture() -> None:
     source = ROOT / "src" / "setlist"
     modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if path.name != "__init__.py"}
-    told = set(re.findall(r"^\| `(\S+\.py)` \|", page("architecture.md"), re.MULTILINE))
-    assert told == modules
+    documented = set(re.findall(r"^\| `(\S+\.py)` \|", page("architecture.md"), re.MULTILINE))
+    assert documented == modules
 
 
 def test_the_layers_are_those_that_lint_checks() -> None:
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     layers = toml_value("[" + pyproject.partition("\nlayers = [")[2].partition("\n]")[0] + "\n]")
-    told = page("architecture.md").partition("```\n__main__")[2].partition("```")[0]
-    listed = [re.split(r"\s{2,}", line)[0].split(", ") for line in ("__main__" + told).splitlines()]
+    documented = page("architecture.md").partition("```\n__main__")[2].partition("```")[0]
+    listed = [re.split(r"\s{2,}", line)[0].split(", ") for line in ("__main__" + documented).splitlines()]
     assert isinstance(layers, list)
     assert listed == [layer.split(" | ") for layer in layers]
 
