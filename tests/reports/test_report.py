@@ -12,7 +12,7 @@ import pytest
 from setlist.core.errors import UsageError
 from setlist.core.events import FORMAT, Event, Output, from_json
 from setlist.core.project import Project
-from setlist.reports.report import ENDINGS, Report, report_to
+from setlist.reports.report import SUFFIXES, Report, report_to
 from support.runs import message, run_of, session
 
 
@@ -26,7 +26,7 @@ def tell(report: Report, events: list[Event]) -> None:
         report(event)
 
 
-@pytest.mark.parametrize("ending", [*ENDINGS, ".XML", ".Json"])
+@pytest.mark.parametrize("ending", [*SUFFIXES, ".XML", ".Json"])
 def test_the_ending_chooses_the_report(project: Project, ending: str) -> None:
     path = project.root / "new" / "directory" / f"report.x{ending}"
     report = report_to(path, project, {})
@@ -46,19 +46,19 @@ def test_the_ending_chooses_the_report(project: Project, ending: str) -> None:
     ("name", "said"),
     [
         ("report.html", "no HTML reports yet"),
-        ("report.txt", "'.txt' says nothing"),
-        ("report", "no ending"),
-        (".json", "no ending"),
+        ("report.txt", "no report with the suffix '.txt'"),
+        ("report", "no suffix"),
+        (".json", "no suffix"),
     ],
 )
-def test_an_ending_that_is_none_names_those_that_are(project: Project, name: str, said: str) -> None:
+def test_an_unknown_suffix_names_the_known_ones(project: Project, name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         report_to(project.root / name, project, {})
     assert ".json, .jsonl, .xml" in (caught.value.hint or "")
     assert os.listdir(project.root) == []
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", SUFFIXES)
 def test_where_nothing_can_be_written_is_told_before_anything_runs(project: Project, ending: str) -> None:
     (project.root / "file").write_text("")
     (project.root / f"directory{ending}").mkdir()

@@ -1,6 +1,6 @@
-"""On GitHub Actions: a table in the step's summary, and an annotation for each session that failed.
+"""GitHub Actions: a table in the step summary, and an annotation for each failed session.
 
-https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands says how both are written.
+The format: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _MARKS: dict[SessionStatus, str] = {
     "skipped": "➖ skipped",
     "not-run": "➖ not run",
 }
-"""What stands in the table, and in which order."""
+"""The status texts of the table, in the order of its rows."""
 
 _LONGEST_REASON = 300
 
-_ENDS_A_CELL_OR_MEANS_SOMETHING = re.compile(r"[\\`*_{}\[\]<>|~#&]")
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 
 class GitHub:
-    """A reader of events for a job of GitHub Actions; all that it tells, it tells at the end of the run.
+    """A reader of events for a job of GitHub Actions. It writes at the end of the run.
 
     Args:
         environ: the job's variables.
-        out: standard output, where annotations are read from.
+        out: standard output, where GitHub reads annotations.
         root: the project's root.
         sessions: the definitions of the run's sessions, by name.
 
     Attributes:
-        problem: what kept the summary from being written, in one line. The run is none the worse for it.
+        problem: why the summary couldn't be written, in one line. It doesn't change the result of the run.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class GitHub:
                 with open(self._summary, "a", encoding="utf-8", errors="replace", newline="\n") as stream:
                     stream.write(step_summary(self._run))
             except (OSError, ValueError) as error:
-                said = error.strerror or error if isinstance(error, OSError) else error
-                self.problem = f"the step summary couldn't be written: {said}"
+                reason = error.strerror or error if isinstance(error, OSError) else error
+                self.problem = f"the step summary couldn't be written: {reason}"
 
     def _annotate(self, session: SessionOutcome) -> None:
         from setlist.registry.toml_lines import line_of_session
@@ -90,7 +90,7 @@ class GitHub:
             self.problem = f"an annotation couldn't be written: {error}"
 
     def _file(self, name: str) -> str:
-        """As GitHub knows the file: relative to the checkout, which the project may be a part of."""
+        """The path relative to the checkout, which the project may be a subdirectory of."""
         path = self._root / name
         if self._workspace is not None and path.is_relative_to(self._workspace):
             return path.relative_to(self._workspace).as_posix()
@@ -98,7 +98,7 @@ class GitHub:
 
 
 def workflow_command(name: str, text: str, properties: Mapping[str, str]) -> str:
-    """A line that GitHub's runner takes for a command: ``::error file=a.py,title=lint failed::what happened``."""
+    """A workflow command: ``::error file=a.py,title=lint failed::what happened``."""
     listed = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
     return f"::{name}{' ' if listed else ''}{listed}::{_escaped(text)}"
 
@@ -110,7 +110,7 @@ def _escaped(text: str, more: str = "") -> str:
 
 
 def step_summary(run: RunOutcome) -> str:
-    """The sessions of a run as Markdown: what went wrong first."""
+    """The sessions of a run as Markdown, failures first."""
     order = list(_MARKS)
     sessions = sorted(run.sessions.values(), key=lambda session: order.index(session.status))
     lines = [f"### setlist: {counted([session.word for session in sessions], _MARKS) or 'nothing to run'}", ""]
@@ -129,8 +129,8 @@ def _row(session: SessionOutcome) -> str:
     if session.ready is not None:
         environment = f"{session.ready.interpreter} · {action_text(session.ready)}"
     ran = session.started is not None and session.finished is not None and session.status != "skipped"
-    took = duration_text(session.duration) if ran else ""
-    cells = [session.name, mark, took, environment, session.reason or ""]
+    duration = duration_text(session.duration) if ran else ""
+    cells = [session.name, mark, duration, environment, session.reason or ""]
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
@@ -138,4 +138,4 @@ def _cell(text: str) -> str:
     text = one_line(plain_text(text).replace("\r", "\n"))
     if len(text) > _LONGEST_REASON:
         text = text[: _LONGEST_REASON - 1] + "…"
-    return _ENDS_A_CELL_OR_MEANS_SOMETHING.sub(r"\\\g<0>", text)
+    return _MARKDOWN.sub(r"\\\g<0>", text)

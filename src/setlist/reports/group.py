@@ -1,10 +1,10 @@
-"""Each session's output as a whole block, written when the session ends: what a log file and a CI system want.
+"""Write the output of each session as one block when the session ends: for log files and CI systems.
 
-A line says that a session has started. Where sessions run one after another, the block of the one that runs is written
-as it comes. On GitHub Actions blocks are folded (``::group::``), and how a session ended stands below.
+A line announces the start of each session. If sessions run one after another, the block of the running session is
+written as it comes. On GitHub Actions blocks are folded (``::group::``), and a line below has the result.
 
-What a session prints may hold workflow commands, and they reach GitHub: linters and test runners mark lines of a pull
-request that way, and a session may do what any program of the same step may.
+Workflow commands in the output of a session reach GitHub: linters and test runners annotate pull requests with them,
+and a session may do what any program of the same step may do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Group(BlockReader):
         self._console(event)
 
     def close(self) -> None:
-        """Show what has no end yet. For a run that is broken off."""
+        """Write the blocks of sessions without an end, when a run is aborted."""
         self._show_all()
         self._sink.rest()
 
@@ -64,7 +64,7 @@ class Group(BlockReader):
                 block.show()
         if isinstance(event, SessionStarted) and block is not None:
             if not event.captured:
-                block.show()  # it has our streams for itself, and nothing else runs
+                block.show()  # it uses our streams directly, and no other session runs
             elif not block.live and self._verbosity >= 0:
                 self._started.add(session)
                 self._sink.put("words", self._console.start_text(session) + "\n")

@@ -1,8 +1,8 @@
-"""Each run, kept as JSON lines under ``.setlist/.tox/history/``, and what the kept runs say.
+"""Past runs: write the events of a run as JSON lines under ``.setlist/.tox/history/``, and read them for statistics.
 
-A run's file is ``<UTC time>-<run id>.jsonl``, one event a line, written as they come: a run that is
-killed leaves what it got to. What sessions print isn't kept here: it is in their logs. Where nothing can be written
-there is no history, and the run goes on.
+The file of a run is ``<UTC time>-<run id>.jsonl``, one event a line, written as events occur: a killed run leaves its
+events so far. The output of sessions isn't in it, but in their logs. If the file can't be written, the run continues
+without history.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from setlist.core.records import dataclass
 from setlist.scheduling.durations import median
 
 KEPT = 50
-"""How many runs are kept."""
+"""The number of runs that are kept."""
 
 TYPICAL = 5
-"""How many of a session's latest runs say how long it takes: enough that one odd one doesn't count."""
+"""The number of a session's latest runs for its median duration: enough that an outlier doesn't matter."""
 
 UP_TO_DATE = "up to date"
-"""The reason that a session gives which passes without being run."""
+"""The reason of a session that passes without being run."""
 
 
 class History:
     """Writes the events of one run.
 
     Args:
-        project: whose run it is.
+        project: the project of the run.
     """
 
     def __init__(self, project: Project) -> None:
@@ -61,7 +61,7 @@ class History:
                 self._begin(event)
             if self._stream is not None:
                 self._stream.write(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
-                # what is written is there, whatever becomes of us
+                # so that a killed run leaves its events
                 self._stream.flush()
         except OSError as error:
             self._give_up(error)
@@ -69,7 +69,7 @@ class History:
             self.close()
 
     def close(self) -> None:
-        """Be done with the run's file."""
+        """Close the file of the run."""
         stream, self._stream = self._stream, None
         if stream is not None:
             try:
@@ -83,7 +83,7 @@ class History:
         self.close()
         self._directory.mkdir(parents=True, exist_ok=True)
         stamp = strftime("%Y%m%dT%H%M%S", gmtime(event.time))
-        # microseconds: runs that follow one another at once sort as they came
+        # With microseconds, so that names sort by time
         path = self._directory / f"{stamp}.{int(event.time % 1 * 1e6):06d}Z-{event.run}.jsonl"
         self._stream = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         for old in _names(self._directory)[:-KEPT]:
@@ -92,7 +92,7 @@ class History:
     def _give_up(self, error: OSError) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            with suppress(OSError):  # it tries to write what it still holds, and fails of the same
+            with suppress(OSError):  # closing flushes, which fails for the same reason
                 stream.close()
         import logging
 
@@ -100,7 +100,7 @@ class History:
 
 
 def past_runs(project: Project) -> Iterator[tuple[Event, ...]]:
-    """The events of the kept runs, the latest first. Lines that can't be understood are left out."""
+    """The events of the past runs, the latest first. Malformed lines are left out."""
     for name in reversed(_names(project.history)):
         try:
             lines = (project.history / name).read_text(encoding="utf-8", errors="replace").split("\n")
@@ -110,8 +110,9 @@ def past_runs(project: Project) -> Iterator[tuple[Event, ...]]:
 
 
 def last_failed(project: Project) -> tuple[str, ...]:
-    """The sessions that didn't pass when they last came to an end: failed, interrupted, or held back by one
-    that was. One that wasn't reached says nothing of itself, and its earlier end counts.
+    """The sessions whose latest result isn't a pass: failed, interrupted, or blocked by such a session.
+
+    A run that didn't reach a session doesn't count for it.
 
     Returns:
         their names, those of the latest run first.
@@ -122,77 +123,77 @@ def last_failed(project: Project) -> tuple[str, ...]:
         ended = [event for event in events if isinstance(event, SessionFinished)]
         for event in ended:
             if event.status != "not-run":
-                # skipped without having been started: what it requires failed
+                # Skipped before it started: a session that it requires failed
                 blocked = event.status == "skipped" and event.session not in started
                 latest.setdefault(event.session, blocked or event.status in UNSUCCESSFUL)
         if not any(isinstance(event, RunFinished) for event in events):
-            # killed (or still under way): the session that was running then has no end
+            # Killed, or still in progress: the running session has no end
             for name in started - {event.session for event in ended}:
                 latest.setdefault(name, True)
     return tuple(name for name, again in latest.items() if again)
 
 
 def durations(project: Project, sessions: Collection[str] | None = None) -> dict[str, float]:
-    """How long sessions take once their environments are right and their turn has come, in seconds.
+    """The median duration of sessions, in seconds, without the making of their environments.
 
-    The median of a session's latest runs, ``TYPICAL`` at most, of those that came to an end of its own: passed or
-    failed, neither skipped nor found up to date.
+    Of each session the latest ``TYPICAL`` runs count in which it passed or failed, and was neither skipped nor up to
+    date.
 
     Args:
-        project: whose runs they are.
-        sessions: those that are asked for: no more runs are read than say all of them. None: all there are.
+        project: the project of the runs.
+        sessions: the sessions; no more runs are read than these need. None: all sessions.
 
     Returns:
-        what is known: a session that has no such run isn't in it.
+        the durations by session, without sessions that have no such run.
     """
-    found: dict[str, list[float]] = {}
-    wanted = None if sessions is None else set(sessions)
+    samples: dict[str, list[float]] = {}
+    incomplete = None if sessions is None else set(sessions)
     for name in reversed(_names(project.history)):
-        if wanted is not None and not wanted:
+        if incomplete is not None and not incomplete:
             break
         for session, seconds in _run_durations(project.history / name).items():
-            known = found.setdefault(session, [])
-            if len(known) < TYPICAL:
-                known.append(seconds)
-            if wanted is not None and len(known) == TYPICAL:
-                wanted.discard(session)
-    return {session: median(seconds) for session, seconds in found.items() if sessions is None or session in sessions}
+            values = samples.setdefault(session, [])
+            if len(values) < TYPICAL:
+                values.append(seconds)
+            if incomplete is not None and len(values) == TYPICAL:
+                incomplete.discard(session)
+    return {session: median(values) for session, values in samples.items() if sessions is None or session in sessions}
 
 
-_TELLS_DURATION = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, SessionRunning, SessionFinished))
+_DURATION_EVENTS = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, SessionRunning, SessionFinished))
 
 
 def _run_durations(path: Path) -> dict[str, float]:
-    """How long the sessions of one run took.
+    """The durations of the sessions of one run.
 
-    Of its lines only those that say so are read, and as they are: making events of them would take most of the time.
+    Only the lines with durations are parsed, and not into events, which would take most of the time.
     """
-    began: dict[str, float] = {}
-    took: dict[str, float] = {}
+    started: dict[str, float] = {}
+    durations: dict[str, float] = {}
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if not line.startswith(_TELLS_DURATION):
+                if not line.startswith(_DURATION_EVENTS):
                     continue
                 try:
                     event = parse_json(line)
                     session: str = event["session"]
                     if event["event"] != SessionFinished.kind:
-                        began[session] = event["time"]
+                        started[session] = event["time"]
                     elif has_run(event["status"], event["reason"]):
-                        if session in began:
-                            took[session] = max(0.0, event["time"] - began[session])
-                        elif event["status"] == "ok":  # it only gathers others, and has no environment
-                            took[session] = event["duration"]
+                        if session in started:
+                            durations[session] = max(0.0, event["time"] - started[session])
+                        elif event["status"] == "ok":  # it groups other sessions, and has no environment
+                            durations[session] = event["duration"]
                 except (ValueError, KeyError, TypeError):
                     continue
     except OSError:
         return {}
-    return took
+    return durations
 
 
 def has_run(status: SessionStatus, reason: str | None) -> bool:
-    """Whether a session that ended like this came to an end of its own, and took the time that it takes."""
+    """Whether a session with this result ran to its own end, so that its duration counts."""
     return status in ("ok", "flaky", "failed") and reason != UP_TO_DATE
 
 

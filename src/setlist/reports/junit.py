@@ -1,8 +1,8 @@
-"""``--report FILE.xml``: a run as JUnit XML, for what shows tests in CI. A session is a test case.
+"""``--report FILE.xml``: a run as JUnit XML, which CI systems show as tests. A session is a test case.
 
-There is no one schema. What is written here is what GitLab, Jenkins and the reporters for GitHub read: the elements
-of Ant's JUnit task, ``file`` and ``line`` of a test case as pytest writes them, ``flakyFailure`` and ``rerunFailure``
-as Maven Surefire does.
+There is no single schema. The elements are those that GitLab, Jenkins and the reporters for GitHub read: those of Ant's
+JUnit task, ``file`` and ``line`` of a test case as in pytest, ``flakyFailure`` and ``rerunFailure`` as in Maven's
+Surefire.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Verdict = Literal["passed", "failure", "error", "skipped"]
 
 
 class JUnit(ReportFile):
-    """Writes the run as JUnit XML, a test case at a time: what one printed isn't held while the next is read."""
+    """Writes the run as JUnit XML, one test case at a time, so that only one log is in memory."""
 
     def _content(self, run: RunOutcome) -> Iterator[bytes]:
         assert run.started is not None
@@ -36,15 +36,15 @@ class JUnit(ReportFile):
             "failures": str(verdicts.count("failure")),
             "errors": str(verdicts.count("error")),
         }
-        took = _seconds(run.finished.duration)
-        suites = ElementTree.Element("testsuites", {"name": "setlist", **counts, "time": took})
+        duration = _seconds(run.finished.duration)
+        suites = ElementTree.Element("testsuites", {"name": "setlist", **counts, "time": duration})
         suite = ElementTree.Element(
             "testsuite",
             {
                 "name": "setlist",
                 **counts,
                 "skipped": str(verdicts.count("skipped")),
-                "time": took,
+                "time": duration,
                 "timestamp": strftime("%Y-%m-%dT%H:%M:%S", gmtime(run.started.time)),
             },
         )
@@ -61,10 +61,10 @@ class JUnit(ReportFile):
         yield _bytes(_properties(properties))
         for session in run.sessions.values():
             yield _bytes(self._case(session, lines.get(session.name)))
-        said = "\n".join(f"{message.level}: {message.text}" for message in run.messages)
-        if said:
+        text = "\n".join(f"{message.level}: {message.text}" for message in run.messages)
+        if text:
             system_out = ElementTree.Element("system-out")
-            system_out.text = xml_text(said)
+            system_out.text = xml_text(text)
             yield _bytes(system_out)
         yield b"</testsuite>\n</testsuites>\n"
 
@@ -87,7 +87,7 @@ class JUnit(ReportFile):
         if verdict != "passed":
             end = ElementTree.SubElement(case, verdict, _reason(session))
             if verdict != "skipped":
-                end.text = self._told(session)
+                end.text = self._failure_text(session)
         again = "flakyFailure" if session.status == "flaky" else "rerunFailure"
         for retry in session.retries:
             attributes = {"message": xml_text(retry.reason), "type": "failed"}
@@ -98,8 +98,8 @@ class JUnit(ReportFile):
             ElementTree.SubElement(case, "system-out").text = self._output(session, log)
         return case
 
-    def _told(self, session: SessionOutcome) -> str:
-        """The body of a failure: GitLab shows this, and not the output."""
+    def _failure_text(self, session: SessionOutcome) -> str:
+        """The body of a failure. GitLab shows it instead of the output."""
         lines = []
         for command in session.commands:
             if not command.ok:
@@ -124,11 +124,11 @@ class JUnit(ReportFile):
 
 
 def verdict_of(session: SessionOutcome) -> Verdict:
-    """What a session's end is called in JUnit's words.
+    """The result of a session in JUnit's terms.
 
-    ``failure``: what it runs failed, or its function gave up. ``error``: it didn't come to that (its environment
-    couldn't be made, what it requires failed), or not to its end (it was interrupted). One that failed and may
-    is ``skipped``, as pytest has it for an expected failure: readers take every failure for one of the whole.
+    ``failure``: a command failed, or the function aborted the session. ``error``: it didn't run (its environment
+    couldn't be made, a session that it requires failed), or not to its end (it was interrupted). An allowed failure is
+    ``skipped``, like an expected failure in pytest: CI systems count every ``failure`` against the whole run.
     """
     if session.status in ("ok", "flaky"):
         return "passed"
@@ -172,5 +172,5 @@ def _bytes(element: ElementTree.Element) -> bytes:
 
 
 def _opened(element: ElementTree.Element) -> bytes:
-    """The start tag of an element that has nothing in it yet."""
+    """The start tag of an element without content."""
     return _bytes(element).rstrip(b"\n").removesuffix(b" />") + b">"

@@ -1,7 +1,7 @@
-"""A log for each session whose output is captured: ``.setlist/.tox/logs/NAME.log``.
+"""The log of each session: ``.setlist/.tox/logs/NAME.log``.
 
-It holds setlist's own lines of the session, as the console writes them in a verbose run, and every byte that its
-commands wrote, in the order in which it came. Where a log can't be written the run goes on without it.
+It contains setlist's own lines about the session, as in a verbose run, and every byte that its commands wrote, in
+order. If a log can't be written, the run continues without it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Logs:
     A session's log is complete and closed before :class:`SessionFinished` reaches the readers after this one.
 
     Args:
-        project: whose run it is.
+        project: the project of the run.
     """
 
     def __init__(self, project: Project) -> None:
@@ -52,11 +52,11 @@ class Logs:
             self._give_up(session, error)
 
     def named(self, session: str) -> str | None:
-        """How the log of a session is called, where this run has written one that holds its output."""
+        """The name of a session's log; None if this run has written none with its output."""
         return self._named.get(session)
 
     def close(self) -> None:
-        """Be done with all logs: those of sessions that came to no end stay as they are."""
+        """Close all logs. Those of sessions without an end stay incomplete."""
         while self._open:
             session, log = self._open.popitem()
             try:
@@ -75,7 +75,7 @@ class Logs:
         if log is not None:
             if session in self._named:
                 self._named[session] += f" (incomplete: {getattr(error, 'strerror', None) or error})"
-            with suppress(OSError):  # it tries to write what it still holds, and fails of the same
+            with suppress(OSError):  # closing flushes, which fails for the same reason
                 log.close()
         import logging
 
@@ -83,7 +83,7 @@ class Logs:
 
 
 class _Log(io.StringIO):
-    """One session's log; a stream for the Console, whose lines begin on lines of their own."""
+    """One session's log, as a stream for the Console. The lines of the Console begin on lines of their own."""
 
     def __init__(self, path: Path, *, captured: bool) -> None:
         super().__init__()
@@ -102,11 +102,11 @@ class _Log(io.StringIO):
             self._console(event)
             if isinstance(event, EnvironmentReady) and not self._captured:
                 self.write(UNCAPTURED)
-        # whoever follows the log sees what there is, and so does who reads it after we were killed
+        # so that the log is complete for whoever follows it, and after a kill
         self._file.flush()
 
     def write(self, text: str) -> int:
-        """Words of ours."""
+        """Write a line of the Console."""
         if not self._at_start:
             self._file.write(b"\n")
         self._file.write(text.encode("utf-8", "backslashreplace"))

@@ -1,4 +1,4 @@
-"""``--report FILE``: which report a file is to hold, by its ending."""
+"""``--report FILE``: choose the report by the file's suffix. The events themselves are one of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from setlist.core.files import temporary_name
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 
-ENDINGS = (".json", ".jsonl", ".xml")
+SUFFIXES = (".json", ".jsonl", ".xml")
 
 
 class Report(Protocol):
     """A reader of events that writes a file.
 
-    ``problem`` is, once the run has ended, what kept the file from being written whole, in one line.
+    ``problem`` is, once the run has ended, why the file couldn't be written, in one line.
     """
 
     problem: str | None
@@ -31,24 +31,24 @@ class Report(Protocol):
 def report_to(
     path: Path, project: Project, sessions: Mapping[str, SessionSpec], mask: Callable[[str], str] = str
 ) -> Report:
-    """The report that a file is to hold, ready for the events of one run.
+    """A reader that writes the report with this file's suffix.
 
     Args:
         path: the file; missing directories are made.
-        project: whose run it is.
+        project: the project of the run.
         sessions: the definitions of its sessions, by name.
-        mask: takes secrets out of what is read from elsewhere than events.
+        mask: removes secrets from text that doesn't come from events.
 
     Raises:
-        UsageError: its ending isn't one of ``ENDINGS``, or nothing can be written there.
+        UsageError: its suffix isn't one of ``SUFFIXES``, or the file can't be written.
     """
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise _unknown(path, ending)
-    _try_to_write(path, in_place=ending == ".jsonl")
-    if ending == ".jsonl":
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise _unknown(path, suffix)
+    _try_to_write(path, in_place=suffix == ".jsonl")
+    if suffix == ".jsonl":
         return EventLines(path)
-    if ending == ".json":
+    if suffix == ".json":
         from setlist.reports.summary import Summary
 
         return Summary(path, project, sessions, mask)
@@ -58,7 +58,7 @@ def report_to(
 
 
 class EventLines:
-    """Writes the events as they come, a line of JSON each.
+    """Writes each event as a line of JSON, as it occurs.
 
     Args:
         path: the file; it is overwritten.
@@ -72,7 +72,7 @@ class EventLines:
     def __call__(self, event: Event) -> None:
         try:
             if isinstance(event, RunStarted):
-                # 'replace': words of a command line that are no UTF-8 have no place in JSON
+                # 'replace': arguments that aren't UTF-8 have no representation in JSON
                 self._stream = self._path.open("w", encoding="utf-8", errors="replace", newline="\n")
             if self._stream is not None:
                 self._stream.write(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -84,23 +84,20 @@ class EventLines:
             self.problem = f"the report {self._path} couldn't be written: {error.strerror or error}"
             stream, self._stream = self._stream, None
             if stream is not None:
-                with suppress(OSError):  # it tries to write what it still holds, and fails of the same
+                with suppress(OSError):  # closing flushes, which fails for the same reason
                     stream.close()
 
 
-def _unknown(path: Path, ending: str) -> UsageError:
-    if ending == ".html":
-        return UsageError(f"--report {path}: there are no HTML reports yet", hint=_known())
-    said = f"'{ending}' says nothing of what it is to hold" if ending else "its name has no ending"
-    return UsageError(f"--report {path}: {said}", hint=_known())
-
-
-def _known() -> str:
-    return f"the ending chooses the report: {', '.join(ENDINGS)}"
+def _unknown(path: Path, suffix: str) -> UsageError:
+    if suffix == ".html":
+        problem = "there are no HTML reports yet"
+    else:
+        problem = f"there is no report with the suffix '{suffix}'" if suffix else "its name has no suffix"
+    return UsageError(f"--report {path}: {problem}", hint=f"the suffix chooses the report: {', '.join(SUFFIXES)}")
 
 
 def _try_to_write(path: Path, *, in_place: bool) -> None:
-    """Find out before anything runs whether the file can be written."""
+    """Check before the run that the file can be written."""
     try:
         if path.is_dir():
             raise UsageError(f"--report {path}: this is a directory")
@@ -113,5 +110,5 @@ def _try_to_write(path: Path, *, in_place: bool) -> None:
             trial.open("xb").close()
             trial.unlink()
     except (OSError, ValueError) as error:
-        said = error.strerror or error if isinstance(error, OSError) else error
-        raise UsageError(f"--report: can't write {path}: {said}") from error
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise UsageError(f"--report: can't write {path}: {reason}") from error

@@ -1,4 +1,4 @@
-"""What came of a run and of each of its sessions, gathered from its events."""
+"""Collect the results of a run and its sessions from events."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from setlist.core.model import SessionStatus
 from setlist.core.records import dataclass, field
 
 ALLOWED = "failed (allowed)"
-"""How a session ended that failed and may."""
+"""The result of a failed session with ``allow-failure``."""
 
 
 def is_allowed(finished: SessionFinished) -> bool:
-    """Whether a session failed and the run may pass all the same (``allow-failure``)."""
+    """Whether a session failed, and ``allow-failure`` lets the run pass."""
     return finished.status == "failed" and finished.exit_code == 0
 
 
 def counted(words: Sequence[str], order: Iterable[SessionStatus] = get_args(SessionStatus)) -> str:
-    """How many sessions ended in which way: ``3 ok, 1 failed``.
+    """The number of sessions by result: ``3 ok, 1 failed``.
 
     Args:
-        words: how each ended (:attr:`SessionOutcome.word`).
-        order: in which they are told.
+        words: the result of each session (:attr:`SessionOutcome.word`).
+        order: the order of the results.
     """
-    told = [word for status in order for word in ((status, ALLOWED) if status == "failed" else (status,))]
-    told = [word.replace("-", " ") for word in told]
-    return ", ".join(f"{words.count(word)} {word}" for word in told if word in words)
+    ordered = [word for status in order for word in ((status, ALLOWED) if status == "failed" else (status,))]
+    ordered = [word.replace("-", " ") for word in ordered]
+    return ", ".join(f"{words.count(word)} {word}" for word in ordered if word in words)
 
 
 @dataclass(slots=True, kw_only=True)
 class CommandOutcome:
-    """A command of a session. ``attempt`` is the session's try that it belongs to, from 1.
+    """A command of a session. ``attempt`` is the attempt of the session that it belongs to, from 1.
 
-    ``code`` and ``duration`` are None where its end wasn't told: it was interrupted.
+    ``code`` and ``duration`` are None for a command without an end: it was interrupted.
     """
 
     command: tuple[str, ...]
@@ -60,7 +60,7 @@ class CommandOutcome:
 
 @dataclass(slots=True)
 class SessionOutcome:
-    """A session, as far as it came."""
+    """The result of a session so far."""
 
     name: str
     started: SessionStarted | None = None
@@ -72,14 +72,14 @@ class SessionOutcome:
 
     @property
     def status(self) -> SessionStatus:
-        """How it ended. One that was started and has no end was interrupted, by whatever ended the run."""
+        """Its status. A session that started and has no end was interrupted."""
         if self.finished is not None:
             return self.finished.status
         return "not-run" if self.started is None else "interrupted"
 
     @property
     def reason(self) -> str | None:
-        """One line for anything but a plain ok."""
+        """One line, for any status except a plain ok."""
         return self.finished.reason if self.finished is not None else None
 
     @property
@@ -88,28 +88,28 @@ class SessionOutcome:
 
     @property
     def allowed(self) -> bool:
-        """Whether it failed and the run may pass all the same."""
+        """Whether it failed, and ``allow-failure`` lets the run pass."""
         return self.finished is not None and is_allowed(self.finished)
 
     @property
     def word(self) -> str:
-        """How it ended, in a word or two, as it is counted."""
+        """Its result in a word or two, as in :func:`counted`."""
         return ALLOWED if self.allowed else self.status.replace("-", " ")
 
     @property
     def captured(self) -> bool:
-        """Whether what its commands wrote went to its log."""
+        """Whether its log contains the output of its commands."""
         return self.started is not None and self.started.captured
 
 
 class RunOutcome:
-    """A reader of events that keeps what came of them. What commands write isn't kept.
+    """A reader of events that collects the results of a run, without the output of commands.
 
     Attributes:
-        started: how the run began.
-        finished: how it ended; None where that wasn't told, since it was killed or is still under way.
+        started: the start of the run.
+        finished: the end of the run; None if it was killed, or is still in progress.
         sessions: its sessions by name, in the order of the plan.
-        messages: what was said of no session in particular.
+        messages: the messages that belong to no session.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class RunOutcome:
 
 
 def _end(session: SessionOutcome, event: CommandFinished) -> None:
-    # a function may run several at once: the latest of these words that has no end
+    # A function may run several at once: take the latest one with these arguments and without an end
     for command in reversed(session.commands):
         if command.command == event.command and command.code is None:
             command.code, command.ok, command.timed_out = event.code, event.ok, event.timed_out

@@ -17,11 +17,11 @@ from setlist.reports.report_file import ReportFile
 from setlist.reports.results import RunOutcome, SessionOutcome
 
 FORMAT = 1
-"""Raised when a key goes or changes its meaning; keys may be added."""
+"""Incremented when a key is removed or changes its meaning; keys may be added."""
 
 
 class Summary(ReportFile):
-    """Writes the run as JSON. ``mask`` takes secrets out of the frozen requirements, which may name addresses."""
+    """Writes the run as JSON. ``mask`` removes secrets from the frozen requirements, which may contain URLs."""
 
     def __init__(
         self, path: Path, project: Project, sessions: Mapping[str, SessionSpec], mask: Callable[[str], str] = str
@@ -61,7 +61,7 @@ class Summary(ReportFile):
             "messages": [_message(message) for message in run.messages],
             "sessions": [self._session(session) for session in run.sessions.values()],
         }
-        # 'replace': words of a command line that are no UTF-8 have no place in JSON
+        # 'replace': arguments that aren't UTF-8 have no representation in JSON
         return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
     def _session(self, session: SessionOutcome) -> dict[str, Any]:
