@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from setlist.core.errors import ResolutionFailed
-from setlist.environment.hashes import hashes_in, logical_lines, newly_hashed, with_written_hashes
+from setlist.environment.hashes import hashes_in, newly_hashed, with_written_hashes
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
@@ -39,12 +39,6 @@ def test_hashes_are_found_however_they_are_written(line: str, name: str, version
 @pytest.mark.parametrize("line", ["six==1", f"# six==1 --hash={A}", f"six==1  # --hash={A}", "-r other.txt", ""])
 def test_lines_without_hashes_have_none(line: str) -> None:
     assert hashes_in(line, "here") is None
-
-
-def test_continued_lines_are_one_with_the_number_of_the_first() -> None:
-    text = f"# a \\\nsix==1 \\\n  --hash={A} \\\n  --hash={B}\nten==1\nlast \\\n"
-    lines = [(number, " ".join(line.split())) for number, line in logical_lines(text)]
-    assert lines == [(1, "# a \\"), (2, f"six==1 --hash={A} --hash={B}"), (5, "ten==1"), (6, "last")]
 
 
 def test_an_answer_gets_the_written_hashes() -> None:

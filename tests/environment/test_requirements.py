@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from setlist.core.errors import ConfigurationError
 from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
 from setlist.environment.pyproject import read_pyproject
-from setlist.environment.requirements import Requirements, gather, local_path, scan
+from setlist.environment.requirements import Requirements, gather
 from support.project import ProjectFolder
 
 
@@ -184,50 +183,6 @@ def test_a_broken_pyproject_is_told_with_its_place(project: ProjectFolder) -> No
     project.write("pyproject.toml", "[project\n")
     with pytest.raises(ConfigurationError, match=r"pyproject\.toml:1: this is not TOML"):
         gathered(project)
-
-
-def test_scan_reads_a_file_and_its_includes(project: ProjectFolder) -> None:
-    file = project.write("a.txt", "-r b.txt\n")
-    project.write("b.txt", "-r a.txt\nalpha\n")
-    before = scan(file, {})
-    assert {path.name for path in before} == {"a.txt", "b.txt"}
-    project.write("b.txt", "-r a.txt\nbeta\n")
-    assert scan(file, {}) != before
-    (project.path / "b.txt").unlink()
-    with pytest.raises(OSError, match=r"b\.txt"):
-        scan(file, {})
-
-
-@pytest.mark.parametrize(
-    ("line", "path"),
-    [
-        ("./a", Path("a")),
-        ("-e /x/y", Path("/x/y")),
-        ("a @ file:///x/y%20z", Path("/x/y z")),
-        ("/x/y[extra]", Path("/x/y")),
-        ("alpha", None),
-        ("alpha>=1", None),
-        ("a @ https://example.invalid/a", None),
-    ],
-)
-def test_local_requirements_are_told_from_others(line: str, path: Path | None) -> None:
-    assert local_path(line) == path
-
-
-@pytest.mark.parametrize(
-    "line",
-    """
-    alpha|alpha==1.0|alpha[x]>=1 ; python_version < "3.12"|./a|../a|.|..|/a|~/a|C:\\a|c:/a|file:a|file:///a|file
-    -e .|-e ./a|--editable=../a|-e alpha|alpha @ ./a|alpha@/a|alpha @ file:///a|alpha @ https://example.invalid/a.whl
-    alpha[x] @ ../a|a:b|.hidden|..a|1alpha|a/b|a.b/c|-r other.txt||# comment|https://example.invalid/a.whl
-    """.replace("\n", "|").split("|"),
-)
-def test_a_local_requirement_is_told_alike_with_and_without_its_pattern(line: str) -> None:
-    from setlist.environment import requirements
-
-    line = line.strip()
-    told = requirements._local(line)
-    assert (told is not None) == (re.match(requirements._LOCAL, line) is not None)
 
 
 @pytest.mark.parametrize("written", ["-f wheels", "--find-links 'wheels'", '--find-links="wheels"  # beside this file'])

@@ -8,7 +8,7 @@ gets the written hashes, which installers check against each file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from setlist.core.errors import ResolutionFailed
 from setlist.core.records import dataclass
@@ -33,21 +33,6 @@ class WrittenHashes:
     version: str | None
     hashes: frozenset[str]
     where: str
-
-
-def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a requirements file, continued ones joined, with the number of each one's first, from 1."""
-    joined, first = "", 1
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not joined:
-            first = number
-        if line.endswith("\\") and not line.lstrip().startswith("#"):
-            joined += f"{line[:-1]} "
-            continue
-        yield first, joined + line
-        joined = ""
-    if joined:
-        yield first, joined
 
 
 def hashes_in(line: str, where: str) -> WrittenHashes | None:

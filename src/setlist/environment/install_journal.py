@@ -37,15 +37,14 @@ from setlist.environment.install_args import (
     RequestedDistribution,
     Sources,
     inputs_of,
-    install_words,
-    local_target,
-    read_asked,
+    read_install,
     roots_of,
 )
 from setlist.environment.install_steps import Step, held_after
 from setlist.environment.lock_interface import Locked
 from setlist.environment.markers import markers_of
 from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import install_words
 from setlist.environment.snapshot import compare, drifted, look
 from setlist.environment.state import Contents, State, forget_state, read_state
 from setlist.environment.virtualenv import site_packages
@@ -171,14 +170,14 @@ class Recorder:
         """
         self._start()
         words = _plain(command)
-        asked, inputs = self._look_at(words, env, cwd)
+        args, inputs = self._look_at(words, env, cwd)
         if self._skips(words, inputs):
             return {"do": "skip"}
         if self._changing is None:
             self._begin()
             if self._skips(words, inputs):
                 return {"do": "skip"}  # the run that was waited for has done it
-        roots = self._roots_of(asked)
+        roots = self._roots_of(args)
         if self._left and (roots is None or any(step.overrides or step.roots is None for step in self._left)):
             # what is left over couldn't be told from what it brings
             replay = bool(self._done)
@@ -187,18 +186,18 @@ class Recorder:
                 return {"do": "replay"}
         answer: dict[str, Any] = {"do": "run"}
         # as they were written: what is recorded has no logins
-        written = read_asked(install_words(command) or (), cwd, self._context.caller.environ)
+        written = read_install(install_words(command) or (), cwd, self._context.caller.environ)
         if self._lock_holds(written.index_options, roots):
-            local = _words_for_local(command, asked, roots or ())
+            local = _words_for_local(command, args, roots or ())
             if not local:
-                self._note_install(asked, words, inputs, {}, ())
+                self._note_install(args, words, inputs, {}, ())
                 return {"do": "skip"}
             # what they require is in the lock
             answer["words"] = local
         forget_state(self._directory)
         self._remove_changed(inputs)
         self._contents = self._look()
-        self._pending = (asked, words, inputs)
+        self._pending = (args, words, inputs)
         self._by_lock = "words" in answer
         self._untidy = self._untidy or self._in_place
         versions = self._versions_of_last_time(words, inputs)
@@ -278,7 +277,7 @@ class Recorder:
             LockOutOfDate: what was built from local sources requires what the lock doesn't hold.
         """
         assert self._pending is not None
-        asked, words, inputs = self._pending
+        args, words, inputs = self._pending
         self._pending = None
         before, now = self._contents, self._look()
         moved = self._moved_between(before, now)
@@ -290,11 +289,11 @@ class Recorder:
             self._end()
             return ()
         self._broken = self._by_lock  # until it is known to be complete
-        if self._by_lock and (missing := self._lacking(self._roots_of(asked) or ())):
+        if self._by_lock and (missing := self._lacking(self._roots_of(args) or ())):
             assert self._context.locks is not None
             self._context.locks.out_of_date(self._session, ", ".join(missing))
         self._broken = False
-        self._note_install(asked, words, inputs, moved, tuple(name for name in moved if name in before.packages))
+        self._note_install(args, words, inputs, moved, tuple(name for name in moved if name in before.packages))
         return tuple(
             Change(name, before.packages.get(name, (None,))[0], now.packages.get(name, (None,))[0]) for name in moved
         )
@@ -314,19 +313,19 @@ class Recorder:
 
     def _note_install(
         self,
-        asked: InstallArgs,
+        args: InstallArgs,
         words: tuple[str, ...],
         inputs: dict[str, str],
         moved: Mapping[str, str | None],
         overrides: tuple[str, ...],
     ) -> None:
-        compiled = self._compiled_of(asked)
+        compiled = self._compiled_of(args)
         self._compiled |= set(compiled)
         # a build may have left something among the sources: it isn't to look like a change
         sources = Sources({}, self._context.environ)
-        after = inputs_of(asked, sources, tuple(self._compiled))
+        after = inputs_of(args, sources, tuple(self._compiled))
         inputs |= {name: value for name, value in after.items() if name.startswith(("local ", "editable "))}
-        roots = self._roots_of(asked)
+        roots = self._roots_of(args)
         replaced = next((step for step in self._left if step.words == words), None)
         brought = dict(moved)
         if replaced is not None:
@@ -350,18 +349,18 @@ class Recorder:
         )
         self._unwritten = True
 
-    def _roots_of(self, asked: InstallArgs) -> tuple[RequestedDistribution, ...] | None:
-        return roots_of(asked, markers_of(self._state.interpreter))
+    def _roots_of(self, args: InstallArgs) -> tuple[RequestedDistribution, ...] | None:
+        return roots_of(args, markers_of(self._state.interpreter))
 
     def _look_at(
         self, words: tuple[str, ...], env: Mapping[str, str | None], cwd: Path
     ) -> tuple[InstallArgs, dict[str, str]]:
         environ = {**self._context.caller.environ, **{name: value or "" for name, value in env.items()}}
-        asked = read_asked(install_words(words) or words, cwd, environ)
-        inputs = inputs_of(asked, Sources(self._known, self._context.environ), tuple(self._compiled))
+        args = read_install(install_words(words) or words, cwd, environ)
+        inputs = inputs_of(args, Sources(self._known, self._context.environ), tuple(self._compiled))
         inputs["directory"] = self._context.project.relative(cwd)
         inputs |= {f"variable {name}": digest(repr(value))[:12] for name, value in env.items()}
-        return asked, inputs
+        return args, inputs
 
     def _skips(self, words: tuple[str, ...], inputs: Mapping[str, str]) -> bool:
         """Whether a step is what is recorded at this place, or further on, and still there."""
@@ -419,12 +418,12 @@ class Recorder:
         if self._removed:
             self._uninstall(names)
 
-    def _compiled_of(self, asked: InstallArgs) -> tuple[str, ...]:
+    def _compiled_of(self, args: InstallArgs) -> tuple[str, ...]:
         """The editable projects that aren't Python alone: their sources are as good as their metadata."""
         paths = {
-            str(target[0]): target[0].resolve()
-            for word, cwd in asked.editables
-            if (target := local_target(word, cwd)) is not None
+            str(requirement.path): requirement.path.resolve()
+            for requirement in args.requirements
+            if requirement.editable and requirement.path is not None
         }
         if not paths:
             return ()
@@ -492,8 +491,8 @@ class Recorder:
         roots: tuple[RequestedDistribution, ...] | None = None
         inputs: dict[str, str] = {}
         if install_words(words) is not None:
-            asked, inputs = self._look_at(words, env, cwd)
-            roots = self._roots_of(asked)
+            args, inputs = self._look_at(words, env, cwd)
+            roots = self._roots_of(args)
         self._done.append(
             Step(
                 kind="run",
@@ -755,8 +754,8 @@ def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[In
         if step.kind == "seed" or words is None or not step.there:
             continue
         cwd = context.project.root / step.inputs.get("directory", "")
-        asked = read_asked(words, cwd, context.caller.environ)
-        now = inputs_of(asked, Sources(step.known, context.environ), step.compiled)
+        args = read_install(words, cwd, context.caller.environ)
+        now = inputs_of(args, Sources(step.known, context.environ), step.compiled)
         then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
         then.pop("directory", None)
         changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
@@ -766,20 +765,17 @@ def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[In
     return tuple(found)
 
 
-def _words_for_local(command: Sequence[str], asked: InstallArgs, roots: Sequence[RequestedDistribution]) -> list[str]:
+def _words_for_local(command: Sequence[str], args: InstallArgs, roots: Sequence[RequestedDistribution]) -> list[str]:
     """The command that installs the local directories and files among what is asked for, and nothing else."""
-    wanted = {root.path for root in roots}
+    paths = {root.path for root in roots}
     targets: list[str] = []
-    for word, cwd in (*asked.requirements, *asked.editables):
-        editable = (word, cwd) in asked.editables
-        target = local_target(word, cwd) or (local_target(f"./{word}", cwd) if editable else None)
-        if target is not None and str(target[0]) in wanted:
-            extras = f"[{','.join(target[1])}]" if target[1] else ""
-            written = f"-e {word}" if editable else word
-            shown = word if written in asked.direct else f"{target[0]}{extras}"
-            targets += ["-e", shown] if editable else [shown]
+    for requirement in args.requirements:
+        if requirement.path is not None and str(requirement.path) in paths:
+            # a line of a file isn't one word: it may have a comment
+            shown = requirement.line if requirement.file is None else f"{requirement.path}{requirement.brackets}"
+            targets += ["-e", shown] if requirement.editable else [shown]
     start = command[: list(command).index("install") + 1]
-    return [*start, *asked.build_options, *targets, "--no-deps"] if targets else []
+    return [*start, *args.build_options, *targets, "--no-deps"] if targets else []
 
 
 def _pins(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from setlist.core.files import write_atomically
 from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import parse_requirement
 
 
 def pinned_names(text: str) -> set[str]:
@@ -78,7 +79,6 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
         base: the directory that its paths are relative to.
     """
     from setlist.core.toml import parse_toml
-    from setlist.environment.requirements import local_path
 
     kept: list[str] = []
     dropping = False
@@ -86,7 +86,7 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
         dropping = names_path(line) if not line.startswith((" ", "\t")) else dropping
         if not dropping:
             kept.append(line)
-    there = {local_path(line) for line in kept}
+    there = {parse_requirement(line, base).path for line in kept}
     for package in parse_toml(standard).get("packages", []):
         place = package.get("directory") or package.get("archive") or {}
         if "path" not in place:

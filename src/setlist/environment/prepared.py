@@ -82,7 +82,7 @@ class PreparedEnvironment:
         Raises:
             SessionError: there is no environment to install into, or the installer failed.
         """
-        from setlist.environment.install_args import read_asked
+        from setlist.environment.install_args import read_install
         from setlist.environment.sync import changes_of
         from setlist.registry.validators import ValidationError, line
 
@@ -94,7 +94,7 @@ class PreparedEnvironment:
         except ValidationError as bad:
             raise SessionError(f"s.install: a word {bad.message}", hint=bad.hint) from None
         root = self._context.project.root
-        for path in read_asked(arguments, root, self._context.caller.environ).unread:
+        for path in read_install(arguments, root, self._context.caller.environ).unread:
             reason = "No such file or directory" if not path.exists() else "can't be read"
             raise SessionError(f"s.install: {path}: {reason}", hint="paths are relative to the project's root")
         before = self.recorder().versions

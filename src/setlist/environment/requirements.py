@@ -14,14 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.files import digest, read_definition, read_text, text_or_nothing
+from setlist.core.files import digest, read_definition, text_or_nothing
 from setlist.core.limits import DEEPEST_INCLUDES
 from setlist.core.logins import Logins, masked, refers_to_login
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
-from setlist.environment.hashes import WrittenHashes, hashes_in, logical_lines
+from setlist.environment.hashes import WrittenHashes, hashes_in
 from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
+from setlist.environment.requirement_lines import (
+    FILE_OPTIONS,
+    INDEX_OPTIONS,
+    VARIABLE,
+    FileLine,
+    RequirementLine,
+    parse_requirement,
+    path_beside,
+    read_lines,
+    with_variables,
+)
 from setlist.environment.uv_sources import (
     Sourced,
     Sources,
@@ -35,19 +46,6 @@ from setlist.registry.definition_errors import definition_error
 if TYPE_CHECKING:
     from setlist.core.model import SessionSpec
     from setlist.environment.uv_sources import Entry
-
-# As text: each is compiled when it is first needed, and a session with plain requirements needs one of them
-_INCLUDE = r"^\s*(?:-r|-c|--requirements?|--constraints?)(?:\s+|=|(?=[^\s=-]))[\"']?([^\"'#]+?)[\"']?\s*(?:\s#.*)?$"
-_VARIABLE = r"\$\{([A-Z0-9_]+)\}"
-_OPTION = r"^\s*(?:-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--index|--default-index)\b"
-_NAME = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@#\s\\])"
-_REPOSITORY = r"@\s*(?:git|hg|svn|bzr)\+"
-_FIND_LINKS = r"^(-f\s*|--find-links(?:\s+|\s*=\s*))(\S.*)$"
-_LOCAL = (
-    r"^(?:-e\s+|--editable[\s=]+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])"
-)
-
-_PATH_AND_REST = r"(?P<path>.*?)\s*(?P<extras>\[[^\]/\\]*\])?(?P<after>\s+(?:;|#|--).*)?"
 
 
 @dataclass(slots=True)
@@ -111,16 +109,14 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         found.watched |= sources.files
     for line in spec.deps:
         found.logins.hide(line)
-        _note_name(found, line)
-        _note_hashes(found, line, "deps")
-    _add(found, [_absolute(line, project.root) for line in spec.deps], sources.applying(), project)
+        _note(found, parse_requirement(line, project.root), "deps")
+    _add(found, spec.deps, sources.applying(), project)
     if spec.deps:
         found.inputs["deps"] = masked(", ".join(spec.deps))
     for group in spec.groups:
         lines = resolve_group(group, pyproject, project, session)
         for line in lines:
-            _note_name(found, line)
-            _note_hashes(found, line, f"group {group}")
+            _note(found, parse_requirement(line, project.root), f"group {group}")
         _add(found, lines, sources.applying(group=group), project)
         found.inputs[f"group {group}"] = masked(", ".join(lines))
     for kind, names, files in (
@@ -135,7 +131,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
                 hint = "paths are relative to the project's root"
                 return definition_error(project.root, session, kind, message, hint)
 
-            _read_file(found, path, project, environ, blame, asked_for=kind == "requirements", seen=set())
+            _read_file(found, path, project, environ, blame, is_requested=kind == "requirements", seen=set())
         if names:
             # A file's digest alone doesn't say what it is for
             found.inputs[kind] = ", ".join(names)
@@ -212,8 +208,8 @@ def logins_of(project: Project, session: SessionSpec, text: str, environ: Mappin
 
 
 def _add(found: Requirements, lines: Sequence[str], sources: Sources, project: Project) -> None:
-    """Add requirements that stand in one place, which these sources apply to."""
-    plain, sourced = sources.divided(lines)
+    """Add the requirements of one key, which these sources apply to."""
+    plain, sourced = sources.divided([_absolute(line, project.root) for line in lines])
     found.lines += plain
     for line in plain:
         _watch_local(found, line, project)
@@ -352,24 +348,6 @@ def _checked(text: str, group: str) -> str:
     return text
 
 
-def scan(path: Path, environ: Mapping[str, str]) -> dict[Path, str]:
-    """The digests of a requirements file and of every file that it includes.
-
-    Raises:
-        OSError: one of them can't be read.
-    """
-    found: dict[Path, str] = {}
-    waiting = [path]
-    while waiting:
-        current = waiting.pop()
-        if current in found:
-            continue
-        text = read_text(current, lenient=True)
-        found[current] = digest(text + "".join(f"\0{name}={environ.get(name)}" for name in re.findall(_VARIABLE, text)))
-        waiting += _includes(text, current)
-    return found
-
-
 def _read_file(
     found: Requirements,
     path: Path,
@@ -377,7 +355,7 @@ def _read_file(
     environ: Mapping[str, str],
     blame: Callable[[str], ConfigurationError],
     *,
-    asked_for: bool,
+    is_requested: bool,
     seen: set[Path],
     depth: int = 0,
 ) -> None:
@@ -393,76 +371,49 @@ def _read_file(
     except FileNotFoundError as error:
         raise blame(f"{project.relative(path)}: no such file") from error
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
-    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(_VARIABLE, text))))
+    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(VARIABLE, text))))
     found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
     found.logins.hide(text)
-    for number, line in logical_lines(text) if "--" in text or "#" in text else ():
-        found.require_hashes = found.require_hashes or line.split("#")[0].strip() == "--require-hashes"
-        _note_hashes(found, line, f"{project.relative(path)}:{number}")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(_OPTION, line):
+    for line in read_lines(text):
+        if line.option in INDEX_OPTIONS:
             found.options = True
-            found.option_lines.append(
-                found.logins.hide(_with_absolute_wheels(line.split(" #")[0].strip(), path.parent))
-            )
-            continue
-        if match := re.match(_INCLUDE, line):
-            target = match.group(1).strip()
+            found.option_lines.append(found.logins.hide(_with_absolute_wheels(line, path.parent)))
+        elif line.option in FILE_OPTIONS:
+            target = with_variables(line.value, environ)
             if "://" not in target and "$" not in target:
 
-                def blame_line(message: str, number: int = number) -> ConfigurationError:
+                def blame_line(message: str, number: int = line.number) -> ConfigurationError:
                     return ConfigurationError(message, file=project.relative(path), line=number)
 
-                wanted = asked_for and not line.lstrip().startswith(("-c", "--c"))
-                beside = _beside(path, target)
-                _read_file(found, beside, project, environ, blame_line, asked_for=wanted, seen=seen, depth=depth + 1)
-            continue
-        if asked_for and not line.lstrip().startswith(("#", "-")):
-            _note_name(found, line)
-        if _local(line.strip()):
+                requested = is_requested and line.option == "-r"
+                included = path_beside(path.parent, target)
+                _read_file(
+                    found, included, project, environ, blame_line, is_requested=requested, seen=seen, depth=depth + 1
+                )
+        elif line.option in ("", "-e"):
             # relative to where the installer is started, not to the file
-            _watch_local(found, _absolute(line.split(" #")[0].strip(), project.root), project)
+            requirement = parse_requirement(line.text, project.root)
+            _note(found, requirement, f"{project.relative(path)}:{line.number}", is_requested=is_requested)
+            if requirement.path is not None:
+                _watch_local(found, _absolute(line.text, project.root), project)
+        elif line.option == "--require-hashes":
+            found.require_hashes = True
 
 
-def _with_absolute_wheels(line: str, base: Path) -> str:
-    match = re.match(_FIND_LINKS, line)
-    if match is None or "://" in match.group(2) or "$" in match.group(2):
-        return line
-    written = match.group(2).strip()
-    if written[0] in "\"'" and written[-1] == written[0]:
-        written = written[1:-1]
-    return f"{match.group(1)}{_beside(base / 'file', written).as_uri()}"
+def _with_absolute_wheels(line: FileLine, base: Path) -> str:
+    if line.option not in ("-f", "--find-links") or "://" in line.value or "$" in line.value:
+        return line.text
+    return f"{line.option} {path_beside(base, line.value).as_uri()}"
 
 
-def _beside(path: Path, target: str) -> Path:
-    # Normalised, or files that include each other in a circle get ever longer paths
-    return Path(os.path.normpath(path.parent / target))
-
-
-def _note_name(found: Requirements, line: str) -> None:
-    if match := re.match(_NAME, line):
-        name = normalised(match.group(1))
-        found.direct.add(name)
-        if "@" in line and re.search(_REPOSITORY, line):
-            found.repositories.setdefault(name, set()).add(line.split(" #")[0].strip())
-
-
-def _note_hashes(found: Requirements, line: str, where: str) -> None:
-    if (written := hashes_in(line, where)) is not None:
-        found.hashes.append(written)
-
-
-def _includes(text: str, path: Path) -> list[Path]:
-    targets = (match.group(1).strip() for match in (re.match(_INCLUDE, line) for line in text.splitlines()) if match)
-    return [_beside(path, target) for target in targets if "://" not in target and "$" not in target]
-
-
-def _local(line: str) -> re.Match[str] | None:
-    """How a local requirement is written; None for any other."""
-    # what most lines are is told without the pattern: a name, and nothing that a path could follow
-    if line[:1].isalnum() and "@" not in line and ":" not in line:
-        return None
-    return re.match(_LOCAL, line)
+def _note(found: Requirements, requirement: RequirementLine, where: str, *, is_requested: bool = True) -> None:
+    """Note the name, repository and hashes of a requirement."""
+    if is_requested and requirement.name is not None and not requirement.editable:
+        found.direct.add(requirement.name)
+        if requirement.is_from_version_control:
+            found.repositories.setdefault(requirement.name, set()).add(requirement.line.split(" #")[0].strip())
+    if (hashes := hashes_in(requirement.line, where)) is not None:
+        found.hashes.append(hashes)
 
 
 def _absolute(line: str, base: Path) -> str:
@@ -471,22 +422,19 @@ def _absolute(line: str, base: Path) -> str:
     Relative paths in a definition mean the project's root, whatever file the resolver reads them from. A path in a
     requirements file can't be quoted: after a space, ``#`` or ``-`` starts something else, and ``${NAME}`` is replaced.
     """
-    match = _local(line)
-    if match is None or match.group(1) == "file:" or "://" in line:
+    requirement = parse_requirement(line, base)
+    if requirement.path is None or not requirement.is_path:
         return line
-    prefix = line[: match.start(1)]
-    rest = re.fullmatch(_PATH_AND_REST, line[match.start(1) :])
-    assert rest is not None
-    path, extras, after = rest["path"], rest["extras"] or "", rest["after"] or ""
-    resolved = (base / os.path.expanduser(path)).resolve()
-    if not prefix:
-        # pip reads no extras behind a URL without a name, and uv no "#" in one
-        name = _project_name(resolved)
-        if name is not None:
-            return f"{name}{extras} @ {resolved.as_uri()}{after}"
-        if extras:
-            return f"{resolved}{extras}{after}"
-    return f"{prefix}{resolved.as_uri()}{extras}{after}"
+    path, extras, tail = requirement.path.resolve(), requirement.brackets, requirement.tail
+    if requirement.prefix:
+        return f"{'-e ' if requirement.editable else ''}{requirement.prefix}{path.as_uri()}{tail}"
+    if requirement.editable:
+        return f"-e {path.as_uri()}{extras}{tail}"
+    # pip reads no extras behind a URL without a name, and uv no "#" in one
+    name = _project_name(path)
+    if name is not None:
+        return f"{name}{extras} @ {path.as_uri()}{tail}"
+    return f"{path}{extras}{tail}" if extras else f"{path.as_uri()}{tail}"
 
 
 def _project_name(directory: Path) -> str | None:
@@ -502,10 +450,10 @@ def _project_name(directory: Path) -> str | None:
 
 
 def _watch_local(found: Requirements, line: str, project: Project) -> None:
-    """Make what a local requirement points at an input: its metadata, or all of it where it is copied."""
-    path = local_path(line)
-    if path is not None:
-        _watch_path(found, path, line.startswith(("-e", "--editable")), project)
+    """Make the file or directory of a local requirement an input: its metadata, or all of it where it is copied."""
+    requirement = parse_requirement(line, project.root)
+    if requirement.path is not None:
+        _watch_path(found, requirement.path, requirement.editable, project)
 
 
 def _watch_path(found: Requirements, path: Path, editable: bool, project: Project) -> None:
@@ -529,20 +477,3 @@ def _watch_path(found: Requirements, path: Path, editable: bool, project: Projec
     sources = read_sources(path)
     found.watched |= sources.files
     _note_sources(found, sources.of_project(), project)
-
-
-def local_path(line: str) -> Path | None:
-    """The file or directory that a local requirement points at, None for any other requirement."""
-    match = _local(line)
-    if match is None:
-        return None
-    target = line[match.start(1) :].partition("[")[0].partition(" ;")[0].partition("#")[0].strip()
-    if not target.startswith("file:"):
-        return Path(os.path.expanduser(target))
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    try:
-        return Path(url2pathname(urlsplit(target).path))
-    except ValueError:  # file://[x: the installer says what is wrong with it
-        return None

@@ -17,7 +17,7 @@ from setlist.core.errors import LockOutOfDate
 from setlist.core.files import digest
 from setlist.core.records import dataclass
 from setlist.environment.names import normalised
-from setlist.environment.requirements import local_path
+from setlist.environment.requirement_lines import parse_requirement
 
 FORMAT = 1
 
@@ -356,7 +356,7 @@ def relative_paths(body: str, root: Path) -> str:
 
     def line_with_relative_path(line: str) -> str:
         match = _local_match(line)
-        path = local_path(match["path"]) if match is not None else None
+        path = parse_requirement(match["path"], root).path if match is not None else None
         if match is None or path is None:
             return line
         try:

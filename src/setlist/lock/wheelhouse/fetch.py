@@ -12,7 +12,7 @@ from setlist.core.model import SessionSpec, Settings
 from setlist.core.records import dataclass
 from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.installers import InstallerSettings
-from setlist.environment.requirements import local_path
+from setlist.environment.requirement_lines import parse_requirement
 from setlist.environment.virtualenv import python_with_pip
 from setlist.lock.document import Pin, pins_of
 from setlist.lock.targets import Target, elsewhere, here, minor_of
@@ -249,7 +249,7 @@ def _trees(context: EnvironmentContext, session: SessionSpec, text: str) -> Iter
     if session.environment.project is not None:
         yield context.project.root, _BUILT[session.environment.project]
     for line in text.splitlines():
-        path = None if line.startswith((" ", "#")) else local_path(line)
+        path = None if line.startswith((" ", "#")) else parse_requirement(line, Path()).path
         if path is not None and path.is_dir():
             yield path, ("editable" if line.startswith("-e") else "wheel",)
 

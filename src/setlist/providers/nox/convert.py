@@ -6,16 +6,19 @@ import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from setlist.core.model import Registry, SessionSpec
 from setlist.core.records import dataclass
+from setlist.environment.requirement_lines import parse_requirement, read_words
 
 Keys = dict[str, Any]
 
 POSARGS = "<setlist-posargs>"
 WRITES = "writes files into a temporary directory"
-_PLACES = {"<setlist-envdir>": "{envdir}", "<setlist-tmp>": "{tmp}", "<setlist-project>": "{project}"}
+_PROJECT = "<setlist-project>"
+_PLACES = {"<setlist-envdir>": "{envdir}", "<setlist-tmp>": "{tmp}", _PROJECT: "{project}"}
 _HARMLESS = ("-U", "--upgrade", "-q", "--quiet", "-v", "--disable-pip-version-check", "--no-input", "--prefer-binary")
 
 
@@ -176,44 +179,31 @@ def _installs(calls: Iterable[Mapping[str, Any]]) -> Keys:
     return {key: list(dict.fromkeys(value)) if isinstance(value, list) else value for key, value in keys.items()}
 
 
-_OF_FILES = {"-r": "requirements", "--requirement": "requirements", "-c": "constraints", "--constraint": "constraints"}
-
-
 def _install(words: Sequence[str], keys: Keys) -> None:
-    ahead = list(words)
-    while ahead:
-        word = ahead.pop(0)
-        name, equals, value = word.partition("=")
-        if word in _HARMLESS or not word:
+    for argument in read_words(words):
+        option, value = argument.option, argument.value
+        if option in _HARMLESS or not any(argument.words):
             continue
-        if name == "--resolution" and value in ("highest", "lowest", "lowest-direct"):
+        if option == "--resolution" and value in ("highest", "lowest", "lowest-direct"):
             keys["resolution"] = value
-            continue
-        if word in ("-e", "--editable", "--group") or word in _OF_FILES:
-            if not ahead:
-                raise NotExpressible(f"it installs with {shlex.join(words)}")
-            value = ahead.pop(0)
-            name = word
-        elif word[:2] in ("-r", "-c", "-e") and len(word) > 2 and word[1] != "-":
-            name, value = word[:2], word[2:]
-        elif not (equals and name in ("--group", "--editable", "--requirement", "--constraint")):
-            name, value = "", word
-        if name in _OF_FILES:
-            keys.setdefault(_OF_FILES[name], []).append(_in_project(value))
-        elif name == "--group":
+        elif option in ("-r", "-c") and value:
+            keys.setdefault("requirements" if option == "-r" else "constraints", []).append(_in_project(value))
+        elif option == "--group" and value:
             if ":" in value:
                 raise NotExpressible(f"it installs the group {value} of another file")
             keys.setdefault("groups", []).append(value)
+        elif option in ("", "-e") and value:
+            _requirement(value, option == "-e", words, keys)
         else:
-            _requirement(value, name in ("-e", "--editable"), words, keys)
+            raise NotExpressible(f"it installs with {shlex.join(words)}")
 
 
 def _requirement(text: str, editable: bool, words: Sequence[str], keys: Keys) -> None:
-    own = re.fullmatch(r"(?:\.|<setlist-project>)/?(?:\[([^]]*)\])?", text)
-    if own is not None:
+    root = Path(_PROJECT)
+    requirement = parse_requirement(text.replace(_PROJECT, "."), root, editable=editable)
+    if requirement.path == root:
         keys["project"] = "editable" if editable else "wheel"
-        if own[1]:
-            keys.setdefault("extras", []).extend(extra.strip() for extra in own[1].split(","))
+        keys.setdefault("extras", []).extend(requirement.extras)
         return
     from packaging.requirements import InvalidRequirement, Requirement
 

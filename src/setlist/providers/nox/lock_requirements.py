@@ -12,8 +12,9 @@ from setlist.core.model import EnvironmentSpec, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.environment.freeze import installed
-from setlist.environment.install_args import InstallArgs, install_words, local_target, read_asked
+from setlist.environment.install_args import InstallArgs, read_install
 from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import install_words
 from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
 from setlist.runner.run_context import RunContext
@@ -22,8 +23,7 @@ _OF_NO_MATTER = frozenset(
     """
     -U --upgrade -q -qq --quiet -v --verbose --no-cache-dir --no-cache --disable-pip-version-check --no-input
     --progress-bar --force-reinstall --no-build-isolation --upgrade-strategy --prefer-binary --no-python-version-warning
-    --use-pep517 --reinstall --no-warn-script-location --compile --no-compile --only-if-needed eager off on
-    only-if-needed
+    --use-pep517 --reinstall --no-warn-script-location --compile --no-compile --only-if-needed
     """.split()  # noqa: SIM905 - quotes would hide it
 )
 """Options that don't change which versions are installed."""
@@ -68,7 +68,7 @@ def declared(
         told = [name for name in install["env"] if name.startswith(("PIP_", "UV_"))]
         if told:
             raise NotLockable(f"an install of it sets {', '.join(told)}")
-        spec = _with(spec, read_asked(words, Path(install["cwd"]), environ), project)
+        spec = _with(spec, read_install(words, Path(install["cwd"]), environ), project)
     return replace(session, environment=spec)
 
 
@@ -99,43 +99,39 @@ def from_environment(project: Project, session: SessionSpec) -> SessionSpec:
     return replace(session, environment=spec)
 
 
-def _with(spec: EnvironmentSpec, asked: InstallArgs, project: Project) -> EnvironmentSpec:
+def _with(spec: EnvironmentSpec, install: InstallArgs, project: Project) -> EnvironmentSpec:
     """A declaration, and one more install beside it."""
-    if asked.elsewhere or asked.unread or asked.projects or asked.extras:
+    if install.elsewhere or install.unread or install.projects or install.extras:
         raise NotLockable("an install of it is about more than requirements")
     index = spec.index_url
-    options = iter(asked.options)
-    for word in options:
-        name, equals, value = word.partition("=")
-        if name in ("-i", "--index-url", "--default-index"):
-            index = value if equals else next(options, "")
-        elif name not in _OF_NO_MATTER:
-            raise NotLockable(f"an install of it has the option {word}")
-    files = {path.parent for path in asked.files}
+    for option in install.options:
+        if option.option in ("-i", "--index-url", "--default-index"):
+            index = option.value
+        elif option.option not in _OF_NO_MATTER:
+            raise NotLockable(f"an install of it has the option {option.words[0]}")
     deps = [*spec.deps]
     mode, extras = spec.project, list(spec.extras)
-    own = [(word, cwd, False) for word, cwd in asked.requirements if word in asked.direct]
-    own += [(word, cwd, True) for word, cwd in asked.editables if cwd not in files or f"-e {word}" in asked.direct]
-    for word, cwd, editable in own:
-        target = local_target(word, cwd) or (local_target(f"./{word}", cwd) if editable else None)
-        if target is None:
-            deps.append(word)
-        elif target[0] == project.root:
-            mode = "editable" if editable or mode == "editable" else "wheel"
-            extras += [extra for extra in target[1] if extra not in extras]
+    for requirement in install.requirements:
+        if requirement.file is not None:
+            continue  # the file is named instead
+        if requirement.path is None:
+            deps.append(requirement.line)
+        elif requirement.path == project.root:
+            mode = "editable" if requirement.editable or mode == "editable" else "wheel"
+            extras += [extra for extra in requirement.extras if extra not in extras]
         else:
-            path = os.path.relpath(target[0], project.root).replace(os.sep, "/")
+            path = os.path.relpath(requirement.path, project.root).replace(os.sep, "/")
             path = path if path.startswith(".") else f"./{path}"
-            deps.append(("-e " if editable else "") + path + (f"[{','.join(target[1])}]" if target[1] else ""))
-    for file, _ in asked.groups:
+            deps.append(f"{'-e ' if requirement.editable else ''}{path}{requirement.brackets}")
+    for file, _ in install.groups:
         if file != project.root / "pyproject.toml":
             raise NotLockable(f"an install of it names a group of {project.relative(file)}")
     return replace(
         spec,
         deps=tuple(dict.fromkeys(deps)),
-        groups=tuple(dict.fromkeys([*spec.groups, *(group for _, group in asked.groups)])),
-        requirements=_files(spec.requirements, asked.wanted_files, project),
-        constraints=_files(spec.constraints, asked.constraint_files, project),
+        groups=tuple(dict.fromkeys([*spec.groups, *(group for _, group in install.groups)])),
+        requirements=_files(spec.requirements, install.requirement_files, project),
+        constraints=_files(spec.constraints, install.constraint_files, project),
         project=mode,
         extras=tuple(extras),
         index_url=index,

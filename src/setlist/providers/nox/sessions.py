@@ -18,7 +18,7 @@ from setlist.core.errors import SetlistError
 from setlist.core.events import Message, from_json
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import replace
-from setlist.environment.install_args import install_words
+from setlist.environment.requirement_lines import install_words
 from setlist.process.spawn import Interrupted
 from setlist.providers.nox.backends import CONDA, PROVIDER, NoxSession, backend_of, nox_session, uv_and_version
 from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
