@@ -153,7 +153,7 @@ def columns(context: Context, head: Sequence[str], rows: Sequence[Sequence[str]]
 
 def sessions_json(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> dict[str, Any]:
     """The documented JSON of the sessions. ``ready`` are the names of those with a finished environment."""
-    from setlist.registry.toml_lines import lines_of_sessions
+    from setlist.registry.definition_errors import lines_of_sessions
 
     defaults = default_names(context)
     lines = lines_of_sessions(sessions, context.project.root)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 from setlist.registry.definition import Declared, LoaderPython
-from setlist.registry.keywords import Matches
+from setlist.registry.select import Matches
 from setlist.runner.run_context import Closable, Equipment, RunContext, SessionResult
 
 

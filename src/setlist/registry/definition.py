@@ -7,28 +7,17 @@ the sessions are made from. A further kind of source only has to return a :class
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
+from setlist.core.errors import nearest
 from setlist.core.files import parse_json
 from setlist.core.model import EnvironmentSpec, FunctionReference, SessionSpec
 from setlist.core.records import dataclass, dump, field, load
-from setlist.registry.keys import Keys
-from setlist.registry.validators import ValidationError
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a table of keys was written: ``path`` leads to it in a TOML file, ``line`` is a decorator's.
-
-    ``file`` is relative to the project's root. The line of a TOML key is looked up only for an error
-    (see :mod:`setlist.registry.toml_lines`).
-    """
-
-    file: str
-    path: tuple[str, ...] = ()
-    line: int | None = None
+from setlist.registry.definition_errors import DefinitionProblem, Place
+from setlist.registry.keys import INSTALLING, Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +86,123 @@ LoaderPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]
 the definitions → its Python."""
 
 
-class DefinitionProblem(Exception):
-    """Something is wrong at a place. It becomes a ConfigurationError once its line is known.
+NOT_INHERITED = ("default", "extends")
 
-    Args:
-        message: what is wrong, one line.
-        place: the table that it is wrong in.
-        key: the path of the key from there.
-        hint: what to write instead.
-        other: a second place that has to do with it.
-        cycle: the names of sessions that require each other in a circle.
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A definition with all its keys. ``places`` says in which table each one was written."""
+
+    definition: Definition
+    keys: Keys
+    places: Mapping[str, Place]
+
+
+def merge_all(declared: Sequence[Declared]) -> tuple[Merged, ...]:
+    """All definitions with their keys worked out, in their order.
+
+    Raises:
+        Problem: ``extends`` names no definition, or goes in a circle.
     """
+    definitions = {definition.name: definition for source in declared for definition in source.definitions}
+    shared = [source for source in declared if source.for_all]
+    merged = []
+    known: dict[str, _Layers] = {}
+    for source in declared:
+        layers = [*shared, *([] if source.for_all else [source])]
+        for definition in source.definitions:
+            written = _Layers()
+            for layer in layers:
+                if layer.defaults_place is not None:
+                    written.add(layer.defaults, layer.defaults_place)
+            own = _own(definition, definitions, known)
+            _fit_defaults(written, own, definition)
+            written.add_layers(own)
+            merged.append(Merged(definition, written.keys(), written.places))
+    return tuple(merged)
 
-    def __init__(
-        self,
-        message: str,
-        place: Place,
-        key: tuple[str, ...] = (),
-        *,
-        hint: str | None = None,
-        other: Place | None = None,
-        cycle: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place
-        self.key = key
-        self.hint = hint
-        self.other = other
-        self.cycle = cycle
 
-    @classmethod
-    def of(cls, bad: ValidationError, place: Place, key: tuple[str, ...] = ()) -> DefinitionProblem:
-        """A bad value, at its place."""
-        return cls(bad.message, place, (*key, *bad.path), hint=bad.hint)
+class _Layers:
+    """Keys laid one over the other."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self.places: dict[str, Place] = {}
+
+    def add(self, keys: Keys, place: Place) -> None:
+        for key, value in keys.items():
+            self.put(key, value, place)
+
+    def add_layers(self, others: _Layers, but: Sequence[str] = ()) -> None:
+        for key, value in others.values.items():
+            if key not in but:
+                self.put(key, value, others.places[key])
+
+    def put(self, key: str, value: object, place: Place) -> None:
+        if key == "env":
+            value = {**cast("dict[str, str]", self.values.get("env", {})), **cast("dict[str, str]", value)}
+        self.values[key] = value
+        self.places[key] = place
+
+    def keys(self) -> Keys:
+        return self.values
+
+
+def _own(definition: Definition, definitions: Mapping[str, Definition], known: dict[str, _Layers]) -> _Layers:
+    """The definition's own keys over those of what it extends. ``known`` holds what was worked out already.
+
+    A loop and no recursion: a chain may be longer than Python's stack.
+    """
+    # each is extended by the one before it, with the names that are still to be worked out
+    way = {} if definition.name in known else {definition.name: _extended(definition)}
+    while way:
+        current = definitions[next(reversed(way))]
+        name = next(way[current.name], None)
+        if name is None:
+            known[current.name] = _laid_over(current, known)
+            del way[current.name]
+        elif name in way:
+            names = list(way)
+            said = " → ".join((*names[names.index(name) :], name))
+            raise DefinitionProblem(f"definitions extend each other in a circle: {said}", current.place, ("extends",))
+        elif name not in definitions:
+            near = nearest(name, definitions)
+            raise DefinitionProblem(
+                f"there is no definition {name!r} to extend",
+                current.place,
+                ("extends",),
+                hint=f"did you mean {near!r}?" if near else None,
+            )
+        elif name not in known:
+            way[name] = _extended(definitions[name])
+    return known[definition.name]
+
+
+def _extended(definition: Definition) -> Iterator[str]:
+    return iter(definition.keys.get("extends", ()))
+
+
+def _laid_over(definition: Definition, known: Mapping[str, _Layers]) -> _Layers:
+    layers = _Layers()
+    for name in _extended(definition):
+        layers.add_layers(known[name], but=NOT_INHERITED)
+    if definition.function is not None:
+        layers.values.pop("run", None)  # the function is what it runs
+    layers.add(definition.keys, definition.place)
+    return layers
+
+
+def _fit_defaults(defaults: _Layers, own: _Layers, definition: Definition) -> None:
+    """Let go of the defaults that make no sense without an environment; refuse them as the session's own."""
+    backend = own.values.get("backend", defaults.values.get("backend"))
+    if backend != "none":
+        return
+    for key in INSTALLING:
+        if own.values.get(key):
+            raise DefinitionProblem(
+                'nothing can be installed with backend = "none"',
+                own.places[key],
+                (key,),
+                hint=f"leave {key} out, or the backend of {definition.name!r}",
+            )
+        defaults.values.pop(key, None)

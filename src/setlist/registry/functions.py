@@ -19,7 +19,8 @@ from setlist.core.files import read_bytes
 from setlist.core.model import FunctionReference
 from setlist.core.project import Project
 from setlist.registry.decorator import Declaration, collecting
-from setlist.registry.definition import Declared, Definition, Place
+from setlist.registry.definition import Declared, Definition
+from setlist.registry.definition_errors import Place
 
 PRIVATE = "_setlist_sessions_"
 

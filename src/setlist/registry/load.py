@@ -223,8 +223,8 @@ def _made_anew(
 ) -> tuple[Compiled, bool]:
     """What the sources come to now, kept for the next time, and whether it was: not everything lasts."""
     from setlist.registry.build import build_registry
-    from setlist.registry.definition import DefinitionProblem, dump_sources, load_sources
-    from setlist.registry.toml_lines import located
+    from setlist.registry.definition import dump_sources, load_sources
+    from setlist.registry.definition_errors import DefinitionProblem, located
 
     seen = SignatureCache(project)
     known = load_sources(compiled.declared) if compiled is not None else {}

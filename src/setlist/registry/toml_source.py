@@ -13,7 +13,8 @@ from setlist.core.plugins import kinds
 from setlist.core.project import Project
 from setlist.core.toml import read_toml
 from setlist.registry import validators
-from setlist.registry.definition import Declared, Definition, DefinitionProblem, Place, TopLevel
+from setlist.registry.definition import Declared, Definition, TopLevel
+from setlist.registry.definition_errors import DefinitionProblem, Place
 from setlist.registry.keys import KEYS, check_keys
 from setlist.registry.validators import ValidationError
 

@@ -72,7 +72,7 @@ class GitHub:
                 self.problem = f"the step summary couldn't be written: {reason}"
 
     def _annotate(self, session: SessionOutcome) -> None:
-        from setlist.registry.toml_lines import line_of_session
+        from setlist.registry.definition_errors import line_of_session
 
         properties = {}
         spec = self._sessions.get(session.name)

@@ -13,7 +13,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from setlist import __version__
-from setlist.registry.toml_lines import lines_of_sessions
+from setlist.registry.definition_errors import lines_of_sessions
 from setlist.reports.ansi import xml_text
 from setlist.reports.console import command_text, end_text
 from setlist.reports.report_file import ReportFile, excerpt, last_lines

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.providers.protocol import Provider
     from setlist.registry.definition import Declared, LoaderPython
-    from setlist.registry.keywords import Matches
+    from setlist.registry.select import Matches
     from setlist.runner.run_context import Equipment, RunContext, SessionResult
 
 

@@ -19,8 +19,8 @@ from setlist.process.spawn import Grace, run_process
 from setlist.providers.nox.backends import PROVIDER, provided
 from setlist.providers.nox.bootstrap import program
 from setlist.registry.definition import Declared, LoaderPython, TopLevel
-from setlist.registry.keywords import Matches
 from setlist.registry.naming import check_name, proposal, python_suffix, variant_name
+from setlist.registry.select import Matches
 from setlist.registry.validators import ValidationError
 
 

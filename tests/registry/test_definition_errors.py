@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from setlist.core.model import Origin, SessionSpec
 from setlist.core.toml import parse_toml
-from setlist.registry.definition import DefinitionProblem, Place
-from setlist.registry.toml_lines import dotted, line_of, lines_of_sessions, located
+from setlist.registry.definition_errors import DefinitionProblem, Place, dotted, line_of, lines_of_sessions, located
 
 TEXT = '''\
 # comment
@@ -132,7 +131,7 @@ def test_a_file_is_parsed_once_for_all_of_its_sessions(tmp_path: Path, monkeypat
         parsed.append(text)
         return parse_toml(text)
 
-    monkeypatch.setattr("setlist.registry.toml_lines.parse_toml", count)
+    monkeypatch.setattr("setlist.registry.definition_errors.parse_toml", count)
     lines = lines_of_sessions(map(spec, names), tmp_path)
     assert list(lines.values()) == list(range(1, 51))
     assert len(parsed) == 1
