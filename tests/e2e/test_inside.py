@@ -123,7 +123,7 @@ def test_each_shell_is_activated_in_its_own_words(made: ProjectFolder, kind: str
 def test_an_unknown_shell_is_told(made: ProjectFolder) -> None:
     result = made.setlist_inside("env", "lint", "--activate", "--shell", "bsh")
     assert (result.code, result.err) == (2, "error: unknown shell 'bsh'\nhint: did you mean 'bash'?\n")
-    assert "known are bash" in made.setlist_inside("env", "lint", "--shell", "qqqq").err
+    assert "choose from bash" in made.setlist_inside("env", "lint", "--shell", "qqqq").err
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")

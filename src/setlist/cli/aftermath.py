@@ -52,11 +52,11 @@ def ended(run: warm.Again, command: Mapping[str, Any], code: int, took: float, t
         time=time.time(), session=name, command=tuple(words), code=code, ok=False, timed_out=False, duration=took
     )
     reason = failure_text(words, Completed(code, b"", b"", False, took))
-    told: list[Event] = [finished]
+    events: list[Event] = [finished]
     removed = remove_cut_off(Path(run.record["directory"]), os.environ)
     if removed:
-        told.append(Message(time=time.time(), session=name, level="error", text=text_about(removed)))
-    _finish(run, told, "failed", reason, session_code=1, code=1, frozen=run.record["frozen"])
+        events.append(Message(time=time.time(), session=name, level="error", text=text_about(removed)))
+    _finish(run, events, "failed", reason, session_code=1, code=1, frozen=run.record["frozen"])
     return 1
 
 
@@ -64,8 +64,8 @@ def refused(run: warm.Again, command: Mapping[str, Any], error: OSError) -> int:
     """Finish a run after a command that can't be started. Returns the run's exit code."""
     problem = refusal(command["program"], Path(command["cwd"]), error)
     name: str = run.record["session"]
-    told = Message(time=time.time(), session=name, level="error", text=message_of(problem))
-    _finish(run, [told], "failed", str(problem), session_code=1, code=1, frozen=None)
+    message = Message(time=time.time(), session=name, level="error", text=message_of(problem))
+    _finish(run, [message], "failed", str(problem), session_code=1, code=1, frozen=None)
     return 1
 
 

@@ -172,9 +172,9 @@ def _everything(project: Project) -> Iterator[Doomed]:
     for name in _own_entries(project.environments):
         yield Doomed(project.environments / name)
     yield from map(Doomed, _disused(project))
-    kept = (GUARDS, ENVIRONMENTS)
+    removed_apart = (GUARDS, ENVIRONMENTS)
     for entry in _own_entries(project.state):
-        if entry not in kept:
+        if entry not in removed_apart:
             yield Doomed(project.state / entry)
     yield from map(Doomed, project.older_state())
 

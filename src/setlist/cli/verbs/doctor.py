@@ -245,16 +245,16 @@ def exclusions(root: Path, *, environments: bool = True) -> Iterator[tuple[str, 
 
 def _leftovers(context: Context, project: Project) -> Iterator[Check]:
     try:
-        known = set(context.registry.sessions)
+        names = set(context.registry.sessions)
         entries = sorted(name for name in os.listdir(project.environments) if name not in MARKS)
     except (SetlistError, OSError):
         return
     from setlist.environment.state import read_state
 
-    stale = [name for name in entries if name not in known]
+    stale = [name for name in entries if name not in names]
     if stale:
         yield Check("environments", "warn", f"of removed sessions: {', '.join(stale)}", "'setlist clean' removes them")
-    unfinished = [name for name in entries if name in known and read_state(project.environment(name)) is None]
+    unfinished = [name for name in entries if name in names and read_state(project.environment(name)) is None]
     if unfinished:
         yield Check(
             "environments",
@@ -278,14 +278,14 @@ def _interpreters(context: Context) -> Iterator[Check]:
     for request in dict.fromkeys(session.environment.python for session in sessions):
         name = f"python {request}" if request else "python"
         try:
-            found = interpreters.find(request)
+            interpreter = interpreters.find(request)
         except InterpreterNotFound as error:
             names = ", ".join(session.name for session in sessions if session.environment.python == request)
             yield Check(name, "fail" if context.caller.ci else "warn", f"{error} (for {names})", error.hint)
         except SetlistError as error:
             yield _failed(name, error)
         else:
-            yield Check(name, "ok", f"{found.label}, {found.executable} ({found.found})")
+            yield Check(name, "ok", f"{interpreter.label}, {interpreter.executable} ({interpreter.found})")
 
 
 def _tools(context: Context) -> Iterator[Check]:

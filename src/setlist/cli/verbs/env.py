@@ -80,9 +80,9 @@ def _shell(written: str | None, context: Context) -> ShellKind:
     if kind is not None:
         return kind
     kinds: tuple[ShellKind, ...] = get_args(activation.ShellKind)
-    for known in kinds:
-        if known == written:
-            return known
+    for kind in kinds:
+        if kind == written:
+            return kind
     near = nearest(written, kinds)
-    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(kinds)}"
+    hint = f"did you mean {near!r}?" if near else f"choose from {', '.join(kinds)}"
     raise UsageError(f"unknown shell {written!r}", hint=hint)

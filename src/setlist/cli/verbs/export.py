@@ -27,16 +27,16 @@ OPTIONS = (
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print or write the lock in the form that is asked for."""
+    """Print or write the lock in the requested format."""
     from setlist.lock.export import check_format, current_lock
 
-    named = arguments.value("format")
-    if named is None:
+    format_name = arguments.value("format")
+    if format_name is None:
         raise UsageError("--format is missing", hint="write requirements, pylock or cyclonedx after it")
-    wanted = check_format(named)
+    export_format = check_format(format_name)
     session = context.select_one(arguments.words, verb="export")
     document = current_lock(context.project, context.registry.settings, session)
-    text = _rendered(wanted, session, document, context, offline=arguments.flag("offline"))
+    text = _rendered(export_format, session, document, context, offline=arguments.flag("offline"))
     output = arguments.value("output")
     if output is None or output == "-":
         context.out.write(text)
@@ -52,13 +52,13 @@ def run(arguments: Arguments, context: Context) -> int:
 
 
 def _rendered(
-    wanted: ExportFormat, session: SessionSpec, document: LockDocument, context: Context, *, offline: bool
+    export_format: ExportFormat, session: SessionSpec, document: LockDocument, context: Context, *, offline: bool
 ) -> str:
-    if wanted == "requirements":
+    if export_format == "requirements":
         from setlist.lock.export import as_requirements
 
         return as_requirements(document)
-    if wanted == "cyclonedx":
+    if export_format == "cyclonedx":
         from setlist.lock.cyclonedx import as_cyclonedx
 
         return as_cyclonedx(session.name, document, context.caller.environ.get("SOURCE_DATE_EPOCH"))

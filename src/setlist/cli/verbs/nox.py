@@ -24,17 +24,17 @@ OPTIONS = (OFFLINE, QUIET, VERBOSE, DIRECTORY, HELP)
 
 FAILED = 1
 INTERRUPTED = 128
-"""From here on an exit code is that of a signal, after which nox writes no report."""
+"""Exit codes from here on are those of signals, after which nox writes no report."""
 
 _RESULTS = {"ok": ("success", 1), "flaky": ("success", 1), "skipped": ("skipped", 2), "aborted": ("aborted", -1)}
-"""What nox calls the ends of sessions, and its codes for them; all others have failed."""
+"""nox's names and codes for the results of sessions. All other results are failures."""
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Do what nox would do, and return the exit code that nox would have."""
+    """Run as nox would, and return the exit code that nox would return."""
     if arguments.words:
         raise UsageError(
-            f"'setlist nox' takes nothing before '--', and there is {arguments.words[0]!r}",
+            f"'setlist nox' takes no arguments before '--', and got {arguments.words[0]!r}",
             hint=f"write: setlist nox -- -s {arguments.words[0]}",
         )
     from setlist.process.guardian import guarding
@@ -69,12 +69,12 @@ def _run(arguments: Arguments, context: Context) -> int:
     code = run_sessions(_words(arguments, answer, specs), context)
     if answer["report"] is not None and code < INTERRUPTED:
         _write_report(context, answer)
-    # a lock that is out of date, an interpreter that isn't there: to nox each is a session that failed
+    # for nox, an outdated lock and a missing interpreter are failed sessions
     return FAILED if code in (3, 4) else code
 
 
 def _answer(context: Context, argv: Sequence[str]) -> Mapping[str, Any]:
-    """What nox says of its command line, asked of a process that then waits for the sessions."""
+    """Let nox parse its command line, in a process that then waits for the sessions. Returns nox's answer."""
     import sys
 
     from setlist.core.errors import ConfigurationError
@@ -107,7 +107,7 @@ def _asked(
         launch = Launch(python=held.enter_context(python), environ=caller.environ, cwd=caller.cwd, grace=Grace())
         process = NoxProcess(launch)
         process.held = held.pop_all()
-    kept = False
+    reusable = False
     try:
         process.say({"argv": list(argv), "cwd": str(caller.cwd), "in_environment": in_environment})
         _import_meanwhile()
@@ -115,15 +115,15 @@ def _asked(
         if "selected" in answer:
             process.loaded = (answer["root"], answer["file"], tuple(answer["arguments"]))
             processes.keep(process)
-            kept = True
+            reusable = True
         return answer
     finally:
-        if not kept:
+        if not reusable:
             process.close()
 
 
 def _import_meanwhile() -> None:
-    """Import what the run is going to need, while the other process imports nox."""
+    """Import the modules of the run while the other process imports nox."""
     import setlist.cli.reporters
     import setlist.cli.run
     import setlist.providers.nox.sessions
@@ -133,7 +133,7 @@ def _import_meanwhile() -> None:
 
 
 def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
-    """The command is about the noxfile's project, and about the noxfile alone."""
+    """Use the noxfile's project, and only the noxfile's definitions."""
     from setlist.core.plugins import definition_files
     from setlist.core.project import Project, located
     from setlist.core.records import replace
@@ -145,7 +145,7 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     else:
         project = located(root, None, context.caller.environ, arguments)
     if answer["file"] in definition_files():
-        # where 'run' would use it too, they share what is kept of it
+        # 'run' uses the same file, so both share its caches
         context.use_project(project)
         if context.registry.outline.only_provider:
             return
@@ -159,7 +159,7 @@ def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
 
 
 def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[SessionSpec]) -> list[str]:
-    """The command line of ``run`` that does the same. What nox selected holds what is required, if that is to run."""
+    """The equivalent command line of ``run``. nox's selection includes the required sessions that run."""
     words = [*["-v"] * arguments.count("verbose"), *["-q"] * arguments.count("quiet")]
     if answer["no_dependencies"]:
         words.append("--only")
@@ -173,7 +173,7 @@ def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[Sess
 
 
 def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
-    """What nox's ``--report`` writes, of the run that was just made."""
+    """Write the file of nox's ``--report`` for the run that has just ended."""
     import json
 
     from setlist.core.files import write_atomically
@@ -203,12 +203,12 @@ def _result(session: SessionOutcome, described: Mapping[str, Any], names: Mappin
     if session.started is None:
         required = reason.removeprefix("requires ").partition(",")[0]
         reason = f"Prerequisite session {names.get(required, required)} was not successful"
-    # nox gives no reason for what a function does, but for what it says itself
-    told = result in ("skipped", "aborted") or (result == "failed" and session.ready is None)
+    # nox reports a reason only for its own decisions, not for failures of the function
+    has_reason = result in ("skipped", "aborted") or (result == "failed" and session.ready is None)
     return {
         **described,
         "result": result,
         "result_code": code,
-        "reason": reason if told else None,
+        "reason": reason if has_reason else None,
         "duration": session.duration,
     }
