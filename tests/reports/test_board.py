@@ -93,9 +93,9 @@ def test_the_rest_is_guessed_from_what_sessions_took() -> None:
 def test_the_last_line_is_the_last_that_says_something() -> None:
     activity = Activity("a", "running", 0.0)
     for text in ("first\n", "10%\r", "\x1b[3", "1m 20%\r", "\n  \n"):
-        activity.heard(text)
+        activity.add_output(text)
     assert activity.last_line == "20%"
-    activity.heard("x" * 10_000_000)
+    activity.add_output("x" * 10_000_000)
     assert len(activity.tail) < 10_000
 
 

@@ -23,11 +23,11 @@ Keep = Literal["all", "line", "colour", "nothing"]
 
 
 class _Forbidden:
-    """What is taken out: sequences but for the ``allowed`` CSI ones, and other control characters.
+    """Removes control characters and sequences, except the ``allowed`` CSI sequences.
 
     Args:
-        allowed: the last characters of the sequences that pass.
-        passing: the control characters that do.
+        allowed: the final characters of sequences to keep.
+        passing: the control characters to keep.
     """
 
     def __init__(self, allowed: str, passing: str) -> None:
@@ -35,21 +35,20 @@ class _Forbidden:
         others = f"{re.escape(ascii_ones.replace(ESCAPE, b'').decode())}\x80-\x9f"
         sequence = f"(?:{_CSI}|{_STRING}|{_OTHER})"
         but = rf"(?!\[[0-?]*[ -/]*[{allowed}])" if allowed else ""
-        # one class of characters comes first, which the regular expression engine looks for many times faster than
-        # for alternatives
+        # A character class comes first: the regular expression engine finds it many times faster than alternatives
         self._pattern = re.compile(f"[\x1b{others}](?:(?<!\x1b)[{others}]*|{but}{sequence})")
         self._controls = ascii_ones
 
-    def taken_out(self, text: str) -> str:
-        """The rest of a text. Most have nothing to be taken out, which is found out at the speed of copying."""
+    def removed_from(self, text: str) -> str:
+        """The text without them. Most texts contain none, which is checked at the speed of copying."""
         data = text.encode("utf-8", "surrogatepass")
-        # what begins the encoded form of U+0080 to U+009F, and of some letters and signs
+        # The first byte of U+0080 to U+009F in UTF-8, and of some letters and signs
         if b"\xc2" not in data and len(data.translate(None, self._controls)) == len(data):
             return text
         return self._pattern.sub("", text)
 
 
-# From U+0080 on they are sequences in one character; tabs and the ends of lines always pass, the backspace on a line
+# From U+0080 on a control character is a whole sequence. Tabs and line ends always pass
 _FORBIDDEN: dict[Keep, _Forbidden] = {
     "line": _Forbidden("mK", "\b\t\n\r"),
     "colour": _Forbidden("m", "\t\n\r"),
@@ -57,7 +56,7 @@ _FORBIDDEN: dict[Keep, _Forbidden] = {
 }
 
 LONGEST = 4096
-"""Characters of an unfinished sequence that are held back."""
+"""The greatest number of characters of an unfinished sequence that are held back."""
 
 _ON = {
     1: "bold",
@@ -148,11 +147,11 @@ def _arguments(words: Iterator[str]) -> list[str]:
 
 
 class Filter:
-    """One stream of output on its way to a person.
+    """Filters one stream of output.
 
     Args:
-        colours: is told which are on; streams that go to the same place share it.
-        keep: which sequences pass. ``all``: every one, for a file or a pipe, which gets what was written.
+        colours: tracks the colours that are on; streams with the same destination share it.
+        keep: which sequences pass. ``all``: all of them, for files and pipes.
             ``line``: those that colour or erase within a line, for a terminal on which others write as well: whatever
             moves the cursor elsewhere, hides it or sets the terminal's modes is taken out. ``colour``: only colours.
             ``nothing``: the bare text.
@@ -164,7 +163,7 @@ class Filter:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """The next piece, as it may be written."""
+        """Filter the next piece."""
         if self._held:
             text, self._held = self._held + text, ""
         if "\x1b" in text:
@@ -172,10 +171,10 @@ class Filter:
             if unfinished is not None:
                 self._held, text = text[unfinished.start() :], text[: unfinished.start()]
             self.colours.take(text)
-        return text if self._forbidden is None else self._forbidden.taken_out(text)
+        return text if self._forbidden is None else self._forbidden.removed_from(text)
 
     def close(self) -> str:
-        """What was held back, at the end: of a cut sequence nothing is shown."""
+        """End the stream: an unfinished sequence is dropped, unless all pass."""
         held, self._held = self._held, ""
         return held if self._forbidden is None else ""
 

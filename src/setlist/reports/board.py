@@ -1,7 +1,7 @@
-"""The live board: what is going on, at the bottom of the terminal, while finished sessions' blocks pile up above it.
+"""The live board: running sessions at the bottom of the terminal, with the blocks of finished sessions above.
 
-What stands there is worked out by :func:`rows`, from data; :class:`Board` keeps that data, and :class:`Screen` draws.
-The cursor stays where lines are going to be written, and visible: whatever ends us, the terminal is as it was.
+:func:`rows` computes its lines from data, :class:`Board` keeps the data, and :class:`Screen` draws. The cursor stays
+visible, at the place of the next line, so that a killed run leaves the terminal usable.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ if TYPE_CHECKING:
 Phase = Literal["preparing", "ready", "running"]
 
 _PHASES: dict[Phase, Style] = {"running": "cyan", "preparing": "yellow", "ready": "dim"}
-"""In the order in which they are shown, each with its colour."""
+"""The phases in the order of the board, with their colours."""
 
 TICK = 0.2
 """Seconds between two looks at the clock, and at the size of the terminal."""
 
 LAST_LINE = 2048
-"""Characters of a session's output of which the last line is shown."""
+"""Characters of a session's output that are kept to find its last line."""
 
 _LEAST_FOR_OUTPUT = 12
-"""Columns that a line of output needs to say anything."""
+"""Fewer columns than this show no output."""
 
 
 @dataclass
 class Activity:
-    """A session that has begun and not ended. Times are the board's clock's, in seconds."""
+    """A running session. Times are seconds of the board's clock."""
 
     session: str
     phase: Phase
@@ -64,13 +64,13 @@ class Activity:
     attempt: int = 1
     tail: str = ""
 
-    def heard(self, text: str) -> None:
-        """Keep the end of what it printed."""
+    def add_output(self, text: str) -> None:
+        """Keep the end of its output."""
         self.tail = (self.tail + text[-LAST_LINE:])[-LAST_LINE:]
 
     @property
     def last_line(self) -> str:
-        """The last line that says something, without control sequences."""
+        """The last line that isn't blank, without control sequences."""
         lines = Filter(Colours(), keep="nothing").feed(self.tail).replace("\r", "\n").split("\n")
         last = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
         return escaped_line(last)
@@ -78,7 +78,7 @@ class Activity:
 
 @dataclass
 class Progress:
-    """How far the run is."""
+    """The progress of a run."""
 
     jobs: int = 1
     began: float = 0.0
@@ -88,9 +88,9 @@ class Progress:
     durations: Mapping[str, float] = field(default_factory=dict)
 
     def expected_rest(self, now: float) -> float | None:
-        """Seconds until the end, by what sessions have taken before; None where nothing is known of that.
+        """Seconds until the end, by the past durations of sessions; None if there are none.
 
-        At least as long as the longest that is left; otherwise all that is left, shared among the jobs.
+        It is the remaining time of all sessions, shared among the jobs, and at least that of the longest session.
         """
         durations = [self.durations[name] for name in self.sessions if name in self.durations]
         if not durations:
@@ -110,11 +110,11 @@ def rows(progress: Progress, now: float, width: int, height: int, *, mark: str =
     """The lines of the board.
 
     Args:
-        progress: what is going on.
+        progress: the progress of the run.
         now: the time.
         width: columns that a line may take.
         height: how many lines there may be, at least 2.
-        mark: stands where something was cut off.
+        mark: replaces what was cut off.
     """
     order = list(_PHASES)
     active = sorted(progress.active.values(), key=lambda activity: order.index(activity.phase))
@@ -157,7 +157,7 @@ def _activity_row(activity: Activity, now: float, width: int, names: int, mark: 
 
 
 def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
-    """Counts and times; where there isn't room for all, what matters least goes first."""
+    """Counts and times. If there isn't room for all, the least important are left out."""
     from rich.cells import cell_len
 
     ended = list(progress.ended.values())
@@ -165,7 +165,7 @@ def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
     running = sum(activity.phase == "running" for activity in progress.active.values())
     waiting = len(progress.sessions) - len(ended) - running
     rest = progress.expected_rest(now)
-    # text, style, and how soon it is left out
+    # Text, style, and its rank: the highest is left out first
     parts = [(f"{len(ended)}/{len(progress.sessions)} done", "green" if ended and not failed else "", 0)]
     if failed:
         parts.append((f"{failed} failed", "bold red", 1))
@@ -187,12 +187,12 @@ def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
 
 
 def _clock(seconds: float) -> str:
-    """A span of time that is looked at while it changes: tenths would flicker."""
+    """A duration that changes while it is shown: without tenths, which would flicker."""
     return f"{int(seconds)}s" if seconds < 59.5 else duration_text(seconds)
 
 
 def _cut(parts: Sequence[tuple[str, str]], width: int, mark: str) -> Text:
-    """The parts on one line, none of it beyond ``width``."""
+    """The parts on one line, at most ``width`` columns."""
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 
@@ -208,9 +208,9 @@ def _cut(parts: Sequence[tuple[str, str]], width: int, mark: str) -> Text:
 
 
 class Screen:
-    """Draws some lines at the bottom of a terminal, and takes them back.
+    """Draws lines at the bottom of a terminal, and erases them.
 
-    Nothing else may write there while they stand.
+    Nothing else may write to the terminal while they are there.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -221,7 +221,7 @@ class Screen:
         self._terminal = terminal
         self._drawn: list[tuple[str, int]] = []
         self._width = 0
-        # turns styles into sequences, and writes nothing
+        # Converts styles to sequences, and writes nothing
         self._rich = RichConsole(
             file=io.StringIO(),
             force_terminal=True,
@@ -237,7 +237,7 @@ class Screen:
         return (size.columns, size.lines) if size is not None else (80, 24)
 
     def draw(self, lines: Sequence[Text], width: int, height: int) -> None:
-        """Show these lines, made for this size, instead of those that stand there."""
+        """Replace the present lines by these, which were made for this size."""
         drawn = []
         for line in lines:
             with self._rich.capture() as capture:
@@ -250,7 +250,7 @@ class Screen:
             text = _erased(old)
             old = 0
         else:
-            # overwritten line by line and not erased before: nothing flickers
+            # Overwrite line by line instead of erasing first, which would flicker
             text = _up(old)
         text += "".join(f"{line}\x1b[K\n" for line, _ in drawn)
         if old > len(drawn):
@@ -259,14 +259,14 @@ class Screen:
         self._terminal.put(text)
 
     def clear(self) -> None:
-        """Take them back: the cursor is where the first of them began."""
+        """Erase the lines. The cursor moves to the beginning of the first."""
         if self._drawn:
             text = _erased(self._rows(*self.size()))
             self._drawn = []
             self._terminal.put(text)
 
     def _rows(self, width: int, height: int) -> int:
-        """How many lines of the terminal they take. One that is wider than it has become takes several by now."""
+        """The number of rows that the lines occupy. A line that is wider than the terminal now occupies several."""
         return min(height, sum(max(1, -(-cells // width)) for _, cells in self._drawn))
 
 
@@ -275,8 +275,8 @@ def _up(lines: int) -> str:
 
 
 def _erased(lines: int) -> str:
-    """Line by line. Erasing all below the cursor looks the same, but where that is the whole screen, tmux keeps it
-    among the lines that were scrolled out."""
+    """Erase line by line. If everything below the cursor is the whole screen, tmux moves it to its history when erased
+    at once."""
     return _up(lines) + "\x1b[K\n" * lines + _up(lines)
 
 
@@ -311,7 +311,7 @@ class Board(BlockReader):
         self._progress = Progress(durations=durations or {})
         self._alone: str | None = None
         self._pending: list[SessionFinished] = []
-        # the ticker draws as well, and nothing must come between two writes that belong together
+        # The ticker thread draws too, and mustn't interrupt two writes that belong together
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._stopped.set()
@@ -337,7 +337,7 @@ class Board(BlockReader):
                 self._draw()
 
     def close(self) -> None:
-        """Take the board back, and show what has no end yet."""
+        """Erase the board, and write the blocks of sessions without an end."""
         with self._lock:
             self._end()
         if self._ticker is not None and self._ticker is not threading.current_thread():
@@ -370,7 +370,7 @@ class Board(BlockReader):
         if self._stopped.is_set() or self._alone is not None:
             return
         width, height = self._screen.size()
-        # the last column is left free: what is written there makes some terminals begin a new line
+        # Leave the last column free: some terminals begin a new line after writing there
         lines = rows(self._progress, self._clock(), max(1, width - 1), max(2, height - 2), mark=self._mark)
         self._screen.draw(lines, width, height)
 
@@ -395,14 +395,14 @@ class Board(BlockReader):
     def _follow(self, activity: Activity, event: Event) -> None:
         phase: Phase = activity.phase
         if isinstance(event, Output):
-            activity.heard(event.data)
+            activity.add_output(event.data)
         elif isinstance(event, EnvironmentReady):
             phase = "ready" if self._progress.jobs > 1 else "running"
         elif isinstance(event, SessionRunning):
             phase = "running"
         elif isinstance(event, CommandStarted):
             phase = "running"
-            activity.heard(f"\n$ {one_line(command_text(event.command))}\n")
+            activity.add_output(f"\n$ {one_line(command_text(event.command))}\n")
         elif isinstance(event, SessionRetried):
             activity.attempt = event.attempt
         if phase != activity.phase:

@@ -1,7 +1,7 @@
-"""What a person sees of a run while it goes on, and the summary at its end.
+"""Direct output of a run, and its summary.
 
-A reader of events that writes lines. It knows nothing of sessions but what events tell, and nothing
-is kept back: every line is written before the command that follows it starts.
+The console is a reader of events that writes lines. It knows only what events contain, and buffers nothing: each line
+is written before the next command starts.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from setlist.reports.terminal import Style, Terminal
 
 SHOWN_CHANGES = 6
-"""How many packages are named in the line of an environment before it says "and 14 more"."""
+"""The number of packages in the line of an environment, before "and 14 more"."""
 
 _WIDEST = 32
-"""Names longer than this don't push the column of the others to the right."""
+"""The greatest width of the column of names. Longer names don't widen it."""
 
 _STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
     "ok": ("ok", ("green",)),
@@ -48,13 +48,13 @@ _STATUS: dict[SessionStatus, tuple[str, tuple[Style, ...]]] = {
 }
 
 _LATE: tuple[SessionStatus, ...] = ("interrupted", "aborted", "failed")
-"""How sessions end that are told last, in this order."""
+"""The statuses that the summary lists last, in this order."""
 
 _LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "error": ("red",)}
 
 
 def _word(finished: SessionFinished) -> tuple[str, tuple[Style, ...]]:
-    """How a session ended, in a word or two, and how that is coloured."""
+    """The result of a session in a word or two, and its style."""
     if is_allowed(finished):
         return ALLOWED, ("yellow",)
     return _STATUS[finished.status]
@@ -65,7 +65,7 @@ def _lateness(finished: SessionFinished) -> int:
 
 
 def duration_text(seconds: float) -> str:
-    """A span of time as a person reads it: ``0.4s``, ``1m 04s``, ``2h 03m``."""
+    """A duration for people: ``0.4s``, ``1m 04s``, ``2h 03m``."""
     if seconds < 59.95:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
@@ -76,7 +76,7 @@ def duration_text(seconds: float) -> str:
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them: ``80 kB``, ``1.2 GB``."""
+    """A size in bytes for people: ``80 kB``, ``1.2 GB``."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
@@ -85,7 +85,7 @@ def size_text(size: float) -> str:
 
 
 def command_text(words: Sequence[str], *, windows: bool = WINDOWS) -> str:
-    """A command as it would be typed."""
+    """A command as it is typed in a shell."""
     if windows:
         from subprocess import list2cmdline
 
@@ -96,7 +96,7 @@ def command_text(words: Sequence[str], *, windows: bool = WINDOWS) -> str:
 
 
 def end_text(code: int, *, timed_out: bool = False, duration: float = 0.0) -> str:
-    """How a command ended: ``exit code 2``, ``killed by SIGSEGV``, ``timed out after 10s``."""
+    """The end of a command: ``exit code 2``, ``killed by SIGSEGV``, ``timed out after 10s``."""
     if timed_out:
         return f"timed out after {duration_text(duration)}"
     if code >= 0:
@@ -110,15 +110,17 @@ def end_text(code: int, *, timed_out: bool = False, duration: float = 0.0) -> st
 
 
 def action_text(event: EnvironmentReady, *, verbose: bool = False) -> str:
-    """What was done to an environment, in one line: ``reused``, ``synced: + rich 14.0``."""
+    """What happened to an environment, in one line: ``reused``, ``synced: + rich 14.0``."""
     action, changes = event.action, event.changes
     if action == "none":
         return "no environment of its own"
     text: str = action
-    # That a definition was edited shows in what moved; anything else behind a change wants to be said
-    told = [reason for reason in event.reasons if verbose or not changes or not reason.startswith(("deps ", "group "))]
-    if told:
-        text += f" ({', '.join(told)})"
+    # The changed packages show that a definition was edited; other reasons are shown too
+    reasons = [
+        reason for reason in event.reasons if verbose or not changes or not reason.startswith(("deps ", "group "))
+    ]
+    if reasons:
+        text += f" ({', '.join(reasons)})"
     if not changes:
         return text
     added = [change for change in changes if change.old is None]
@@ -128,29 +130,28 @@ def action_text(event: EnvironmentReady, *, verbose: bool = False) -> str:
 
 
 def changes_text(changes: Sequence[Change], shown: int | None = None) -> str:
-    """The packages that moved, ``shown`` of them by name."""
-    # one more name is no longer than "and 1 more"
+    """The packages that changed, ``shown`` of them by name."""
+    # One more name is no longer than "and 1 more"
     if shown is None or len(changes) <= shown + 1:
         return ", ".join(map(str, changes))
     return ", ".join(map(str, changes[:shown])) + f" and {len(changes) - shown} more"
 
 
 def one_line(text: str) -> str:
-    """The first line of a text, safe to be shown, with a mark that there is more."""
+    """The first line of a text, escaped, with an ellipsis if there is more."""
     first, newline, rest = text.strip().partition("\n")
     first = escaped_line(first.rstrip())
     return f"{first} …" if newline and rest else first
 
 
 class Console:
-    """Writes what happens in a run, as it happens.
+    """Writes the events of a run as they occur.
 
     Args:
-        terminal: where to.
-        verbosity: below 0, only failures; 0, as in the manual; 1 and more, reasons, every change, and
-            how long things took.
-        named: whether it says which session a line is about; not where every line tells by itself.
-        log_of: how the log of a session is called, None where it has none.
+        terminal: the terminal to write to.
+        verbosity: below 0, only failures; 0, the default; 1 and more, also reasons, every change, and durations.
+        named: whether lines name their session; not if each line has a prefix that does.
+        log_of: gives the name of a session's log, None if it has none.
     """
 
     def __init__(
@@ -204,7 +205,7 @@ class Console:
             self._session_started(event)
 
     def close(self) -> None:
-        """Take back what stands on the screen for a while only."""
+        """Erase the temporary line."""
         if self._preparing:
             self._preparing = False
             self._terminal.put("\r\x1b[K")
@@ -212,7 +213,7 @@ class Console:
     def _session_started(self, event: SessionStarted) -> None:
         self._command = None
         if self._verbosity >= 0 and self._terminal.color and self._terminal.interactive:
-            # Overwritten by whatever comes next: seen only where preparing takes its time
+            # The next line overwrites it, so it is visible only if preparing takes long
             self._preparing = True
             self._terminal.write(f"{event.session.ljust(self._width)}  preparing…")
 
@@ -229,7 +230,7 @@ class Console:
         terminal.line(f"{name if self._named else ''}{event.interpreter} {terminal.styled('·', 'dim')} {text}")
 
     def _show_command(self, event: CommandStarted) -> None:
-        # One word with spaces is a line for the system's shell, and typed as it is
+        # One word with spaces is a line for the system's shell
         is_line = len(event.command) == 1 and " " in event.command[0]
         text = event.command[0] if is_line else command_text(event.command)
         if self._verbosity <= 0:
@@ -258,10 +259,10 @@ class Console:
         label = "" if event.level == "info" else f"{event.level}: "
         indent = "" if event.session is None else "  "
         if quiet and event.session is not None and self._named:
-            # no line above says whose words these are
+            # No line above names the session
             label, indent = f"{event.session}: {label}", ""
         elif event.session not in (None, self._headed) and self._named:
-            # nor here: its environment isn't ready, and may never be
+            # The line of its environment is still to come, or never does
             self._headed = event.session
             self._terminal.line(self._terminal.styled(event.session or "", "bold"))
         first, *others = event.text.splitlines() or [""]
@@ -273,17 +274,17 @@ class Console:
         self._terminal.line("  " + self._terminal.styled(text, style))
 
     def start_text(self, session: str) -> str:
-        """That a session has started, in one line."""
+        """The line for the start of a session."""
         return f"{session}  {self._terminal.styled('started', 'dim')}"
 
     def ending(self, finished: SessionFinished) -> str:
-        """How a session ended, in one line."""
+        """The line for the end of a session."""
         return self._summary_line(finished, 0, 0)
 
     def _summary(self, event: RunFinished) -> None:
         place = {name: position for position, name in enumerate(self._sessions)}
         finished = sorted(self._finished, key=lambda one: place.get(one.session, len(place)))
-        # what somebody has to look at is nearest to the prompt
+        # Failures last, next to the prompt
         finished.sort(key=_lateness)
         shown = [one for one in finished if self._verbosity >= 0 or one.status != "ok"]
         width = column_of([one.session for one in shown])
@@ -305,12 +306,14 @@ class Console:
         reason = None if finished.reason is None else one_line(finished.reason)
         if finished.status == "flaky" and reason is None:
             reason = f"passed at try {finished.attempts}"
-        took = duration_text(finished.duration) if finished.status in ("ok", "flaky", "failed", "interrupted") else None
+        duration = (
+            duration_text(finished.duration) if finished.status in ("ok", "flaky", "failed", "interrupted") else None
+        )
         if finished.status == "interrupted" and reason is not None:
-            took = None
-        told = "  ".join(part for part in (took, reason) if part is not None)
+            duration = None
+        details = "  ".join(part for part in (duration, reason) if part is not None)
         name = f"{finished.session.ljust(width)}  " if self._named else ""
-        return f"{name}{self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {told}".rstrip()
+        return f"{name}{self._terminal.styled(word, *styles)}{' ' * (words - len(word))}  {details}".rstrip()
 
 
 def column_of(names: Sequence[str]) -> int:

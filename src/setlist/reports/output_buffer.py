@@ -24,14 +24,14 @@ _KINDS: tuple[Kind, ...] = ("words", "stdout", "stderr")
 _FRAME = struct.Struct(">BI")
 
 IN_MEMORY = 256 * 1024
-"""Bytes of a session's output that are kept in memory before they go to the disk."""
+"""Bytes of a session's output that are held in memory; larger output goes to the disk."""
 
 LONGEST_PIECE = 256 * 1024
-"""Characters that are read back at once."""
+"""Characters of a frame of the spool."""
 
 
 class WordStream(io.StringIO):
-    """Stands in for a stream: what a Console writes is handed on."""
+    """A stream for a Console that passes each write to a function."""
 
     def __init__(self, put: Callable[[str], None]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class WordStream(io.StringIO):
 
 
 class _Place:
-    """A terminal, a pipe or a file, and what state the last of our writing left it in."""
+    """A terminal, a pipe or a file, and its state after the last write."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
@@ -52,10 +52,10 @@ class _Place:
         self._filters: list[Filter] = []
 
     def filter(self) -> Filter:
-        """For one more stream that goes here."""
-        made = Filter(self.colours, keep="line" if self.terminal.interactive else "all")
-        self._filters.append(made)
-        return made
+        """A filter for another stream that is written here."""
+        new = Filter(self.colours, keep="line" if self.terminal.interactive else "all")
+        self._filters.append(new)
+        return new
 
     def write(self, text: str) -> None:
         if text:
@@ -63,7 +63,7 @@ class _Place:
             self.at_start = ends_line(text, self.at_start)
 
     def rest(self) -> None:
-        """End what is unfinished: a sequence, a colour, a line."""
+        """End an unfinished sequence, colour or line."""
         for one in self._filters:
             self.write(one.close())
         if self.colours:
@@ -75,10 +75,10 @@ class _Place:
 
 
 class Sink:
-    """Our two standard streams, as blocks are written to them.
+    """The two standard streams that blocks are written to.
 
-    Where both lead to the same place, what is written comes in the order in which it came. Where they don't, what
-    commands print to their standard output goes to ours, and all else to standard error.
+    If both are the same file, the output keeps its order. Otherwise the standard output of commands goes to ours, and
+    everything else to standard error.
     """
 
     def __init__(self, out: Terminal, err: Terminal) -> None:
@@ -88,14 +88,14 @@ class Sink:
         self.color = err.color
 
     def terminal(self) -> Terminal:
-        """For a Console: what it writes are words of ours."""
+        """A terminal for a Console."""
         return Terminal(WordStream(lambda text: self.put("words", text)), color=self.color)
 
     def put(self, kind: Kind, text: str) -> None:
-        """Write what commands printed, or words of ours that are safe, which begin on a line of their own."""
+        """Write the output of commands, or setlist's own lines (escaped), which begin on a line of their own."""
         if kind == "words":
             self.rest()
-            with suppress(OSError, ValueError):  # nobody reads it any more
+            with suppress(OSError, ValueError):  # the reader is gone
                 self._err.terminal.put(text)
             self._err.at_start = text.endswith("\n")
         else:
@@ -103,18 +103,17 @@ class Sink:
             place.write(self._filters[kind].feed(text))
 
     def rest(self) -> None:
-        """End what is unfinished: no line, no colour goes on into what others write."""
+        """End unfinished lines and colours, before something else is written."""
         self._out.rest()
         if self._out is not self._err:
             self._err.rest()
 
 
 class Spool:
-    """What has to wait, in order. Nothing of it is left when we are gone, however that comes about.
+    """Output that is held back, in order. It leaves no file behind, even if the process is killed.
 
     Args:
-        directory: where it is kept. Where nothing can be written there, the system's directory for temporary files
-            serves.
+        directory: the directory of the file; the system's temporary directory if it isn't writable.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -144,14 +143,14 @@ class Spool:
     def _on_disk(self) -> BinaryIO:
         from tempfile import TemporaryFile
 
-        # unbuffered: a full disk is met by the write that it concerns, and what was written before can be read
+        # Unbuffered: a full disk fails the write that it concerns, and earlier output stays readable
         try:
             return cast("BinaryIO", TemporaryFile(buffering=0, dir=self._directory))
         except OSError:
             return cast("BinaryIO", TemporaryFile(buffering=0))
 
     def __iter__(self) -> Iterator[tuple[Kind, str]]:
-        """All of it, piece by piece."""
+        """The frames, one by one."""
         left = self._size
         try:
             self._file.seek(0)
@@ -172,20 +171,20 @@ class Spool:
 
 
 def _write(file: BinaryIO, data: bytes) -> None:
-    """All of it: an unbuffered file may take less at once."""
+    """Write all data: one write to an unbuffered file may write less."""
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
 
 
 class Block:
-    """One session's part of what is shown.
+    """The output of one session.
 
     Args:
-        sink: where it goes in the end.
-        directory: where it is kept until then.
-        verbosity: of setlist's own words.
-        opening: written before all else, if there is anything else.
+        sink: its destination.
+        directory: where it is held back.
+        verbosity: as the console's.
+        opening: written before the output, if there is any.
     """
 
     def __init__(self, sink: Sink, directory: Path | None, *, verbosity: int = 0, opening: str = "") -> None:
@@ -198,11 +197,11 @@ class Block:
 
     @property
     def live(self) -> bool:
-        """Whether what comes is written at once."""
+        """Whether output is written at once."""
         return self._spool is None
 
     def take(self, event: Event) -> None:
-        """What comes of an event of this session."""
+        """Add an event of this session."""
         if isinstance(event, Output):
             self.put(event.stream, event.data)
         else:
@@ -217,7 +216,7 @@ class Block:
             self._spool.put(kind, text)
 
     def show(self) -> None:
-        """Write what was kept; from now on it is live."""
+        """Write what was held back. From now on the block is live."""
         spool, self._spool = self._spool, None
         if spool is not None:
             for kind, text in spool:
@@ -225,7 +224,7 @@ class Block:
             spool.close()
 
     def drop(self) -> None:
-        """It isn't to be shown."""
+        """Discard the block."""
         if self._spool is not None:
             self._spool.close()
 

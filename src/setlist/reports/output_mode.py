@@ -1,9 +1,8 @@
-"""How a run is shown, and what programs are told of the terminal that they don't have.
+"""Choose the output mode, and the terminal variables that programs see.
 
-There are four ways. ``direct``: commands have our own streams, untouched. The others capture what they print: ``board``
-shows what is going on at the bottom of a terminal, ``stream`` writes each line with its session's name, ``group`` whole
-blocks. Captured programs see a pipe and not a terminal: docs/output.md says why, and how they come to be coloured all
-the same.
+There are four modes. ``direct``: commands inherit our streams. The others capture output: ``board`` shows the running
+sessions at the bottom of a terminal, ``stream`` prefixes each line with its session, ``group`` writes whole blocks.
+Captured programs see a pipe and not a terminal: docs/output.md says why, and how they still use colours.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ COLOR_VARIABLES: Mapping[str, str] = {
     "MYPY_FORCE_COLOR": "1",
     "CARGO_TERM_COLOR": "always",
     "PRE_COMMIT_COLOR": "always",
-    # rich takes FORCE_COLOR for a terminal on which it may move the cursor, unless it is told that nobody watches
+    # With FORCE_COLOR, rich assumes a terminal and moves the cursor, unless TTY_INTERACTIVE is 0
     "TTY_INTERACTIVE": "0",
 }
-"""What makes programs print colours into a pipe."""
+"""Variables that make programs print colours to a pipe."""
 
 
 class Reader(Protocol):
-    """Shows the events of a run. ``close`` ends what is half shown, and may be called more than once."""
+    """Shows the events of a run. ``close`` ends unfinished output, and may be called more than once."""
 
     def __call__(self, event: Event) -> None: ...
 
@@ -54,7 +53,7 @@ def choose_mode(
     *,
     must_capture: bool = False,
 ) -> Mode:
-    """How the run is shown.
+    """Choose the output mode of a run.
 
     Args:
         requested: the value of ``--output``.
@@ -62,10 +61,10 @@ def choose_mode(
         out: our standard output.
         err: our standard error.
         environ: the caller's variables.
-        must_capture: whether somebody needs the output: a report, the masking of secrets, CI.
+        must_capture: whether a report, the masking of secrets, or CI needs the output.
 
     Raises:
-        UsageError: there is no such way, or it can't be with so many jobs.
+        UsageError: the mode doesn't exist, or doesn't allow that many jobs.
     """
     if requested is not None and requested not in MODES:
         near = nearest(requested, MODES)
@@ -81,17 +80,17 @@ def choose_mode(
     if requested == "stream":
         return "stream"
     if requested == "board":
-        return "board" if _takes_a_board(err, environ) else "group"
+        return "board" if _supports_board(err, environ) else "group"
     if requested == "group":
         return "group"
     if jobs <= 1:
         return "group" if must_capture else "direct"
-    # where standard output goes to another program, that one may write to the terminal as well
-    return "board" if _takes_a_board(err, environ) and out.interactive else "group"
+    # If standard output is a pipe, the program that reads it may write to the terminal too
+    return "board" if _supports_board(err, environ) and out.interactive else "group"
 
 
-def _takes_a_board(err: Terminal, environ: Mapping[str, str]) -> bool:
-    """Whether lines can be taken back there."""
+def _supports_board(err: Terminal, environ: Mapping[str, str]) -> bool:
+    """Whether lines can be erased there."""
     if not err.interactive or environ.get("TERM") == "dumb" or size_of(err) is None:
         return False
     from setlist.core.system import understands_ansi
@@ -110,17 +109,17 @@ def reader_for(
     durations: Mapping[str, float] | None = None,
     log_of: Callable[[str], str | None] | None = None,
 ) -> Reader:
-    """What shows the run.
+    """The reader of events for a mode.
 
     Args:
-        mode: how.
+        mode: the output mode.
         out: our standard output.
         err: our standard error.
         environ: the caller's variables.
-        verbosity: of setlist's own words, as the console's.
-        directory: where output that has to wait is kept: the project's ``.setlist``.
-        durations: how many seconds sessions take, of those that are known.
-        log_of: how the log of a session is called (:meth:`setlist.reports.logs.Logs.named`).
+        verbosity: as the console's.
+        directory: where output is held back: the project's ``.setlist``.
+        durations: the usual seconds of sessions, as far as they are known.
+        log_of: gives the name of a session's log (:meth:`setlist.reports.logs.Logs.named`).
     """
     if mode == "direct":
         from setlist.reports.console import Console
@@ -149,25 +148,25 @@ def child_environ(
     session: str = "",
     sessions: Sequence[str] = (),
 ) -> dict[str, str]:
-    """What a captured session's programs are told of our terminal: variables to be added to the caller's.
+    """The variables that describe our terminal to a captured session's programs, in addition to the caller's.
 
-    Ask anew for each session: somebody may have resized the terminal since. What the caller has set stays as it is,
-    but for COLUMNS where lines get a prefix.
+    Call it for each session, since the terminal may have been resized. The caller's variables take precedence, except
+    COLUMNS if lines have a prefix.
 
     Args:
-        mode: how the run is shown.
+        mode: the output mode.
         out: our standard output.
         err: our standard error.
         environ: the caller's variables.
         session: the session's name.
-        sessions: the names of all that run.
+        sessions: the names of all sessions of the run.
     """
     if mode == "direct":
         return {}
-    told: dict[str, str] = {}
-    # one variable speaks for both streams: colours don't belong into a file that one of them goes to
+    variables: dict[str, str] = {}
+    # The variables apply to both streams, and neither may be a file without colours
     if out.color and err.color and not environ.get("NO_COLOR"):
-        told.update({name: value for name, value in COLOR_VARIABLES.items() if name not in environ})
+        variables.update({name: value for name, value in COLOR_VARIABLES.items() if name not in environ})
     size = size_of(out, err)
     columns = _number(environ.get("COLUMNS")) or (size.columns if size is not None else None)
     if columns is not None:
@@ -175,10 +174,10 @@ def child_environ(
             from setlist.reports.stream import prefix_width
 
             columns = max(20, columns - prefix_width(session, sessions))
-        told["COLUMNS"] = str(columns)
+        variables["COLUMNS"] = str(columns)
     if size is not None and "LINES" not in environ:
-        told["LINES"] = str(size.lines)
-    return told
+        variables["LINES"] = str(size.lines)
+    return variables
 
 
 def _number(text: str | None) -> int | None:

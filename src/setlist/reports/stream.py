@@ -1,8 +1,8 @@
-"""Every line as it comes, with the name of its session before it.
+"""Write each line of output as it comes, prefixed by its session.
 
-Only whole lines are written: one without its newline waits for it, for the end of its command, or until it is longer
-than anybody reads. Of a line that draws itself anew (a progress bar, ``\\r``) the last state is shown. Colours pass,
-closed at the end of a line and taken up again on the session's next one; whatever moves the cursor doesn't.
+Only whole lines are written: a line without a newline waits for it, for the end of its command, or until it is too
+long. Of a line that is redrawn (a progress bar, ``\\r``) the last state is written. Colours are kept, closed at the
+end of a line and resumed on the session's next one. Sequences that move the cursor are removed.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from setlist.reports.output_buffer import WordStream
 from setlist.reports.terminal import Style, Terminal, as_written, same_file
 
 LONGEST_LINE = 1 << 20
-"""Characters of a line, after which the rest goes on the next one."""
+"""Characters of a line. The rest goes on the next line."""
 
 _COLORS: tuple[Style, ...] = ("cyan", "magenta", "yellow", "blue", "green")
 _SEPARATOR = " │ "
 _COLOR = re.compile(r"\x1b\[[0-9;:]*m")
 
-# Of lines without colours, what isn't their last state: all before the last return that is followed by anything
+# In lines without colours, everything before the last state: up to the last return that is followed by text
 _BEFORE_REDRAWING = re.compile(r"^[^\n]*\r(?=[^\r\n])|\r+$", re.MULTILINE)
 
 Channel = Literal["stdout", "stderr"]
 
 
 def prefix_width(session: str, sessions: Sequence[str]) -> int:
-    """Columns before a session's own lines.
+    """The columns of the prefix of a session's lines.
 
     Args:
         session: its name.
-        sessions: all names of the run.
+        sessions: the names of all sessions of the run.
     """
     return max(len(session), column_of(sessions)) + len(_SEPARATOR)
 
@@ -46,9 +46,9 @@ class Stream:
 
     Args:
         out: our standard output: what commands print there.
-        err: our standard error: the rest, and setlist's own words.
+        err: our standard error: setlist's own lines, and what commands print there.
         verbosity: as the console's.
-        log_of: how the log of a session is called.
+        log_of: gives the name of a session's log.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class Stream:
             self._console(event)
             source = self._sources.pop(session, None)
             if source is not None:
-                source.finish(event, told=len(self._names) > 1 and (self._verbosity >= 0 or event.status != "ok"))
+                source.finish(event, summary=len(self._names) > 1 and (self._verbosity >= 0 or event.status != "ok"))
             return
         if session not in self._sources:
             self._sources[session] = self._source(session)
         self._sources[session].take(event)
 
     def close(self) -> None:
-        """Write the lines that have no end yet."""
+        """Write the unfinished lines."""
         while self._sources:
             self._sources.popitem()[1].flush()
 
@@ -120,13 +120,13 @@ class _Source:
             self.flush()
         self._console(event)
 
-    def finish(self, event: SessionFinished, *, told: bool) -> None:
+    def finish(self, event: SessionFinished, *, summary: bool) -> None:
         self.flush()
-        if told:
+        if summary:
             self._words(self._console.ending(event))
 
     def flush(self) -> None:
-        """Write what has no newline as if it had one."""
+        """Write unfinished lines with a newline."""
         for channel, lines in self._lines.items():
             self._write(channel, lines.end())
 
@@ -134,7 +134,7 @@ class _Source:
         self.flush()
         terminal = self._terminals["stderr"]
         lines = as_written(terminal.plain(text).removesuffix("\n") + "\n")
-        with suppress(OSError, ValueError):  # nobody reads it any more
+        with suppress(OSError, ValueError):  # the reader is gone
             terminal.put(self._prefixed("stderr", lines).decode("utf-8", "surrogateescape"))
 
     def _write(self, channel: Channel, lines: str) -> None:
@@ -142,23 +142,23 @@ class _Source:
             self._terminals[channel].pass_on(self._prefixed(channel, as_written(lines)))
 
     def _prefixed(self, channel: Channel, lines: bytes) -> bytes:
-        """The lines, each with the prefix; an empty one without the blank at its end.
+        """The lines, each with the prefix. Empty lines have no trailing blank.
 
-        All at once and as bytes: there may be millions of lines, and a search for bytes is the quicker one.
+        All at once and as bytes, since there may be millions of lines, and searching bytes is faster.
         """
         prefix = self._prefixes[channel]
         data = b"\n" + prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
         empty, bare = b"\n" + prefix + b"\n", b"\n" + prefix.rstrip(b" ") + b"\n"
-        while bare != empty and empty in data:  # of those that follow one another, every second one is replaced at once
+        while bare != empty and empty in data:  # one pass replaces every second one in a row
             data = data.replace(empty, bare)
         return data[1:]
 
 
 class _Lines:
-    """Makes whole lines, coloured each for itself, of pieces.
+    """Joins pieces to whole lines, each with its own colour sequences.
 
     Args:
-        mark: stands where a line was cut because of its length.
+        mark: ends a line that was cut because of its length.
     """
 
     def __init__(self, mark: str) -> None:
@@ -188,13 +188,13 @@ class _Lines:
         return ended
 
     def end(self) -> str:
-        """The last line, where it had no newline."""
+        """The last line, if it had no newline."""
         self._hold(self._filter.close())
         line = self._line(self._taken())
         return f"{line}\n" if _COLOR.sub("", line) else ""
 
     def _whole(self, lines: str) -> str:
-        # most output has nothing that a line of it could hand on to the next
+        # Most output has no colours that the next line would have to resume
         if self._colours or "\x1b" in lines:
             return "".join(f"{self._line(line)}\n" for line in lines[:-1].split("\n"))
         lines = lines.replace("\r\n", "\n")
@@ -212,7 +212,7 @@ class _Lines:
         return text
 
     def _after_redrawing(self, line: str) -> str:
-        """What is left of a line that returned to its beginning: its last state."""
+        """The last state of a line with carriage returns."""
         before, returned, last = line.rpartition("\r")
         if not returned:
             return line
@@ -237,6 +237,6 @@ class _Lines:
 
 
 def _uncut(text: str, position: int) -> int:
-    """The nearest place, not after ``position``, that isn't within a colour's sequence."""
+    """The last place up to ``position`` that isn't inside a colour sequence."""
     begin = text.rfind("\x1b", max(1, position - 80), position)
     return begin if begin > 0 and "m" not in text[begin:position] else position

@@ -1,7 +1,7 @@
-"""How text gets to a person: colour where it is wanted, characters the stream can write, no control characters.
+"""Write text to a terminal or a file: colour, encoding, control characters.
 
-The one way to print, and the one place where setlist's own words are made safe (:func:`escaped`): descriptions, keys,
-file names and what other tools said come from files that somebody else may have written. ``NO_COLOR``
+This is the only way to print, and the place where setlist's own text is escaped (:func:`escaped`): descriptions, keys,
+file names and the output of tools come from files that somebody else may have written. ``NO_COLOR``
 (https://no-color.org) and ``FORCE_COLOR`` (https://force-color.org) count when they are set to anything but the empty
 string; where both are, ``NO_COLOR`` wins, as it does in Python itself.
 """
@@ -30,13 +30,13 @@ _CODES: dict[Style, str] = {
 _RESET = "\x1b[0m"
 
 _PLAINER = {"→": "->", "…": "...", "·": "-", "✗": "x", "–": "-", "‘": "'", "’": "'", "×": "x", "✓": "ok", "│": "|"}
-"""What stands for a character of ours on a stream that can't write it."""
+"""Replacements for characters that a stream can't encode."""
 
 
-# C0 without tab and newline, DEL, C1, line and paragraph separators, and what reverses the order of characters
+# C0 except tab and newline, DEL, C1, line and paragraph separators, and bidirectional controls
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 
-# What CI systems take for a command in a log: GitHub's ``::name::`` at the beginning of a line, and anywhere in a line
+# Commands of CI systems in a log: GitHub's ``::name::`` at the beginning of a line, and anywhere in a line
 # its older ``##[name]``, Azure's ``##vso[`` and TeamCity's ``##teamcity[``
 _CI_COMMAND = r"^(?P<blank>[ \t]*):(?=:[A-Za-z][^\n]*::)|#(?=#(?:vso|teamcity)?\[)"
 
@@ -48,16 +48,16 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
 
 
 def escaped(text: str, *, colours: bool = False) -> str:
-    """The text without what a terminal or a CI system would obey: that is escaped as in JSON (``\\u001b``).
+    """Escape what a terminal or a CI system would interpret, as in JSON (``\\u001b``).
 
-    These are control characters but tabs and newlines, characters that reverse the direction of others, and the
-    beginnings of workflow commands. JSON text stays the same JSON.
+    These are control characters except tabs and newlines, bidirectional controls, and the beginnings of workflow
+    commands. JSON text stays the same JSON.
 
     Args:
-        text: what is to be shown.
-        colours: whether sequences that set colours pass.
+        text: the text to show.
+        colours: whether to keep colour sequences.
     """
-    # twenty times as quick as looking for all of it at once, and nearly all texts are harmless
+    # Twenty times as fast as the pattern, and nearly all texts are harmless
     if _CONTROL.search(text) is None and "::" not in text and "##" not in text:
         return text
     return (_UNSAFE_BUT_COLOURS if colours else _UNSAFE).sub(_escape, text)
@@ -74,10 +74,10 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at the stream directly."""
+    """Whether the stream is a terminal."""
     try:
         return stream.isatty()
-    except (ValueError, AttributeError):  # closed, or not quite a stream
+    except (ValueError, AttributeError):  # closed, or not a real stream
         return False
 
 
@@ -87,7 +87,7 @@ def on_github(environ: Mapping[str, str]) -> bool:
 
 
 def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether what is written to the stream should be coloured."""
+    """Whether output to the stream should be coloured."""
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR"):
@@ -96,7 +96,7 @@ def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def printable(text: str, encoding: str | None) -> str:
-    """The text in characters that ``encoding`` has, plainer ones standing in for the rest."""
+    """The text in the characters of ``encoding``, with replacements for others."""
     if encoding is None or text.isascii():
         return text
     try:
@@ -111,25 +111,25 @@ def printable(text: str, encoding: str | None) -> str:
 
 
 def as_written(text: str) -> bytes:
-    """What a command wrote, byte by byte, from the text of an :class:`~setlist.core.events.Output`."""
+    """The bytes that a command wrote, from the text of an :class:`~setlist.core.events.Output`."""
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte: a session's function printed it
+    except UnicodeEncodeError:  # a surrogate that represents no byte: a session's function printed it
         return text.encode("utf-8", "surrogatepass")
 
 
 def same_file(one: Terminal, other: Terminal) -> bool:
-    """Whether two streams lead to the same terminal, pipe or file."""
+    """Whether two streams are the same terminal, pipe or file."""
     if one.stream is other.stream:
         return True
     try:
         return os.path.sameopenfile(one.stream.fileno(), other.stream.fileno())
-    except (OSError, ValueError, AttributeError):  # one of them has no descriptor
+    except (OSError, ValueError, AttributeError):  # one has no descriptor
         return False
 
 
 def size_of(*terminals: Terminal) -> os.terminal_size | None:
-    """Columns and lines of the first of these that is a terminal and knows; None where none does."""
+    """The size of the first of these that is a terminal with a size; None if there is none."""
     for terminal in terminals:
         if terminal.interactive:
             try:
@@ -146,24 +146,24 @@ def _closed() -> OSError:
 
 
 class _Closed(io.StringIO):
-    """Stands for a standard stream that was closed before we were started."""
+    """Replaces a standard stream that was closed before the start."""
 
     def write(self, _: str) -> int:
         raise _closed()
 
 
 class Terminal:
-    """One of the two standard streams, as setlist writes to it.
+    """Writes to one of the two standard streams.
 
     Args:
-        stream: where text goes. None: it was closed before we were started.
-        color: whether it may be coloured.
-        lossy: whether words that can't be written (a closed pipe, a full disk) are dropped. So it is for what is
-            said beside the work; results raise OSError, which the edge tells of.
+        stream: the stream. None: it was closed before the start.
+        color: whether to use colours.
+        lossy: whether text that can't be written (a closed pipe, a full disk) is dropped: for messages. Otherwise it
+            raises OSError: for results.
 
     Attributes:
-        lost: why something couldn't be written that somebody was to read: a result, or what a command wrote.
-        broken: whether anything at all couldn't be written.
+        lost: why a result, or the output of a command, couldn't be written.
+        broken: whether any write failed.
     """
 
     def __init__(self, stream: TextIO | None, *, color: bool = False, lossy: bool = False) -> None:
@@ -176,7 +176,7 @@ class Terminal:
 
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str], *, lossy: bool = False) -> Terminal:
-        """The terminal for a standard stream, which is None where it is closed, and under pythonw."""
+        """The terminal for a standard stream, which is None if it is closed, and under pythonw."""
         color = stream is not None and wants_color(stream, environ)
         if stream is not None and color and is_terminal(stream):
             from setlist.core.system import understands_ansi
@@ -189,28 +189,28 @@ class Terminal:
         return is_terminal(self.stream)
 
     def styled(self, text: str, *styles: Style) -> str:
-        """The text in these styles, or as it is where there is no colour."""
+        """The text in these styles; unchanged without colour."""
         if not self.color or not styles or not text:
             return text
         return "".join(_CODES[style] for style in styles) + escaped(text) + _RESET
 
     def line(self, text: str = "") -> None:
-        """Write a line of our words, at once: a child that shares the stream writes after it, never into it.
+        """Write a line in one write, so that a child process with the same stream can't write into it.
 
-        It is one line, whatever the text: newlines in it are escaped.
+        Newlines in the text are escaped.
         """
         self.put(escaped(text, colours=self.color).replace("\n", "\\n") + "\n")
 
     def lines(self, text: str) -> None:
-        """Write words of ours that may be of several lines."""
+        """Write text of several lines, escaped."""
         self.write(text + "\n")
 
     def write(self, text: str) -> None:
-        """Write words of ours, made safe; they end where the text ends."""
+        """Write text, escaped, without a newline at the end."""
         self.put(escaped(text, colours=self.color))
 
     def put(self, text: str) -> None:
-        """Write text that is safe, or meant to be obeyed: sequences that move the cursor, workflow commands."""
+        """Write text that is escaped, or meant to be interpreted: cursor sequences, workflow commands."""
         try:
             self.stream.write(printable(text, self._encoding))
             self.stream.flush()
@@ -220,9 +220,9 @@ class Terminal:
                 raise self._lose(error) from error
 
     def pass_on(self, text: str | bytes) -> None:
-        """Write what a command wrote, text or bytes: byte by byte, where the stream takes bytes.
+        """Write the output of a command, as bytes if the stream accepts them.
 
-        What can't be written is dropped, and ``lost`` says so: the work goes on, and its logs are kept.
+        Output that can't be written is dropped, and ``lost`` says so: the session continues, and its log is written.
         """
         data = as_written(text) if isinstance(text, str) else text
         buffer = getattr(self.stream, "buffer", None)
@@ -236,7 +236,7 @@ class Terminal:
             buffer.flush()
         except (OSError, ValueError) as error:
             self.broken = True
-            # a stream that was closed from the beginning is one that nobody wants to read
+            # Nobody reads a stream that was closed before the start
             if not isinstance(self.stream, _Closed):
                 self._lose(error)
 
@@ -246,5 +246,5 @@ class Terminal:
         return self.lost
 
     def plain(self, text: str) -> str:
-        """Words of ours, made safe, in characters that the stream can write."""
+        """The text, escaped, in characters that the stream can encode."""
         return printable(escaped(text, colours=self.color), self._encoding)
