@@ -84,7 +84,7 @@ def interrupted(run: warm.Again, process: warm.Process) -> int:
                 child.stop(ways_after(run.signalled, Grace(interrupt, terminate), process.own_group))
             finally:
                 child.close()
-            run.over(process)
+            run.note_ended(process)
             system.restore_terminal(terminal)
     return _interrupted(run)
 
@@ -153,7 +153,7 @@ def _finish(
     stream, shown.stream = shown.stream, io.StringIO()
     console = Console(shown)
     # not splitlines(): JSON may hold separators that it takes for the end of a line
-    for line in run.told.removesuffix("\n").split("\n"):
+    for line in run.history.removesuffix("\n").split("\n"):
         console(from_json(json.loads(line)))
     shown.stream = stream
     took = run.elapsed()
@@ -168,4 +168,4 @@ def _finish(
     )
     for event in (*events, session, RunFinished(time=time.time(), exit_code=code, duration=took)):
         console(event)
-        run.tell(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
+        run.write_history(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -55,7 +55,7 @@ def again(words: Sequence[str]) -> int | None:
     """
     try:
         cwd = os.getcwd()
-        data = warm.kept(FOLDER, _key(words, cwd), cwd)
+        data = warm.read_record(FOLDER, _key(words, cwd), cwd)
     except OSError:
         return None
     seal, content = data[:_SEAL], data[_SEAL:]

@@ -1,7 +1,7 @@
-"""A warm run whose environment isn't there, or is to be made anew: it is laid out from its image.
+"""Recreate the environment of a warm run from its image.
 
-What the whole program would write down of it is in the run's record (:mod:`setlist.cli.warming`), with marks for what
-is known only when it is there: the signatures of the directories, and of the files that are written for it alone.
+The run's record (:mod:`setlist.cli.warming`) holds the state file of the new environment, with placeholders for values
+that exist only afterwards: the signatures of its directories, and of the files that are written for it alone.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     Signature = Callable[[str], str | None]
 
 RECORD = "state.json"
-"""As :mod:`setlist.environment.state` has it: written last, it says that an environment is finished."""
+"""The name in :mod:`setlist.environment.state`. Written last, this file marks an environment as complete."""
 
 
 class Made:
-    """An environment that was made.
+    """A recreated environment.
 
     Attributes:
         action: ``created`` or ``recreated``.
@@ -37,28 +37,28 @@ class Made:
         self._removed = _beside(doomed) if doomed is not None else _nothing
 
     def is_untouched(self) -> bool:
-        """Whether nobody has changed it since."""
+        """Whether it hasn't been changed since."""
         return self._signature(self._record) == self._signed
 
     def end(self) -> None:
-        """Wait until what lay there before is gone."""
+        """Wait until the previous environment is deleted."""
         self._removed()
 
 
 def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
-    """Make an environment. The caller holds its exclusive lock.
+    """Create or recreate an environment. The caller holds its exclusive lock.
 
     Args:
-        anew: what the run's record says of it.
-        signature: what files are recorded by.
+        anew: the environment's entry in the run's record.
+        signature: gives the stat signature of a path.
 
     Returns:
-        None: it can't be made like this. Then what lay there lies there still.
+        None if it can't be made from the image. The previous environment is kept then.
     """
     path, directory = anew["path"], anew["directory"]
     image = read(anew["image"])
     there = os.path.lexists(directory)
-    # of one that isn't whole other things are told
+    # the whole program reports on the repair of an incomplete environment
     whole = all(os.path.exists(f"{directory}/{name}") for name in (RECORD, "pyvenv.cfg"))
     if image is None or (there and not whole):
         return None
@@ -80,14 +80,14 @@ def make(anew: Mapping[str, Any], signature: Signature) -> Made | None:
     except (CorruptImage, OSError):
         _undo(directory, doomed)
         return None
-    except BaseException:  # Ctrl-C: nobody has listened to signals yet
+    except BaseException:  # Ctrl-C: signal handlers aren't installed yet
         _undo(directory, doomed)
         raise
     return Made("recreated" if there else "created", f"{path}/{RECORD}", doomed, signature)
 
 
 def _name_beside(directory: str) -> str:
-    """The name to put it away under, as :func:`setlist.core.files.rename_aside` has it."""
+    """The name that :func:`setlist.core.files.rename_aside` would give."""
     folder, name = os.path.split(directory)
     return f"{folder}/.{name}.{os.getpid()}.{os.urandom(4).hex()}.removed"
 
@@ -100,7 +100,7 @@ def _undo(directory: str, doomed: str | None) -> None:
 
     with suppress(OSError):
         if doomed is not None and not os.path.lexists(doomed):
-            return  # it wasn't put away yet: it lies there as it was
+            return  # it wasn't renamed yet
         if doomed is not None or not os.path.exists(f"{directory}/{RECORD}"):
             remove_tree(Path(directory))
         if doomed is not None:
@@ -108,7 +108,7 @@ def _undo(directory: str, doomed: str | None) -> None:
 
 
 def _beside(doomed: str) -> Callable[[], None]:
-    """Remove what was renamed while the commands run. What is returned waits for it."""
+    """Delete a renamed environment in a thread while the commands run. Returns a function that waits for the end."""
     from _thread import allocate_lock, start_new_thread
 
     removing = allocate_lock()
@@ -135,4 +135,4 @@ def _beside(doomed: str) -> Callable[[], None]:
 
 
 def _nothing() -> None:
-    """Nothing lay there."""
+    """There was no previous environment to delete."""

@@ -1,14 +1,14 @@
-"""An environment as it was when it was new, and how another one like it is laid out.
+"""The image of a new environment, and how to create another environment from it.
 
-An image is a directory in the user's cache. In it lie hard links to the files that the installer put into an
-environment, numbered, and a record of what goes where. What mentions the environment's own path (activation scripts,
-the first line of console scripts, and the RECORD that holds their digests) is in the record itself, and is written anew
-for each environment. :mod:`setlist.environment.images` makes images and says which one is whose.
+An image is a directory in the user's cache. It holds hard links to the files that the installer put into an
+environment, numbered, and a record of their places. Files that contain the environment's path (activation scripts, the
+first line of console scripts, and the RECORD with their digests) are in the record itself, and are rewritten for each
+environment. :mod:`setlist.environment.images` makes images and finds the image of an environment.
 
-A file that has several names is one file: who writes into it, in whatever environment, writes into all. So
-every file is compared with its signature from when it was new.
+Hard links share one file: a change in one environment changes all of them. So each file is compared with its signature
+from when it was new.
 
-Imported by a warm run, so it imports next to nothing.
+A warm run imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 2
-"""Of the record, and part of each image's key."""
+"""The format of the record; part of each image's key."""
 
 RECORD = "record"
 
@@ -31,23 +31,23 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class CorruptImage(Exception):
-    """What an environment is to be laid out from isn't what it was when it was kept."""
+    """The files of an image aren't what they were when it was made."""
 
 
 def read(place: str) -> Mapping[str, Any] | None:
-    """The record of the image in a directory; None where there is none that can be used.
+    """The record of the image in a directory; None if there is no valid record.
 
-    ``path`` and ``prompt`` are what the texts in it say. ``directories`` are relative, each after the one it is in;
-    ``files`` are relative paths with the signature of the file of that number. ``written`` are relative path,
-    mode and content; ``links`` relative path and target. ``records`` are RECORDs as they are in ``written``: relative
-    path, and the files named in it whose digests depend on the path, as they are named there and as they are here.
+    ``path`` and ``prompt`` are those in the texts. ``directories`` are relative, each after its parent. ``files`` are
+    relative paths, each with the signature of the file with its number. ``written`` are relative path, mode and
+    content; ``links`` relative path and target. ``records`` are RECORD files of ``written``: relative path, and the
+    files whose digests depend on the path, by their names in the RECORD and in ``written``.
     """
     from marshal import loads
 
     try:
         with open(os.path.join(place, RECORD), "rb", 0) as stream:
-            found = loads(stream.read())  # noqa: S302 - as trusted as compiled Python is
-        return found if found["format"] == FORMAT else None
+            record = loads(stream.read())  # noqa: S302 - as trusted as compiled Python is
+        return record if record["format"] == FORMAT else None
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         return None
 
@@ -55,20 +55,20 @@ def read(place: str) -> Mapping[str, Any] | None:
 def materialize(
     place: str, image: Mapping[str, Any], path: str, prompt: str, signature: Callable[[str], str | None]
 ) -> None:
-    """Make an environment.
+    """Create an environment from an image.
 
     Args:
         place: the image's directory.
         image: its record.
-        path: where; nothing is there yet, but its parent is.
-        prompt: what a shell shows when it is activated.
-        signature: gives the stat signature of a path, None where there is nothing.
+        path: the environment's directory. It doesn't exist yet, but its parent does.
+        prompt: the prompt of an activated shell.
+        signature: gives the stat signature of a path, None if it doesn't exist.
 
     Raises:
-        CorruptImage: the image isn't what it was.
-        OSError: something can't be written, or not be linked. What was made so far is there, in either case.
+        CorruptImage: a file of the image has changed.
+        OSError: a file can't be written or linked. In either case an incomplete environment is left behind.
     """
-    os.utime(os.path.join(place, RECORD))  # it is of use
+    os.utime(os.path.join(place, RECORD))  # so that pruning keeps it
     os.mkdir(path)
     inside = path + os.sep
     for name in image["directories"]:
@@ -85,10 +85,10 @@ def materialize(
     _link(place + os.sep, inside, image["files"], signature)
 
 
-def _link(kept: str, inside: str, files: Sequence[tuple[str, str]], signature: Callable[[str], str | None]) -> None:
-    """Check the files of an image, and give them their names in an environment.
+def _link(place: str, inside: str, files: Sequence[tuple[str, str]], signature: Callable[[str], str | None]) -> None:
+    """Check the files of an image, and link them into an environment.
 
-    All of it is asking the system, which two processors can do at once.
+    Two threads do it, as nearly all of the time is spent in system calls.
     """
     from _thread import allocate_lock, start_new_thread
 
@@ -100,7 +100,7 @@ def _link(kept: str, inside: str, files: Sequence[tuple[str, str]], signature: C
         try:
             for number in range(begin, end):
                 name, recorded = files[number]
-                source = f"{kept}{number}"
+                source = f"{place}{number}"
                 if signature(source) != recorded:
                     raise CorruptImage(source)
                 os.link(source, inside + name)
@@ -127,7 +127,7 @@ def write(path: str, content: bytes, mode: int) -> None:
     """Write a new file.
 
     Raises:
-        OSError: it can't be written, or is there.
+        OSError: it can't be written, or exists.
     """
     descriptor = os.open(path, _NEW_FILE, mode)
     try:
@@ -138,11 +138,10 @@ def write(path: str, content: bytes, mode: int) -> None:
 
 
 def rewrite(content: bytes, old_path: str, new_path: str, old_prompt: str, new_prompt: str) -> bytes:
-    """A file of an environment, as it would have been written at another path and with another prompt.
+    """The content of an environment's file at another path and with another prompt.
 
-    Both paths and prompts must be such that all shells quote them alike. What is left to know is how
-    backslashes are written: as they are (batch, PowerShell, nushell, sh in quotes), doubled (xonsh, Python, older
-    fish scripts), or outside the quotes (fish, csh).
+    All shells must quote the paths and prompts alike. Only backslashes differ: plain (batch, PowerShell, nushell, sh in
+    quotes), doubled (xonsh, Python, older fish scripts), or outside the quotes (fish, csh).
     """
     for spell in (_spelled_outside_quotes, _spelled_doubled, str):
         content = content.replace(spell(old_path).encode(), spell(new_path).encode())

@@ -1,14 +1,13 @@
-"""``run lint`` where nothing has changed: most runs begin and end here.
+"""Fast path: replay a recorded run when none of its inputs changed.
 
-A run that passed leaves a record of all that it came to (:mod:`setlist.cli.warming`): which files it went by, with
-their signatures, which commands it started and how, what it said and what it told the history. When the same words are
-typed in the same place, with the same environment variables, and not one of those files was touched, the same is
-done again, without asking anybody. Everything else is the whole program's: an option, a changed file, an environment
-that is being changed at this moment, a record that can't be read. So is all that follows a command that failed, or a
-signal (:mod:`setlist.cli.aftermath`).
+A run that passed leaves a record (:mod:`setlist.cli.warming`): the files that it depended on with their signatures, the
+commands that it started, its messages and its history events. If the command line, the directory, the environment
+variables and all of those files are the same, the run is repeated from its record. In all other cases the whole program
+runs: for another option, a changed file, an environment that is being changed now, an unreadable record. It also takes
+over after a failed command or a signal (:mod:`setlist.cli.aftermath`).
 
-Every import costs a good part of what a warm run takes, so there are next to none; ``os`` and ``sys`` are there in any
-case. What is done here in a few words is told at length where the whole program does it.
+Imports take a good part of the time of a warm run, so there are next to none; ``os`` and ``sys`` are always loaded.
+The modules of the whole program explain at length what is done here in short.
 """
 
 from __future__ import annotations
@@ -31,56 +30,56 @@ else:
 FORMAT = 3
 
 VOLATILE = ("_", "OLDPWD", "SHLVL")
-"""Variables that say nothing of what a command does, and are others at each start."""
+"""Variables that don't affect commands and differ at each start."""
 
 FOLDER = "warm"
-"""Where records are kept in the project's state directory."""
+"""The folder of records in the project's state directory."""
 
 _KEYS = (0x5E711157, 0x57A27)
-"""Two, so that a digest has 128 bits."""
+"""Two keys of 64-bit hashes, for a digest of 128 bits."""
 
 
 RECREATING = ("-r", "--recreate")
 
 OPTIONS = (*RECREATING, "--offline", "--locked")
-"""Those that may stand on the command line: what they mean for a run that is just like another is known."""
+"""The options that the fast path supports."""
 
 
 def options_of(argv: Sequence[str]) -> Sequence[str]:
-    """What isn't a name before ``--``."""
+    """The options before ``--``."""
     words = argv[: argv.index("--")] if "--" in argv else argv
     return [word for word in words if word.startswith("-")]
 
 
 def digest(data: bytes) -> str:
-    """A name for some data, by what the import system checks sources with: it needs no import."""
+    """A digest of some data by the import system's own hash, which needs no import."""
     from _imp import source_hash
 
     return "".join(source_hash(key, data).hex() for key in _KEYS)
 
 
 def key_of(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
-    """By which a record is found: all that a run goes by and that isn't in a file. Nothing can be read from it."""
+    """The key of a record: a digest of all inputs of a run that aren't files."""
     from marshal import dumps
 
     variables = sorted(item for item in environ.items() if item[0] not in VOLATILE)
-    seen = (os.isatty(0), os.isatty(1), os.isatty(2), getattr(sys.stderr, "encoding", None))
-    # format 2 knows no references, by which equal values could become different bytes
-    return digest(dumps((list(argv), cwd, sys.executable, sys.version, seen, variables), 2))
+    terminals = (os.isatty(0), os.isatty(1), os.isatty(2), getattr(sys.stderr, "encoding", None))
+    # format 2 has no references, which would give different bytes for equal values
+    return digest(dumps((list(argv), cwd, sys.executable, sys.version, terminals, variables), 2))
 
 
-def kept(folder: str, key: str, cwd: str) -> bytes:
-    """The record of this key in a folder of the project's state directory.
+def read_record(folder: str, key: str, cwd: str) -> bytes:
+    """Read the record with this key from a folder of the project's state directory.
 
     Raises:
-        OSError: there is none, or it can't be read.
+        OSError: it doesn't exist, or it can't be read.
     """
     with open(f"{cwd}/{STATE_DIRECTORY}/{folder}/{key}", "rb", 0) as stream:
         return stream.read()
 
 
 def signature(path: str) -> str | None:
-    """As :func:`setlist.core.files.stat_signature` has it."""
+    """The same as :func:`setlist.core.files.stat_signature`, without the import."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -89,24 +88,24 @@ def signature(path: str) -> str | None:
 
 
 def written_by() -> tuple[int, str | None]:
-    """What must have written a record that we read: this very file."""
+    """Identify this version of the fast path: it reads only records of its own."""
     return FORMAT, signature(__file__)
 
 
 def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
-    """Do what was done last time.
+    """Repeat a recorded run.
 
     Args:
         argv: the command line.
-        trouble: gives what is needed where it doesn't go as last time.
+        trouble: imports the functions for a run that differs from the recorded one.
 
     Returns:
-        the exit code. None: it can't be said that it would be the same, and nothing was done.
+        the exit code. None if there is no record, or an input changed: nothing was done.
     """
     try:
         cwd = os.getcwd()
         environ = dict(os.environ)
-        data = kept(FOLDER, key_of(argv, cwd, environ), cwd)
+        data = read_record(FOLDER, key_of(argv, cwd, environ), cwd)
     except OSError:
         return None
     from marshal import loads
@@ -131,9 +130,9 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             made = None if anew is None else make(anew, signature)
             same = made is not None
-        # held until we end: nobody changes the environment while it is used
+        # held until the process ends, so that nobody changes the environment while it is used
         fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        # the one lock was given back before the other was taken; and 'setlist clean' may have removed its file
+        # the exclusive lock was released before the shared one was taken, and 'setlist clean' may have removed its file
         same = same and os.path.samestat(os.fstat(guard), os.stat(record["guard"]))
         same = same and (_untouched(record["own"]) if made is None else made.is_untouched())
     except OSError:
@@ -150,7 +149,7 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
 
 
 def _clear(directory: str) -> None:
-    """Remove what an earlier run has left that was ended while it replaced the environment."""
+    """Remove what a run left behind that was killed while it replaced the environment."""
     folder, name = os.path.split(directory)
     if any(entry.startswith(f".{name}.") for entry in os.listdir(folder)):
         from setlist.core.files import remove_leftovers
@@ -159,7 +158,7 @@ def _clear(directory: str) -> None:
 
 
 def recreates(argv: Sequence[str]) -> bool:
-    """Whether a new environment is asked for."""
+    """Whether the command line asks for a new environment."""
     return any(option in RECREATING for option in options_of(argv))
 
 
@@ -168,7 +167,7 @@ def _untouched(files: Sequence[tuple[str, str | None]]) -> bool:
 
 
 class Trouble(Protocol):
-    """What follows where it doesn't go as last time: :mod:`setlist.cli.aftermath`."""
+    """The functions for a run that differs from the recorded one: :mod:`setlist.cli.aftermath`."""
 
     def ended(
         self, run: Again, command: Mapping[str, Any], code: int, took: float, terminal: list[Any] | None
@@ -184,11 +183,11 @@ class Trouble(Protocol):
 
 
 class Signalled(BaseException):
-    """A signal has come while a command was waited for."""
+    """A signal came during the wait for a command."""
 
 
 class Process:
-    """A command that was started: its number, and by what all that it starts is found."""
+    """A running command: its number, and how its descendants are found."""
 
     def __init__(self, pid: int, mark: str, own_group: bool) -> None:
         self.pid = pid
@@ -196,7 +195,7 @@ class Process:
         self.own_group = own_group
 
     def may_have_left_some(self) -> bool:
-        """Whether, now that it is reaped, anybody of its group may be left."""
+        """Whether a process may be left in the group of this command, which was reaped."""
         if self.own_group:
             try:
                 os.killpg(self.pid, 0)
@@ -209,19 +208,19 @@ class Process:
             return False
         try:
             with open("/proc/loadavg", "rb", 0) as stream:
-                # the youngest process there is: nobody was started after it
+                # the number of the newest process: if it is the command's, none was started since
                 return int(stream.read().split()[-1]) != self.pid
         except (OSError, ValueError, IndexError):
             return True
 
 
 class Again:
-    """One run, after its record.
+    """A repeated run.
 
     Attributes:
-        record: what the run goes by.
-        signalled: the signal that has come, 0 where none has.
-        told: the lines of the history so far.
+        record: the record.
+        signalled: the first signal that came; 0 if none came.
+        history: the lines of the history so far.
     """
 
     def __init__(
@@ -235,20 +234,20 @@ class Again:
 
         self.record = record
         self.signalled = 0
-        self.told = ""
+        self.history = ""
         self._environ = environ
         self._trouble = trouble
         self._begins, self._head = record["ready"]["reused" if made is None else made.action]
         self._wall: Callable[[], float] = time.time
         self._clock: Callable[[], float] = time.perf_counter
         self._began = self._clock()
-        self._history = -1
+        self._history_file = -1
         self._waiting = False
-        self._unheard = False
+        self._stderr_failed = False
 
     def carry_out(self) -> int:
         """Start the commands, one after another, and report on them. Returns the exit code."""
-        restore = self._hear()
+        restore = self._handle_signals()
         try:
             if not self.record["commands"]:
                 return self._carry_out()
@@ -263,21 +262,23 @@ class Again:
         record = self.record
         try:
             self._begin_history()
-            self.say(self._head)
+            self.print_status(self._head)
             for command in record["commands"]:
                 code = self._command(command)
                 if code is not None:
                     return code
             took = self.elapsed()
             now = self._wall()
-            self.tell(record["ends"] % (now, took, now, took))
+            self.write_history(record["ends"] % (now, took, now, took))
             # as the console has it
-            self.say(record["tail"] % (f"{took:.1f}s" if took < 59.95 else self._trouble().duration_text(took)))
+            self.print_status(
+                record["tail"] % (f"{took:.1f}s" if took < 59.95 else self._trouble().duration_text(took))
+            )
             return 0
         finally:
-            if self._history >= 0:
-                os.close(self._history)
-            if self._unheard:
+            if self._history_file >= 0:
+                os.close(self._history_file)
+            if self._stderr_failed:
                 from setlist.core.system import forget_unwritten
 
                 forget_unwritten(sys.stderr)
@@ -286,31 +287,34 @@ class Again:
         """Seconds since the run began."""
         return self._clock() - self._began
 
-    def say(self, text: str) -> None:
-        """Write to standard error, at once. A reader that is gone, or a closed stream, is no reason to end."""
+    def print_status(self, text: str) -> None:
+        """Write to standard error. The run goes on if the reader is gone or the stream is closed."""
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):
-            self._unheard = True
+            self._stderr_failed = True
 
-    def tell(self, lines: str) -> None:
-        """Write to the history, if there is one."""
-        self.told += lines
-        if self._history >= 0:
+    def write_history(self, lines: str) -> None:
+        """Write to the history, if its file could be created."""
+        self.history += lines
+        if self._history_file >= 0:
             try:
-                os.write(self._history, lines.encode())
+                os.write(self._history_file, lines.encode())
             except OSError:
                 pass
 
-    def over(self, process: Process) -> None:
-        """A command has ended, with all that it started."""
+    def note_ended(self, process: Process) -> None:
+        """Report to the guardian that a command has ended, with all that it started."""
         from setlist.process.guardian import note_ended
 
         note_ended(process.mark)
 
-    def _hear(self) -> Callable[[], None]:
-        """Take note of signals instead of dying of them. One that our parent made us ignore stays ignored."""
+    def _handle_signals(self) -> Callable[[], None]:
+        """Record signals instead of dying of them. A signal that the parent process made this one ignore stays ignored.
+
+        Returns a function that restores the handlers.
+        """
         from _signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal  # type: ignore[import-not-found]
         from _signal import signal as handle
 
@@ -340,17 +344,17 @@ class Again:
         stamp = strftime("%Y%m%dT%H%M%S", gmtime(now))
         path = f"{directory}/{stamp}.{int(now % 1 * 1e6):06d}Z-{run}.jsonl"
         try:
-            self._history = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            self._history_file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             for old in sorted(name for name in os.listdir(directory) if name.endswith(".jsonl"))[: -record["kept"]]:
                 os.unlink(f"{directory}/{old}")
         except OSError:
             pass
-        self.tell(self._begins % (now, run, now, now, self.elapsed()))
+        self.write_history(self._begins % (now, run, now, now, self.elapsed()))
 
     def _command(self, command: Mapping[str, Any]) -> int | None:
         """Run one command. Returns the run's exit code where it ends with it."""
-        self.say(command["shown"])
-        self.tell(command["begins"] % self._wall())
+        self.print_status(command["shown"])
+        self.write_history(command["begins"] % self._wall())
         terminal = self._terminal()
         began = self._clock()
         try:
@@ -361,7 +365,7 @@ class Again:
             self._waiting = True
             if self.signalled:
                 raise Signalled
-            # not reaped yet: a signal that comes now must find it
+            # WNOWAIT: a signal must find the process before it is reaped
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             self._waiting = False
         except Signalled:
@@ -370,10 +374,10 @@ class Again:
         took = self._clock() - began
         if process.may_have_left_some():
             self._trouble().end_what_is_left(self, process)
-        self.over(process)
+        self.note_ended(process)
         if code != 0 or self.signalled:
             return self._trouble().ended(self, command, code, took, terminal)
-        self.tell(command["ends"] % (self._wall(), took))
+        self.write_history(command["ends"] % (self._wall(), took))
         return None
 
     def _start(self, command: Mapping[str, Any]) -> Process:
@@ -389,7 +393,7 @@ class Again:
         own_group = not has_controlling_terminal()
         options: Any = {"setpgroup": 0} if own_group else {}
         guardian.note_starting(mark)
-        if sys.stdout is not None:  # else it was closed before we were started
+        if sys.stdout is not None:  # None: it was closed when this process started
             sys.stdout.flush()
         os.chdir(command["cwd"])
         pid = os.posix_spawn(
@@ -397,7 +401,7 @@ class Again:
             command["argv"],
             environ,
             file_actions=[(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in guardian.inheritable()],
-            # what Python ignores for itself
+            # signals that Python ignores for itself
             setsigdef=(SIGPIPE, SIGXFSZ),
             **options,
         )
@@ -413,7 +417,7 @@ class Again:
 
 
 def has_controlling_terminal() -> bool:
-    """As :func:`setlist.core.system.has_controlling_terminal` has it."""
+    """The same as :func:`setlist.core.system.has_controlling_terminal`, without the import."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:

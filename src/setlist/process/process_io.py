@@ -1,7 +1,7 @@
-"""A running child: its pipes are served, its end is waited for, its tree is ended.
+"""Serve a child's pipes, wait for its end, and end its process tree.
 
-Waiting is one ``select`` on the child's exit (a pidfd, a kqueue, or else a thread), the pipes to it,
-and the channel that signals wake. There is no polling but while an interrupted tree is being ended.
+A wait is one ``select`` on the child's exit (a pidfd, a kqueue, or else a thread), its pipes, and the channel that
+signals wake. Only while an interrupted tree is ended does this module poll.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from setlist.process.signals import Signals, WakeChannel
 from setlist.process.tree import ProcessTree
 
 STRAGGLERS = 0.3
-"""Seconds that others have left after an interrupted child has ended. It was the one with something to clean
-up; what a shell started in the background ignores SIGINT."""
+"""Seconds that other processes have after an interrupted child has ended. The child was the one to clean up; a shell's
+background processes ignore SIGINT."""
 
 KILL_PATIENCE = 5.0
-"""Seconds after SIGKILL until we give up on what doesn't die (a process stuck in the kernel)."""
+"""Seconds after SIGKILL until a process that doesn't die (stuck in the kernel) is given up."""
 
 READ_AT_ONCE = 1 << 18
-"""Bytes: what a pipe is made to hold where that can be said (:func:`setlist.core.system.widen_pipe`). Each look at a
-pipe costs the same, however much is in it."""
+"""Bytes: the size of a pipe, if the system can change it (:func:`setlist.core.system.widen_pipe`). A read costs the
+same, however much it returns."""
 
 MOST_IN_A_PIPE = 1 << 20
-"""Bytes: no more can be left in a pipe when who wrote to it has ended or waits for us."""
+"""Bytes: the most that a pipe holds when its writer has ended or waits for us."""
 
 Stream = Literal["stdout", "stderr"]
 
 Sink = Callable[[Stream, bytes], None]
-"""Takes what a child writes, as it comes."""
+"""Receives the output of a child as it comes."""
 
 
 class Service(Protocol):
-    """Somebody who answers a child that talks to us over a pipe besides what it prints.
+    """Answers the requests of a child, which come through a pipe of their own.
 
-    ``reader`` is what it is read from, ``inherited`` are the descriptors that the child gets. ``finished``: nothing
-    more will come.
+    ``reader`` is the descriptor to read requests from, ``inherited`` are the descriptors that the child inherits.
+    ``finished`` means that no more requests will come.
     """
 
     reader: int
@@ -52,10 +52,10 @@ class Service(Protocol):
     finished: bool
 
     def started(self) -> None:
-        """The child has its ends."""
+        """The child has inherited its descriptors."""
 
     def ready(self) -> bool:
-        """Read what is there, and answer. False where nothing was there."""
+        """Read a request, and answer it. False if there was none."""
 
 
 class Child:
@@ -63,11 +63,11 @@ class Child:
 
     Args:
         popen: the child.
-        tree: what belongs to it.
-        signals: those of this thread, None where nobody handles them.
-        stdin: what it is fed.
-        sink: takes what it writes, as it comes; None: it is collected in ``stdout`` and ``stderr``.
-        service: answers it. Before it is asked, what the child has printed so far has been taken.
+        tree: the child's process tree.
+        signals: the signals of this thread; None if no handler is installed.
+        stdin: the child's standard input.
+        sink: receives output as it comes. Without it, output is collected in ``stdout`` and ``stderr``.
+        service: answers the child's requests, after all output that the child wrote before the request was read.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Child:
             deadline: the monotonic time until which to wait.
 
         Returns:
-            True when the time was up first.
+            True if the deadline came first.
         """
         while not self._ended():
             if self._signals is not None and self._signals.first is not None:
@@ -119,12 +119,11 @@ class Child:
         return False
 
     def ask(self, signum: int, seconds: float) -> None:
-        """Let the child end what it started itself, as it knows what that is.
+        """Let the child end the processes that it started itself, and wait for it.
 
         Args:
-            signum: what it is sent, and nobody else; 0 where it has got it already.
-            seconds: how long it is waited for; a further signal to us is handed on, and then it is
-                waited for no longer.
+            signum: the signal to send to the child alone; 0 if it got one already.
+            seconds: how long to wait. A further signal ends the wait.
         """
         count = self._signals.count if self._signals is not None else 0
         if signum:
@@ -135,12 +134,12 @@ class Child:
             self._serve(remaining)
 
     def stop(self, ways: Sequence[tuple[int, float]], *, group_only: bool = False) -> None:
-        """End the child and all that belongs to it.
+        """End the child and its process tree.
 
         Args:
-            ways: signals to send, each with the seconds to wait after it; a signal of 0 isn't sent.
-                What is left then is killed; at once, when another signal reaches us meanwhile.
-            group_only: leave alone what left the group.
+            ways: signals to send, each with the seconds to wait after it; a signal of 0 isn't sent. After them, the
+                rest is killed. If another signal reaches this process meanwhile, the rest is killed at once.
+            group_only: leave out processes that left the group.
         """
         count = self._signals.count if self._signals is not None else 0
         for position, (signum, seconds) in enumerate(ways, 1):
@@ -152,14 +151,14 @@ class Child:
                 return
         patience = time.monotonic() + KILL_PATIENCE
         while True:
-            # looked for anew each time: one that forks may have done so in between
+            # each scan is new: a process may have forked in between
             if (self._tree.gone(group_only=group_only) and self._ended()) or time.monotonic() > patience:
                 return
             self._tree.kill(group_only=group_only)
             self._gone_within(0.05, count, group_only)
 
     def drain(self) -> None:
-        """Take what is still in the pipes. Whoever holds them open still (a daemon) isn't waited for."""
+        """Read the rest of the pipes, without waiting for a daemon that holds them open."""
         for thread in self._threads:
             thread.join(timeout=1.0)
         if sys.platform != "win32":
@@ -168,7 +167,7 @@ class Child:
                 pass
 
     def close(self) -> None:
-        """Give back what was used for waiting."""
+        """Close the descriptors and streams."""
         self._selector.close()
         if self._exit is not None:
             self._exit[1]()
@@ -192,13 +191,13 @@ class Child:
         return self._signals is not None and self._signals.count > count
 
     def _gone_within(self, seconds: float, count: int, group_only: bool, *, milder: bool = False) -> bool:
-        """Whether the whole tree is gone within some seconds; stops waiting when a signal comes.
+        """Whether the whole tree is gone within some seconds. A signal ends the wait.
 
         Args:
             seconds: how long to wait.
-            count: the signals that have come so far.
-            group_only: leave alone what left the group.
-            milder: a stronger signal follows: once the child has ended, the others aren't waited for as long.
+            count: the number of signals so far.
+            group_only: leave out processes that left the group.
+            milder: a stronger signal follows, so the wait is shorter once the child has ended.
         """
         deadline = time.monotonic() + seconds
         pause = 0.002
@@ -215,9 +214,9 @@ class Child:
             pause = min(pause * 2, 0.05)
 
     def _serve(self, timeout: float | None) -> None:
-        """Wait for one thing to happen, and deal with it."""
+        """Wait for events, and handle them."""
         if self.code is not None and self._exit is not None:
-            # its descriptor stays readable and would make every wait return at once
+            # the descriptor of an exit stays readable, and would end every wait at once
             with suppress(KeyError):
                 self._selector.unregister(self._exit[0])
         if not self._selector.get_map():
@@ -260,7 +259,7 @@ class Child:
         return read
 
     def _read(self, stream: IO[bytes], name: Stream) -> bool:
-        if stream.closed:  # by what was dealt with a moment before, when both had become readable
+        if stream.closed:  # by the handler before, if both streams had become readable
             return False
         try:
             data = os.read(stream.fileno(), READ_AT_ONCE)
@@ -288,7 +287,7 @@ class Child:
                         break
 
     def _answer(self) -> None:
-        """Let the service answer, once all that was printed before the question has been taken."""
+        """Let the service answer, after the output that was written before the request was read."""
         assert self._service is not None
         self._take_output()
         self._service.ready()
@@ -303,7 +302,7 @@ class Child:
             self._stdin = self._stdin[os.write(stream.fileno(), self._stdin[:65536]) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # it doesn't want to hear the rest
+        except BrokenPipeError:  # the child reads no more
             self._stdin = self._stdin[:0]
         if not self._stdin:
             self._finished_with(stream)

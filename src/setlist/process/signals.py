@@ -1,11 +1,11 @@
-"""Which signals have reached us, and who is told.
+"""Record SIGINT, SIGTERM and SIGHUP, and notify the code and the threads that wait.
 
-A handler does next to nothing: it records the signal. Who waits for a process (:mod:`setlist.process.spawn`)
-is woken by a byte that the interpreter's own C handler writes to a pipe (``signal.set_wakeup_fd``),
-so that no signal is lost between looking and waiting, and nobody polls. Everybody else sees it at
-the next :func:`checkpoint`, or at once inside :func:`interruptible`.
+A handler only records the signal. The interpreter's own C handler writes a byte to a pipe (``signal.set_wakeup_fd``),
+which wakes code that waits for a process (:mod:`setlist.process.spawn`). So no signal is lost between a check and a
+wait, and nothing polls. Other code sees the signal at the next :func:`checkpoint`, or at once inside
+:func:`interruptible`.
 
-A recorded signal stays recorded: once interrupted, a run starts nothing more.
+A recorded signal stays recorded: an interrupted run starts nothing more.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 SAME_KEYPRESS = 0.2
-"""Seconds within which the same signal again is the same wish: wrappers forward what the terminal has
-already sent to the whole group."""
+"""Seconds within which a repeated signal counts as one: wrappers forward a signal that the terminal has already sent
+to the whole group."""
 
 
 class Interrupted(BaseException):
-    """A signal asked us to stop. When it comes out of a process's run, that process is gone.
+    """A signal interrupts the run. Raised while a process was awaited, that process is gone.
 
-    Not an ``Exception``, as ``KeyboardInterrupt`` isn't: nobody catches it by accident.
+    Like ``KeyboardInterrupt`` it is not an ``Exception``, so that it isn't caught by accident.
     """
 
     def __init__(self, signum: int) -> None:
@@ -36,7 +36,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What shells make of it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
+        """The exit code by the convention of shells: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.signum
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Interrupted(BaseException):
 
 
 class WakeChannel:
-    """A pipe that a selector can wait on: a socket on Windows, where nothing else can be selected."""
+    """A pipe that a selector can wait on; on Windows a socket, as ``select`` takes nothing else there."""
 
     def __init__(self) -> None:
         if sys.platform == "win32":
@@ -70,11 +70,11 @@ class WakeChannel:
                 self._ends[1].send(b"\0")
             else:
                 os.write(self.writer, b"\0")
-        except OSError:  # full is as good as written; closed: nobody waits any more
+        except OSError:  # a full pipe is readable; after close, nobody waits
             pass
 
     def drain(self) -> None:
-        """Take out what was written."""
+        """Empty the pipe."""
         try:
             if sys.platform == "win32":
                 self._ends[0].recv(512)
@@ -100,13 +100,13 @@ class Signals:
         self.thread = threading.get_ident()
         self.first: int | None = None
         self.count = 0
-        """How many wishes to stop there were; an echo of the same keypress isn't another."""
+        """How many signals came; a repetition within :data:`SAME_KEYPRESS` doesn't count."""
         self.followers: dict[int, Signals] = {}
-        """Those of other threads, by thread: told of everything that comes here."""
+        """The :class:`Signals` of other threads, by thread. They receive each signal that comes here."""
         self.listeners: list[Callable[[], None]] = []
-        """Called when a signal has come. They do next to nothing: a handler calls them."""
-        self.told: int | None = None
-        """The signal that the followers were told of by :func:`stop_others`, without its having come."""
+        """Called by the handler when a signal comes, so they must return quickly."""
+        self.simulated: int | None = None
+        """The signal that :func:`stop_others` sent to the followers; it didn't come from outside."""
         self._last = (0, 0.0)
         self._guarded = False
         self._interruptible = False
@@ -125,12 +125,12 @@ class Signals:
             follower.hear(self.first)
         for listener in self.listeners:
             listener()
-        # A second one where nobody waits: whoever asks twice wants out of whatever we are doing.
+        # a second signal interrupts whatever the program does
         if not self._guarded and (self._interruptible or self.count > 1):
             raise Interrupted(self.first)
 
     def hear(self, signum: int) -> None:
-        """A signal has come to the main thread, or is to count as one that has."""
+        """Record a signal that came to the main thread, or that counts as one that came."""
         if self.first is None:
             self.first = signum
         self.count += 1
@@ -143,7 +143,7 @@ class Signals:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """While inside, handlers only record: somebody waits on the channel, and has a child to end."""
+        """While inside, handlers only record: the code inside waits on the channel, and ends its child itself."""
         before, self._guarded = self._guarded, True
         try:
             yield
@@ -152,7 +152,7 @@ class Signals:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """While inside, a signal raises at once, except where guarded."""
+        """While inside, a signal raises at once, except inside :meth:`guarded`."""
         before, self._interruptible = self._interruptible, True
         try:
             self.check()
@@ -162,7 +162,7 @@ class Signals:
 
 
 class _Holder:
-    """The one thing of this program that is global, since signal handlers are the process's own."""
+    """Global, as signal handlers belong to the whole process."""
 
     current: Signals | None = None
 
@@ -171,7 +171,7 @@ _HOLDER = _Holder()
 
 
 def signals_here() -> Signals | None:
-    """The signals of this thread: None where nobody handles them, and in a thread that doesn't follow."""
+    """The signals of this thread. None if no handler is installed, or if this thread isn't :func:`following`."""
     current = _HOLDER.current
     if current is None:
         return None
@@ -181,7 +181,7 @@ def signals_here() -> Signals | None:
 
 @contextmanager
 def following() -> Iterator[None]:
-    """Let this thread hear the signals that the main thread handles, so that its processes end with them."""
+    """Let this thread receive the signals that the main thread handles, so that they end its processes."""
     current = _HOLDER.current
     if current is None or current.thread == threading.get_ident():
         yield
@@ -189,8 +189,8 @@ def following() -> Iterator[None]:
     own = Signals()
     current.followers[own.thread] = own
     try:
-        # one that came before was told to nobody
-        own.first = own.first or current.first or current.told
+        # a signal that came before had no follower here
+        own.first = own.first or current.first or current.simulated
         own.count = max(own.count, current.count)
         yield
     finally:
@@ -199,17 +199,17 @@ def following() -> Iterator[None]:
 
 
 def stop_others(signum: int) -> None:
-    """Let the threads that follow end what they have started, as if this signal had come. It hasn't come here."""
+    """Let the following threads end the processes that they started, as if this signal had come."""
     current = _HOLDER.current
     if current is not None:
-        current.told = signum
+        current.simulated = signum
         for follower in list(current.followers.values()):
             follower.hear(signum)
 
 
 @contextmanager
 def listening(listener: Callable[[], None]) -> Iterator[None]:
-    """While inside, a signal only calls this, and the followers hear it: somebody waits for what comes of that."""
+    """While inside, a signal only calls the listener and notifies the followers. The code inside waits for them."""
     current = signals_here()
     if current is None:
         yield
@@ -220,11 +220,11 @@ def listening(listener: Callable[[], None]) -> Iterator[None]:
             yield
     finally:
         current.listeners.remove(listener)
-        current.told = None
+        current.simulated = None
 
 
 def checkpoint() -> None:
-    """A place where stopping is fine: raises :class:`Interrupted` if a signal has come."""
+    """Raise :class:`Interrupted` if a signal has come. To be called where stopping is safe."""
     current = signals_here()
     if current is not None:
         current.check()
@@ -232,7 +232,7 @@ def checkpoint() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Around code that may take long and isn't ours (a session's function): a signal raises in it at once."""
+    """While inside, a signal raises at once: for code that may take long and isn't ours (a session's function)."""
     current = signals_here()
     if current is None:
         yield
@@ -245,8 +245,8 @@ def interruptible() -> Iterator[None]:
 def raising_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise :class:`Interrupted`, as SIGINT raises KeyboardInterrupt.
 
-    Dying of them would leave behind what was started where nobody handles signals: a noxfile that is being loaded. A
-    signal that our parent made us ignore stays ignored. Outside the main thread it does nothing.
+    For code without handlers: a noxfile's loader that dies of a signal would leave its processes behind. A signal that
+    the parent process made this one ignore stays ignored. No effect outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -277,9 +277,9 @@ def _handled() -> tuple[signal.Signals, ...]:
 def handling_signals() -> Iterator[None]:
     """Record SIGINT, SIGTERM and SIGHUP (SIGBREAK on Windows) instead of dying of them.
 
-    The edge puts this around a run. A signal that our parent made us ignore (``nohup``, a shell's
-    background job) stays ignored, by us and by the children. Outside the main thread, where Python
-    allows no handlers, it does nothing.
+    The command line puts this around a run. A signal that the parent process made this one ignore (``nohup``, a
+    shell's background job) stays ignored, here and in the children. No effect outside the main thread, where Python
+    allows no handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -290,12 +290,12 @@ def handling_signals() -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(signals.channel.writer, warn_on_full_buffer=False)
     _HOLDER.current = signals
     try:
-        wanted = [signum for signum in _handled() if signal.getsignal(signum) != signal.SIG_IGN]
-        replaced.extend((signum, signal.signal(signum, signals.handle)) for signum in wanted)
+        handled = [signum for signum in _handled() if signal.getsignal(signum) != signal.SIG_IGN]
+        replaced.extend((signum, signal.signal(signum, signals.handle)) for signum in handled)
         yield
     finally:
         for signum, handler in replaced:
-            # None: a handler that wasn't installed from Python and can't be put back from it
+            # None: the handler wasn't installed from Python, and can't be restored from it
             signal.signal(signum, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(wakeup)
         _HOLDER.current = outer

@@ -1,13 +1,13 @@
-"""The one way to start a process, and the promise that nothing it started outlives the call.
+"""Start a process, wait for it, and end everything that it started.
 
-What is guaranteed, where:
+All processes are started here. What is guaranteed:
 
-- On an abnormal end (a signal to us, a time-out, an exception) the whole tree is ended: the child's
-  group, its descendants, and those marked by ``SETLIST_PROCESS`` whose parents are gone.
-- When the child ended by itself, what is left of its group is terminated as well: everywhere but on
-  Windows when it had a group of its own, on Linux when it shared ours (under a terminal). What
-  left the group on purpose (a daemon that called ``setsid``) was meant to stay, and stays.
-- SIGKILL to ourselves is seen by the guardian (:mod:`setlist.process.guardian`), where a run has one.
+- On an abnormal end (a signal, a time-out, an exception), the whole tree is ended: the child's group, its descendants,
+  and the processes marked by ``SETLIST_PROCESS`` whose parents have exited.
+- If the child exits by itself, the rest of its group is terminated too: everywhere but on Windows if it had a group
+  of its own, on Linux if it shared ours (in a terminal). A process that left the group on purpose (a daemon that
+  called ``setsid``) stays.
+- If setlist gets SIGKILL, the guardian (:mod:`setlist.process.guardian`) ends the tree, if the run has one.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ __all__ = ["Completed", "Grace", "Interrupted", "checkpoint", "handling_signals"
 
 @dataclass(frozen=True, slots=True)
 class Grace:
-    """How long a process is waited for, in seconds: after SIGINT, and after SIGTERM."""
+    """Seconds to wait for a process after SIGINT, and after SIGTERM."""
 
     interrupt: float = 5.0
     terminate: float = 3.0
 
     @property
     def whole(self) -> float:
-        """How long one that ends its own processes in this way is given."""
+        """Seconds for a process that ends its own processes in the same steps."""
         return self.interrupt + self.terminate + KILL_PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Where what a process writes goes, as it comes.
+    """Hand the output of a process on as it comes.
 
-    ``sink`` is called in the thread that runs the process. ``merged``: both streams are one, in the order in
-    which they were written, and come as ``stdout``.
+    ``sink`` is called in the thread that runs the process. ``merged``: both streams arrive as ``stdout``, in the order
+    in which they were written.
     """
 
     sink: Sink
@@ -62,8 +62,8 @@ class Capture:
 class Completed:
     """How a process ended.
 
-    A negative ``code`` is the number of the signal that ended it. ``stdout`` and ``stderr`` are what
-    was captured, ``duration`` is in seconds.
+    A negative ``code`` is the number of the signal that ended it. ``stdout`` and ``stderr`` hold captured output,
+    ``duration`` is in seconds.
     """
 
     code: int
@@ -89,30 +89,30 @@ def run_process(
 ) -> Completed:
     """Run a process to its end.
 
-    Its standard streams are ours, untouched, so that it sees a terminal where we have one. With a
-    :class:`Capture` it has no terminal at all: it runs in a session of its own, without standard input.
+    It inherits our standard streams, so that it sees the terminal if there is one. With a :class:`Capture` it has no
+    terminal: it runs in a session of its own, without standard input.
 
     Args:
-        argv: the program, looked for on the PATH of ``env``, and its arguments. On Windows it may be one
-            string, a whole command line, for programs with quoting rules of their own.
+        argv: the program, searched on the PATH of ``env``, and its arguments. On Windows it may be a string with the
+            whole command line, for programs with quoting rules of their own.
         env: all of its environment variables; ``SETLIST_PROCESS`` is added.
-        cwd: the directory it starts in.
-        stdin: what it is fed, instead of our standard input.
-        capture: collect what it writes, or hand it on as it comes.
-        stdout: the file that its standard output goes to (it is overwritten), or what ``subprocess`` takes for one: a
+        cwd: its working directory.
+        stdin: its standard input, instead of ours.
+        capture: collect its output, or hand it on as it comes.
+        stdout: the file for its standard output, which is overwritten, or a value that ``subprocess`` accepts: a
             descriptor, PIPE, DEVNULL.
-        stderr: likewise, instead of what ``capture`` says: a descriptor, PIPE, DEVNULL, or STDOUT.
+        stderr: the same for standard error, and STDOUT; overrides ``capture``.
         timeout: seconds until it is terminated, with ``timed_out`` set.
-        grace: how long it is waited for once it is told to stop.
-        keep_open: descriptors that it inherits: a lock held so ends with it, and not before, even when we
-            are killed (POSIX; elsewhere they are ours alone).
-        service: talks with it. Such a process ends what it has started itself, so it alone is told to stop
-            first, and has the time for it.
+        grace: how long to wait for it after signals.
+        keep_open: descriptors that it inherits. A lock held by one lasts until the process ends, even if we are killed
+            (POSIX; no effect elsewhere).
+        service: answers its requests. Such a process ends the processes that it started itself, so it alone is
+            signalled first, and gets the time for it.
 
     Raises:
-        CommandRefused: it can't be started: not there, not executable, no such directory.
+        CommandRefused: it can't be started: it is missing or not executable, or the directory is missing.
         SessionError: the file for its standard output can't be written.
-        Interrupted: a signal reached us, and everything has been ended.
+        Interrupted: a signal came, and the process tree has been ended.
     """
     signals = signals_here()
     if signals is not None:
@@ -140,7 +140,7 @@ def run_process(
         sink = capture.sink if isinstance(capture, Capture) else None
         try:
             child = Child(popen, tree, signals, stdin or b"", sink, service)
-        except BaseException:  # no more descriptors, most likely; then it can't be waited for in any good way
+        except BaseException:  # most likely no more descriptors, without which there is no good way to wait
             tree.find()
             tree.kill()
             popen.wait()
@@ -169,7 +169,7 @@ def run_process(
             finished = True
         finally:
             if not finished and child.code is None:
-                # Interrupted in a thread without our handlers, or a bug: nothing is left behind either way
+                # interrupted in a thread without handlers, or a bug: leave nothing behind either way
                 child.stop(())
             child.close()
             guardian.note_ended(mark)
@@ -182,9 +182,9 @@ def run_process(
 
 
 def _flush_our_own() -> None:
-    """What we have printed comes before what the child prints."""
+    """Flush our output, so that it precedes the child's."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a reader that is gone, a stream that is closed
+        with suppress(OSError, ValueError):  # the reader is gone, or the stream is closed
             if stream is not None:
                 stream.flush()
 
@@ -192,7 +192,7 @@ def _flush_our_own() -> None:
 def ways_after(signum: int, grace: Grace, own_group: bool) -> tuple[tuple[int, float], ...]:
     ways = system.ways_to_stop(signum, grace.interrupt, grace.terminate)
     if signum == signal.SIGINT and not own_group and system.in_foreground():
-        # the terminal has sent it to the child as well; a second one would cut its clean-up short
+        # the terminal has sent it to the child too; a second signal would cut its clean-up short
         return ((0, grace.interrupt), *ways[1:])
     return ways
 
@@ -243,7 +243,7 @@ def _start(
 
 
 def refusal(program: str, cwd: Path, error: OSError | ValueError) -> CommandRefused:
-    """Why a process couldn't be started, in words."""
+    """The error for a process that couldn't be started."""
     import errno
 
     if not isinstance(error, OSError):

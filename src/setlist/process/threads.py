@@ -14,14 +14,14 @@ Result = TypeVar("Result")
 
 
 def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> list[Result | Exception]:
-    """Do all tasks, some of them at once.
+    """Call all tasks, several at once.
 
     Args:
-        tasks: what to do. The processes that they start are ended when a signal comes.
+        tasks: functions to call. A signal ends the processes that they start.
         at_once: how many threads.
 
     Returns:
-        for each task its result, or the exception that it raised.
+        the result of each task, or the exception that it raised.
 
     Raises:
         Interrupted: a signal came; every task has ended.
@@ -45,9 +45,9 @@ def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> li
                 except BaseException as error:
                     ended.append(error)
 
-    # Threads by hand: what concurrent.futures imports takes longer than a lock or two
+    # importing concurrent.futures takes longer than resolving a lock or two
     threads = [Thread(target=work, daemon=True) for _ in range(min(len(tasks), max(1, at_once)))]
-    # guarded: the handler only tells the threads, and each ends what it has started
+    # guarded: the handler only notifies the threads, and each ends the processes that it started
     with signals.guarded() if signals is not None else nullcontext():
         for thread in threads:
             thread.start()
@@ -62,10 +62,10 @@ def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> li
 
 @contextmanager
 def meanwhile(work: Callable[[], None]) -> Iterator[None]:
-    """Do some work in a thread beside the block, and wait for its end when the block is left.
+    """Call a function in a thread beside the block, and wait for its end when the block is left.
 
     Args:
-        work: what to do. It must end by itself, and soon: nothing interrupts it.
+        work: the function. It must end by itself, and soon: nothing interrupts it.
 
     Raises:
         Exception: the work raised it, and the block raised nothing.

@@ -1,24 +1,25 @@
-"""What belongs to a process that we started, and how all of it is ended.
+"""Find the processes that belong to a command, and end them.
 
-Several ways lead from a child to what it started, and none is enough alone:
+A process belongs to a command by any of these:
 
-- its process group, where it has one of its own (one system call reaches all of it at once), and its session;
-- descent: children of children, for those that left the group (``setsid``, a shell's job control);
-- a mark in the environment, ``SETLIST_PROCESS``, which is inherited by those whose parents are gone
+- its process group, if the command leads one (one system call signals all of it), and its session;
+- descent: children of children, also those that left the group (``setsid``, a shell's job control);
+- a mark in the environment variable ``SETLIST_PROCESS``, which processes inherit whose parents have exited
   (daemons, double forks), where the system lets us read it.
 
-A process escapes all of them that left the group and the session, whose parent ended, and that was started with an
-emptied environment, before anybody looked.
+A process escapes if it left the group and the session, its parent exited, and it was started with an empty
+environment, all before it was first seen.
 
-A process may be another one a few milliseconds later: it forks and ends, and so does its child. Such a one isn't
-ended by looking and then killing what was found. Therefore
+A process can keep forking and exiting, so that it is another process every few milliseconds. Scanning and then killing
+misses it. Therefore:
 
-- a group of which all members are ours is signalled as a group: the kernel does that at once, no fork comes between;
-- who is to be killed one by one is stopped first (SIGSTOP) as soon as it is seen, until nobody new is seen;
-- "nobody is left" is only said after a look in which everybody seen could also be looked at.
+- A group with only processes of the command is signalled as a group: the kernel does so at once, between two forks.
+- Processes that have to be killed one by one are stopped first (SIGSTOP), each as soon as it is seen, until no new
+  one appears.
+- The tree counts as gone only after a scan in which no process ended while it was looked at.
 
-Control groups would do the same in one write (``cgroup.kill``), but a process may hardly ever make one: a login
-session's belongs to root, and a container's is mounted read-only.
+Control groups would do the same in one write (``cgroup.kill``), but a process can rarely create one: a login session's
+belongs to root, and a container's is mounted read-only.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ KILL = 9
 """SIGKILL, which Windows doesn't name."""
 
 LOOKS = 6
-"""How often in a row those that end while they are looked at are looked for again."""
+"""How many scans in a row are repeated because a process ended while it was looked at."""
 
 SWEEPS = 40
-"""How often those that start others are looked for before they are killed, each found one being stopped."""
+"""How many scans stop new processes before all are killed."""
 
 
 def marked(environ_value: str | None, mark: str) -> bool:
-    """Whether a process with this value of ``SETLIST_PROCESS`` is one of those started under ``mark``.
+    """Whether a process with this value of ``SETLIST_PROCESS`` was started under ``mark``.
 
     Marks nest with runs inside runs: ``outer/inner``.
     """
@@ -60,10 +61,10 @@ class ProcessTree:
     """A child and everything it started.
 
     Args:
-        pid: the child's; None where only its mark is known.
-        mark: its own part of ``SETLIST_PROCESS``; empty where it has none.
+        pid: the child's; None if only its mark is known.
+        mark: its own part of ``SETLIST_PROCESS``; empty if it has none.
         own_group: whether it leads a process group of its own, rather than being in ours.
-        birth: for one that isn't our child, so that its number may be another's by now: its
+        birth: for a process that isn't our child, so that its number may have been reused: its
             :func:`~setlist.process.guardian.birth_of`.
     """
 
@@ -72,16 +73,16 @@ class ProcessTree:
         self.mark = mark
         self.own_group = own_group and pid is not None
         self._birth = birth
-        self._known: dict[int, psutil.Process] = {}
+        self._processes: dict[int, psutil.Process] = {}
         self._others: set[int] = set()
         self._groups: set[int] = {pid} if own_group and pid is not None else set()
-        """The groups in which there is nobody but ours."""
+        """The groups that contain only processes of this tree."""
 
     def left_in_group(self) -> bool:
-        """Whether, now that the child is reaped, anybody may be left in its group. A few system calls.
+        """Whether a process may be left in the group of the child, which was reaped. Takes a few system calls.
 
-        In a group of its own that is one ``kill(2)``. In ours, Linux's ``/proc`` is looked at, only
-        for processes that were started after the child; elsewhere the answer is no.
+        In a group of its own, that is one ``kill(2)``. In our group, it reads Linux's ``/proc``, only for
+        processes that were started after the child; elsewhere the answer is no.
         """
         if sys.platform == "win32" or self.pid is None:
             return False
@@ -102,23 +103,24 @@ class ProcessTree:
         return False
 
     def find(self, *, group_only: bool = False, stop: bool = False) -> list[psutil.Process]:
-        """Those that are alive now, the child included. Looks at every process of the system.
+        """Find the processes that are alive now, the child included. Scans all processes of the system.
 
         Args:
-            group_only: leave out those that left the group.
-            stop: stop each as soon as it is seen (POSIX). Only who wasn't there at the last call is looked at.
+            group_only: leave out processes that left the group.
+            stop: stop each process as soon as it is seen (POSIX). Looks only at processes that are new since the
+                last call.
         """
         import psutil
 
-        self._known = {pid: process for pid, process in self._known.items() if _alive(process)}
+        self._processes = {pid: process for pid, process in self._processes.items() if _alive(process)}
         root = self._root()
         parents: dict[int, int] = {}
         others: set[int] = self._others if stop else set()
         for _ in range(LOOKS):
-            pids = [pid for pid in psutil.pids() if pid != os.getpid() and pid not in self._known]
+            pids = [pid for pid in psutil.pids() if pid != os.getpid() and pid not in self._processes]
             others.intersection_update(pids)
             ended = False
-            # the newest first: one that forks and ends all the time may be gone when the rest has been looked at
+            # newest first: a process that keeps forking may be gone after the rest of the scan
             for pid in sorted(set(pids) - others, reverse=True):
                 ours = self._is_in_group(pid, root) if group_only else self._belongs(pid, root, parents)
                 process = _process(pid)
@@ -126,20 +128,20 @@ class ProcessTree:
                     if stop and sys.platform != "win32":
                         with suppress(psutil.Error, OSError):
                             process.suspend()
-                    self._known[pid] = process
+                    self._processes[pid] = process
                 else:
                     others.add(pid)
                     ended = ended or process is None
-            if self._known or not ended:
+            if self._processes or not ended:
                 break
         self._others = others
         if not group_only:
             self._note_groups()
-        return list(self._known.values())
+        return list(self._processes.values())
 
     def _note_groups(self) -> None:
-        """Note the groups that processes of ours have made, and in which there is nobody else."""
-        groups = {_group_of(pid) for pid in self._known} - {None, _our_group()}
+        """Note the groups that contain only processes of this tree."""
+        groups = {_group_of(pid) for pid in self._processes} - {None, _our_group()}
         for pid in self._others:
             group = _group_of(pid)
             if group in groups and _process(pid) is not None:
@@ -147,22 +149,22 @@ class ProcessTree:
         self._groups |= {group for group in groups if group is not None}
 
     def left(self, *, group_only: bool = False) -> bool:
-        """Whether anybody may be left: somebody was seen, or a group of ours is there.
+        """Whether a process may be left: one was seen, or one of the tree's groups exists.
 
         Args:
-            group_only: leave out those that left the group.
+            group_only: leave out processes that left the group.
         """
-        found = self.find(group_only=group_only)
+        processes = self.find(group_only=group_only)
         self._signal_groups(0)
-        return bool(found or self._groups)
+        return bool(processes or self._groups)
 
     def gone(self, *, group_only: bool = False) -> bool:
-        """Whether nobody is left, now that they were told to end.
+        """Whether no process is left after the tree was signalled.
 
-        Who is in a group of ours and isn't seen there, since it forks and ends all the time, is killed with the group.
+        A process that keeps forking may be in one of the tree's groups and not be seen: it is killed with the group.
 
         Args:
-            group_only: leave out those that left the group.
+            group_only: leave out processes that left the group.
         """
         if self.alive() or self.find(group_only=group_only):
             return False
@@ -170,55 +172,55 @@ class ProcessTree:
         return True
 
     def alive(self) -> bool:
-        """Whether any of those that were found so far is left. Cheap."""
-        return any(_alive(process) for process in self._known.values())
+        """Whether a process that was seen so far is alive. Cheap."""
+        return any(_alive(process) for process in self._processes.values())
 
     def send(self, signum: int) -> None:
-        """Send a signal to all that were found, and to the group as a whole, each once."""
+        """Send a signal to the tree's groups, and to each process seen outside of them."""
         import psutil
 
         if sys.platform == "win32":
-            for process in self._known.values():
+            for process in self._processes.values():
                 with suppress(psutil.Error, OSError):
                     process.terminate()
             return
-        # a stopped process gets to see nothing but SIGKILL until it is continued
+        # until it is continued, a stopped process receives nothing but SIGKILL
         for number in (signum, signal.SIGCONT) if signum == signal.SIGTERM else (signum,):
             self._signal_groups(number)
-            for process in self._known.values():
+            for process in self._processes.values():
                 if _group_of(process.pid) not in self._groups:
                     with suppress(psutil.Error, OSError):
                         process.send_signal(number)
 
     def kill(self, *, group_only: bool = False) -> None:
-        """End all that were found, and what they start meanwhile, now.
+        """Kill all processes that were seen, and those that they start meanwhile.
 
         Args:
-            group_only: leave alone what left the group.
+            group_only: leave out processes that left the group.
         """
         import psutil
 
         if sys.platform == "win32":
-            for process in self._known.values():
+            for process in self._processes.values():
                 with suppress(psutil.Error, OSError):
                     process.kill()
             return
         self._signal_groups(signal.SIGKILL)
         for _ in range(SWEEPS):
-            before = set(self._known)
+            before = set(self._processes)
             self.find(group_only=group_only, stop=True)
-            if before.issuperset(self._known):
+            if before.issuperset(self._processes):
                 break
         self.send(signal.SIGKILL)
 
     def _signal_groups(self, signum: int) -> None:
         if self.own_group and self._root() is None:
             self._groups.discard(self.pid or 0)
-        # from the moment at which one is gone, its number may be another group's
+        # the number of a group that is gone may be reused
         self._groups = {group for group in self._groups if _signal_group(group, signum)}
 
     def _root(self) -> int | None:
-        """The child's number, as long as it isn't another process's. It may be gone, its group may not."""
+        """The child's number; None if it was reused. The child may have exited while its group exists."""
         if self.pid is not None and self._birth is not None and _is_another(self.pid, self._birth):
             return None
         return self.pid
@@ -241,7 +243,7 @@ class ProcessTree:
             if pid not in parents:
                 parents[pid] = _parent_of(pid)
             pid = parents[pid]
-            if pid == root or pid in self._known:
+            if pid == root or pid in self._processes:
                 return pid > 0
         return False
 
@@ -263,21 +265,21 @@ class ProcessTree:
 
 
 def end_all(trees: Sequence[ProcessTree], *, terminate: float, patience: float = 5.0) -> None:
-    """End some trees together: SIGTERM, and SIGKILL for what is left.
+    """End several trees at once: SIGTERM, then SIGKILL.
 
     Args:
-        trees: those that nobody waits for.
-        terminate: seconds between the two.
-        patience: seconds after SIGKILL until those that don't die are given up.
+        trees: trees that nobody waits for.
+        terminate: seconds between the two signals.
+        patience: seconds after SIGKILL until processes that don't die are given up.
     """
-    left = [tree.left() for tree in trees]  # each one looks, whatever the others found
+    left = [tree.left() for tree in trees]  # no short circuit: each tree scans
     if not any(left):
         return
     for tree in trees:
         tree.send(signal.SIGTERM)
     _gone_by(trees, time.monotonic() + terminate)
     deadline = time.monotonic() + patience
-    # looked for anew each time: one that forks may have done so in between
+    # each scan is new: a process may have forked in between
     while not _gone(trees) and time.monotonic() < deadline:
         for tree in trees:
             tree.kill()
@@ -315,7 +317,7 @@ def _gone_by(trees: Sequence[ProcessTree], deadline: float) -> None:
 
 
 def _process(pid: int) -> psutil.Process | None:
-    """The process of that number; None where it has ended."""
+    """The process with this number; None if it has ended."""
     import psutil
 
     try:
@@ -326,7 +328,7 @@ def _process(pid: int) -> psutil.Process | None:
 
 
 def _parent_of(pid: int) -> int:
-    """The number of a process's parent; 0 where it can't be told."""
+    """The number of a process's parent; 0 if it is unknown."""
     import psutil
 
     try:
@@ -339,7 +341,7 @@ def _alive(process: psutil.Process) -> bool:
     import psutil
 
     try:
-        # a zombie has ended; that nobody has reaped it (a container without an init) is not its fault
+        # a zombie has ended, also if nobody reaps it (a container without an init)
         return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.Error:
         return False
@@ -352,7 +354,7 @@ def _our_group() -> int:
 
 
 def _signal_group(group: int, signum: int) -> bool:
-    """Send a signal to a process group. False where there is none."""
+    """Send a signal to a process group. False if there is no such group."""
     if sys.platform == "win32":
         return False
     try:
@@ -365,7 +367,7 @@ def _signal_group(group: int, signum: int) -> bool:
 
 
 def _group_of(pid: int) -> int | None:
-    """A process's group; None where it has ended, or there are no groups."""
+    """A process's group; None if it has ended, or on Windows."""
     if sys.platform == "win32":
         return None
     try:
@@ -384,7 +386,7 @@ def _has_session(pid: int, session: int) -> bool:
 
 
 def _younger_than(child: int) -> list[int]:
-    """The processes with a higher number: those started later, unless the numbers wrapped around."""
+    """The processes that were started later: those with a higher number, or all if the numbers wrapped around."""
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         with open("/proc/loadavg", encoding="ascii") as stream:
@@ -395,7 +397,7 @@ def _younger_than(child: int) -> list[int]:
 
 
 def _is_another(pid: int, birth: float) -> bool:
-    """Whether a number belongs by now to another process than the one with this ``birth_of``."""
+    """Whether the number was reused: the process with this number doesn't have this ``birth_of``."""
     if sys.platform == "linux":
         return guardian.birth_of(pid) not in (0.0, birth)
     import psutil

@@ -1,7 +1,7 @@
-"""Windows: what we start ends with us, however we end.
+"""Windows: a job object that ends child processes with their parent.
 
-A job object is a set of processes, joined by birth. The one that we put ourselves into has a single handle, ours: the
-system closes it when we are gone, and ends what is in the job.
+A job object is a set of processes; a process joins the jobs of its parent. This process puts itself into a job whose
+only handle it holds. When it is gone, the system closes the handle and ends all processes in the job.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 KILLED_WHEN_CLOSED = 0x2000
 MAY_BE_LEFT = 0x800
-"""By a process that is started with CREATE_BREAKAWAY_FROM_JOB, which fails where that isn't allowed."""
+"""Allows CREATE_BREAKAWAY_FROM_JOB, by which a child leaves the job."""
 
 _EXTENDED_LIMITS = 9
 
 
 def end_with_us(kernel: Any = None) -> Callable[[], None] | None:
-    """Let everything that we start from now on end when we do.
+    """End all processes that this one starts from now on when this one ends.
 
     Args:
-        kernel: kernel32, or something that plays its part.
+        kernel: kernel32, or a test double.
 
     Returns:
-        what lets them live on, for a normal end; None where it couldn't be done (elsewhere than on Windows, or
-        before Windows 8 in a job of somebody else's).
+        a function that releases the processes, for a normal end. None if there is no job: not on Windows, or in
+        another job before Windows 8.
     """
     try:
         if kernel is None:
@@ -42,7 +42,7 @@ def end_with_us(kernel: Any = None) -> Callable[[], None] | None:
         return None
 
     def spare() -> None:
-        # closed with its limit in force, it would end us as well
+        # without the change of limits, closing the handle would end this process too
         if _limit(kernel, job, MAY_BE_LEFT):
             kernel.CloseHandle(job)
 
@@ -50,7 +50,7 @@ def end_with_us(kernel: Any = None) -> Callable[[], None] | None:
 
 
 def _limit(kernel: Any, job: Any, flags: int) -> bool:
-    # JOBOBJECT_EXTENDED_LIMIT_INFORMATION; of all that it holds, only LimitFlags is said
+    # JOBOBJECT_EXTENDED_LIMIT_INFORMATION; of all its fields, only LimitFlags is set
     data = struct.pack("@qqINNINII6Q4N", 0, 0, flags, *[0] * 16)
     return bool(kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, data, len(data)))
 

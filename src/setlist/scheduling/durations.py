@@ -1,7 +1,7 @@
-"""How long sessions take, in a file that is committed: what all jobs of a CI share, and so split their work by.
+"""The committed file of session durations, by which all CI jobs split their work.
 
-``sessions/durations.json`` holds seconds by session. They are rounded, and one that moved by a fifth or less stays
-as it is, so that the file changes only where there is something to see.
+``sessions/durations.json`` holds seconds by session. They are rounded, and a duration that moved by a fifth or less is
+kept, so that the file changes only if a duration really did.
 """
 
 from __future__ import annotations
@@ -19,60 +19,63 @@ NAME = "durations.json"
 FORMAT = 1
 
 MOVED = 0.2
-"""A duration is written anew where it differs from the one in the file by more than this part of it."""
+"""The relative difference beyond which a duration in the file is replaced."""
 
 
 def durations_file(project: Project) -> Path:
-    """The file, there or not."""
+    """The path of the file, which may not exist."""
     return project.root / sessions_folder(project.root) / NAME
 
 
 def read_durations(project: Project) -> dict[str, float] | None:
-    """Seconds by session, as they are committed; None where there is no such file.
+    """Read seconds by session from the file; None if it doesn't exist.
 
     Raises:
-        ConfigurationError: it can't be understood.
+        ConfigurationError: the file is invalid.
     """
     path = durations_file(project)
-    shown = project.relative(path)
+    relative = project.relative(path)
     try:
-        text = read_definition(path, shown)
+        text = read_definition(path, relative)
     except FileNotFoundError:
         return None
     try:
         data = parse_json(text)
     except ValueError as error:
-        raise _damaged(shown, "isn't JSON", line=getattr(error, "lineno", None)) from error
+        raise _damaged(relative, "isn't JSON", line=getattr(error, "lineno", None)) from error
     seconds = data.get("seconds") if isinstance(data, dict) else None
     if not isinstance(seconds, dict) or data.get("format") != FORMAT:
-        raise _damaged(shown, f'isn\'t {{"format": {FORMAT}, "seconds": {{SESSION: SECONDS, …}}}}')
+        raise _damaged(relative, f'isn\'t {{"format": {FORMAT}, "seconds": {{SESSION: SECONDS, …}}}}')
     for name, value in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_NUMBER:
-            raise _damaged(shown, f"{name}: {json.dumps(value)} is no number of seconds")
+            raise _damaged(relative, f"{name}: {json.dumps(value)} is no number of seconds")
     return {name: float(value) for name, value in seconds.items()}
 
 
-def _damaged(file: str, what: str, line: int | None = None) -> ConfigurationError:
+def _damaged(file: str, problem: str, line: int | None = None) -> ConfigurationError:
     return ConfigurationError(
-        f"the file of durations {what}", file=file, line=line, hint="remove it; 'setlist history --save' writes it anew"
+        f"the file of durations {problem}",
+        file=file,
+        line=line,
+        hint="remove it; 'setlist history --save' writes it anew",
     )
 
 
 def write_durations(
     project: Project, durations: Mapping[str, float], *, sessions: Iterable[str] | None = None
 ) -> tuple[str, ...]:
-    """Bring the file up to date. Sessions that ``durations`` says nothing of keep what the file says.
+    """Update the file. Sessions that aren't in ``durations`` keep their entries.
 
     Args:
-        project: whose file it is.
-        durations: seconds by session, as measured.
-        sessions: the names of all sessions that there are: those of others are taken out of the file.
+        project: the project.
+        durations: measured seconds by session.
+        sessions: the names of all sessions, to remove the entries of others.
 
     Returns:
-        the sessions whose entry changed, came or went, by name. None: the file is left as it is.
+        the names of sessions whose entry was added, changed or removed. If there are none, the file isn't written.
 
     Raises:
-        StorageError: it can't be written.
+        StorageError: the file can't be written.
     """
     try:
         before = read_durations(project) or {}
@@ -80,12 +83,12 @@ def write_durations(
         before = {}
     after = dict(before)
     for name, seconds in durations.items():
-        told = _rounded(seconds)
-        if name not in before or abs(told - before[name]) > MOVED * before[name]:
-            after[name] = told
+        rounded = _rounded(seconds)
+        if name not in before or abs(rounded - before[name]) > MOVED * before[name]:
+            after[name] = rounded
     if sessions is not None:
-        known = frozenset(sessions)
-        after = {name: seconds for name, seconds in after.items() if name in known}
+        existing = frozenset(sessions)
+        after = {name: seconds for name, seconds in after.items() if name in existing}
     changed = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
     if changed:
         _write(project, after)
@@ -93,7 +96,7 @@ def write_durations(
 
 
 def _rounded(seconds: float) -> float:
-    """To a tenth below ten seconds, to whole ones above; never 0, of which any change would be a big one."""
+    """Round to tenths below ten seconds, to whole seconds above; never to 0, relative to which any change is large."""
     return max(0.1, round(seconds, 1)) if seconds < 10 else float(round(seconds))
 
 

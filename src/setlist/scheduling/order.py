@@ -1,4 +1,4 @@
-"""In which order are sessions run, and which others have to run first?"""
+"""Order the sessions of a run, and add the sessions that they require."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from setlist.core.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One session of a plan. ``requested`` is False for one that only others require.
+    """One session of a plan. ``requested`` is False if it was added because another session requires it.
 
-    ``after`` are sessions of the plan that it requires by way of others that aren't part of it. ``posargs`` are
-    words for it alone, None where it gets those of the command line.
+    ``after`` are sessions of the plan that it requires through sessions that aren't part of the plan. ``posargs`` are
+    arguments for it alone; None if it gets those of the command line.
     """
 
     session: SessionSpec
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The sessions to run, each after all that it requires."""
+    """The sessions to run, each after all sessions that it requires."""
 
     steps: tuple[Step, ...]
 
@@ -35,13 +35,13 @@ class Plan:
 
 
 def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_requires: bool = True) -> Plan:
-    """Put sessions in order: as given, but each one's requirements before it, and each once.
+    """Put sessions in the given order, but each after the sessions that it requires, and each once.
 
     Args:
-        registry: all sessions; its ``requires`` have no circles.
-        selected: what was asked for.
-        follow_requires: add what they require. Otherwise only the selected ones are kept, still
-            ordered by what they require, also by way of sessions that are left out.
+        registry: all sessions. Their ``requires`` have no cycles.
+        selected: the requested sessions.
+        follow_requires: add the sessions that they require. Otherwise the plan holds only the selected sessions, still
+            ordered by their requirements, also by those through sessions that are left out.
 
     Raises:
         ConfigurationError: a session of a provider can't be run.
@@ -64,17 +64,17 @@ def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_req
     )
 
 
-def _after(registry: Registry, ordered: Sequence[str], kept: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """For each session those kept that it requires by way of others that aren't."""
+def _after(registry: Registry, ordered: Sequence[str], requested: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """For each session, the requested sessions that it requires through sessions that aren't requested."""
     after: dict[str, tuple[str, ...]] = {}
     for name in ordered:
-        found: dict[str, None] = {}
+        indirect: dict[str, None] = {}
         for required in registry.sessions[name].requires:
-            if required not in kept:
+            if required not in requested:
                 left_out = registry.sessions[required]
-                found.update(dict.fromkeys(other for other in left_out.requires if other in kept))
-                found.update(dict.fromkeys(after[required]))
-        after[name] = tuple(found)
+                indirect.update(dict.fromkeys(other for other in left_out.requires if other in requested))
+                indirect.update(dict.fromkeys(after[required]))
+        after[name] = tuple(indirect)
     return after
 
 

@@ -1,7 +1,7 @@
-"""Which of the selected sessions does one of several CI jobs run?
+"""Split the selected sessions into shards, one for each of several CI jobs.
 
-Every job computes the same, each for itself: from the selection, the definitions and durations that all of them see.
-Nothing else goes in, not even an order: ties are settled by name.
+Each job computes all shards from the same selection, definitions and durations. Nothing else is an input, not even an
+order: ties are settled by name.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from setlist.scheduling.priorities import expected_seconds
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Sessions that can't be parted: each requires another of them, or is required by it.
+    """Sessions that belong in one shard, as they require each other or the same sessions.
 
-    ``names`` are the selected ones, sorted; ``seconds`` is what all of it takes, required ones that weren't
-    selected included.
+    ``names`` are the selected sessions, sorted. ``seconds`` is the duration of all sessions, including required ones
+    that weren't selected.
     """
 
     names: tuple[str, ...]
@@ -33,11 +33,11 @@ def parse_shard(text: str) -> tuple[int, int]:
     Raises:
         UsageError: it isn't two numbers, or there is no such shard.
     """
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     hint = "write --shard 2/5 for the second of five"
-    if found is None:
+    if match is None:
         raise UsageError(f"--shard: {text!r} is no shard", hint=hint)
-    k, n = int(found[1]), int(found[2])
+    k, n = int(match[1]), int(match[2])
     if not 1 <= k <= n:
         raise UsageError(f"--shard: there is no shard {k} of {n}", hint=hint)
     return k, n
@@ -49,11 +49,11 @@ def shard_of(
     """The sessions of one shard, in the order of the selection; perhaps none.
 
     Args:
-        sessions: the selected ones.
-        registry: all sessions, for what requires what.
-        durations: seconds by session, as far as they are known. The same in every job.
-        k: which shard, from 1.
-        n: how many there are.
+        sessions: the selected sessions.
+        registry: all sessions.
+        durations: seconds by session, for sessions that have run. The same in every job.
+        k: the shard's number, from 1.
+        n: the number of shards.
     """
     return shards(sessions, registry, durations, n)[k - 1]
 
@@ -61,25 +61,25 @@ def shard_of(
 def shards(
     sessions: Sequence[SessionSpec], registry: Registry, durations: Mapping[str, float], n: int
 ) -> tuple[tuple[SessionSpec, ...], ...]:
-    """All shards. Every selected session is in exactly one, together with those that it requires.
+    """All shards. Each selected session is in exactly one, together with the sessions that it requires.
 
-    The longest component goes first, each to the shard that has the least to do: the fullest shard takes at most
+    The longest component goes first, each to the shard with the shortest total: the fullest shard takes at most
     4/3 of what the best split would (LPT; R. L. Graham, "Bounds on multiprocessing timing anomalies", 1969).
     """
     seconds = [0.0] * n
     names: list[list[str]] = [[] for _ in range(n)]
     for component in components(sessions, registry, durations):
-        # where nothing takes any time, they are still spread evenly
+        # by number of sessions if all durations are 0
         least = min(range(n), key=lambda shard: (seconds[shard], len(names[shard]), shard))
         seconds[least] += component.seconds
         names[least] += component.names
-    return tuple(tuple(session for session in sessions if session.name in kept) for kept in map(frozenset, names))
+    return tuple(tuple(session for session in sessions if session.name in shard) for shard in map(frozenset, names))
 
 
 def components(
     sessions: Sequence[SessionSpec], registry: Registry, durations: Mapping[str, float]
 ) -> tuple[Component, ...]:
-    """What can't be parted, the longest first."""
+    """All components, the longest first."""
     selected = sorted(session.name for session in sessions)
     required = {name: _required(registry, name) for name in selected}
     leader = {name: name for name in selected}
@@ -100,26 +100,26 @@ def components(
     for name in selected:
         members.setdefault(find(name), []).append(name)
     expected = _expected(registry, {*selected, *(other for others in required.values() for other in others)}, durations)
-    found = [
+    unordered = [
         Component(
             tuple(names),
             sum(expected[name] for name in sorted({*names, *(other for name in names for other in required[name])})),
         )
         for names in members.values()
     ]
-    return tuple(sorted(found, key=lambda component: (-component.seconds, component.names)))
+    return tuple(sorted(unordered, key=lambda component: (-component.seconds, component.names)))
 
 
 def _required(registry: Registry, name: str) -> set[str]:
-    """All that a session requires, directly or through others."""
-    found: set[str] = set()
+    """The sessions that a session requires, directly or through others."""
+    required: set[str] = set()
     pending = [name]
     while pending:
         for other in registry.sessions[pending.pop()].requires:
-            if other not in found:
-                found.add(other)
+            if other not in required:
+                required.add(other)
                 pending.append(other)
-    return found
+    return required
 
 
 def _expected(registry: Registry, names: set[str], durations: Mapping[str, float]) -> dict[str, float]:
