@@ -1,4 +1,4 @@
-"""How do the declarations of all sources become one registry?"""
+"""Build one registry from the definitions of all sources: resolve names, ``requires`` and settings."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from setlist.core.records import replace
 from setlist.registry.definition import Declared, Definition, merge_all
 from setlist.registry.definition_errors import DefinitionProblem, Place
 from setlist.registry.naming import check_name, is_glob, known_names, matching
-from setlist.registry.sessions import Variant, variants
+from setlist.registry.sessions import Variant, axes_text, variants
 from setlist.registry.validators import ValidationError
 
 
 def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> Registry:
-    """Work out defaults, ``extends``, families and ``requires``.
+    """The registry of all sources, with ``defaults``, ``extends``, families and ``requires`` resolved.
 
     Args:
         declared: what each source declares.
-        unused: the files with definitions that aren't among them.
+        unused: the files whose definitions aren't used.
 
     Raises:
-        Problem: the first thing that is wrong.
+        DefinitionProblem: the first error in a definition.
     """
     settings = replace(_settings(declared), unused=tuple(unused))
     if settings.sources is not None and "pyproject" not in settings.sources:
@@ -32,31 +32,31 @@ def build_registry(declared: Sequence[Declared], unused: Sequence[str] = ()) -> 
             replace(source, definitions=()) if source.file == "pyproject.toml" else source for source in declared
         ]
     _check_definitions([definition for source in declared for definition in source.definitions])
-    found = _expanded(declared)
-    _check_variants(found)
-    _check_resources(found, dict(settings.resources))
-    sessions = with_requires(found)
+    expanded = _expanded(declared)
+    _check_variants(expanded)
+    _check_resources(expanded, dict(settings.resources))
+    sessions = resolve_requires(expanded)
     finished = [session for source in declared for session in source.sessions]
     _check_finished(finished, sessions)
     return Registry(sessions={**sessions, **{session.name: session for session in finished}}, settings=settings)
 
 
 def _expanded(declared: Sequence[Declared]) -> list[Variant]:
-    found: list[Variant] = []
+    expanded: list[Variant] = []
     for merged in merge_all(declared):
         for variant in variants(merged):
-            if len(found) == MOST_SESSIONS:
+            if len(expanded) == MOST_SESSIONS:
                 raise DefinitionProblem(
                     f"{merged.definition.name!r} makes it more than {MOST_SESSIONS:,} sessions, which is the limit",
                     merged.definition.place,
                     hint="name fewer values in its axes, or split the project",
                 )
-            found.append(variant)
-    return found
+            expanded.append(variant)
+    return expanded
 
 
 def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, SessionSpec]) -> None:
-    """See that what another tool's file defines can stand beside what setlist's own files do."""
+    """Check that the sessions of providers have other names than those of our own definitions."""
     names = {name.casefold(): session for session in others.values() for name in (session.name, session.family)}
     for session in finished:
         other = names.get(session.name.casefold()) or names.get(session.family.casefold())
@@ -67,10 +67,10 @@ def _check_finished(finished: Sequence[SessionSpec], others: Mapping[str, Sessio
                 other=Place(other.origin.file, line=other.origin.line),
                 hint="rename one of them, or name the files to use: sources in [tool.setlist]",
             )
-    circle = circle_of({session.name: session for session in finished})
-    if circle is not None:
-        first = next(session for session in finished if session.name == circle[0])
-        raise DefinitionProblem("", Place(first.origin.file, line=first.origin.line), ("requires",), cycle=circle)
+    cycle = cycle_in({session.name: session for session in finished})
+    if cycle is not None:
+        first = next(session for session in finished if session.name == cycle[0])
+        raise DefinitionProblem("", Place(first.origin.file, line=first.origin.line), ("requires",), cycle=cycle)
 
 
 def _check_definitions(definitions: Sequence[Definition]) -> None:
@@ -93,9 +93,9 @@ def _check_definitions(definitions: Sequence[Definition]) -> None:
         raise _collision(definition.name, definition, other.name, other)
 
 
-def _check_variants(found: Sequence[Variant]) -> None:
+def _check_variants(variants: Sequence[Variant]) -> None:
     seen: dict[str, Variant] = {}
-    for variant in found:
+    for variant in variants:
         session = variant.session
         definition = variant.merged.definition
         other = seen.setdefault(session.name.casefold(), variant)
@@ -103,8 +103,9 @@ def _check_variants(found: Sequence[Variant]) -> None:
             if other.session.name != session.name:
                 raise _collision(session.name, definition, other.session.name, other.merged.definition)
             if other.merged.definition is definition:
+                axes = f"{axes_text(other.session.axes)} and {axes_text(session.axes)}"
                 raise DefinitionProblem(
-                    f"two sessions are named {session.name!r}: {_said(other)} and {_said(variant)}",
+                    f"two sessions are named {session.name!r}: {axes}",
                     definition.place,
                     hint="dots and signs are dropped from a name: choose values that differ without them",
                 )
@@ -114,8 +115,8 @@ def _check_variants(found: Sequence[Variant]) -> None:
                 other=other.merged.definition.place,
                 hint="rename one of them",
             )
-    families = {variant.session.family.casefold(): variant for variant in found}
-    for variant in found:
+    families = {variant.session.family.casefold(): variant for variant in variants}
+    for variant in variants:
         session, definition = variant.session, variant.merged.definition
         family = families.get(session.name.casefold())
         if family is not None and family.merged.definition is not definition:
@@ -127,24 +128,20 @@ def _check_variants(found: Sequence[Variant]) -> None:
             )
 
 
-def _check_resources(found: Sequence[Variant], capacities: Mapping[str, int]) -> None:
-    """What a session takes must be there, or it would wait for ever."""
-    for variant in found:
-        for name, wanted in variant.session.resources:
-            there = capacities.get(name, 1)
-            if wanted > there:
+def _check_resources(variants: Sequence[Variant], capacities: Mapping[str, int]) -> None:
+    """Check that no session takes more of a resource than there is: it would never start."""
+    for variant in variants:
+        for name, count in variant.session.resources:
+            capacity = capacities.get(name, 1)
+            if count > capacity:
                 raise DefinitionProblem(
-                    f"{variant.session.name!r} takes {wanted} of {name!r}, and there is {there}"
-                    if there == 1
-                    else f"{variant.session.name!r} takes {wanted} of {name!r}, and there are {there}",
+                    f"{variant.session.name!r} takes {count} of {name!r}, and there is {capacity}"
+                    if capacity == 1
+                    else f"{variant.session.name!r} takes {count} of {name!r}, and there are {capacity}",
                     variant.merged.places["resources"],
                     ("resources", name),
-                    hint=f"say how many there are: resources = {{ {name} = {wanted} }} in [tool.setlist]",
+                    hint=f"say how many there are: resources = {{ {name} = {count} }} in [tool.setlist]",
                 )
-
-
-def _said(variant: Variant) -> str:
-    return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in variant.session.axes) + " }"
 
 
 def _collision(name: str, definition: Definition, other_name: str, other: Definition) -> DefinitionProblem:
@@ -157,26 +154,26 @@ def _collision(name: str, definition: Definition, other_name: str, other: Defini
 
 
 def _settings(declared: Sequence[Declared]) -> Settings:
-    """What the files say of the whole project. Several lists of defaults are joined."""
+    """The settings of the whole project. The ``default`` lists of several files are joined."""
     default: tuple[str, ...] | None = None
     settings: dict[str, Any] = {}
     own = [source for source in declared if not source.sessions]
     alone = not any(source.definitions or source.top_level.default is not None for source in own)
     for source in declared:
-        said = source.top_level
-        if said.default is not None and (alone or not source.sessions):
-            default = (*(default or ()), *said.default)
-        settings |= said.settings
+        top_level = source.top_level
+        if top_level.default is not None and (alone or not source.sessions):
+            default = (*(default or ()), *top_level.default)
+        settings |= top_level.settings
     return Settings(default=default, **settings)
 
 
-def with_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
-    """All sessions by name, each one's ``requires`` worked out.
+def resolve_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
+    """All sessions by name, with names, families and globs in ``requires`` resolved to sessions.
 
-    A glob never stands for the session that it is written in: ``all`` may require ``*``.
+    A glob never matches the session that it is written in: ``all`` may require ``*``.
 
     Raises:
-        Problem: a name that is no session, or sessions that require each other in a circle.
+        DefinitionProblem: a name matches no session, or sessions require each other in a cycle.
     """
     outline = RegistryIndex.of({variant.session.name: variant.session for variant in variants})
     resolved = {
@@ -185,10 +182,10 @@ def with_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
         else variant.session
         for variant in variants
     }
-    circle = circle_of(resolved)
-    if circle is not None:
-        first = next(variant for variant in variants if variant.session.name == circle[0])
-        raise DefinitionProblem("", _place(first), ("requires",), cycle=circle)
+    cycle = cycle_in(resolved)
+    if cycle is not None:
+        first = next(variant for variant in variants if variant.session.name == cycle[0])
+        raise DefinitionProblem("", _place(first), ("requires",), cycle=cycle)
     return resolved
 
 
@@ -199,8 +196,8 @@ def _place(variant: Variant) -> Place:
 def _required(variant: Variant, outline: RegistryIndex) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for pattern in variant.session.requires:
-        found = matching(pattern, outline)
-        if not found:
+        matched = matching(pattern, outline)
+        if not matched:
             near = nearest(pattern, known_names(outline))
             raise DefinitionProblem(
                 f"{variant.session.name!r} requires {pattern!r}, and no session matches that",
@@ -209,28 +206,27 @@ def _required(variant: Variant, outline: RegistryIndex) -> tuple[str, ...]:
                 hint=f"did you mean {near!r}?" if near else "a name, a family or a glob is meant",
             )
         by_name = not is_glob(pattern)
-        names.update(dict.fromkeys(name for name in found if by_name or name != variant.session.name))
+        names.update(dict.fromkeys(name for name in matched if by_name or name != variant.session.name))
     return tuple(names)
 
 
-def circle_of(sessions: Mapping[str, SessionSpec]) -> tuple[str, ...] | None:
-    """Sessions that require each other, the first named again at the end; None where there are none."""
+def cycle_in(sessions: Mapping[str, SessionSpec]) -> tuple[str, ...] | None:
+    """The first cycle of sessions that require each other; its first session is repeated at its end."""
     done: set[str] = set()
     for start in sessions:
         if start in done:
             continue
-        # The way from start to where we are, and what is still to be looked at from each step of it.
-        # A loop and no recursion: a chain may be longer than Python's stack.
-        way = [start]
-        ahead = [iter(sessions[start].requires)]
-        while way:
-            name = next(ahead[-1], None)
+        # Depth first. A loop and no recursion: a chain may be longer than Python's stack.
+        path = [start]
+        pending = [iter(sessions[start].requires)]
+        while path:
+            name = next(pending[-1], None)
             if name is None:
-                done.add(way.pop())
-                ahead.pop()
-            elif name in way:
-                return (*way[way.index(name) :], name)
+                done.add(path.pop())
+                pending.pop()
+            elif name in path:
+                return (*path[path.index(name) :], name)
             elif name not in done:
-                way.append(name)
-                ahead.append(iter(sessions[name].requires))
+                path.append(name)
+                pending.append(iter(sessions[name].requires))
     return None

@@ -1,7 +1,7 @@
-"""What does one source declare, before families, defaults and ``extends`` are worked out?
+"""Definitions as they are written, and how ``defaults`` and ``extends`` are merged into them.
 
-This is what loaders of sources return, what is kept per source in the compiled registry, and what
-the sessions are made from. A further kind of source only has to return a :class:`Declared`.
+Loaders of sources return a :class:`Declared`. The registry cache holds one for each source, and sessions are made from
+them. A further kind of source only has to return one as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from setlist.registry.keys import INSTALLING, Keys
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One definition: its name, its keys as checked, and its function if it has one."""
+    """One definition: its name, its checked keys, and its function if it has one."""
 
     name: str
     keys: Keys
@@ -32,7 +32,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopLevel:
-    """What a file says about the whole project. ``settings`` holds fields of :class:`setlist.core.model.Settings`."""
+    """The keys of the whole project in one file. ``settings`` are fields of :class:`setlist.core.model.Settings`."""
 
     default: tuple[str, ...] | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -42,10 +42,10 @@ class TopLevel:
 class Declared:
     """All that one file declares.
 
-    ``defaults`` hold for the file's own sessions, with ``for_all`` for those of every source. ``imports``
-    are the project's other files that it was made from: a change of one asks for it to be loaded anew, and so does
-    a change of one of its ``variables`` (see :func:`setlist.registry.registry_cache.signed_value`). One that isn't
-    ``lasting`` is loaded anew each time. ``sessions`` are finished ones, to which nothing is added.
+    ``defaults`` apply to the file's own sessions, with ``for_all`` to those of every source. The file is loaded again
+    when it changes, or one of its ``imports`` (other files of the project), or an environment variable among
+    ``variables`` (see :func:`setlist.registry.registry_cache.signed_value`), and each time unless it is ``lasting``.
+    ``sessions`` are resolved already, by a provider.
     """
 
     file: str
@@ -62,7 +62,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSource:
-    """What one source declared, and the digests of the files that it was made from: itself and what it imports."""
+    """What one source declared, and the digests of the files that it depends on: the source itself and its imports."""
 
     digests: Mapping[str, str]
     declared: Declared
@@ -74,7 +74,7 @@ def dump_sources(sources: Mapping[str, LoadedSource]) -> str:
 
 
 def load_sources(text: str) -> dict[str, LoadedSource]:
-    """The sources that :func:`dump_sources` wrote; none where the text is something else."""
+    """The sources that :func:`dump_sources` wrote; empty if the text is anything else."""
     try:
         return load(dict[str, LoadedSource], parse_json(text))
     except ValueError:
@@ -82,16 +82,15 @@ def load_sources(text: str) -> dict[str, LoadedSource]:
 
 
 LoaderPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]
-"""Makes the environment that foreign definitions ask to be loaded in, and holds it: its specification and the file of
-the definitions → its Python."""
-
+"""Makes and locks the environment that a provider's definitions are loaded in: from its specification and the file with
+the definitions to its Python."""
 
 NOT_INHERITED = ("default", "extends")
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A definition with all its keys. ``places`` says in which table each one was written."""
+    """A definition with all its keys. ``places`` maps each key to the table that it was written in."""
 
     definition: Definition
     keys: Keys
@@ -99,31 +98,33 @@ class Merged:
 
 
 def merge_all(declared: Sequence[Declared]) -> tuple[Merged, ...]:
-    """All definitions with their keys worked out, in their order.
+    """All definitions in their order, each with ``defaults``, what it ``extends``, and its own keys merged.
+
+    A later value replaces an earlier one; only ``env`` tables are merged.
 
     Raises:
-        Problem: ``extends`` names no definition, or goes in a circle.
+        DefinitionProblem: ``extends`` names no definition, or forms a cycle.
     """
     definitions = {definition.name: definition for source in declared for definition in source.definitions}
     shared = [source for source in declared if source.for_all]
     merged = []
-    known: dict[str, _Layers] = {}
+    layers_of: dict[str, _Layers] = {}
     for source in declared:
-        layers = [*shared, *([] if source.for_all else [source])]
+        tables = [*shared, *([] if source.for_all else [source])]
         for definition in source.definitions:
-            written = _Layers()
-            for layer in layers:
-                if layer.defaults_place is not None:
-                    written.add(layer.defaults, layer.defaults_place)
-            own = _own(definition, definitions, known)
-            _fit_defaults(written, own, definition)
-            written.add_layers(own)
-            merged.append(Merged(definition, written.keys(), written.places))
+            layers = _Layers()
+            for table in tables:
+                if table.defaults_place is not None:
+                    layers.add(table.defaults, table.defaults_place)
+            own = _own(definition, definitions, layers_of)
+            _fit_defaults(layers, own, definition)
+            layers.add_layers(own)
+            merged.append(Merged(definition, layers.keys(), layers.places))
     return tuple(merged)
 
 
 class _Layers:
-    """Keys laid one over the other."""
+    """Keys of several tables, merged. ``places`` maps each key to the table that its value is from."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
@@ -148,23 +149,23 @@ class _Layers:
         return self.values
 
 
-def _own(definition: Definition, definitions: Mapping[str, Definition], known: dict[str, _Layers]) -> _Layers:
-    """The definition's own keys over those of what it extends. ``known`` holds what was worked out already.
+def _own(definition: Definition, definitions: Mapping[str, Definition], merged: dict[str, _Layers]) -> _Layers:
+    """The definition's own keys over those that it extends. ``merged`` caches those of definitions seen before.
 
     A loop and no recursion: a chain may be longer than Python's stack.
     """
-    # each is extended by the one before it, with the names that are still to be worked out
-    way = {} if definition.name in known else {definition.name: _extended(definition)}
-    while way:
-        current = definitions[next(reversed(way))]
-        name = next(way[current.name], None)
+    # each definition is extended by the one before it; the values are the names that are still to be merged
+    path = {} if definition.name in merged else {definition.name: _extended(definition)}
+    while path:
+        current = definitions[next(reversed(path))]
+        name = next(path[current.name], None)
         if name is None:
-            known[current.name] = _laid_over(current, known)
-            del way[current.name]
-        elif name in way:
-            names = list(way)
-            said = " → ".join((*names[names.index(name) :], name))
-            raise DefinitionProblem(f"definitions extend each other in a circle: {said}", current.place, ("extends",))
+            merged[current.name] = _laid_over(current, merged)
+            del path[current.name]
+        elif name in path:
+            names = list(path)
+            cycle = " → ".join((*names[names.index(name) :], name))
+            raise DefinitionProblem(f"definitions extend each other in a circle: {cycle}", current.place, ("extends",))
         elif name not in definitions:
             near = nearest(name, definitions)
             raise DefinitionProblem(
@@ -173,19 +174,19 @@ def _own(definition: Definition, definitions: Mapping[str, Definition], known: d
                 ("extends",),
                 hint=f"did you mean {near!r}?" if near else None,
             )
-        elif name not in known:
-            way[name] = _extended(definitions[name])
-    return known[definition.name]
+        elif name not in merged:
+            path[name] = _extended(definitions[name])
+    return merged[definition.name]
 
 
 def _extended(definition: Definition) -> Iterator[str]:
     return iter(definition.keys.get("extends", ()))
 
 
-def _laid_over(definition: Definition, known: Mapping[str, _Layers]) -> _Layers:
+def _laid_over(definition: Definition, merged: Mapping[str, _Layers]) -> _Layers:
     layers = _Layers()
     for name in _extended(definition):
-        layers.add_layers(known[name], but=NOT_INHERITED)
+        layers.add_layers(merged[name], but=NOT_INHERITED)
     if definition.function is not None:
         layers.values.pop("run", None)  # the function is what it runs
     layers.add(definition.keys, definition.place)
@@ -193,7 +194,7 @@ def _laid_over(definition: Definition, known: Mapping[str, _Layers]) -> _Layers:
 
 
 def _fit_defaults(defaults: _Layers, own: _Layers, definition: Definition) -> None:
-    """Let go of the defaults that make no sense without an environment; refuse them as the session's own."""
+    """Without an environment, drop defaults about installing, and refuse such keys of the session itself."""
     backend = own.values.get("backend", defaults.values.get("backend"))
     if backend != "none":
         return

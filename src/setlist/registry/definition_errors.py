@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a table of keys was written: ``path`` leads to it in a TOML file, ``line`` is a decorator's.
+    """Where a table of keys was written: its ``path`` in a TOML file, or the ``line`` of a decorator.
 
     ``file`` is relative to the project's root. The line of a TOML key is looked up only for an error.
     """
@@ -36,15 +36,15 @@ class Place:
 
 
 class DefinitionProblem(Exception):
-    """Something is wrong at a place. It becomes a ConfigurationError once its line is known.
+    """An error at a place. :func:`located` makes it a ConfigurationError with its line.
 
     Args:
         message: what is wrong, one line.
         place: the table that it is wrong in.
         key: the path of the key from there.
         hint: what to write instead.
-        other: a second place that has to do with it.
-        cycle: the names of sessions that require each other in a circle.
+        other: a second place that the error is about.
+        cycle: the names of sessions that require each other.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class DefinitionProblem(Exception):
 
     @classmethod
     def of(cls, bad: ValidationError, place: Place, key: tuple[str, ...] = ()) -> DefinitionProblem:
-        """A bad value, at its place."""
+        """An invalid value, at its place."""
         return cls(bad.message, place, (*key, *bad.path), hint=bad.hint)
 
 
 def definition_error(
     root: Path, session: SessionSpec, key: str, message: str, hint: str | None = None
 ) -> ConfigurationError:
-    """The error for a key of a session's definition that turned out to be wrong later, when it was used.
+    """The error for a key whose value turns out to be wrong when it is used: a group or a file that doesn't exist.
 
     Args:
         root: the project's.
@@ -109,26 +109,26 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
     whole = parsed(len(lines))
     if whole is None:
         return None
-    wanted = tuple(path)
-    while wanted and not _has(whole, wanted):
-        wanted = wanted[:-1]
-    if not wanted:
+    existing = tuple(path)
+    while existing and not _has(whole, existing):
+        existing = existing[:-1]
+    if not existing:
         return None
 
-    def is_in_first(count: int) -> bool:
-        # A count that ends amid a statement doesn't parse: the whole statement is asked in its place.
+    def in_first(count: int) -> bool:
+        # Lines that end within a statement don't parse: take the whole statement.
         while (document := parsed(count)) is None:
             count += 1
-        return _has(document, wanted)
+        return _has(document, existing)
 
     without, within = 0, len(lines)
     while within - without > 1:
         middle = (without + within) // 2
-        if is_in_first(middle):
+        if in_first(middle):
             within = middle
         else:
             without = middle
-    # One line more and it is there, so that line is where its statement begins.
+    # The first line that makes the difference is where the statement begins.
     return within
 
 
@@ -147,7 +147,7 @@ def dotted(path: Sequence[str]) -> str:
 
 
 def located(problem: DefinitionProblem, root: Path) -> ConfigurationError:
-    """The error that a user is told: the problem, with its file, line and key."""
+    """The error that a user sees: the problem, with its file, line and key."""
     place = problem.place
     line = line_at(place, problem.key, root)
     if problem.cycle:
@@ -168,12 +168,12 @@ def line_at(place: Place, key: Sequence[str], root: Path) -> int | None:
     try:
         text = read_text(root / place.file)
     except (OSError, ValueError):
-        return None  # it was read a moment ago; without it the error is told without a line
+        return None  # it was readable a moment ago; the error has no line then
     return line_of(text, (*place.path, *key))
 
 
 def lines_of_sessions(sessions: Iterable[SessionSpec], root: Path) -> dict[str, int]:
-    """The lines on which sessions are defined, by their names, of those that have one.
+    """The lines that sessions are defined on, by name. Sessions without a line are left out.
 
     Each file is read once, however many sessions it defines.
     """
@@ -194,10 +194,10 @@ def lines_of_sessions(sessions: Iterable[SessionSpec], root: Path) -> dict[str, 
 
 
 def _tables_in(path: Path) -> Mapping[tuple[str, ...], int]:
-    """The first line of each table that is written with a header, or that holds one which is.
+    """The first line of each table that has a header, or contains a table that has one.
 
-    The parser is asked for all of them at once: what looks like a header is given a key that holds its line. Where it
-    is a part of a text of several lines, that makes none.
+    One parse finds them all: after each line that looks like a header comes a key whose value is the line's number.
+    Within a multi-line string this adds no key.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -213,7 +213,7 @@ def _tables_in(path: Path) -> Mapping[tuple[str, ...], int]:
         document = parse_toml(marked)
     except ValueError:
         return {}
-    found: dict[tuple[str, ...], int] = {}
+    tables: dict[tuple[str, ...], int] = {}
 
     def look(value: object, at: tuple[str, ...]) -> int | None:
         if isinstance(value, list):
@@ -226,11 +226,11 @@ def _tables_in(path: Path) -> Mapping[tuple[str, ...], int]:
             return None
         first = min((line for line in inside if line is not None), default=None)
         if first is not None and isinstance(value, Mapping):
-            found[at] = first
+            tables[at] = first
         return first
 
     look(document, ())
-    return found
+    return tables
 
 
 _HEADER = r"[ \t]*\[.*\][ \t]*(?:#.*)?"

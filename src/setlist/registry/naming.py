@@ -1,6 +1,6 @@
-"""What are sessions called, and which names can't be?
+"""Names of sessions: which are valid, how variants are named, and which sessions a name matches.
 
-A session's name is also a directory's and a file's name, on every platform.
+A session's name is also the name of a directory and a file, on every platform.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _SIGNS = ((">", "gt"), ("<", "lt"), ("*", ""), (".", ""))
 
 
 def check_name(name: str) -> None:
-    """See that a session can have this name.
+    """Check that a session can have this name.
 
     Raises:
-        BadValue: it can't; the hint proposes one that can.
+        ValidationError: it can't; the hint proposes a valid one.
     """
-    problem = _wrong_with(name)
+    problem = _name_error(name)
     if problem is not None:
-        said = name if len(name) <= 40 else name[:39] + "…"
-        raise ValidationError(f"a session can't be named {said!r}: {problem}", f"call it {proposal(name)!r}")
+        shown = name if len(name) <= 40 else name[:39] + "…"
+        raise ValidationError(f"a session can't be named {shown!r}: {problem}", f"call it {proposal(name)!r}")
 
 
-def _wrong_with(name: str) -> str | None:
+def _name_error(name: str) -> str | None:
     if not name:
         return "the name is empty"
     if len(name) > LONGEST_NAME:
@@ -49,7 +49,7 @@ def _wrong_with(name: str) -> str | None:
 
 
 def proposal(name: str) -> str:
-    """A right name that is near to a wrong one."""
+    """A valid name that is close to an invalid one."""
     import unicodedata
 
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -66,7 +66,7 @@ def variant_name(family: str, axes: Pairs) -> str:
     """The name of the session with these values: ``web`` → ``web-py39-django32``.
 
     Raises:
-        BadValue: a value without a letter or a digit to name the session by.
+        ValidationError: a value without a letter or a digit to name the session by.
     """
     name = family
     for axis, value in axes:
@@ -81,7 +81,7 @@ def variant_name(family: str, axes: Pairs) -> str:
 
 
 def python_suffix(request: str) -> str:
-    """How a session's name says which python: ``3.11`` → ``py311``, ``pypy3.11`` → ``pypy311``.
+    """The part of a session's name for its Python: ``3.11`` → ``py311``, ``pypy3.11`` → ``pypy311``.
 
     A range is spelled out (``>=3.10`` → ``py-ge310``), a path gives its last two parts.
     """
@@ -105,9 +105,9 @@ def _slug(value: str) -> str:
 
 
 def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
-    """The names of the sessions that a name, a family or a glob stands for, in their order.
+    """The names of the sessions that a name, a family or a glob matches, in their order.
 
-    The sessions of a provider answer to their aliases as well, and to these first.
+    Aliases of a provider's sessions take precedence.
     """
     aliased = alias_matching(pattern, outline)
     if aliased:
@@ -127,19 +127,19 @@ def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
 
 
 def alias_matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
-    """The sessions that their provider means by a name: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
+    """The sessions that a name means to their provider: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
 
     ``tests(django="4.0")`` with any quotes and spaces is the same name.
     """
-    answering = {name: answers for name, (_, *answers) in outline.aliases.items()}
-    found = tuple(name for name, answers in answering.items() if pattern in answers)
-    if found or not answering or "(" not in pattern:
-        return found
-    wanted = _parsed(pattern)
+    aliases_of = {name: aliases for name, (_, *aliases) in outline.aliases.items()}
+    exact = tuple(name for name, aliases in aliases_of.items() if pattern in aliases)
+    if exact or not aliases_of or "(" not in pattern:
+        return exact
+    parsed = _parsed(pattern)
     return tuple(
         name
-        for name, answers in answering.items()
-        if any("(" in answer and _parsed(answer) == wanted for answer in answers)
+        for name, aliases in aliases_of.items()
+        if any("(" in alias and _parsed(alias) == parsed for alias in aliases)
     )
 
 
@@ -157,7 +157,7 @@ def is_glob(pattern: str) -> bool:
 
 
 def known_names(outline: RegistryIndex) -> tuple[str, ...]:
-    """All that a session can be called by: names, families and aliases."""
+    """All names that select sessions: names, families and aliases."""
     return tuple(
         dict.fromkeys(
             word

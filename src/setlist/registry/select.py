@@ -1,4 +1,4 @@
-"""Which sessions are meant? Names, families, globs and tags, and the filters -k, -t and -p."""
+"""Select sessions by names, families, globs and tags, and by the filters -k, -t and -p."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def select(
     tags: Sequence[str] = (),
     pythons: Sequence[str] = (),
 ) -> tuple[SessionSpec, ...]:
-    """The sessions that a command line means, in the order given, each once.
+    """The sessions that a command line selects, in the order given, each once.
 
     Args:
         registry: all sessions.
-        selectors: names, families, globs and ``@tag``. Without any, those that a bare ``run`` runs;
-            with a filter but no selector, the filter looks through all sessions.
+        selectors: names, families, globs and ``@tag``. Without selectors, those that a bare ``run`` runs, or with a
+            filter all sessions.
         keyword: an expression of words, ``and``, ``or``, ``not`` and parentheses. A word matches a part of
             a session's name, or a whole tag. Where all sessions are of one provider, the provider reads it.
         tags: keep the sessions with any of these.
         pythons: keep the sessions that ask for any of these: ``3.12``, ``312`` or ``py312``.
 
     Raises:
-        UnknownSession: a selector that matches nothing.
-        UsageError: a filter that is malformed, unknown, or leaves nothing.
+        UnknownSession: a selector matches nothing.
+        UsageError: a filter is malformed, unknown, or matches nothing.
     """
     filters = _filters(registry, keyword, tags, pythons)
     foreign = bool(registry.outline.only_provider)
@@ -41,22 +41,22 @@ def select(
     elif filters and not (foreign and keyword is None and not tags):
         selected = tuple(registry.sessions.values())
     elif registry.settings.default is not None:
-        selected = _selected(registry, registry.settings.default)  # to a provider, -p is about these
+        selected = _selected(registry, registry.settings.default)  # -p of a provider filters these
     else:
         left_out = frozenset(registry.outline.left_out)
         selected = tuple(registry.sessions[name] for name in registry.sessions if name not in left_out)
     if not pythons:
         selected = _on_usual_pythons(registry, selected)
-    kept = tuple(session for session in selected if all(matches(session) for _, matches in filters))
-    if filters and not kept:
-        said = " ".join(text for text, _ in filters)
+    matched = tuple(session for session in selected if all(matches(session) for _, matches in filters))
+    if filters and not matched:
+        options = " ".join(text for text, _ in filters)
         among = f" of {' '.join(selectors)}" if selectors else ""
-        raise UsageError(f"no session{among} matches {said}", hint="'run --list' shows the sessions")
-    return kept
+        raise UsageError(f"no session{among} matches {options}", hint="'run --list' shows the sessions")
+    return matched
 
 
 def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> tuple[SessionSpec, ...]:
-    """Those on the Pythons that the settings name, unless none of them is."""
+    """The sessions on the Pythons that the settings name, or all sessions if none is."""
     usual = registry.settings.pythons
     if not usual:
         return selected
@@ -66,18 +66,18 @@ def _on_usual_pythons(registry: Registry, selected: tuple[SessionSpec, ...]) -> 
 def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec, ...]:
     names: dict[str, None] = {}
     for selector in selectors:
-        found = _matching(registry, selector)
-        if not found:
+        matched = _matching(registry, selector)
+        if not matched:
             raise UnknownSession(selector, _known(registry))
-        names.update(dict.fromkeys(found))
+        names.update(dict.fromkeys(matched))
     return tuple(registry.sessions[name] for name in names)
 
 
 def _matching(registry: Registry, selector: str) -> tuple[str, ...]:
     if selector.startswith("@"):
-        wanted = selector.removeprefix("@")
-        return tuple(name for name, tags in registry.outline.tags.items() if _tagged(tags, wanted))
-    # test_py311 is how a function is called, and what the fingers of its author remember
+        tag = selector.removeprefix("@")
+        return tuple(name for name, tags in registry.outline.tags.items() if _tagged(tags, tag))
+    # a function's name has underscores: test_py311
     return matching(selector, registry.outline) or matching(selector.replace("_", "-"), registry.outline)
 
 
@@ -116,18 +116,18 @@ def _filters(
     if keyword is not None:
         filters.append((f"-k {keyword!r}", _parse_keyword(registry, keyword)))
     if tags:
-        known = _all_tags(registry)
+        existing = _all_tags(registry)
         for tag in tags:
-            if tag.removeprefix("@") not in known:
-                raise _nothing_has("tag", tag, known)
+            if tag.removeprefix("@") not in existing:
+                raise _nothing_has("tag", tag, existing)
         wanted = {tag.removeprefix("@") for tag in tags}
         filters.append((" ".join(f"-t {tag}" for tag in tags), lambda session: not wanted.isdisjoint(session.tags)))
     if pythons:
-        known = tuple(dict.fromkeys(registry.outline.pythons.values()))
-        spelled = {_normal(request) for request in known}
+        existing = tuple(dict.fromkeys(registry.outline.pythons.values()))
+        spelled = {_normal(request) for request in existing}
         for python in pythons:
             if _normal(python) not in spelled:
-                raise _nothing_has("python", python, known)
+                raise _nothing_has("python", python, existing)
         versions = {_normal(python) for python in pythons}
         filters.append(
             (
@@ -140,30 +140,30 @@ def _filters(
     return filters
 
 
-def _nothing_has(what: str, value: str, known: Sequence[str]) -> UsageError:
-    near = nearest(value, known)
+def _nothing_has(kind: str, value: str, existing: Sequence[str]) -> UsageError:
+    near = nearest(value, existing)
     if near is not None:
         hint = f"did you mean {near!r}?"
     else:
-        hint = f"there are {', '.join(known)}" if known else f"no session has a {what}"
-    return UsageError(f"no session has the {what} {value!r}", hint=hint)
+        hint = f"there are {', '.join(existing)}" if existing else f"no session has a {kind}"
+    return UsageError(f"no session has the {kind} {value!r}", hint=hint)
 
 
 def _normal(request: str) -> str:
     """A request in one spelling: ``312``, ``py312``, ``python3.12`` and ``3.12`` are one."""
     import re
 
-    found = re.fullmatch(r"(?:(pypy|graalpy)|cpython|python|py)?-?(\d)\.?(\d+(?:\.\d+)*)(t?)", request.lower())
-    if found is None:
+    version = re.fullmatch(r"(?:(pypy|graalpy)|cpython|python|py)?-?(\d)\.?(\d+(?:\.\d+)*)(t?)", request.lower())
+    if version is None:
         return request
-    return f"{found[1] or ''}{found[2]}.{found[3]}{found[4]}"
+    return f"{version[1] or ''}{version[2]}.{version[3]}{version[4]}"
 
 
 def parse_keyword(expression: str) -> Matches:
-    """The test that an expression stands for: ``not`` binds first, then ``and``, then ``or``.
+    """The predicate of an expression: ``not`` binds first, then ``and``, then ``or``.
 
     Raises:
-        UsageError: the expression is malformed; the detail points at the place.
+        UsageError: the expression is malformed; the detail points at the position.
     """
     return _Parser(expression).whole()
 
@@ -172,9 +172,9 @@ _BINDS = {"or": 1, "and": 2, "not": 3}
 
 
 class _Parser:
-    """Shunting-yard, and no recursion: an expression may be nested deeper than Python's stack.
+    """Shunting-yard, not recursion: an expression may be nested deeper than Python's stack.
 
-    ``postfix`` is the expression with each operator behind what it joins: ``a and not b`` → ``a b not and``.
+    ``postfix`` is the expression in postfix notation: ``a and not b`` → ``a b not and``.
     """
 
     def __init__(self, expression: str) -> None:
@@ -212,7 +212,7 @@ class _Parser:
         return _evaluated(tuple(self.postfix))
 
     def complete(self, waiting: list[str], binding: int) -> None:
-        """The operators that bind at least as much as the next one have their right side now."""
+        """Move the operators that bind at least as strongly as the next one to the output."""
         while waiting and waiting[-1] != "(" and _BINDS[waiting[-1]] >= binding:
             self.postfix.append(waiting.pop())
 

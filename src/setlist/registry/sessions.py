@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import product
@@ -24,8 +24,8 @@ _WS = r"[ \t]*"  # and no line break, which \s would take as well
 _CLAUSE = rf"(?:(?:==|!=){_WS}\d+(?:\.\d+)*(?:\.\*)?|(?:>=|<=|>|<){_WS}\d+(?:\.\d+)*|~={_WS}\d+(?:\.\d+)+)"
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _USUAL = rf"{_WORD}{_WS}(?:\[{_WORD}(?:,{_WS}{_WORD})*\])?{_WS}(?:{_CLAUSE}(?:{_WS},{_WS}{_CLAUSE})*)?"
-"""Requirements as nearly everybody writes them: told without packaging, which takes longer to import than the whole
-registry takes to be made. Of what doesn't match it is asked."""
+"""The usual forms of requirements. Importing packaging takes longer than making the whole registry, so it checks only
+requirements that don't match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ def variants(merged: Merged) -> Iterator[Variant]:
     """The sessions that a definition expands to.
 
     Raises:
-        Problem: a combination, a name, a placeholder or a requirement in it is wrong.
+        DefinitionProblem: a combination, a name, a placeholder or a requirement is wrong.
     """
     with _at(merged):
-        found = combinations(merged.keys)
+        expanded = combinations(merged.keys)
     family = merged.definition.name
-    for axes in found:
+    for axes in expanded:
         try:
             name = variant_name(family, axes)
         except ValidationError as bad:
@@ -63,12 +63,12 @@ def variants(merged: Merged) -> Iterator[Variant]:
 def combinations(keys: Keys) -> tuple[Pairs, ...]:
     """The values of each variant, in the order of the axes: python first.
 
-    A definition without axes has one variant, with no values. ``exclude`` drops every combination that
-    agrees with all that an entry names, ``include`` adds whole ones at the end.
+    A definition without axes has one variant, with no values. An entry of ``exclude`` removes every combination that
+    has all its values, an entry of ``include`` adds one whole combination at the end.
 
     Raises:
-        BadValue: an entry names what is no axis, leaves one out, matches nothing or is there already,
-            nothing is left, or too much.
+        ValidationError: an entry names an unknown axis, leaves one out, matches nothing or exists already; or no
+            combination is left, or there are too many.
     """
     axes: dict[str, list[str]] = {}
     python = keys.get("python")
@@ -85,35 +85,35 @@ def combinations(keys: Keys) -> tuple[Pairs, ...]:
         return ((),)
 
     _check_size(axes, MOST_COMBINATIONS if matrix["exclude"] else MOST_SESSIONS, "matrix")
-    kept = dict.fromkeys(_product(axes))
+    remaining = dict.fromkeys(_product(axes))
     for entry in matrix["exclude"]:
         _check_axes(entry, axes, "exclude")
         if any(value not in axes[axis] for axis, value in entry.items()):
             raise ValidationError(
-                f"{_said(entry)} matches no combination", _near_value(entry, axes), ("matrix", "exclude")
+                f"{axes_text(entry.items())} matches no combination", _near_value(entry, axes), ("matrix", "exclude")
             )
         matched = {axis: [entry[axis]] if axis in entry else values for axis, values in axes.items()}
-        if prod(map(len, matched.values())) < len(kept):
+        if prod(map(len, matched.values())) < len(remaining):
             for combination in _product(matched):
-                kept.pop(combination, None)
+                remaining.pop(combination, None)
         else:
-            kept = {one: None for one in kept if not entry.items() <= dict(one).items()}
+            remaining = {one: None for one in remaining if not entry.items() <= dict(one).items()}
     for entry in matrix["include"]:
         _check_axes(entry, axes, "include")
         missing = [axis for axis in axes if axis not in entry]
         if missing:
             raise ValidationError(
-                f"{_said(entry)} says nothing of {missing[0]!r}",
+                f"{axes_text(entry.items())} says nothing of {missing[0]!r}",
                 "name a value for each axis: it is added as one whole combination",
                 ("matrix", "include"),
             )
         combination = tuple((axis, entry[axis]) for axis in axes)
-        if combination in kept:
-            raise ValidationError(f"{_said(entry)} is there already", "leave it out", ("matrix", "include"))
-        kept[combination] = None
-    if not kept:
+        if combination in remaining:
+            raise ValidationError(f"{axes_text(entry.items())} is there already", "leave it out", ("matrix", "include"))
+        remaining[combination] = None
+    if not remaining:
         raise ValidationError("excludes every combination", "leave an entry out", ("matrix", "exclude"))
-    return tuple(kept)
+    return tuple(remaining)
 
 
 def _product(axes: Mapping[str, list[str]]) -> Iterator[Pairs]:
@@ -121,11 +121,11 @@ def _product(axes: Mapping[str, list[str]]) -> Iterator[Pairs]:
 
 
 def _check_size(axes: Mapping[str, list[str]], most: int, key: str) -> None:
-    """Refuse what is too much before any of it is made."""
+    """Refuse too many combinations before making them."""
     size = prod(map(len, axes.values()))
     if size > most:
-        said = f"{size:,}" if size < 10**15 else f"more than {10**15:,}"
-        raise ValidationError(f"has {said} combinations, and {most:,} is the limit", "name fewer values", (key,))
+        number = f"{size:,}" if size < 10**15 else f"more than {10**15:,}"
+        raise ValidationError(f"has {number} combinations, and {most:,} is the limit", "name fewer values", (key,))
 
 
 def _check_axes(entry: Mapping[str, str], axes: Mapping[str, list[str]], key: str) -> None:
@@ -149,8 +149,9 @@ def _near_value(entry: Mapping[str, str], axes: Mapping[str, list[str]]) -> str:
     return "leave it out"
 
 
-def _said(entry: Mapping[str, str]) -> str:
-    return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in entry.items()) + " }"
+def axes_text(axes: Iterable[tuple[str, str]]) -> str:
+    """Values of axes as TOML writes them: ``{ python = "3.12", django = "5.0" }``."""
+    return "{ " + ", ".join(f'{axis} = "{value}"' for axis, value in axes) + " }"
 
 
 def _session(merged: Merged, name: str, axes: Pairs) -> SessionSpec:
@@ -212,7 +213,7 @@ def _command(command: Keys, names: Mapping[str, str]) -> Command:
 
 
 def _described(text: str, names: Mapping[str, str]) -> str:
-    """The description with axes substituted. It is prose, so a brace in it is no mistake."""
+    """The description with axes substituted. It is prose: a brace that is no placeholder is no error."""
     try:
         return fill(text, names)
     except ConfigurationError:
@@ -227,7 +228,7 @@ def _place(merged: Merged, key: str) -> Place:
 
 @contextmanager
 def _at(merged: Merged, *key: str) -> Iterator[None]:
-    """Give the problems of a value the place it was written at."""
+    """Turn errors of a value into problems of the definition that it was written in."""
     try:
         yield
     except ValidationError as bad:
@@ -256,10 +257,10 @@ def _check_address(text: str) -> None:
 
 @lru_cache(maxsize=4096)
 def check_requirement(text: str) -> None:
-    """See that a dependency is a requirement: PEP 508, a local path, a VCS address, or ``-e`` and a path.
+    """Check that a dependency is a requirement: PEP 508, a local path, a VCS URL, or ``-e`` and a path.
 
     Raises:
-        BadValue: it is none.
+        ValidationError: it isn't.
     """
     import re
 
