@@ -40,6 +40,18 @@ def files() -> list[Path]:
     return found
 
 
+def test_only_the_provider_of_noxfiles_knows_nox() -> None:
+    source = ROOT / "src" / "setlist"
+    # the public module, where the provider is registered, and the names of directories
+    allowed = {"nox.py", "providers/__init__.py", "core/project.py", "environment/build_inputs.py"}
+    mention = {
+        file.relative_to(source).as_posix()
+        for file in source.rglob("*.py")
+        if re.search(r"\bnox\b|noxfile", file.read_text(encoding="utf-8"), re.IGNORECASE)
+    }
+    assert {file for file in mention - allowed if not file.startswith(("cli/", "providers/nox/"))} == set()
+
+
 def commands_of_readme() -> list[str]:
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Working on setlist")[2]
     return re.findall(r"^\$ (.+)$", section, re.MULTILINE)

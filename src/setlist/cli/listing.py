@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-UNUSED_HINT = 'sources = ["pyproject", "sessions", "noxfile"] in [tool.setlist] uses both'
+
+def unused_hint() -> str:
+    """How definitions of several sources are used together."""
+    from setlist.core.plugins import kinds
+
+    sources = ", ".join(f'"{source}"' for source in ("pyproject", "sessions", *kinds()))
+    return f"sources = [{sources}] in [tool.setlist] uses both"
 
 
 def default_names(context: Context) -> frozenset[str]:
@@ -58,7 +64,7 @@ def show_sessions(
         unused = context.registry.settings.unused
         if unused:
             names = ", ".join(unused)
-            note = f"{names}: not used, since there are definitions of setlist's own; {UNUSED_HINT}\n"
+            note = f"{names}: not used, since there are definitions of setlist's own; {unused_hint()}\n"
     else:
         lines, note = [], "no sessions\n"
     text = "".join(f"{line}\n" for line in lines)

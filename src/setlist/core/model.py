@@ -208,8 +208,8 @@ was found and made anew; ``recreated``: by request, or because its interpreter c
 """
 
 SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
-"""How a session ended. ``flaky``: it passed, but not at its first try. ``aborted``, of a noxfile's session: its
-function called ``session.error``, or a session that it requires wasn't successful."""
+"""How a session ended. ``flaky``: it passed, but not at its first try. ``aborted``, of a session with
+``plain_exit``: its function ended it with an error, or a session that it requires wasn't successful."""
 
 UNSUCCESSFUL: tuple[SessionStatus, ...] = ("failed", "aborted", "interrupted")
 """What a session ended as that was reached and didn't do its job."""

@@ -10,8 +10,6 @@ installs so far are done once more.
 What the last run installed after its first command isn't in place at the start: it is uninstalled, or the environment
 is made anew, before anything else. From the first command on every install is done, unless it changed nothing at the
 same point of the last run. An install that is done once more takes the versions that it brought last time.
-
-docs/nox.md says what a person has to know of it.
 """
 
 from __future__ import annotations
@@ -744,7 +742,7 @@ def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> s
 
 
 def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[InputChange, ...]:
-    """What a noxfile's function installed last time, and whether what is behind it is still the same.
+    """What a session's function installed last time, and whether what is behind it is still the same.
 
     Whether it would install the same again only it knows.
     """

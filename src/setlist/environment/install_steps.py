@@ -8,7 +8,7 @@ from typing import Any, Literal
 from setlist.core.records import dataclass, field
 
 Kind = Literal["seed", "install", "run"]
-"""``seed``: what was there from the start; ``install``: ``session.install`` of a noxfile, or ``s.install``; ``run``:
+"""``seed``: what was there from the start; ``install``: ``s.install``, or what a provider calls so; ``run``:
 any other command that changed what is installed."""
 
 

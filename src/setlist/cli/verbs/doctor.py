@@ -124,10 +124,10 @@ def _definitions(context: Context) -> Iterator[Check]:
         yield _failed("definitions", error)
         return
     if unused:
-        from setlist.cli.listing import UNUSED_HINT
+        from setlist.cli.listing import unused_hint
 
         text = f"{', '.join(unused)} isn't used: the project has its own setlist definitions"
-        yield Check("sources", "ok", text, UNUSED_HINT)
+        yield Check("sources", "ok", text, unused_hint())
     if sessions:
         yield Check("definitions", "ok", f"{len(sessions)} session{'s' if len(sessions) != 1 else ''}")
     else:
