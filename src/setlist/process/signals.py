@@ -245,8 +245,8 @@ def interruptible() -> Iterator[None]:
 def raising_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise :class:`Interrupted`, as SIGINT raises KeyboardInterrupt.
 
-    For code without handlers: a loader of definitions that dies of a signal would leave its processes behind. A signal that
-    the parent process made this one ignore stays ignored. No effect outside the main thread.
+    For code without handlers: a loader of definitions that dies of a signal would leave its processes behind. A signal
+    that the parent process made this one ignore stays ignored. No effect outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
