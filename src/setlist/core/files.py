@@ -29,11 +29,11 @@ class NotText(ValueError):
 def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST_FILE) -> bytes:
     """The content of a regular file.
 
-    Nothing else is opened: a named pipe would block until somebody writes, and ``/dev/zero`` never ends.
+    Other files aren't opened: a named pipe blocks until somebody writes, and ``/dev/zero`` never ends.
 
     Args:
         path: the file.
-        limit: how many bytes it may hold.
+        limit: the greatest number of bytes.
 
     Raises:
         OSError: it isn't there, can't be read, isn't a regular file, or is too large; ``strerror`` says so.
@@ -48,7 +48,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST_FILE) -> bytes
     if not stat.S_ISREG(mode):
         what = next((what for is_one, what in _KINDS if getattr(stat, is_one)(mode)), "a device")
         raise OSError(errno.EINVAL, f"it is {what}, not a file", path)
-    # O_NONBLOCK: a pipe that has taken the file's place by now isn't waited for either
+    # O_NONBLOCK, in case a pipe has replaced the file by now
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb", 0) as stream:
         data = bytearray()
@@ -64,13 +64,11 @@ _KINDS = (("S_ISDIR", "a directory"), ("S_ISFIFO", "a named pipe"), ("S_ISSOCK",
 
 
 def read_text(path: str | os.PathLike[str], *, lenient: bool = False) -> str:
-    """The content of a text file: UTF-8, without the byte order mark that some editors begin it with.
-
-    Lines end in ``\\n``, as on every platform.
+    """The content of a UTF-8 file, without a byte order mark, and with ``\\n`` as line end.
 
     Args:
         path: the file.
-        lenient: replace what isn't UTF-8: somebody else reads the file too, and judges it.
+        lenient: replace invalid bytes, if another tool reads the file and reports them.
 
     Raises:
         OSError: as :func:`read_bytes`.
@@ -89,7 +87,7 @@ def read_text(path: str | os.PathLike[str], *, lenient: bool = False) -> str:
 
 
 def text_or_nothing(path: str | os.PathLike[str]) -> str:
-    """The lenient text of a file; empty where it can't be read."""
+    """The content of a text file, invalid bytes replaced; empty if it can't be read."""
     try:
         return read_text(path, lenient=True)
     except OSError:
@@ -115,7 +113,7 @@ def read_definition(path: Path, shown: str) -> str:
 
     Args:
         path: the file.
-        shown: what messages call it.
+        shown: its name in messages.
 
     Raises:
         FileNotFoundError: it isn't there.
@@ -136,13 +134,13 @@ def read_definition(path: Path, shown: str) -> str:
 
 
 def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, private: bool = False) -> None:
-    """Write a file so that it is there whole or not at all: by temporary name, then rename.
+    """Write a file under a temporary name, then rename it, so that it is complete or doesn't change.
 
-    Its directory is made if it isn't there. Text is written as UTF-8 with ``\\n``. What comes in pieces is
-    asked for one by one. A ``private`` file can be read by its owner only.
+    Its directory is made if it doesn't exist. Text is written as UTF-8 with ``\\n``. Pieces are consumed one by one.
+    Only the owner can read a ``private`` file.
 
     Raises:
-        OSError: the disk is full, the place isn't writable; nothing is left behind.
+        OSError: the disk is full, or the directory isn't writable. No temporary file remains.
     """
     data = content.encode() if isinstance(content, str) else content
     pieces = (data,) if isinstance(data, bytes) else data
@@ -192,19 +190,18 @@ def _create(path: Path, mode: int) -> int:
 
 
 _OWNER = ".owner"
-"""The file in a temporary directory that its owner holds locked."""
+"""The file in a temporary directory that its owner keeps locked."""
 
 _UNOWNED = 60.0
-"""Seconds after which a temporary directory without that file, or a file that is being written, is taken for one that
-nobody uses."""
+"""Seconds after which a temporary directory without that file, or a temporary file, counts as abandoned."""
 
 
 def _remove_interrupted(path: Path) -> None:
-    """Remove what processes that were killed have left while they wrote this file."""
+    """Remove the temporary files of processes that were killed while they wrote this file."""
     import time
 
     before = f".{path.name}."
-    with suppress(OSError):  # what can't be listed or removed is in nobody's way
+    with suppress(OSError):  # a leftover that can't be removed does no harm
         for entry in os.listdir(path.parent):
             if entry.startswith(before) and _is_temporary(entry[len(before) :]):
                 left = path.parent / entry
@@ -219,13 +216,13 @@ def _is_temporary(ending: str) -> bool:
 
 @contextmanager
 def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
-    """A new directory for files that nobody needs afterwards, which only the user can look into.
+    """A new temporary directory that only the user can read.
 
-    Its owner holds a lock on a file in it. What processes that were killed have left, here and in the system's place
-    for temporary files, is removed when the next such directory is made.
+    Its owner holds a lock on a file in it. The directories of killed processes, here and in the system's temporary
+    directory, are removed when the next one is made.
 
     Args:
-        parent: where it lies; the system's place for temporary files where it isn't given.
+        parent: its parent; None: the system's temporary directory.
     """
     import tempfile
 
@@ -246,12 +243,12 @@ def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
         yield path
     finally:
         os.close(owner)
-        with suppress(OSError):  # the next one in this place, or 'setlist clean', tries again
+        with suppress(OSError):  # the next temporary directory, or 'setlist clean', tries again
             delete_renamed(path)
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Remove the temporary directories whose owners have ended. Others' files, and other users', aren't touched."""
+    """Remove the temporary directories whose owners have exited, except those of other users."""
     try:
         entries = [entry for entry in os.scandir(parent) if entry.name.startswith(("setlist-", ".setlist-"))]
     except OSError:
@@ -263,7 +260,7 @@ def remove_abandoned(parent: Path) -> None:
 
 
 def is_owned(path: Path) -> bool:
-    """Whether this is a temporary directory whose owner is still there."""
+    """Whether this is a temporary directory whose owner still runs."""
     from setlist.core.system import lock_exclusive
 
     try:
@@ -286,16 +283,16 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     if len(number) != 12 or set(number) - set("0123456789abcdef"):
         return False
     if not os.path.lexists(os.path.join(entry.path, _OWNER)):
-        # about to be locked; or its owner was killed, and a process that outlived it has written there since
+        # Its owner is about to lock it, or was killed, and a surviving process recreated the directory
         return time.time() - status.st_mtime > _UNOWNED
     return not is_owned(Path(entry.path))
 
 
 def stat_signature(path: str | os.PathLike[str]) -> str | None:
-    """Size, time and identity of what is behind ``path``; None where there is nothing.
+    """Size, modification time and inode of a file or directory; None if there is none.
 
-    Equal signatures mean an unchanged file without reading it. The inode is part of it, since a
-    file that is renamed into place may keep the time of the one it replaces.
+    An equal signature means an unchanged file. The inode is part of it, since a file that is renamed into place may
+    have the time of the one that it replaces.
     """
     try:
         status = os.stat(path)
@@ -310,17 +307,12 @@ def signature_of(status: os.stat_result) -> str:
 
 
 MODULES, KIND, TIMES, ACCESS = "\0modules", "\0kind", "\0times", "\0access"
-"""What stands behind a path of which not the content (of a directory: the names) was looked at, but only which modules
-are in the directory; whether it is there, and is a file, a directory, or a link to where; its times and size; its
-permissions."""
+"""Suffixes of a path of which less than the content (of a directory: the names) was read: the modules in a directory;
+the existence, the type and the target of a link; times and size; permissions."""
 
 
 def look(root: Path, looked: str) -> str:
-    """What is there, as a signature: of a path, relative to the root, and how it was looked at. Empty: nothing.
-
-    Raises:
-        Nothing: what can't be looked at isn't there.
-    """
+    """A signature of a path relative to the root, with one of the suffixes above; empty if it can't be read."""
     path, _, how = looked.partition("\0")
     path = os.path.join(root, path)
     try:
@@ -336,14 +328,14 @@ def look(root: Path, looked: str) -> str:
 
 
 def digest(data: bytes | str) -> str:
-    """A short, stable name for some content: 32 hex digits of SHA-256."""
+    """32 hex digits of the SHA-256 of some content."""
     whole: str = _sha256()(data.encode() if isinstance(data, str) else data).hexdigest()
     return whole[:32]
 
 
 @cache
 def _sha256() -> Any:
-    """SHA-256 for small contents: hashlib loads all of OpenSSL, which takes longer than a run's hashing."""
+    """SHA-256 for small contents: hashlib loads OpenSSL, which takes longer than hashing them."""
     try:
         if sys.version_info >= (3, 12):
             from _sha2 import sha256  # type: ignore[import-not-found]
@@ -355,10 +347,9 @@ def _sha256() -> Any:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory, or a file that stands where one should, read-only entries included.
+    """Remove a directory or a file, including read-only entries.
 
-    It is renamed away first, so that a removal that is cut off leaves no half-deleted directory
-    under the old name.
+    It is renamed first, so that an interrupted removal leaves no half-deleted directory under the old name.
 
     Raises:
         OSError: something can't be removed.
@@ -369,7 +360,10 @@ def remove_tree(path: Path) -> None:
 
 
 def rename_aside(path: Path) -> Path | None:
-    """Rename what is to be removed, and say how; None where there is nothing. :func:`delete_renamed` is to follow.
+    """Rename a file or directory before its removal by :func:`delete_renamed`.
+
+    Returns:
+        the new path; None if there is nothing.
 
     Raises:
         OSError: it can't be renamed.
@@ -383,9 +377,9 @@ def rename_aside(path: Path) -> Path | None:
 
 
 def remove_leftovers(directory: str) -> None:
-    """Remove what :func:`rename_aside` renamed of this directory, and what a process that was ended has left.
+    """Remove directories that :func:`rename_aside` renamed, here or in a killed process, and that still exist.
 
-    The caller holds a lock by which nobody may replace the directory meanwhile.
+    The caller holds a lock that prevents other processes from replacing the directory meanwhile.
     """
     parent, name = os.path.split(directory)
     before, after = f".{name}.", ".removed"
@@ -395,12 +389,12 @@ def remove_leftovers(directory: str) -> None:
         return
     for entry in left:
         if _is_temporary(entry[len(before) : -len(after)]):
-            with suppress(OSError):  # another one removes it too
+            with suppress(OSError):  # another process removes it too
                 delete_renamed(Path(parent, entry))
 
 
 def delete_renamed(doomed: Path) -> None:
-    """Remove what :func:`rename_aside` renamed.
+    """Remove a file or directory that :func:`rename_aside` renamed.
 
     Raises:
         OSError: something can't be removed.
@@ -414,13 +408,13 @@ def delete_renamed(doomed: Path) -> None:
         return
 
     def make_writable(function: Callable[[str], object], entry: str, _: object) -> None:
-        with suppress(PermissionError):  # what lies in a directory that can't be searched isn't seen
+        with suppress(PermissionError):  # the directory can't be searched
             try:
                 os.lstat(entry)
             except FileNotFoundError:
                 return  # 'setlist clean' removes it as well
-        # git's objects and some wheels' files are read-only, which stops Windows from deleting them,
-        # and a read-only directory stops everybody
+        # git's objects and files of some wheels are read-only. Windows deletes no read-only files, and no system
+        # deletes entries of a read-only directory
         os.chmod(os.path.dirname(entry), stat.S_IRWXU)
         os.chmod(entry, stat.S_IRWXU if os.path.isdir(entry) else stat.S_IRUSR | stat.S_IWUSR)
         function(entry)

@@ -14,7 +14,7 @@ from setlist.environment.markers import holds, marker_environment, platform_vari
 _GLIBC = 45
 _MUSL = 5
 _MACOS = 27
-"""Up to which minor (glibc, musl) and major (macOS) release wheels are taken: beyond what is out."""
+"""The newest minor (glibc, musl) and major (macOS) releases of wheels, beyond the present ones."""
 
 
 PLATFORMS = {
@@ -67,7 +67,7 @@ class Target:
     def fitting(self) -> frozenset[str]:
         """The tags of all wheels that fit, as text: ``cp312-abi3-manylinux_2_17_x86_64``.
 
-        Thousands: to be asked for once, and kept.
+        There are thousands: compute them once.
         """
         from packaging.tags import compatible_tags, cpython_tags, generic_tags
 
