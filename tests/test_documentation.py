@@ -16,8 +16,7 @@ from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import load_verb
 from setlist.core import limits
 from setlist.core.events import FORMAT, KINDS
-from setlist.registry.keys import KEYS, check_keys
-from setlist.registry.toml_source import TOP_LEVEL
+from setlist.registry.keys import KEYS, PROJECT_KEYS, check_keys
 from setlist.runner.session_api import SessionHandle
 from setlist.scheduling.shards import parse_shard
 from support.project import ProjectFolder
@@ -78,9 +77,10 @@ def test_the_example_of_a_key_is_right(name: str) -> None:
     check_keys({name: toml_value(documented[f"`{name}`"].strip("|` "))})
 
 
-def test_every_key_of_the_project_is_documented() -> None:
-    documented = [row[0].strip("`") for row in rows(part(page("sessions.md"), "project keys"))]
-    assert documented == list(TOP_LEVEL)
+def test_every_key_of_the_project_is_told_with_its_type() -> None:
+    documented = {row[0].strip("`"): row[1].replace("`", "") for row in rows(part(page("sessions.md"), "project keys"))}
+    assert documented == {key.name: key.type.text for key in PROJECT_KEYS.values()}
+    assert list(documented) == list(PROJECT_KEYS)
 
 
 def option_rows(options: tuple[Option, ...]) -> list[list[str]]:

@@ -10,29 +10,32 @@ from typing import Any
 import jsonschema
 import pytest
 
-from setlist.core.model import Command, EnvironmentSpec, SessionSpec
+from setlist.core.model import Command, EnvironmentSpec, SessionSpec, Settings
 from setlist.core.records import field_names
 from setlist.registry import decorator
-from setlist.registry.keys import COMMAND_KEYS, ELSEWHERE, KEYS, check_keys
+from setlist.registry.keys import COMMAND_KEYS, ELSEWHERE, KEYS, PROJECT_KEYS, check_keys
 from setlist.registry.validators import ValidationError, grace
 
 
 def test_every_key_of_the_table_has_a_type_and_a_meaning() -> None:
-    assert all(key.meaning and key.type.text for key in (*KEYS.values(), *COMMAND_KEYS.values()))
+    assert all(
+        key.meaning and key.type.text for key in (*KEYS.values(), *COMMAND_KEYS.values(), *PROJECT_KEYS.values())
+    )
     assert set(ELSEWHERE.values()) <= set(KEYS)
     assert not set(ELSEWHERE) & set(KEYS)
 
 
-RECORDS = {"session": SessionSpec, "environment": EnvironmentSpec, "command": Command}
+RECORDS = {"settings": Settings, "session": SessionSpec, "environment": EnvironmentSpec, "command": Command}
 
 
 def test_every_key_has_a_field_of_the_model() -> None:
     for part, record in RECORDS.items():
-        fields = {key.field for key in (*KEYS.values(), *COMMAND_KEYS.values()) if key.part == part}
+        keys = (*KEYS.values(), *COMMAND_KEYS.values(), *PROJECT_KEYS.values())
+        fields = {key.field for key in keys if key.part == part}
         assert fields <= set(field_names(record))
     # all others are internal
-    keys = {key.field for key in KEYS.values() if key.part == "session"}
-    assert set(field_names(SessionSpec)) - keys == {
+    of_sessions = {key.field for key in KEYS.values() if key.part == "session"}
+    assert set(field_names(SessionSpec)) - of_sessions == {
         *("name", "family", "origin", "environment", "function"),
         *("provider", "aliases", "problem", "provided", "installs_itself", "takes_all_posargs", "plain_exit"),
     }

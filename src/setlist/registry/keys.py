@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_args
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
+from setlist.core.model import Backend, InstallerName, LockFormat, ProjectMode, Resolution
+from setlist.core.plugins import kinds
 from setlist.core.records import dataclass
 from setlist.registry import validators
 from setlist.registry.validators import Check, ValidationError, under
@@ -109,6 +110,7 @@ PROJECT = _one_of("ProjectMode", ProjectMode)
 RESOLUTION = _one_of("Resolution", Resolution)
 INSTALLER = _one_of("InstallerName", InstallerName)
 BACKEND = _one_of("Backend", Backend)
+LOCK_FORMAT = _one_of("LockFormat", LockFormat)
 LINE = KeyType("a string, or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, lambda value: value)
 
 
@@ -118,13 +120,14 @@ class Key:
 
     ``name`` is its name in TOML, ``meaning`` one line of the manual. ``part`` is the record that holds the value in a
     resolved session, in the field ``field``: the session, its environment or its command; the definition where no
-    other does. ``shared``: it may also be in ``defaults``.
+    other does. A key of the whole project is a field of the settings, or is used while its file is loaded.
+    ``shared``: a session's key may also be in ``defaults``, a project's key also in session files.
     """
 
     name: str
     meaning: str
     type: KeyType
-    part: Literal["session", "environment", "command", "definition"] = "session"
+    part: Literal["session", "environment", "command", "definition", "settings", "file"] = "session"
     shared: bool = True
     held_as: str = ""
 
@@ -311,6 +314,81 @@ KEYS: dict[str, Key] = {
     )
 }
 """The keys of a session."""
+
+
+def _some_of(*names: str) -> KeyType:
+    schema = {"type": "array", "items": {"enum": list(names)}}
+    return KeyType("a list of strings", "", schema, validators.some_of(*names))
+
+
+_TABLE: Mapping[str, object] = {"type": "object"}
+_SECONDS: Mapping[str, object] = {"anyOf": [{"type": "number", "minimum": 0}, _TEXT]}
+
+SOURCES = ("pyproject", "sessions", *kinds())
+"""What ``sources`` can name."""
+
+TABLE = KeyType("a table", "", _TABLE, validators.table)
+TABLES = KeyType("a table of tables", "", {"type": "object", "additionalProperties": _TABLE}, validators.table)
+GRACE = KeyType("seconds", "", _SECONDS, validators.grace)
+PATH = KeyType("a string", "", _TEXT, validators.inner_path)
+CAPACITIES = KeyType("a table of whole numbers", "", _COUNTS, validators.capacities)
+
+PROJECT_KEYS: dict[str, Key] = {
+    key.name: key
+    for key in (
+        Key("default", "What a bare 'run' runs: a list of names, families, globs and @tags", STRINGS, "file"),
+        Key("defaults", "Values for all sessions", TABLE, "file"),
+        Key("session", "The sessions, each a table", TABLES, "file"),
+        Key("env-dir", "Where environments are kept, relative to the root", WORD, "settings", shared=False),
+        Key(
+            "interrupt-grace",
+            "How long an interrupted command is waited for before it is terminated",
+            GRACE,
+            "settings",
+            shared=False,
+        ),
+        Key(
+            "terminate-grace",
+            "How long a terminated command is waited for before it is killed",
+            GRACE,
+            "settings",
+            shared=False,
+        ),
+        Key("lock-dir", "Where lock files are kept, relative to the root", PATH, "settings", shared=False),
+        Key("lock-format", "The form of lock files", LOCK_FORMAT, "settings", shared=False),
+        Key(
+            "lock-platforms",
+            "The platforms that locks are for; left out: all",
+            _some_of("linux", "macos", "windows"),
+            "settings",
+            shared=False,
+        ),
+        Key(
+            "require-hashes",
+            "Whether to refuse requirements that can carry no hash",
+            BOOLEAN,
+            "settings",
+            shared=False,
+        ),
+        Key(
+            "lock-consistent",
+            "Whether a package has one version across all locks, where requirements allow",
+            BOOLEAN,
+            "settings",
+            shared=False,
+        ),
+        Key("resources", "Capacities of resources; 1 where not listed", CAPACITIES, "settings", shared=False),
+        Key(
+            "sources",
+            "Which definitions to use; left out: setlist's own where there are any",
+            _some_of(*SOURCES),
+            "settings",
+            shared=False,
+        ),
+        Key("requires-setlist", "The versions of setlist that this project works with", WORD, "file", shared=False),
+    )
+}
+"""The keys of the whole project, in ``[tool.setlist]`` and at the top of session files."""
 
 INSTALLING = ("deps", "groups", "extras", "requirements", "constraints", "project")
 """The keys that ask for something to be installed or held."""

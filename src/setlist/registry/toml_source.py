@@ -1,6 +1,6 @@
-"""What do pyproject.toml and ``sessions/*.toml`` declare?
+"""Read definitions from pyproject.toml and ``sessions/*.toml``.
 
-The same keys in both: below ``[tool.setlist]`` in pyproject.toml, without a prefix elsewhere.
+Both have the same keys: below ``[tool.setlist]`` in pyproject.toml, without a prefix in other files.
 """
 
 from __future__ import annotations
@@ -9,51 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.plugins import kinds
 from setlist.core.project import Project
 from setlist.core.toml import read_toml
 from setlist.registry import validators
 from setlist.registry.definition import Declared, Definition, TopLevel
 from setlist.registry.definition_errors import DefinitionProblem, Place
-from setlist.registry.keys import KEYS, check_keys
+from setlist.registry.keys import KEYS, PROJECT_KEYS, check_keys
 from setlist.registry.validators import ValidationError
-
-SOURCES = ("pyproject", "sessions", *kinds())
-"""What ``sources`` can name."""
-
-TOP_LEVEL: dict[str, str] = {
-    "default": "What a bare 'run' runs: a list of names, families, globs and @tags",
-    "defaults": "Values for all sessions",
-    "session": "The sessions, each a table",
-    "env-dir": "Where environments are kept, relative to the root; SETLIST_ENV_DIR counts for more",
-    "interrupt-grace": "Seconds that an interrupted command is waited for before it is terminated",
-    "terminate-grace": "Seconds that a terminated command is waited for before it is killed",
-    "lock-dir": "Where lock files are kept, relative to the root; 'sessions/locks' or '.sessions/locks' if unset",
-    "lock-format": "The form of lock files: 'requirements' or 'pylock' (PEP 751)",
-    "lock-platforms": "What locks are for, of 'linux', 'macos', 'windows'; all platforms where it isn't said",
-    "require-hashes": "Whether to refuse requirements that can carry no hash",
-    "lock-consistent": "Whether a package is to have one version across all locks, where requirements allow",
-    "resources": "How many there are of what sessions take, as in { database = 2 }; one of what isn't named",
-    "sources": f"Which definitions to use, of {', '.join(map(repr, SOURCES))}; setlist's own where there are any",
-    "requires-setlist": "The versions of setlist that this project works with, as in '>=0.1'",
-}
-"""The keys beside the sessions, and what they mean."""
-
-SETTINGS: dict[str, Callable[[object], object]] = {
-    "env-dir": validators.filled,
-    "interrupt-grace": validators.grace,
-    "terminate-grace": validators.grace,
-    "lock-dir": validators.inner_path,
-    "lock-format": validators.one_of("requirements", "pylock"),
-    "lock-platforms": validators.some_of("linux", "macos", "windows"),
-    "require-hashes": validators.boolean,
-    "lock-consistent": validators.boolean,
-    "resources": validators.capacities,
-    "sources": validators.some_of(*SOURCES),
-}
-"""The settings of the whole project, and how each is checked."""
-
-FOR_THE_PROJECT = (*SETTINGS, "requires-setlist")
 
 PREFIX = ("tool", "setlist")
 
@@ -61,11 +23,11 @@ Checked = TypeVar("Checked")
 
 
 def load_pyproject(project: Project, file: str) -> Declared:
-    """What pyproject.toml declares below ``[tool.setlist]``; nothing where there is no such table.
+    """What pyproject.toml declares below ``[tool.setlist]``; nothing if there is no such table.
 
     Raises:
         ConfigurationError: it isn't UTF-8, or isn't TOML.
-        Problem: a definition in it is wrong.
+        DefinitionProblem: a definition in it is wrong.
     """
     document = _parse(project, file)
     tool = document.get("tool", {})
@@ -77,7 +39,7 @@ def load_pyproject(project: Project, file: str) -> Declared:
 
 
 def load_sessions_file(project: Project, file: str) -> Declared:
-    """What one ``sessions/*.toml`` declares. Its ``defaults`` are for its own sessions.
+    """What one ``sessions/*.toml`` declares. Its ``defaults`` apply to its own sessions.
 
     Raises: as :func:`load_pyproject`.
     """
@@ -85,7 +47,7 @@ def load_sessions_file(project: Project, file: str) -> Declared:
 
 
 def load_given_file(project: Project, file: str) -> Declared:
-    """What a file given with ``-f`` declares, which stands in for all others.
+    """What a file given with ``-f`` declares. It is used instead of all other sources.
 
     Raises: as :func:`load_pyproject`.
     """
@@ -104,9 +66,9 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
     if not isinstance(given, Mapping):
         raise DefinitionProblem(f"must be a table, not {validators.kind(given)}", place)
     for name in given:
-        if name not in TOP_LEVEL:
+        if name not in PROJECT_KEYS:
             raise _unknown(name, place, prefixed=bool(prefix))
-        if name in FOR_THE_PROJECT and not for_all:
+        if not PROJECT_KEYS[name].shared and not for_all:
             raise DefinitionProblem(
                 "belongs to the project, not to one file of it",
                 place,
@@ -131,9 +93,9 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
         top_level=TopLevel(
             default=_checked(given, "default", place, lambda value: tuple(validators.strings(value))),
             settings={
-                name.replace("-", "_"): _checked(given, name, place, check)
-                for name, check in SETTINGS.items()
-                if name in given
+                key.field: _checked(given, key.name, place, key.type.check)
+                for key in PROJECT_KEYS.values()
+                if key.part == "settings" and key.name in given
             },
         ),
     )
@@ -149,7 +111,7 @@ def _unknown(name: str, place: Place, *, prefixed: bool) -> DefinitionProblem:
         hint = "this file needs no prefix: write [session.NAME] for [tool.setlist.session.NAME]"
     if hint is not None:
         return DefinitionProblem(f"there is no key {name!r} here", place, (name,), hint=hint)
-    return DefinitionProblem.of(validators.unknown(name, tuple(TOP_LEVEL)), place, (name,))
+    return DefinitionProblem.of(validators.unknown(name, tuple(PROJECT_KEYS)), place, (name,))
 
 
 def _table(given: Mapping[str, object], key: str, place: Place) -> Mapping[str, object]:
@@ -183,23 +145,23 @@ def _definition(file: str, name: str, table: object, path: tuple[str, ...]) -> D
 
 
 def _check_version(given: Mapping[str, object], place: Place) -> None:
-    wanted = _checked(given, "requires-setlist", place, validators.filled)
-    if wanted is None:
+    requirement = _checked(given, "requires-setlist", place, validators.filled)
+    if requirement is None:
         return
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     from setlist import __version__
 
     try:
-        specifiers = SpecifierSet(wanted)
+        specifiers = SpecifierSet(requirement)
     except InvalidSpecifier:
         raise DefinitionProblem(
-            f"{wanted!r} is no version specifier", place, ("requires-setlist",), hint='write it as in ">=0.1"'
+            f"{requirement!r} is no version specifier", place, ("requires-setlist",), hint='write it as in ">=0.1"'
         ) from None
     if not specifiers.contains(__version__, prereleases=True):
         raise DefinitionProblem(
-            f"this project needs setlist {wanted}, and this is setlist {__version__}",
+            f"this project needs setlist {requirement}, and this is setlist {__version__}",
             place,
             ("requires-setlist",),
-            hint=f"install it: pip install 'setlist{wanted}'",
+            hint=f"install it: pip install 'setlist{requirement}'",
         )
