@@ -1,8 +1,8 @@
-"""How does a function become a session? By ``@session``.
+"""The decorator ``@session``, which declares a function as a session.
 
-What is declared is attached to the function, which stays a plain, callable function: a test can
-import a session file and call what is in it. While setlist loads a file, declarations are also
-collected; the collector is a context variable, so that nothing outlives the loading.
+The declaration is attached to the function, which stays an ordinary function: a test can import a session file and call
+it. While setlist loads a file, it also collects the declarations, in a context variable, so that nothing outlives the
+loading.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ if TYPE_CHECKING:
 SessionFunction = TypeVar("SessionFunction", bound=Callable[..., object])
 
 ATTRIBUTE = "__setlist__"
-"""Where a function carries its declarations: a tuple, as one function can be several sessions."""
+"""The attribute of a function with its declarations: a tuple, as one function can be several sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What one use of the decorator says. ``file`` is named as Python names it, ``line`` is the decorator's."""
+    """One use of the decorator. ``file`` is the path as Python has it, ``line`` is the decorator's."""
 
     name: str
     keys: Keys
@@ -87,7 +87,7 @@ _collector: ContextVar[list[Declaration] | None] = ContextVar("setlist_declarati
 
 @contextmanager
 def collecting() -> Iterator[list[Declaration]]:
-    """Collect the declarations that are made meanwhile, in their order."""
+    """Collect the declarations that are made in this context, in their order."""
     declarations: list[Declaration] = []
     token = _collector.set(declarations)
     try:
@@ -97,9 +97,9 @@ def collecting() -> Iterator[list[Declaration]]:
 
 
 def declarations_of(function: Callable[..., object]) -> tuple[Declaration, ...]:
-    """The declarations that a function carries; none if it isn't a session."""
-    found: tuple[Declaration, ...] = getattr(function, ATTRIBUTE, ())
-    return found
+    """The declarations of a function; empty if it isn't a session."""
+    declarations: tuple[Declaration, ...] = getattr(function, ATTRIBUTE, ())
+    return declarations
 
 
 @overload
@@ -113,20 +113,20 @@ def session(
 
 
 def session(first: object = None, /, **keys: object) -> object:
-    """Make a function a session: ``@session``, ``@session("name")``, ``@session(python=["3.11"], …)``.
+    """Declare a function as a session: ``@session``, ``@session("name")``, ``@session(python=["3.11"], …)``.
 
-    The function is called with a :class:`setlist.Session`. Unless they are given, its name with ``-`` for
-    ``_`` is the session's name, and its docstring's first line the description.
+    The function is called with a :class:`setlist.Session`. By default, the session's name is the function's name with
+    ``-`` for ``_``, and its description is the first line of the docstring.
 
     Raises:
-        ConfigurationError: a keyword that is none, or a value of the wrong type.
+        ConfigurationError: an unknown keyword, or a value of the wrong type.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - the only way to name the line that the user has to change
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to know the line to report
     file, line = frame.f_code.co_filename, frame.f_lineno
 
     def declare(function: Callable[..., object], name: str | None = None) -> Callable[..., object]:
         declaration = _declaration(function, name, keys, file, line)
-        # a function's attribute and not a registry of ours: it lives as long as the function
+        # an attribute of the function, no global registry: it lives as long as the function
         setattr(function, ATTRIBUTE, (*declarations_of(function), declaration))
         collected = _collector.get()
         if collected is not None:

@@ -1,8 +1,7 @@
-"""What do ``sessions/*.py`` declare, and what is the function of a session?
+"""Load definitions from ``sessions/*.py``, and find the function of a session.
 
-A session file runs in setlist's own process, under a private module name. Its folder is importable
-meanwhile, after everything else: a neighbour can't stand in for the standard library or for what is
-installed, however it is called (``sessions/build.py``).
+A session file is executed in setlist's own process, under a private module name. Meanwhile its folder is at the end of
+``sys.path``: a file beside it (``sessions/build.py``) never shadows the standard library or an installed package.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def load_functions(project: Project, file: str) -> Declared:
     """Import one session file and return what it declares.
 
     Raises:
-        ConfigurationError: it can't be read or compiled, raises, or ends the program.
+        ConfigurationError: it can't be read or compiled, raises, or exits.
     """
     folder = (project.root / file).parent
     before = frozenset(sys.modules)
@@ -38,8 +37,7 @@ def load_functions(project: Project, file: str) -> Declared:
             declarations = _execute(project, file)
             imports = imported_files(project)
         finally:
-            # Whatever the folder holds is only borrowed: the next file, and the next project of this
-            # process, gets its own neighbours, and what is imported is known for each file.
+            # The next file, and the next project of this process, imports modules of its own folder.
             _forget(folder, before)
     return Declared(
         file=file,
@@ -78,18 +76,18 @@ def load_function(project: Project, reference: FunctionReference) -> Callable[..
 def imported_files(project: Project) -> tuple[str, ...]:
     """The project's own files that are imported at this moment, relative to the root.
 
-    More than one session file needs perhaps, never less. What is installed doesn't count, even
-    where a virtual environment lies inside the project, nor does setlist itself.
+    These may be more than the session file needs, never fewer. Installed packages don't count, even in a virtual
+    environment inside the project, nor does setlist itself.
     """
     roots = _roots(project)
-    found = set()
+    files = set()
     for name, file in _module_files():
         if name == "__main__" or name.partition(".")[0] == "setlist" or name.startswith(PRIVATE):
             continue
         if _is_of_project(file, roots):
             root = next(root for root in roots if file.startswith(root))
-            found.add(Path(file[len(root) :]).as_posix())
-    return tuple(sorted(found))
+            files.add(Path(file[len(root) :]).as_posix())
+    return tuple(sorted(files))
 
 
 def _roots(project: Project) -> set[str]:
@@ -97,13 +95,13 @@ def _roots(project: Project) -> set[str]:
 
 
 def _module_files() -> list[tuple[str, str]]:
-    found = []
+    files = []
     for name, module in list(sys.modules.items()):
         # not getattr: some packages put objects there that import on every attribute
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str):
-            found.append((name, file))
-    return found
+            files.append((name, file))
+    return files
 
 
 def _is_of_project(file: str, roots: set[str]) -> bool:
@@ -157,22 +155,22 @@ def _execute(project: Project, file: str) -> list[Declaration]:
             detail=error.detail,
         ) from None
     except SystemExit as error:
-        said = "" if error.code is None else repr(error.code)
+        argument = "" if error.code is None else repr(error.code)
         line_file, line = _user_place(project, path, error.__traceback__)
         raise ConfigurationError(
-            f"the session file ends the program when it is imported: sys.exit({said})",
+            f"the session file ends the program when it is imported: sys.exit({argument})",
             file=line_file,
             line=line,
             hint="a session file only declares; what it does belongs into a session's function",
         ) from error
-    except Exception as error:  # a user's file can raise anything, and each of it is told in one message
+    except Exception as error:  # a user's file can raise anything; it becomes one message
         raise _failed(project, path, error) from error
     return declarations
 
 
 def _compiled(project: Project, path: Path) -> CodeType:
-    # Not by importlib: its bytecode cache would trust a file that changed twice within a second, and
-    # leave a __pycache__ in the user's folder.
+    # Without importlib: its bytecode cache misses a second change within a second, and leaves a __pycache__ in the
+    # user's folder.
     try:
         return compile(read_bytes(path), str(path), "exec", dont_inherit=True)
     except OSError as error:
@@ -182,15 +180,15 @@ def _compiled(project: Project, path: Path) -> CodeType:
 
 
 def _failed(project: Project, path: Path, error: BaseException) -> ConfigurationError:
-    """What is told of a file that can't be imported: the user's own line, and the exception's text."""
+    """The error for a file that can't be imported: the line in the user's code, and the exception's text."""
     # a SyntaxError can also come from text that the file hands to compile() or ast.parse()
     if isinstance(error, SyntaxError) and error.filename and os.path.isfile(error.filename):
-        written = (error.text or "").strip()
+        line_text = (error.text or "").strip()
         return ConfigurationError(
             f"this is not Python: {error.msg}",
             file=project.relative(error.filename),
             line=error.lineno,
-            detail=written or None,
+            detail=line_text or None,
         )
     file, line = _user_place(project, path, error.__traceback__)
     hint = None
@@ -212,7 +210,7 @@ def _failed(project: Project, path: Path, error: BaseException) -> Configuration
 
 
 def _user_place(project: Project, path: Path, traceback: TracebackType | None) -> tuple[str, int | None]:
-    """The innermost line of the user's own code that an exception came through."""
+    """The innermost line of the user's code in a traceback."""
     roots = _roots(project)
     place: tuple[str, int | None] = (project.relative(path), None)
     own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")

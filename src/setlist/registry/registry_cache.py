@@ -1,12 +1,11 @@
-"""How is the registry kept, so that the next run finds it without reading or importing its sources?
+"""The compiled registry: a cache that spares a run reading and importing the sources of definitions.
 
-One file, of lines. The first is a digest of all others, so that they needn't be looked at to be trusted. The second
-has what each run needs: which files the registry was made from, with their stat signatures, its settings and its
-outline. The third is what each source declared, which nobody reads until one changes and only that one is loaded anew.
-Then comes each session, a line of its own, which is read when somebody asks for this session: a run asks for a few of
-thousands.
+It is one file. Its first line is a digest of the rest. The second line is what each run needs: the files that the
+registry was made from, with their stat signatures, its settings and its outline. The third line is what each source
+declared; it is read only when a source changed, so that the others needn't be loaded again. Each further line is one
+session, parsed when it is used: a run uses a few of thousands.
 
-A file that can't be read back, whatever the reason, counts as none: it is made again.
+A file that can't be read back for any reason is ignored and written again.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from setlist.engine import warm
 FORMAT = 4
 
 WHOLE = "*"
-"""Stands among the names of environment variables for all of them."""
+"""In place of the name of an environment variable: all variables."""
 
 _PASSING = ("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR", "SETLIST_PROCESS")
 
@@ -37,9 +36,9 @@ _PASSING = ("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "NO_COLOR
 class Compiled:
     """A compiled registry as it was read.
 
-    ``sources`` are the files in their order, ``signatures`` those of all files behind them. ``declared`` is what each
-    source declared, as :func:`setlist.registry.definition.dump_sources` writes it. ``variables`` are the environment
-    variables that were read, by :func:`signed_value`; None: not set.
+    ``sources`` are the files in their order, ``signatures`` those of all files that they depend on. ``declared`` is
+    what each source declared, as :func:`setlist.registry.definition.dump_sources` writes it. ``variables`` are the
+    environment variables that were read, by :func:`signed_value`; None: not set.
     """
 
     sources: tuple[str, ...]
@@ -51,7 +50,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
-    """The line that each run reads; ``key`` is that of :func:`key_of`, for the rest see :class:`Compiled`."""
+    """The line that each run reads. ``key`` is from :func:`key_of`; for the other fields see :class:`Compiled`."""
 
     key: str
     sources: tuple[str, ...]
@@ -62,17 +61,17 @@ class _Head:
 
 
 def signed_value(value: str) -> str:
-    """A variable's value as it is kept: it may be a secret, and whether it is the same is all that matters."""
+    """A digest of a variable's value, which may be a secret: only whether it changes matters."""
     return digest(value.encode("utf-8", "surrogateescape"))[:16]
 
 
 def signed_environ(environ: Mapping[str, str]) -> str:
-    """All variables at once, but for those that each shell and each terminal sets in its own way."""
+    """A digest of all variables except those that each shell and each terminal sets in its own way."""
     return signed_value("\0".join(f"{name}={environ[name]}" for name in sorted(environ) if name not in _PASSING))
 
 
 def same_variables(signed: Mapping[str, str | None], environ: Mapping[str, str]) -> bool:
-    """Whether variables are what they were when they were looked at."""
+    """Whether variables have the values that they had when they were read."""
     return all(_signed(name, environ, signature) == signature for name, signature in signed.items())
 
 
@@ -80,18 +79,18 @@ def _signed(name: str, environ: Mapping[str, str], signature: str | None) -> str
     if name == WHOLE:
         return signed_environ(environ)
     value = environ.get(name)
-    # what wasn't set and is set now is another one, whatever its signature
+    # a variable that wasn't set, or isn't set now, differs without a digest
     return value if value is None or signature is None else signed_value(value)
 
 
 def key_of(project: Project) -> str:
-    """What a compiled registry is made by and for. Another Python may declare other sessions."""
+    """What the compiled registry is valid for. Another Python may declare other sessions."""
     given = project.relative(project.file) if project.file is not None else ""
     return f"{FORMAT}:{__version__}:{sys.implementation.cache_tag}:{sys.platform}:{given}"
 
 
 def read_compiled(project: Project) -> Compiled | None:
-    """The compiled registry, whether or not it is current; None where there is none of use."""
+    """The compiled registry, whether or not it is current; None if there is none that can be used."""
     try:
         seal, _, content = Path(project.compiled_registry).read_bytes().partition(b"\n")
         if seal != _seal(content):
@@ -108,7 +107,7 @@ def read_compiled(project: Project) -> Compiled | None:
 
 
 def write_compiled(project: Project, compiled: Compiled) -> None:
-    """Keep a registry. That it can't be kept is no problem of this run."""
+    """Write the compiled registry. An error is ignored: the next run loads the sources again."""
     registry = compiled.registry
     head = _Head(
         key=key_of(project),
@@ -119,7 +118,7 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
         outline=registry.outline,
     )
     sessions = registry.sessions
-    # what was read is written as it was
+    # lines that were read are written back unparsed
     lines = sessions.lines if isinstance(sessions, LazySessions) else [_line(each) for each in sessions.values()]
     content = b"\n".join([_line(head), compiled.declared.encode(), *lines])
     if holds_login(content):
@@ -140,21 +139,21 @@ def _seal(content: bytes) -> bytes:
 
 
 class LazySessions(Mapping[str, SessionSpec]):
-    """Sessions as they were kept, each made when it is asked for."""
+    """The sessions of a compiled registry, each parsed when it is first used."""
 
     def __init__(self, lines: Mapping[str, bytes]) -> None:
         self._lines = lines
-        self._made: dict[str, SessionSpec] = {}
+        self._parsed: dict[str, SessionSpec] = {}
 
     @property
     def lines(self) -> tuple[bytes, ...]:
         return tuple(self._lines.values())
 
     def __getitem__(self, name: str) -> SessionSpec:
-        made = self._made.get(name)
-        if made is None:
-            made = self._made[name] = load(SessionSpec, parse_json(self._lines[name]))
-        return made
+        session = self._parsed.get(name)
+        if session is None:
+            session = self._parsed[name] = load(SessionSpec, parse_json(self._lines[name]))
+        return session
 
     def __contains__(self, name: object) -> bool:
         return name in self._lines

@@ -1,10 +1,10 @@
-"""What do the placeholders of a command stand for: ``{posargs:-x}``, ``{session}``, ``{env:HOME}``?
+"""Placeholders in commands and other values: ``{posargs:-x}``, ``{session}``, ``{env:HOME}``.
 
 A template is text with placeholders. ``{{`` and ``}}`` are literal braces. A default (what follows
 the colon in ``{posargs:…}`` and ``{env:NAME:…}``) is a template too, so placeholders nest.
 
-Templates are checked when the registry is made and expanded when a command is about to run. What
-was expanded is never split or expanded again: a value with spaces or braces stays what it is.
+Templates are checked when the registry is made and expanded before a command starts. An expanded value is never split
+or expanded again: spaces and braces in it stay.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from setlist.core.limits import DEEPEST_PLACEHOLDERS
 from setlist.core.records import dataclass, field
 
 RUN_TIME = ("posargs", "session", "python", "project", "envdir", "tmp", "env")
-"""The placeholders that every command may use, besides the axes of its session."""
+"""The placeholders that every command can use, besides the axes of its session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """All that an expansion needs.
+    """The values of placeholders.
 
-    ``python`` is the version X.Y of the environment's interpreter; a ``python`` among ``axes`` goes before
-    it. ``environ`` is what ``{env:NAME}`` reads. ``project``, ``envdir`` and ``tmp`` are absolute paths.
+    ``python`` is the version X.Y of the environment's interpreter; a ``python`` among ``axes`` takes precedence.
+    ``environ`` is what ``{env:NAME}`` reads. ``project``, ``envdir`` and ``tmp`` are absolute paths.
     """
 
     session: str
@@ -50,14 +50,14 @@ class Placeholder:
 def split_command(text: str) -> tuple[str, ...]:
     """Split a command line into template words, as a POSIX shell would.
 
-    A placeholder stays whole, whatever its default holds: ``pytest {posargs:-x tests}`` is two words.
+    A placeholder is never split, whatever its default: ``pytest {posargs:-x tests}`` is two words.
 
     Raises:
-        ConfigurationError: a quote or a brace without its partner, or a line break outside of quotes.
+        ConfigurationError: an unmatched quote or brace, or a line break outside of quotes.
     """
     import shlex
 
-    # Each placeholder travels through shlex as one character that the text doesn't hold.
+    # For shlex, each placeholder is replaced by one character that doesn't occur in the text.
     used = set(text)
     unused = (chr(code) for code in range(0x100000, 0x10FFFE) if chr(code) not in used)
     written: dict[str, str] = {}
@@ -99,8 +99,8 @@ def _shortened(text: str) -> str:
 def expand_words(words: Sequence[str], values: Values) -> tuple[str, ...]:
     """The words of a command, expanded.
 
-    A word that is nothing but ``{posargs}`` becomes as many words as there are; failing that those of
-    its default, or none. Every other word stays one word.
+    A word that is only ``{posargs}`` becomes the posargs, or else the words of its default. Every other word stays one
+    word.
 
     Raises:
         SubstitutionError: ``{env:NAME}`` isn't set and has no default.
@@ -150,23 +150,23 @@ def _value(placeholder: Placeholder, values: Values) -> str:
             f"the environment variable {placeholder.variable} isn't set, and {placeholder.text} needs it",
             hint=f"set it, or give it a default: {{env:{placeholder.variable}:…}}",
         )
-    known = {
+    run_time = {
         "session": values.session,
         "python": values.python,
         "project": values.project,
         "envdir": values.envdir,
         "tmp": values.tmp,
     }
-    if name not in known:
+    if name not in run_time:
         raise _unknown_in_command(placeholder, values.axes)
-    return known[name]
+    return run_time[name]
 
 
 def check_template(template: str, axes: Collection[str]) -> None:
-    """See that a template can be expanded at run time.
+    """Check that a template can be expanded at run time.
 
     Raises:
-        ConfigurationError: a placeholder that isn't one, or a brace without its partner.
+        ConfigurationError: an unknown placeholder, or an unmatched brace.
     """
     for _, placeholder in _pieces(template):
         if placeholder is None:
@@ -178,7 +178,7 @@ def check_template(template: str, axes: Collection[str]) -> None:
 
 
 def fill(template: str, names: Mapping[str, str]) -> str:
-    """Expand what is known when the registry is made, where nothing else may stand.
+    """Expand a template whose placeholders must all have values when the registry is made.
 
     Raises:
         ConfigurationError: a placeholder that isn't among ``names``.
@@ -203,7 +203,7 @@ def fill(template: str, names: Mapping[str, str]) -> str:
 
 
 def fill_partly(template: str, names: Mapping[str, str]) -> str:
-    """Expand what is among ``names`` and leave a template of the rest, for run time."""
+    """Expand the placeholders among ``names``, and leave a template with the others for run time."""
     return "".join(
         escape(names[placeholder.name]) if placeholder is not None and placeholder.name in names else raw
         for raw, placeholder in _pieces(template)
@@ -211,7 +211,7 @@ def fill_partly(template: str, names: Mapping[str, str]) -> str:
 
 
 def escape(text: str) -> str:
-    """The template that expands to just this text."""
+    """The template that expands to exactly this text."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -220,7 +220,7 @@ def _unescaped(raw: str) -> str:
 
 
 def _for_installer(variable: str) -> str | None:
-    """How to write a variable that uv and pip replace, where ours aren't known; None for what can be no variable."""
+    """The hint how to write a variable that uv and pip replace; None for a name that is no such variable."""
     if not variable.isupper():
         return None
     return f"a variable that the installer reads is written ${{{{{variable}}}}}; {{{{ and }}}} are literal braces"
@@ -231,27 +231,27 @@ def _unknown_in_command(placeholder: Placeholder, axes: Collection[str]) -> Conf
     return _unknown(placeholder, (*RUN_TIME, *axes), variable if placeholder.name.isupper() else None)
 
 
-def _unknown(placeholder: Placeholder, known: Collection[str], for_variable: str | None) -> ConfigurationError:
-    """The error for a placeholder that isn't known.
+def _unknown(placeholder: Placeholder, allowed: Collection[str], for_variable: str | None) -> ConfigurationError:
+    """The error for an unknown placeholder.
 
     Args:
-        placeholder: what was written.
-        known: what may be written there.
-        for_variable: the hint, if the name isn't near to a known one and may be a variable's.
+        placeholder: the unknown one.
+        allowed: names that are allowed there.
+        for_variable: the hint if none of them is close and the name may be a variable's.
     """
-    near = nearest(placeholder.name, known)
+    near = nearest(placeholder.name, allowed)
     if near is not None:
         hint = f"did you mean {{{near}}}? Literal braces are written {{{{ and }}}}"
     elif for_variable is not None:
         hint = for_variable
     else:
-        names = ", ".join(f"{{{name}}}" for name in dict.fromkeys(known))
+        names = ", ".join(f"{{{name}}}" for name in dict.fromkeys(allowed))
         hint = f"there are {names}; literal braces are written {{{{ and }}}}"
     return ConfigurationError(f"{placeholder.text} is no placeholder here", hint=hint)
 
 
 def _pieces(template: str) -> Iterator[tuple[str, Placeholder | None]]:
-    """The template in pieces, as written: stretches of literal text (escapes left in), and placeholders."""
+    """The pieces of a template as written: literal text with its escapes, and placeholders."""
     start = position = 0
     while position < len(template):
         character = template[position]
@@ -274,9 +274,9 @@ def _pieces(template: str) -> Iterator[tuple[str, Placeholder | None]]:
 
 
 def _closing(template: str, opening: int) -> int:
-    """Where the placeholder that begins at ``opening`` ends.
+    """The end of the placeholder that begins at ``opening``.
 
-    Inside a default a ``}`` closes, unless it belongs to a ``{{`` that was opened there: that way
+    In a default, a ``}`` closes unless it belongs to a ``{{`` in the same default. So
     ``{posargs:{{a}}}``, ``{env:A:{env:B:c}}`` and ``{{{session}}}`` all mean what they seem to.
     """
     depth = literal = 0

@@ -1,7 +1,7 @@
-"""Is the value of a key of the right type, and what is it in plain form?
+"""Checks of the values of keys.
 
-Each check takes what TOML or a decorator gave and returns plain JSON-able data, or raises
-:class:`ValidationError`. Tuples count as lists: decorators are written in Python.
+A check takes a value from TOML or from the decorator and returns it as JSON data, or raises :class:`ValidationError`.
+Tuples count as lists: decorators are written in Python.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ RESERVED_AXES = ("python", "include", "exclude", "posargs", "session", "project"
 
 
 class ValidationError(Exception):
-    """A value that can't be. ``path`` leads to it from the key it stands under.
+    """An invalid value. ``path`` leads to it from its key.
 
-    It never reaches a user: who knows the file turns it into a ConfigurationError.
+    It never reaches a user: a caller that knows the file turns it into a ConfigurationError.
     """
 
     def __init__(self, message: str, hint: str | None = None, path: tuple[str, ...] = ()) -> None:
@@ -32,7 +32,7 @@ class ValidationError(Exception):
 
 @contextmanager
 def under(key: str) -> Iterator[None]:
-    """Let the path of a problem inside begin with ``key``."""
+    """Put ``key`` in front of the path of an error."""
     try:
         yield
     except ValidationError as bad:
@@ -40,7 +40,7 @@ def under(key: str) -> Iterator[None]:
 
 
 def kind(value: object) -> str:
-    """What a value is, as a person says it."""
+    """The type of a value, in words."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -56,16 +56,16 @@ def kind(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def unknown(name: str, known: Sequence[str], what: str = "key") -> ValidationError:
-    """The problem of a name that isn't one of those known."""
+def unknown(name: str, names: Sequence[str], noun: str = "key") -> ValidationError:
+    """The error for a name that isn't one of several."""
     hyphened = name.replace("_", "-")
-    near = hyphened if hyphened in known else nearest(hyphened, known)
-    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
-    return ValidationError(f"there is no {what} {name!r}", hint)
+    near = hyphened if hyphened in names else nearest(hyphened, names)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+    return ValidationError(f"there is no {noun} {name!r}", hint)
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: shortened, and whatever it is."""
+    """A value of any type as a message shows it, shortened."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of more than 4,300 digits, lists in lists in lists …
@@ -74,20 +74,20 @@ def shown(value: object) -> str:
 
 
 def quote_hint(value: object) -> str | None:
-    """The hint for a number where a string has to stand."""
+    """The hint for a number in place of a string."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f'quote it: "{shown(value)}"' if is_number else None
 
 
 def string(value: object) -> str:
-    """A string that a program, a variable or a file can be given: no NUL, and only what has an encoding."""
+    """A string that can be an argument, a variable or the name of a file: without NUL, and encodable."""
     if not isinstance(value, str):
         raise ValidationError(f"must be a string, not {kind(value)}", quote_hint(value))
     if "\0" in value:
         raise ValidationError(f"holds a NUL character: {shown(value)}")
     if not value.isascii():
         try:
-            # a name of a file that isn't UTF-8 is a string too, as os.fsdecode has it
+            # os.fsdecode makes strings with surrogates of file names that aren't UTF-8
             value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
             raise ValidationError(f"holds {value[error.start]!r}, which no encoding knows: {shown(value)}") from None
@@ -95,7 +95,7 @@ def string(value: object) -> str:
 
 
 def line(value: object) -> str:
-    """A string without line breaks and other control characters: it goes into files that are read line by line."""
+    """A string without line breaks and other control characters: it is written to files that are read line by line."""
     text = string(value)
     if text.isprintable():
         return text
@@ -200,13 +200,13 @@ def one_of(*names: str) -> Check:
 
 def some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
     """A list of some of these names."""
-    known = one_of(*names)
+    check_one = one_of(*names)
 
     def check(value: object) -> tuple[str, ...]:
-        found = strings(value)
-        for name in found:
-            known(name)
-        return tuple(dict.fromkeys(found))
+        chosen = strings(value)
+        for name in chosen:
+            check_one(name)
+        return tuple(dict.fromkeys(chosen))
 
     return check
 
@@ -225,9 +225,9 @@ def seconds(value: object) -> float:
     if isinstance(value, str):
         import re
 
-        found = re.fullmatch(r"\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*", value)
-        if found is not None and any(found.groups()):
-            hours, minutes, rest = (float(part or 0) for part in found.groups())
+        match = re.fullmatch(r"\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*", value)
+        if match is not None and any(match.groups()):
+            hours, minutes, rest = (float(part or 0) for part in match.groups())
             value = hours * 3600 + minutes * 60 + rest
         else:
             raise ValidationError(f"{value!r} is no length of time", 'write seconds (90), or "90s", "10m", "1h30m"')
@@ -244,27 +244,27 @@ def seconds(value: object) -> float:
 
 
 def resources(value: object) -> dict[str, int]:
-    """Names with a number of each; a list takes one of each name."""
+    """Names of resources with the count of each; a list means one of each."""
     if isinstance(value, str):
         raise ValidationError("must be a list of strings or a table, not a string", f'write it as a list: ["{value}"]')
     if isinstance(value, (list, tuple)):
         return dict.fromkeys(strings(value), 1)
-    found = {}
+    counts = {}
     for name, item in table(value).items():
         with under(name):
-            found[name] = count(item)
-            if found[name] == 0:
+            counts[name] = count(item)
+            if counts[name] == 0:
                 raise ValidationError("must be 1 or more", "leave it out")
-    return found
+    return counts
 
 
 def capacities(value: object) -> tuple[tuple[str, int], ...]:
-    """How many there are of each resource."""
+    """The capacity of each resource."""
     return tuple(resources(table(value)).items())
 
 
 def grace(value: object) -> float:
-    """Seconds, where none at all is fine."""
+    """Seconds, which may be 0."""
     return 0.0 if value == 0 and not isinstance(value, (bool, str)) else seconds(value)
 
 
