@@ -109,15 +109,15 @@ def test_a_variants_name_is_right_or_refused(python: str, value: str) -> None:
 
 
 def test_a_pattern_is_a_name_a_family_or_a_glob() -> None:
-    outline = RegistryIndex.of(
+    index = RegistryIndex.of(
         {
             name: SessionSpec(name=name, family=family, origin=Origin("x"))
             for name, family in (("lint", "lint"), ("test-py39", "test"), ("test-py310", "test"))
         }
     )
-    assert matching("lint", outline) == ("lint",)
-    assert matching("test", outline) == ("test-py39", "test-py310")
-    assert matching("*-py3?", outline) == ("test-py39",)
-    assert matching("[!t]*", outline) == ("lint",)
-    assert matching("tes", outline) == ()
-    assert known_names(outline) == ("lint", "test-py39", "test", "test-py310")
+    assert matching("lint", index) == ("lint",)
+    assert matching("test", index) == ("test-py39", "test-py310")
+    assert matching("*-py3?", index) == ("test-py39",)
+    assert matching("[!t]*", index) == ("lint",)
+    assert matching("tes", index) == ()
+    assert known_names(index) == ("lint", "test-py39", "test", "test-py310")

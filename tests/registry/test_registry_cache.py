@@ -103,11 +103,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_is_read_equals_what_was_written(registry: Registry) -> None:
     with TemporaryDirectory() as root:
         read = kept(registry, Path(root))
-        assert read.outline == registry.outline
+        assert read.index == registry.index
         assert list(read.sessions) == list(registry.sessions)
         assert read == registry
         assert registry == read
-        assert read.outline == RegistryIndex.of(read.sessions)
+        assert read.index == RegistryIndex.of(read.sessions)
         # and once more, from what was read
         assert kept(read, Path(root)) == registry
 
@@ -165,5 +165,5 @@ def test_asking_whether_there_is_one_makes_none(tmp_path: Path, made: list[str])
     assert "x-3" in registry.sessions
     assert "y" not in registry.sessions
     assert len(registry.sessions) == 101
-    assert registry.outline.jobserver == ()
+    assert registry.index.jobserver == ()
     assert made == []

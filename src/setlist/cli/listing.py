@@ -80,7 +80,7 @@ def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[
     head = (
         "",
         "session",
-        context.registry.outline.only_provider or "alias",
+        context.registry.index.only_provider or "alias",
         "python",
         "environment",
         "tags",

@@ -76,7 +76,7 @@ def _spellings(option: Option) -> tuple[str, str]:
 
 def _is_session(word: str, context: Context) -> bool:
     try:
-        return word in context.registry.sessions or bool(context.registry.outline.family(word))
+        return word in context.registry.sessions or bool(context.registry.index.family(word))
     except SetlistError:
         # an error in the definitions isn't about this word
         return False

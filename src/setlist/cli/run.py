@@ -230,7 +230,7 @@ def _durations(project: Project, names: Sequence[str]) -> Callable[[], Mapping[s
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     """The number of processors (1 if it makes no difference), and the number of sessions that run at once at most."""
     jobs = arguments.value("jobs") or context.registry.settings.jobs
-    if jobs is None and not context.registry.outline.jobserver:
+    if jobs is None and not context.registry.index.jobserver:
         return 1, 1
     from setlist.runner.cpus import available_cpus, jobs_from
 

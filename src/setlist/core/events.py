@@ -1,8 +1,8 @@
-"""What happened, as data. The console, the history and every report read this one stream.
+"""The events of a run. The console, the history and every report read this one stream.
 
 Times are seconds since the epoch, durations are seconds. The JSON form (:func:`to_json`) is
-versioned by ``FORMAT`` and documented in docs/events.md; it is the only thing that crosses a
-process boundary.
+versioned by ``FORMAT`` and documented in docs/events.md; only this form crosses a process
+boundary.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run begins. ``sessions`` in the order of the plan, ``jobs`` how many of them may run at once.
+    """A run begins. ``sessions`` are in the order of the plan; at most ``jobs`` of them run at once.
 
-    ``format`` is the version of the form of all events that follow.
+    ``format`` is the version of the JSON form of all events of the run.
     """
 
     kind: ClassVar[str] = "run-started"
@@ -41,7 +41,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsAdded(Event):
-    """More ``sessions`` belong to the run from now on, in this order: others have notified them."""
+    """Other sessions have notified ``sessions``: they are appended to the run, in this order."""
 
     kind: ClassVar[str] = "sessions-added"
     sessions: tuple[str, ...]
@@ -49,10 +49,9 @@ class SessionsAdded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted(Event):
-    """A session begins; its environment isn't looked at yet.
+    """A session begins, before its environment is checked.
 
-    Where it isn't ``captured``, what its commands write goes straight to our own streams, and nothing else
-    runs meanwhile.
+    If it isn't ``captured``, its commands write directly to our own streams, and nothing else runs meanwhile.
     """
 
     kind: ClassVar[str] = "session-started"
@@ -62,10 +61,10 @@ class SessionStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentReady(Event):
-    """The session's environment is right.
+    """The session's environment is up to date.
 
-    ``interpreter`` is its label (``python 3.12.1``), ``reasons`` the inputs that made something
-    necessary, in words, ``changes`` the packages that moved.
+    ``interpreter`` is its label (``python 3.12.1``), ``reasons`` are the inputs that made a change necessary, in words,
+    ``changes`` the packages that changed.
     """
 
     kind: ClassVar[str] = "environment-ready"
@@ -79,7 +78,7 @@ class EnvironmentReady(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRunning(Event):
-    """The session's environment is right and its turn has come. Told where several may run at once."""
+    """The session's environment is ready and its turn has come. Emitted if several sessions may run at once."""
 
     kind: ClassVar[str] = "session-running"
     session: str
@@ -96,11 +95,11 @@ class CommandStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(Event):
-    """What a session's commands and function wrote, where it was captured.
+    """Captured output of a session's commands and function.
 
-    ``data`` is decoded from UTF-8 as it came, never within a character: bytes that are none stand in it as
-    Python's ``surrogateescape`` has them, so that a log can hold what was written, byte by byte. In the JSON
-    form they are replaced. Secrets are masked in it.
+    ``data`` is decoded from UTF-8, and never split within a character. Invalid bytes are decoded with
+    ``surrogateescape``, so that a log can hold exactly what was written; the JSON form replaces them. Secrets are
+    masked.
     """
 
     kind: ClassVar[str] = "output"
@@ -124,7 +123,7 @@ class CommandFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Event):
-    """Something that setlist or a session's function says to the person watching."""
+    """A message of setlist or of a session's function to the user."""
 
     kind: ClassVar[str] = "message"
     session: str | None
@@ -134,7 +133,7 @@ class Message(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRetried(Event):
-    """A try failed and another follows. ``attempt`` is the number of the coming one, from 2."""
+    """A try failed and another follows. ``attempt`` is the number of the next one, from 2."""
 
     kind: ClassVar[str] = "session-retried"
     session: str
@@ -147,9 +146,9 @@ class SessionRetried(Event):
 class SessionFinished(Event):
     """A session ended.
 
-    ``reason`` is one line for anything but a plain ok. ``exit_code`` is what this session makes of
-    the run's exit code (0 where it doesn't matter). ``frozen`` is the path of its frozen
-    requirements, relative to the project's root. ``attempts`` is how often it was tried.
+    ``reason`` is one line, None for an ordinary ok. ``exit_code`` is what this session contributes to the run's exit
+    code (0 for nothing). ``frozen`` is the path of its frozen requirements, relative to the project's root.
+    ``attempts`` is the number of tries.
     """
 
     kind: ClassVar[str] = "session-finished"
@@ -172,7 +171,7 @@ class RunFinished(Event):
 
 
 Emit = Callable[[Event], None]
-"""A reader of events. Called in order; must not raise."""
+"""A reader of events. It is called in order and must not raise."""
 
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
@@ -194,14 +193,14 @@ KINDS: dict[str, type[Event]] = {
 
 
 _IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "status", "frozen")
-"""Fields of events that hold setlist's own words, by which readers tell one thing from another. No secrets
-come there, and a value such as ``test`` would make two sessions one."""
+"""Fields that identify what an event is about. They hold no secrets, and masking a secret such as ``test`` in them
+would make two sessions one."""
 
 
 def with_texts(event: Event, change: Callable[[str], str]) -> Event:
-    """The event with ``change`` applied to its texts, those in tuples and package changes included.
+    """The event with ``change`` applied to its texts, also in tuples and package changes.
 
-    Names of sessions and setlist's own words (a status, an action) stay what they are.
+    Names of sessions and setlist's own words (a status, an action) aren't changed.
     """
     changes: dict[str, Any] = {}
     for name in field_names(event):
@@ -214,7 +213,7 @@ def with_texts(event: Event, change: Callable[[str], str]) -> Event:
 
 
 def _with_texts(value: object, change: Callable[[str], str]) -> object:
-    """The value with its texts changed; the very same where nothing is."""
+    """The value with its texts changed; the same object if nothing changes."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
@@ -231,7 +230,7 @@ def to_json(event: Event) -> dict[str, Any]:
     """The event as JSON data: its fields, and ``event`` for its kind."""
     data: dict[str, Any] = {"event": event.kind, **dump(event)}
     if isinstance(event, Output):
-        # lone surrogates, which no JSON reader need take
+        # many JSON readers reject lone surrogates
         data["data"] = event.data.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return data
 

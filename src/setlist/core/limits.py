@@ -1,6 +1,6 @@
 """The limits of what a project may hold, in one place. ``docs/sessions.md`` lists them.
 
-Each is far above what a person writes, and low enough that a mistake is told at once and not when memory is full.
+Each is far above what a person writes, and low enough that a mistake is an error at once, not when memory is full.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MOST_SESSIONS = 20_000
 """Sessions of a project."""
 
 MOST_COMBINATIONS = 100_000
-"""Combinations of one definition's axes, before ``exclude`` leaves some out."""
+"""Combinations of one definition's axes, before ``exclude`` removes some."""
 
 DEEPEST_PLACEHOLDERS = 50
 """Placeholders in the default of a placeholder in the default of a placeholder …"""
@@ -21,7 +21,7 @@ DEEPEST_INCLUDES = 100
 """Requirements files that include each other by ``-r`` and ``-c``."""
 
 LONGEST_NAME = 100
-"""Characters of a session's name, which is a file's name too."""
+"""Characters of a session's name, which is also the name of a file."""
 
 LARGEST_NUMBER = 10**9
-"""Of a number in a definition: seconds, retries, resources, exit codes."""
+"""The largest number in a definition: seconds, retries, resources, exit codes."""

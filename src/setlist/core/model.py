@@ -40,8 +40,8 @@ class Origin:
 class Command:
     """One command of a session, before substitution.
 
-    ``words`` are templates (``"{posargs:.}"``); with ``shell`` there is one word, the shell's
-    whole line. ``ok_codes`` are the exit codes that count as success.
+    ``words`` are templates (``"{posargs:.}"``); with ``shell`` there is one word, the whole line for the shell.
+    ``ok_codes`` are the exit codes that count as success.
     """
 
     words: tuple[str, ...]
@@ -55,7 +55,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """A session's function: the file it lies in (relative to the root) and the name it is declared under."""
+    """A session's function: its file, relative to the root, and the name that it is declared under."""
 
     file: str
     name: str
@@ -63,14 +63,14 @@ class FunctionReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
-    """What a session's environment is asked to be, before any file of it is read.
+    """What a session's environment is to contain, before any file that it names is read.
 
-    Substitutions of axes are done: two sessions with equal specs want equal environments.
+    Axes are substituted: sessions with equal specs have equal environments.
 
-    ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None
-    for the interpreter that setlist itself runs on. ``requirements`` and ``constraints`` are paths
-    relative to the project's root. ``exclude_newer`` is a date or a span, as the installer reads it. ``maker`` is
-    what the environment is made by, and the words it is given, where a provider chooses that.
+    ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None for the minor
+    version of setlist's own interpreter. ``requirements`` and ``constraints`` are paths relative to the project's root.
+    ``exclude_newer`` is a date or a span, as the installer reads it. ``maker`` is the program that makes the
+    environment, with its arguments, if a provider chooses it.
     """
 
     python: str | None = None
@@ -92,19 +92,19 @@ class EnvironmentSpec:
 class SessionSpec:
     """One named, fully resolved job.
 
-    ``axes`` are the values that tell it from the rest of its family (``(("python", "3.9"),
-    ("django", "3.2"))``), empty for a session that is a family of one. ``requires`` holds session
-    names, families already expanded. ``timeout`` is in seconds, for each try. ``mutex`` are names of which
-    no two sessions run at once; ``resources`` are (name, how many) that it takes of what the project has.
-    ``jobserver`` shares the processors with others by GNU make's protocol; ``secrets`` are environment variables,
-    as globs, whose values nobody is shown. At most one of ``commands``, ``function`` and ``provider`` is used; all
-    empty makes a session that only prepares its environment or only gathers others by ``requires``.
+    ``axes`` are the values that distinguish it from the rest of its family (``(("python", "3.9"), ("django",
+    "3.2"))``), empty if it is the only one. ``requires`` holds names of sessions, families already expanded.
+    ``timeout`` is in seconds, for each try. No two sessions with a common name in ``mutex`` run at once; ``resources``
+    are (name, count) of the project's resources that it takes. ``jobserver`` shares the processors with others by GNU
+    make's protocol. ``secrets`` are globs of environment variables whose values are masked. At most one of
+    ``commands``, ``function`` and ``provider`` is set; without them the session only prepares its environment, or only
+    groups others by ``requires``.
 
     ``provider`` is the package in :mod:`setlist.providers` that defined the session and runs it; empty for our own
     definitions. Such a session has ``aliases`` (its name there first, then every name that selects it there), a
     ``problem`` that prevents it from running, and ``provided``: the provider's own data as JSON text, which nothing
     else reads. ``installs_itself``: what it installs is known only while it runs. ``takes_all_posargs``: it gets the
-    words after ``--`` even where it wasn't asked for. ``plain_exit``: every failure counts as 1, a missing interpreter
+    words after ``--`` even if it wasn't requested. ``plain_exit``: every failure counts as 1, a missing interpreter
     too, and a failed requirement aborts it.
     """
 
@@ -145,12 +145,12 @@ class SessionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """An interpreter that was found.
+    """An interpreter on this machine.
 
-    ``executable`` is the base installation's binary, never one inside a virtual environment and never
-    a shim. ``version`` has three numbers, as ``"3.12.1"``; ``implementation`` is ``"cpython"`` or
-    ``"pypy"``. ``signature`` is the stat signature of the binary behind all links: another one
-    means another interpreter. ``found`` says where it was found, for a person.
+    ``executable`` is the base installation's binary, never one inside a virtual environment and never a shim.
+    ``version`` has three numbers, as ``"3.12.1"``; ``implementation`` is ``"cpython"`` or ``"pypy"``. ``signature`` is
+    the stat signature of the binary, links resolved: a changed signature means another interpreter. ``found`` says
+    where it was found, in words.
     """
 
     executable: str
@@ -163,14 +163,14 @@ class Interpreter:
 
     @property
     def label(self) -> str:
-        """As a person calls it: ``python 3.12.1``, ``pypy 3.11.9``, ``python 3.13.0t``."""
+        """Its name in messages: ``python 3.12.1``, ``pypy 3.11.9``, ``python 3.13.0t``."""
         name = "python" if self.implementation == "cpython" else self.implementation
         return f"{name} {self.version}{'t' if self.free_threaded else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One package that moved in an environment. ``old`` None: added; ``new`` None: removed."""
+    """A package that changed in an environment. ``old`` None: added; ``new`` None: removed."""
 
     package: str
     old: str | None
@@ -190,8 +190,8 @@ class Change:
 class InputChange:
     """One input of an environment: its value when the environment was made, and now.
 
-    Either is None where the input wasn't there. ``changed`` is decided, not shown, by digests: ``old``
-    and ``new`` are for people and may be shortened.
+    None: there was no such input. ``changed`` comes from digests: ``old`` and ``new`` are for display and may be
+    shortened.
     """
 
     name: str
@@ -201,35 +201,34 @@ class InputChange:
 
 
 EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", "repaired"]
-"""What was done to make an environment right.
+"""What was done to bring an environment up to date.
 
-``none``: there is no environment (``backend = "none"``); ``repaired``: an unfinished or damaged one
-was found and made anew; ``recreated``: by request, or because its interpreter changed.
+``none``: there is no environment (``backend = "none"``); ``repaired``: it was unfinished or damaged, and made again;
+``recreated``: made again by request, or because its interpreter changed.
 """
 
 SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
-"""How a session ended. ``flaky``: it passed, but not at its first try. ``aborted``, of a session with
-``plain_exit``: its function ended it with an error, or a session that it requires wasn't successful."""
+"""How a session ended. ``flaky``: it passed after a failed try. ``aborted``, of a session with ``plain_exit``: its
+function ended it with an error, or a session that it requires wasn't successful."""
 
 UNSUCCESSFUL: tuple[SessionStatus, ...] = ("failed", "aborted", "interrupted")
-"""What a session ended as that was reached and didn't do its job."""
+"""Statuses of sessions that started and did not succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What ``[tool.setlist]`` says about the whole project.
+    """The settings of the whole project, in ``[tool.setlist]``.
 
-    ``default`` are the selectors of a bare ``run``, None where the sessions' own ``default`` key
-    decides. The grace periods are in seconds: how long an interrupted command is waited for before
-    it is terminated, and a terminated one before it is killed. ``lock_dir`` and ``env_dir`` are
-    relative to the root, empty where they aren't set: :mod:`setlist.core.project` has where both are then;
-    ``lock_platforms`` are those that locks are for, all where there are none; ``require_hashes`` refuses
-    what can't carry one; ``lock_consistent`` wants one version of a package across all locks. ``resources``
-    says how many there are of what sessions take; of one that isn't named here there is one.
+    ``default`` are the selectors of a bare ``run``, None if the sessions' own ``default`` key decides. The grace
+    periods are in seconds: from an interrupt until a command is terminated, and from then until it is killed.
+    ``lock_dir`` and ``env_dir`` are relative to the root; for empty ones :mod:`setlist.core.project` has the defaults.
+    ``lock_platforms`` are the platforms of locks, empty for all. ``require_hashes`` refuses requirements that can carry
+    no hash. ``lock_consistent`` asks for one version of each package across all locks. ``resources`` are the capacities
+    of resources, 1 for those not listed.
 
-    ``sources`` are the kinds of definitions to use, None where those that are there decide, and ``unused`` the files
-    that aren't. What follows is set by providers: ``fail_fast``, ``jobs``, whether a missing interpreter is an error
-    (None: in CI it is), and the ``pythons`` that sessions are kept to.
+    ``sources`` are the kinds of definitions to use, None if the existing files decide, and ``unused`` the files that
+    aren't used. Providers set the rest: ``fail_fast``, ``jobs``, whether a missing interpreter is an error (None: only
+    in CI), and the ``pythons`` that sessions are limited to.
     """
 
     default: tuple[str, ...] | None = None
@@ -252,11 +251,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryIndex:
-    """What is asked of all sessions at once: who answers to a name, who has a tag.
+    """What can be looked up without loading sessions: by name, family, alias, tag and Python.
 
-    ``families`` has each one's, in the order of their definition. All else is of those that it says something of:
-    ``providers`` and ``aliases`` of those that a provider defined; ``tags`` and ``pythons`` of those that have some;
-    ``left_out`` are those that a bare ``run`` doesn't run by itself, ``jobserver`` those that share the processors.
+    ``families`` maps each session to its family, in the order of their definition. The others hold only sessions for
+    which there is something: ``providers`` and ``aliases`` those that a provider defined; ``tags`` and ``pythons``
+    those that have some; ``left_out`` those that a bare ``run`` leaves out, ``jobserver`` those that share the
+    processors.
     """
 
     families: Mapping[str, str]
@@ -269,7 +269,7 @@ class RegistryIndex:
 
     @classmethod
     def of(cls, sessions: Mapping[str, SessionSpec]) -> RegistryIndex:
-        """That of sessions which are there anyway."""
+        """The index of loaded sessions."""
         all_of_them = sessions.items()
         return cls(
             families={name: session.family for name, session in all_of_them},
@@ -291,7 +291,7 @@ class RegistryIndex:
 
     @property
     def only_provider(self) -> str:
-        """The provider of all sessions; empty where there are none, or they have no provider in common."""
+        """The provider of all sessions; empty if there are none, or they have no provider in common."""
         names = set(self.providers.values())
         return names.pop() if len(names) == 1 and len(self.providers) == len(self.families) else ""
 
@@ -300,25 +300,25 @@ class RegistryIndex:
 class Registry:
     """All sessions of a project, by name, in the order of their definition.
 
-    There may be thousands, of which a run is about one: to look at each of ``sessions`` is to make it from what was
-    kept of it. What the ``outline`` says is said without that.
+    There may be thousands, and a run uses few of them: each of ``sessions`` is loaded when it is used. The ``index``
+    answers what can be answered without loading any.
     """
 
     sessions: Mapping[str, SessionSpec]
     settings: Settings = Settings()
 
     @cached_property
-    def outline(self) -> RegistryIndex:
-        """What is asked of all of them at once."""
+    def index(self) -> RegistryIndex:
+        """The index of all sessions."""
         return RegistryIndex.of(self.sessions)
 
     @classmethod
-    def outlined(cls, sessions: Mapping[str, SessionSpec], settings: Settings, outline: RegistryIndex) -> Registry:
-        """A registry whose outline is known already."""
+    def with_index(cls, sessions: Mapping[str, SessionSpec], settings: Settings, index: RegistryIndex) -> Registry:
+        """A registry whose index exists already."""
         registry = cls(sessions=sessions, settings=settings)
-        registry.__dict__["outline"] = outline
+        registry.__dict__["index"] = index
         return registry
 
     def family(self, name: str) -> tuple[SessionSpec, ...]:
         """The sessions that one definition expanded to."""
-        return tuple(self.sessions[member] for member in self.outline.family(name))
+        return tuple(self.sessions[member] for member in self.index.family(name))

@@ -175,9 +175,9 @@ def resolve_requires(variants: Sequence[Variant]) -> dict[str, SessionSpec]:
     Raises:
         DefinitionProblem: a name matches no session, or sessions require each other in a cycle.
     """
-    outline = RegistryIndex.of({variant.session.name: variant.session for variant in variants})
+    index = RegistryIndex.of({variant.session.name: variant.session for variant in variants})
     resolved = {
-        variant.session.name: replace(variant.session, requires=_required(variant, outline))
+        variant.session.name: replace(variant.session, requires=_required(variant, index))
         if variant.session.requires
         else variant.session
         for variant in variants
@@ -193,12 +193,12 @@ def _place(variant: Variant) -> Place:
     return variant.merged.places["requires"]
 
 
-def _required(variant: Variant, outline: RegistryIndex) -> tuple[str, ...]:
+def _required(variant: Variant, index: RegistryIndex) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for pattern in variant.session.requires:
-        matched = matching(pattern, outline)
+        matched = matching(pattern, index)
         if not matched:
-            near = nearest(pattern, known_names(outline))
+            near = nearest(pattern, known_names(index))
             raise DefinitionProblem(
                 f"{variant.session.name!r} requires {pattern!r}, and no session matches that",
                 _place(variant),

@@ -104,34 +104,34 @@ def _slug(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+]+", "-", text).strip("-_+")
 
 
-def matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
+def matching(pattern: str, index: RegistryIndex) -> tuple[str, ...]:
     """The names of the sessions that a name, a family or a glob matches, in their order.
 
     Aliases of a provider's sessions take precedence.
     """
-    aliased = alias_matching(pattern, outline)
+    aliased = alias_matching(pattern, index)
     if aliased:
         return aliased
-    if pattern in outline.families:
+    if pattern in index.families:
         return (pattern,)
-    family = outline.family(pattern)
+    family = index.family(pattern)
     if family or not is_glob(pattern):
         return family
     from fnmatch import fnmatchcase
 
     return tuple(
         name
-        for name in outline.families
-        if fnmatchcase(name, pattern) or (name in outline.aliases and fnmatchcase(outline.aliases[name][0], pattern))
+        for name in index.families
+        if fnmatchcase(name, pattern) or (name in index.aliases and fnmatchcase(index.aliases[name][0], pattern))
     )
 
 
-def alias_matching(pattern: str, outline: RegistryIndex) -> tuple[str, ...]:
+def alias_matching(pattern: str, index: RegistryIndex) -> tuple[str, ...]:
     """The sessions that a name means to their provider: ``tests``, ``tests-3.12``, ``tests-3.12(django='4.0')``.
 
     ``tests(django="4.0")`` with any quotes and spaces is the same name.
     """
-    aliases_of = {name: aliases for name, (_, *aliases) in outline.aliases.items()}
+    aliases_of = {name: aliases for name, (_, *aliases) in index.aliases.items()}
     exact = tuple(name for name, aliases in aliases_of.items() if pattern in aliases)
     if exact or not aliases_of or "(" not in pattern:
         return exact
@@ -156,12 +156,10 @@ def is_glob(pattern: str) -> bool:
     return any(character in pattern for character in "*?[")
 
 
-def known_names(outline: RegistryIndex) -> tuple[str, ...]:
+def known_names(index: RegistryIndex) -> tuple[str, ...]:
     """All names that select sessions: names, families and aliases."""
     return tuple(
         dict.fromkeys(
-            word
-            for name, family in outline.families.items()
-            for word in (name, family, *outline.aliases.get(name, ())[1:])
+            word for name, family in index.families.items() for word in (name, family, *index.aliases.get(name, ())[1:])
         )
     )

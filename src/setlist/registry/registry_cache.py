@@ -1,7 +1,7 @@
 """The compiled registry: a cache that spares a run reading and importing the sources of definitions.
 
 It is one file. Its first line is a digest of the rest. The second line is what each run needs: the files that the
-registry was made from, with their stat signatures, its settings and its outline. The third line is what each source
+registry was made from, with their stat signatures, its settings and its index. The third line is what each source
 declared; it is read only when a source changed, so that the others needn't be loaded again. Each further line is one
 session, parsed when it is used: a run uses a few of thousands.
 
@@ -24,7 +24,7 @@ from setlist.core.project import Project
 from setlist.core.records import dataclass, dump, field, load
 from setlist.engine import warm
 
-FORMAT = 4
+FORMAT = 5
 
 WHOLE = "*"
 """In place of the name of an environment variable: all variables."""
@@ -57,7 +57,7 @@ class _Head:
     signatures: Mapping[str, str]
     variables: Mapping[str, str | None]
     settings: Settings
-    outline: RegistryIndex
+    index: RegistryIndex
 
 
 def signed_value(value: str) -> str:
@@ -99,8 +99,8 @@ def read_compiled(project: Project) -> Compiled | None:
         head = load(_Head, parse_json(first))
         if head.key != key_of(project):
             return None
-        sessions = LazySessions(dict(zip(head.outline.families, lines, strict=True)))
-        registry = Registry.outlined(sessions, head.settings, head.outline)
+        sessions = LazySessions(dict(zip(head.index.families, lines, strict=True)))
+        registry = Registry.with_index(sessions, head.settings, head.index)
         return Compiled(head.sources, head.signatures, registry, declared.decode(), head.variables)
     except (OSError, ValueError):
         return None
@@ -115,7 +115,7 @@ def write_compiled(project: Project, compiled: Compiled) -> None:
         signatures=compiled.signatures,
         variables=compiled.variables,
         settings=registry.settings,
-        outline=registry.outline,
+        index=registry.index,
     )
     sessions = registry.sessions
     # lines that were read are written back unparsed

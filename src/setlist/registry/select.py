@@ -35,7 +35,7 @@ def select(
         UsageError: a filter is malformed, unknown, or matches nothing.
     """
     filters = _filters(registry, keyword, tags, pythons)
-    foreign = bool(registry.outline.only_provider)
+    foreign = bool(registry.index.only_provider)
     if selectors:
         selected = _selected(registry, selectors)
     elif filters and not (foreign and keyword is None and not tags):
@@ -43,7 +43,7 @@ def select(
     elif registry.settings.default is not None:
         selected = _selected(registry, registry.settings.default)  # -p of a provider filters these
     else:
-        left_out = frozenset(registry.outline.left_out)
+        left_out = frozenset(registry.index.left_out)
         selected = tuple(registry.sessions[name] for name in registry.sessions if name not in left_out)
     if not pythons:
         selected = _on_usual_pythons(registry, selected)
@@ -76,9 +76,9 @@ def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec
 def _matching(registry: Registry, selector: str) -> tuple[str, ...]:
     if selector.startswith("@"):
         tag = selector.removeprefix("@")
-        return tuple(name for name, tags in registry.outline.tags.items() if _tagged(tags, tag))
+        return tuple(name for name, tags in registry.index.tags.items() if _tagged(tags, tag))
     # a function's name has underscores: test_py311
-    return matching(selector, registry.outline) or matching(selector.replace("_", "-"), registry.outline)
+    return matching(selector, registry.index) or matching(selector.replace("_", "-"), registry.index)
 
 
 def _tagged(tags: Sequence[str], pattern: str) -> bool:
@@ -92,15 +92,15 @@ def _tagged(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _known(registry: Registry) -> tuple[str, ...]:
-    return (*known_names(registry.outline), *(f"@{tag}" for tag in _all_tags(registry)))
+    return (*known_names(registry.index), *(f"@{tag}" for tag in _all_tags(registry)))
 
 
 def _all_tags(registry: Registry) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tag for tags in registry.outline.tags.values() for tag in tags))
+    return tuple(dict.fromkeys(tag for tags in registry.index.tags.values() for tag in tags))
 
 
 def _parse_keyword(registry: Registry, expression: str) -> Matches:
-    provider = registry.outline.only_provider
+    provider = registry.index.only_provider
     if provider:
         from setlist.core.plugins import find_provider
 
@@ -123,7 +123,7 @@ def _filters(
         wanted = {tag.removeprefix("@") for tag in tags}
         filters.append((" ".join(f"-t {tag}" for tag in tags), lambda session: not wanted.isdisjoint(session.tags)))
     if pythons:
-        existing = tuple(dict.fromkeys(registry.outline.pythons.values()))
+        existing = tuple(dict.fromkeys(registry.index.pythons.values()))
         spelled = {_normal(request) for request in existing}
         for python in pythons:
             if _normal(python) not in spelled:

@@ -216,7 +216,7 @@ def _context(project: Project, registry: Registry, caller: Caller, options: RunO
 
 
 def _providers(registry: Registry) -> Iterator[tuple[str, SessionProvider]]:
-    for name in dict.fromkeys(registry.outline.providers.values()):
+    for name in dict.fromkeys(registry.index.providers.values()):
         yield name, find_provider(name)
 
 

@@ -66,7 +66,7 @@ def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
 
 def notified_steps(registry: Registry, endings: Mapping[str, SessionResult]) -> tuple[Step, ...]:
     """What the sessions that have run want to have run after them, each once, and not what has run already."""
-    by_alias = {aliases[0]: name for name, aliases in registry.outline.aliases.items()}
+    by_alias = {aliases[0]: name for name, aliases in registry.index.aliases.items()}
     steps: dict[str, Step] = {}
     for ending in endings.values():
         for notified, posargs in ending.notified:

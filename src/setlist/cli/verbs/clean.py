@@ -131,7 +131,7 @@ def _unused(context: Context) -> Iterator[Doomed]:
 
     project = context.project
     current = set(context.registry.sessions)
-    for name, provider in context.registry.outline.providers.items():
+    for name, provider in context.registry.index.providers.items():
         current.update(find_provider(provider).own_environments(context.registry.sessions[name]))
     seen: set[str] = set()
     for directory in (project.environments, project.temporary("x").parent, project.resolution("x").parent):

@@ -137,7 +137,7 @@ def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool)
 
 def shortened(context: Context, names: Sequence[str], *, many: int) -> list[str]:
     """Session names for a message: a complete family by its name, and at most ``many`` names."""
-    families = context.registry.outline.families
+    families = context.registry.index.families
     of_family = Counter(families.values())
     named = Counter(families[name] for name in names)
     shown: dict[str, None] = {}

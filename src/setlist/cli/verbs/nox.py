@@ -147,14 +147,14 @@ def _stand_in_project(context: Context, answer: Mapping[str, Any]) -> None:
     if answer["file"] in definition_files():
         # 'run' uses the same file, so both share its caches
         context.use_project(project)
-        if context.registry.outline.only_provider:
+        if context.registry.index.only_provider:
             return
     context.use_project(replace(project, file=root / answer["file"]))
 
 
 def _specs(context: Context, answer: Mapping[str, Any]) -> list[SessionSpec]:
     registry = context.registry
-    by_name = {aliases[0]: name for name, aliases in registry.outline.aliases.items()}
+    by_name = {aliases[0]: name for name, aliases in registry.index.aliases.items()}
     return [registry.sessions[by_name[friendly]] for friendly in answer["selected"]]
 
 
@@ -183,7 +183,7 @@ def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
     run = RunOutcome()
     for event in next(past_runs(context.project), ()):
         run(event)
-    names = {name: aliases[0] for name, aliases in context.registry.outline.aliases.items()}
+    names = {name: aliases[0] for name, aliases in context.registry.index.aliases.items()}
     results = [
         _result(session, answer["described"][names[session.name]], names)
         for session in run.sessions.values()
