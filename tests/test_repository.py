@@ -1,4 +1,4 @@
-"""What the repository promises: its README's commands, its CI, and what may stand in its files."""
+"""The repository: the commands of its README, its CI, and the contents of its files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-KEPT = (
+CHECKED = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -30,14 +31,14 @@ KEPT = (
 
 
 def files() -> list[Path]:
-    found = []
-    for name in KEPT:
+    paths = []
+    for name in CHECKED:
         path = ROOT / name
         for file in [path] if path.is_file() else sorted(path.rglob("*")):
             hidden = any(part in (".setlist", "__pycache__") for part in file.parts)
             if file.is_file() and not hidden and file.suffix not in (".pyc", ".whl"):
-                found.append(file)
-    return found
+                paths.append(file)
+    return paths
 
 
 def test_only_the_provider_of_noxfiles_knows_nox() -> None:
@@ -70,7 +71,7 @@ def test_ci_runs_the_readmes_commands_to_the_letter() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-def test_the_workflow_runs_them_too() -> None:
+def test_the_workflow_runs_the_readmes_commands() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert commands_of_readme()[0] in workflow
     for system in ("ubuntu", "macos", "windows"):
@@ -92,6 +93,23 @@ def test_actions_are_pinned_by_commit_and_name_their_version() -> None:
     assert foreign
     for page, action in foreign:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), f"{page.name}: {action}"
+
+
+YAML_FILES = [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / ".pre-commit-config.yaml"]
+
+
+@pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_workflows_and_forms_are_yaml(file: Path) -> None:
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    if file.parent.name == "workflows":
+        assert "permissions" in content
+        for job in content["jobs"].values():
+            assert isinstance(job["timeout-minutes"], int)
+            assert all({"run", "uses"} & step.keys() for step in job["steps"])
+    elif file.parent.name == "ISSUE_TEMPLATE":
+        names = [field.get("id") for field in content["body"] if field["type"] != "markdown"]
+        assert len(set(names)) == len(names) > 0
 
 
 def test_each_action_has_one_version_everywhere() -> None:
@@ -149,13 +167,13 @@ FOREIGN = ["pypi" + ".org", "pythonhosted" + ".", "/" + "root/", "/" + "work/mai
 
 
 @pytest.mark.parametrize("word", FOREIGN)
-def test_no_file_names_a_registry_or_somebodys_machine(word: str) -> None:
+def test_no_file_names_a_registry_or_a_local_directory(word: str) -> None:
     for file in files():
         text = file.read_text(encoding="utf-8", errors="replace")
         assert word not in text.lower(), f"{file.relative_to(ROOT)} holds {word!r}"
 
 
-def test_every_module_says_what_it_is_for() -> None:
+def test_every_module_has_a_docstring() -> None:
     import ast
 
     for file in sorted((ROOT / "src").rglob("*.py")):
