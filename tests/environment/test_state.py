@@ -10,8 +10,7 @@ import pytest
 
 from setlist import STATE_DIRECTORY
 from setlist.core.model import EnvironmentSpec, Interpreter
-from setlist.environment.install_steps import Step
-from setlist.environment.state import NAME, Contents, State, forget_state, read_state, spec_data, write_state
+from setlist.environment.state import NAME, Contents, State, Step, forget_state, read_state, spec_data, write_state
 
 STATE = State(
     directory=f"/project/{STATE_DIRECTORY}/envs/lint",

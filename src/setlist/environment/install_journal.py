@@ -1,35 +1,30 @@
-"""What a session's function installs, compared as it happens with what it installed last time.
+"""Compare what a session's function installs with what it installed last time, while it does so.
 
-Every command of a function is to see the environment as a fresh run would show it. Nothing is known before it is asked
-for, so what the last run installed before its first command is in place when the function starts. An install that was
-the same then is skipped; any other is done now, in place. Before the first command runs, everything is taken out that
-nobody has asked for: what hangs by nothing that was asked for, as the distributions' own metadata tell. Where that
-can't be told, or where a step that is gone had changed what stays, the environment is made anew, and the function's
-installs so far are done once more.
+Every command of a function must see the environment that a fresh run would give it. What the function will install
+isn't known in advance. So the packages that the last run installed before its first command are in place when the
+function starts. An install that is the same as last time is skipped; any other is done now, in place. Before the first
+command runs, everything is uninstalled that no install of this run requested, by the metadata of the distributions.
+Where that can't be told, or where a step that is gone had changed a package that stays, the environment is recreated,
+and the function's installs so far are repeated.
 
 What the last run installed after its first command isn't in place at the start: it is uninstalled, or the environment
-is made anew, before anything else. From the first command on every install is done, unless it changed nothing at the
-same point of the last run. An install that is done once more takes the versions that it brought last time.
+is recreated, before anything else. After the first command every install is done, unless it changed nothing at the
+same point of the last run. A repeated install takes the versions that it took last time.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from setlist.core.errors import SessionError, SyncFailed
-from setlist.core.files import digest, write_atomically
-from setlist.core.logins import masked, refers_to_login
-from setlist.core.model import Change, InputChange, SessionSpec
-from setlist.core.records import dump, load, replace
-from setlist.core.system import python_of
+from setlist.core.errors import SessionError
+from setlist.core.files import digest
+from setlist.core.model import Change, SessionSpec
+from setlist.core.records import dump, replace
 from setlist.environment import locking
 from setlist.environment.context import EnvironmentContext
-from setlist.environment.freeze import installed
 from setlist.environment.install_args import (
     InstallArgs,
     RequestedDistribution,
@@ -38,26 +33,23 @@ from setlist.environment.install_args import (
     read_install,
     roots_of,
 )
-from setlist.environment.install_steps import Step, held_after
+from setlist.environment.install_steps import (
+    are_tangled,
+    is_exact,
+    only_installs,
+    recorded_command,
+    roots_of_step,
+)
+from setlist.environment.installed_packages import InstalledPackages, moved_packages
 from setlist.environment.lock_interface import Locked
 from setlist.environment.markers import markers_of
-from setlist.environment.names import normalised
+from setlist.environment.pins import pins
 from setlist.environment.requirement_lines import install_words
-from setlist.environment.snapshot import compare, drifted, look
-from setlist.environment.state import Contents, State, forget_state, read_state
-from setlist.environment.virtualenv import site_packages
-
-RESOLVED = "resolved.txt"
-"""What was installed from a lock, kept in the environment."""
+from setlist.environment.snapshot import compare
+from setlist.environment.state import Contents, State, Step, forget_state, held_after, read_state
 
 CONSTRAINTS = "constraints.txt"
-"""The versions that a step brought last time, while it is done once more; kept in the environment."""
-
-_INSTALLERS = (
-    ("uv", "sync"), ("uv", "pip", "sync"), ("pip-sync",), ("poetry", "install"), ("poetry", "sync"), ("pdm", "install"),
-    ("pdm", "sync"), ("pipenv", "install"), ("pipenv", "sync"),
-)  # fmt: skip
-"""Commands that install, beside pip's and uv's: they look at an environment only to change it."""
+"""A file in the environment: the versions that a step installed last time, while it is repeated."""
 
 
 class Recorder:
@@ -67,10 +59,7 @@ class Recorder:
         context: what the environments of a run share.
         session: whose environment it is.
         directory: the environment.
-        hold: holds the environment unchanged; it is let go and taken again around a change.
-
-    Attributes:
-        lock: the descriptor of the environment's exclusive lock, while something is changed.
+        hold: the shared lock of the environment; it is released and taken again around a change.
     """
 
     def __init__(self, context: EnvironmentContext, session: SessionSpec, directory: Path, hold: ExitStack) -> None:
@@ -79,7 +68,6 @@ class Recorder:
         self._directory = directory
         self._hold = hold
         self._changing: ExitStack | None = None
-        self.lock = -1
         self._commands = 0
         self._started = False
         self._done: list[Step] = []
@@ -91,7 +79,9 @@ class Recorder:
         self._by_lock = self._removed = False
         self._locked: Locked | None = None
         self._looked_for_lock = False
-        self._take(self._read())
+        state = self._read()
+        self._packages = InstalledPackages(context, session, directory, state)
+        self._take(state)
 
     def _read(self) -> State:
         state = read_state(self._directory)
@@ -100,12 +90,12 @@ class Recorder:
         return state
 
     def _take(self, state: State) -> None:
-        """Let what is recorded be what the coming steps are compared with."""
+        """Compare the coming steps with those of this record."""
         self._state = state
-        self._contents = state.contents
+        self._packages.contents, self._packages.interpreter = state.contents, state.interpreter
         steps = [step for step in state.steps if step.kind != "seed"]
         seeds = [step for step in state.steps if step.kind == "seed"]
-        self._seeds = held_after({}, seeds) if seeds else self._held_now(state.contents)
+        self._seeds = held_after({}, seeds) if seeds else self._packages.versions_with_origins()
         there = [step for step in steps if step.there]
         self._left = [step for step in there if step.after == 0]
         self._memory: list[tuple[Step, Mapping[str, str] | None]] = [(step, None) for step in steps if not step.there]
@@ -126,10 +116,15 @@ class Recorder:
     @property
     def versions(self) -> dict[str, str]:
         """What the environment holds: name to version."""
-        return {name: version for name, (version, _) in self._contents.packages.items()}
+        return self._packages.versions
+
+    @property
+    def lock(self) -> int:
+        """The descriptor of the environment's exclusive lock, while something is changed."""
+        return self._packages.lock
 
     def _start(self) -> None:
-        """Take out what the last run installed after its first command."""
+        """Uninstall what the last run installed after its first command."""
         if self._started:
             return
         self._started = True
@@ -139,15 +134,15 @@ class Recorder:
         self._go_back()
 
     def _go_back(self) -> None:
-        tangled = _are_tangled(self._left)
+        tangled = are_tangled(self._left)
         if self._held == self._first and not tangled:
             return
         if self._changing is None:
             self._begin()
-            return  # which has looked at what is there now, and gone back from that
-        kept = all(self._held.get(name) == value for name, value in self._first.items())
+            return  # which has looked at what is there now, and has called this again
+        first_is_intact = all(self._held.get(name) == value for name, value in self._first.items())
         extra = sorted(self._held.keys() - self._first.keys())
-        if tangled or not kept or not self._take_out(extra):
+        if tangled or not first_is_intact or not self._packages.remove(extra):
             self._reset()
         else:
             self._held = dict(self._first)
@@ -156,18 +151,18 @@ class Recorder:
     # --- one install ----------------------------------------------------------------------------------------
 
     def install(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:
-        """Decide about an install that the function asks for.
+        """Decide what to do about an install that the function requests.
 
         Returns:
-            ``do`` is ``skip`` (it is there), ``run`` (by ``words`` where these are given, with ``constraints`` at
-            their end), or ``replay``: the environment was made anew, so all steps so far are to be asked for again, and
+            ``do`` is ``skip`` (its packages are there), ``run`` (``words`` if these are given, with ``constraints`` at
+            their end), or ``replay``: the environment was recreated, so all steps so far are to be requested again, and
             then this one.
 
         Raises:
             SetlistError: the environment can't be changed.
         """
         self._start()
-        words = _plain(command)
+        words = recorded_command(command)
         args, inputs = self._look_at(words, env, cwd)
         if self._skips(words, inputs):
             return {"do": "skip"}
@@ -177,7 +172,7 @@ class Recorder:
                 return {"do": "skip"}  # the run that was waited for has done it
         roots = self._roots_of(args)
         if self._left and (roots is None or any(step.overrides or step.roots is None for step in self._left)):
-            # what is left over couldn't be told from what it brings
+            # what is left over couldn't be told from what it installs
             replay = bool(self._done)
             self._reset()
             if replay:
@@ -194,7 +189,7 @@ class Recorder:
             answer["words"] = local
         forget_state(self._directory)
         self._remove_changed(inputs)
-        self._contents = self._look()
+        self._packages.refresh()
         self._pending = (args, words, inputs)
         self._by_lock = "words" in answer
         self._untidy = self._untidy or self._in_place
@@ -218,10 +213,10 @@ class Recorder:
         return []
 
     def _lock_holds(self, options: Sequence[str], roots: tuple[RequestedDistribution, ...] | None) -> bool:
-        """Whether there is a lock that holds what is asked for, but for local directories and files; it is installed.
+        """Whether there is a lock that holds what is requested, but for local directories and files. It is installed.
 
         Raises:
-            LockOutOfDate: it doesn't hold that, and must.
+            LockOutOfDate: it doesn't hold that, and this run demands it.
         """
         locks = self._context.locks
         if locks is None or not self._session.installs_itself:
@@ -234,39 +229,19 @@ class Recorder:
         missing: tuple[str, ...] = ("what can't be told",)
         if roots is not None:
             wanted = [root for root in roots if root.path is None]
-            missing = self._lacking(wanted)
+            missing = self._packages.missing(wanted)
             # what local sources require isn't known before they are built
             if self._locked.text and (missing or len(wanted) < len(roots)):
-                self._install_lock(self._locked.text, options)
-                missing = self._lacking(wanted)
+                self._packages.install_lock(self._locked.text, options)
+                self._held = self._packages.versions_with_origins()
+                self._untidy = self._unwritten = True
+                missing = self._packages.missing(wanted)
         if missing:
             locks.out_of_date(self._session, ", ".join(missing))
         return not missing
 
-    def _lacking(self, roots: Sequence[RequestedDistribution]) -> tuple[str, ...]:
-        from setlist.environment.dependency_closure import missing
-
-        return missing(site_packages(self._directory), roots, self._state.interpreter)
-
-    def _install_lock(self, text: str, options: Sequence[str]) -> None:
-        """Install all that the session's lock holds: hash by hash, and nothing else."""
-        from setlist.environment.requirements import logins_of
-        from setlist.environment.sync import installer_for
-
-        file = self._directory / RESOLVED
-        write_atomically(file, text, private=refers_to_login(text))
-        forget_state(self._directory)
-        # by uv in any case: pip would want a hash of a directory too
-        uv = replace(self._session, environment=replace(self._session.environment, installer="uv"))
-        logins = logins_of(self._context.project, self._session, text, self._context.caller.environ)
-        installer = installer_for(self._context, uv, self._state.interpreter, self.lock, logins)
-        installer.install(python_of(self._directory), ["--no-deps", *options, "-r", str(file)])
-        self._contents = self._look()
-        self._held = self._held_now(self._contents)
-        self._untidy = self._unwritten = True
-
     def installed(self, *, ok: bool) -> tuple[Change, ...]:
-        """What was decided to be run has ended.
+        """The install that :meth:`install` told to run has ended.
 
         Returns:
             the packages that moved.
@@ -277,7 +252,7 @@ class Recorder:
         assert self._pending is not None
         args, words, inputs = self._pending
         self._pending = None
-        before, now = self._contents, self._look()
+        before, now = self._packages.contents, self._packages.refresh()
         moved = self._moved_between(before, now)
         if not ok:
             if self._removed or compare(before, now):
@@ -287,7 +262,7 @@ class Recorder:
             self._end()
             return ()
         self._broken = self._by_lock  # until it is known to be complete
-        if self._by_lock and (missing := self._lacking(self._roots_of(args) or ())):
+        if self._by_lock and (missing := self._packages.missing(self._roots_of(args) or ())):
             assert self._context.locks is not None
             self._context.locks.out_of_date(self._session, ", ".join(missing))
         self._broken = False
@@ -297,15 +272,10 @@ class Recorder:
         )
 
     def _moved_between(self, before: Contents, now: Contents) -> dict[str, str | None]:
-        """The packages that a step has changed, and what they are now."""
-        names = sorted(
-            name
-            for name in before.packages.keys() | now.packages.keys()
-            if before.packages.get(name) != now.packages.get(name)
-        )
-        self._contents = now
+        """The packages that a step has changed, with their present versions."""
+        names = moved_packages(before, now)
         if names:
-            self._held = self._held_now(now)
+            self._held = self._packages.versions_with_origins()
             self._changed |= set(names)
         return {name: self._held.get(name) for name in names}
 
@@ -317,7 +287,7 @@ class Recorder:
         moved: Mapping[str, str | None],
         overrides: tuple[str, ...],
     ) -> None:
-        compiled = self._compiled_of(args)
+        compiled = self._packages.compiled(args.requirements)
         self._compiled |= set(compiled)
         # a build may have left something among the sources: it isn't to look like a change
         sources = Sources({}, self._context.environ)
@@ -348,7 +318,7 @@ class Recorder:
         self._unwritten = True
 
     def _roots_of(self, args: InstallArgs) -> tuple[RequestedDistribution, ...] | None:
-        return roots_of(args, markers_of(self._state.interpreter))
+        return roots_of(args, markers_of(self._packages.interpreter))
 
     def _look_at(
         self, words: tuple[str, ...], env: Mapping[str, str | None], cwd: Path
@@ -361,8 +331,8 @@ class Recorder:
         return args, inputs
 
     def _skips(self, words: tuple[str, ...], inputs: Mapping[str, str]) -> bool:
-        """Whether a step is what is recorded at this place, or further on, and still there."""
-        if self._moved():
+        """Whether a step is recorded at this place, or further on, and what it installed is still there."""
+        if self._packages.has_changed():
             return False
         for place, step in enumerate(self._left):
             if step.same_as("install", words, inputs):
@@ -370,7 +340,7 @@ class Recorder:
                     return False
                 self._done.append(step)
                 self._unwritten = self._unwritten or place > 0
-                # those before it aren't asked for any more, or later
+                # the function no longer requests those before it, or does so later
                 del self._left[place]
                 return True
         for place, (step, held) in enumerate(self._memory):
@@ -383,75 +353,36 @@ class Recorder:
         return False
 
     def _touched(self, step: Step) -> bool:
-        """Whether what hangs by a step may not be what it was any more, after what this run has done."""
+        """Whether this run may have changed what a step installed."""
         if not self._changed:
             return False
-        if step.roots is None or not self._changed <= self._contents.packages.keys():
+        if step.roots is None or not self._changed <= self._packages.contents.packages.keys():
             return True
-        from setlist.environment.dependency_closure import closure
-
-        names = closure(site_packages(self._directory), _roots(step), (), self._state.interpreter)
-        return not self._changed.isdisjoint(names)
-
-    def _moved(self) -> bool:
-        """Whether something else than the recorded steps has changed what is installed."""
-        if not drifted(self._directory, self._contents):
-            return False
-        return bool(compare(self._contents, self._look()))
+        return not self._changed.isdisjoint(self._packages.closure(roots_of_step(step)))
 
     def _remove_changed(self, inputs: Mapping[str, str]) -> None:
-        """Take out what was built from local files that have changed: installers see the same version, and leave it."""
+        """Uninstall what was built from local files that have changed: installers see the same version, and keep it."""
         before = {name: value for step in self._left for name, value in step.inputs.items()}
         changed = {
-            str(Path(name.partition(" ")[2]).resolve())
+            Path(name.partition(" ")[2]).resolve()
             for name, value in inputs.items()
             if name.startswith("local ") and before.get(name, value) != value
         }
-        names = [
-            normalised(item.name)
-            for item in installed(site_packages(self._directory))
-            if item.path is not None and str(item.path.resolve()) in changed
-        ]
-        self._removed = bool(changed and names)
-        if self._removed:
-            self._uninstall(names)
-
-    def _compiled_of(self, args: InstallArgs) -> tuple[str, ...]:
-        """The editable projects that aren't Python alone: their sources are as good as their metadata."""
-        paths = {
-            str(requirement.path): requirement.path.resolve()
-            for requirement in args.requirements
-            if requirement.editable and requirement.path is not None
-        }
-        if not paths:
-            return ()
-        found = []
-        for item in installed(site_packages(self._directory)):
-            if item.editable and item.path is not None:
-                for name, path in paths.items():
-                    if item.path.resolve() == path and not self._is_pure(item.name):
-                        found.append(name)
-        return tuple(found)
-
-    def _is_pure(self, name: str) -> bool:
-        for folder in site_packages(self._directory):
-            for info in folder.glob("*.dist-info"):
-                stem = info.name.removesuffix(".dist-info").partition("-")[0]
-                if normalised(stem) == normalised(name) and (info / "WHEEL").is_file():
-                    return "root-is-purelib: true" in (info / "WHEEL").read_text(errors="replace").lower()
-        return True
+        names = self._packages.from_paths(changed) if changed else []
+        self._removed = bool(names)
+        self._packages.uninstall(names)
 
     # --- other commands -------------------------------------------------------------------------------------
 
     def settle(self, command: Sequence[str], env: Mapping[str, str | None], cwd: Path) -> dict[str, Any]:
-        """A command is about to run. It is to see what was asked for so far, and nothing else, unless it only installs.
+        """Prepare for a command. It must see what was requested so far, and nothing else, unless it only installs.
 
         Returns:
             ``do`` is ``start`` (it ``installs``, or doesn't), or ``replay``, as for an install; ``changes`` are the
             packages that moved. Where there is a lock pip and uv are answered as an install is.
         """
         self._start()
-        if _only_installs(_plain(command)):
+        if only_installs(recorded_command(command)):
             locks = self._context.locks if self._session.installs_itself else None
             if locks is not None and install_words(command) is not None and locks.find(self._session) is not None:
                 return self.install(command, env, cwd)
@@ -470,12 +401,12 @@ class Recorder:
         """
         if self._pending is not None:
             return  # it was an install
-        words = _plain(command)
+        words = recorded_command(command)
         known = next((step for step in self._left if step.kind == "run" and step.words == words), None)
         moved: dict[str, str | None] = {}
         overrides: set[str] = set()
-        if drifted(self._directory, self._contents):
-            before, now = self._contents, self._look()
+        if self._packages.may_have_changed():
+            before, now = self._packages.contents, self._packages.refresh()
             moved = self._moved_between(before, now)
             overrides = moved.keys() & before.packages.keys()
             self._unwritten = True
@@ -500,7 +431,7 @@ class Recorder:
                 brought=brought,
                 overrides=tuple(sorted(overrides)),
                 after=self._commands,
-                sources="" if roots is None and _only_installs(words) and not _is_exact(words) else None,
+                sources="" if roots is None and only_installs(words) and not is_exact(words) else None,
             )
         )
         self._compare_with_lock(moved)
@@ -515,11 +446,11 @@ class Recorder:
             return
         locked = locks.find(self._session)
         if locked is not None and locked.text is not None:
-            pins = _pins(locked.text)
+            locked_pins = pins(locked.text)
             other = [
                 f"{name} {value}"
                 for name, value in moved.items()
-                if value is not None and name not in self._seeds and pins.get(name) != value
+                if value is not None and name not in self._seeds and locked_pins.get(name) != value
             ]
             if other:
                 self._broken = True  # and is to be made anew
@@ -546,12 +477,12 @@ class Recorder:
     # --- changing -------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Have the environment to ourselves."""
+        """Take the exclusive lock of the environment."""
         self._hold.close()
         self._changing = ExitStack()
         name = self._session.name
         try:
-            self.lock = self._changing.enter_context(
+            self._packages.lock = self._changing.enter_context(
                 locking.exclusive(self._context.project, name, self._context.waiting(name))
             )
         except BaseException:
@@ -579,7 +510,7 @@ class Recorder:
             raise SessionError("another run has changed the environment", hint=f"run {name} again")
 
     def _end(self, *, last: bool = False) -> None:
-        """Let others use the environment again."""
+        """Return to the shared lock."""
         if self._changing is None or (self._interleaved and not last):
             return
         self._changing.close()
@@ -588,10 +519,10 @@ class Recorder:
         self._hold.enter_context(locking.shared(self._context.project, name, self._context.waiting(name)))
 
     def _settled(self, *, last: bool = False) -> tuple[Change, ...] | None:
-        """Take out what nobody has asked for.
+        """Uninstall what this run hasn't requested.
 
         Returns:
-            the packages that moved; None where the environment was made anew, and all steps are to be done again.
+            the packages that moved; None where the environment was recreated, and all steps are to be repeated.
         """
         changes: tuple[Change, ...] | None = ()
         if self._left or self._untidy:
@@ -618,78 +549,36 @@ class Recorder:
         return changes or ()
 
     def _remove_left_over(self) -> tuple[Change, ...] | None:
-        """Uninstall what hangs by nothing that was asked for; None where more than that would go."""
-        from setlist.environment.dependency_closure import orphaned
-
-        kept = set(self._seeds)
+        """Uninstall the packages that no request depends on; None where others would be changed too."""
+        retained = set(self._seeds)
         roots: list[RequestedDistribution] = []
         for step in self._done:
             if step.roots is None:
-                kept |= step.brought.keys()
+                retained |= step.brought.keys()
             else:
-                roots += _roots(step)
-        names = orphaned(site_packages(self._directory), roots, kept, self._state.interpreter)
-        before = self._contents.packages
-        if not self._take_out(names):
+                roots += roots_of_step(step)
+        names = self._packages.orphaned(roots, retained)
+        before = self._packages.contents.packages
+        if not self._packages.remove(names):
             return None
         self._held = {name: value for name, value in self._held.items() if name not in names}
         self._done = [
             replace(step, brought={name: value for name, value in step.brought.items() if name not in names})
             for step in self._done
         ]
-        self._changed -= set(names)  # by which nothing hangs
+        self._changed -= set(names)  # on which nothing depends
         return tuple(Change(name, before[name][0], None) for name in names if name in before)
 
-    def _take_out(self, names: Sequence[str]) -> bool:
-        """Uninstall packages; whether all others are as they were."""
-        from setlist.environment.dependency_closure import share_files
-
-        if not names:
-            return True
-        if share_files(site_packages(self._directory), names):
-            return False
-        rest = {name: value for name, value in self._contents.packages.items() if name not in names}
-        forget_state(self._directory)
-        try:
-            self._uninstall(names)
-        except SyncFailed:
-            return False
-        self._contents = self._look()
-        return self._contents.packages == rest
-
-    def _uninstall(self, names: Sequence[str]) -> None:
-        from setlist.environment.sync import installer_for
-
-        if names:
-            installer_for(self._context, self._session, self._state.interpreter, self.lock).uninstall(
-                python_of(self._directory), names
-            )
-
     def _reset(self) -> None:
-        """Make the environment what it was before the function did anything. All of its steps are to be done again."""
-        from setlist.environment.sync import back_to_base
-
-        forget_state(self._directory)
-        back_to_base(self._context, self._session, self._directory, self._state.interpreter, self.lock)
+        """Restore the environment from before the function did anything. All of its steps are to be repeated."""
+        self._packages.reset()
         self._memory = [*((step, None) for step in (*self._done, *self._left)), *self._memory]
         self._done, self._left = [], []
-        self._contents = self._look()
-        self._held = self._first = self._seeds = self._held_now(self._contents)
+        self._held = self._first = self._seeds = self._packages.versions_with_origins()
         self._changed = set()
         self._untidy = self._in_place = self._looked_for_lock = False
         self._state = replace(self._state, steps=())
         self._unwritten = True
-
-    def _look(self) -> Contents:
-        return look(self._directory, site_packages(self._directory))
-
-    def _held_now(self, contents: Contents) -> dict[str, str]:
-        origins = {
-            normalised(item.name): f" @ {item.url}{f'@{item.revision}' if item.revision else ''}"
-            for item in installed(site_packages(self._directory))
-            if item.url is not None
-        }
-        return {name: version + origins.get(name, "") for name, (version, _) in contents.packages.items()}
 
     def _write(self) -> None:
         from setlist.environment.build_inputs import digest_sources
@@ -700,13 +589,13 @@ class Recorder:
             forget_state(self._directory)
             return
         there = [*self._done, *self._left]
-        told = held_after(self._seeds, there)
-        if told != self._held:
+        recorded = held_after(self._seeds, there)
+        if recorded != self._held:
             # what came of a lock, or went with something else
             rest = {
                 name: self._held.get(name)
-                for name in told.keys() | self._held.keys()
-                if told.get(name) != self._held.get(name)
+                for name in recorded.keys() | self._held.keys()
+                if recorded.get(name) != self._held.get(name)
             }
             steps = self._left or self._done
             if steps:
@@ -725,46 +614,12 @@ class Recorder:
             direct = {root["name"] for step in there for root in step.roots or () if root["name"] is not None}
             state = replace(state, direct=tuple(sorted(direct)))
         self._state = record_steps(self._context, self._session, self._directory, state, (seed, *there, *remembered))
-        self._contents = self._state.contents
+        self._packages.contents = self._state.contents
         self._unwritten = False
 
 
-def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> str | None:
-    """The command that installed something nobody can read, where files of the project have changed since.
-
-    It will run again, but what it no longer brings would stay: the environment is to be made anew.
-    """
-    from setlist.environment.build_inputs import digest_sources
-
-    unread = [step for step in state.steps if step.sources and step.brought]
-    now = digest_sources(root, environ) if unread else ""
-    return next((" ".join(step.words) for step in unread if step.sources != now), None)
-
-
-def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[InputChange, ...]:
-    """What a session's function installed last time, and whether what is behind it is still the same.
-
-    Whether it would install the same again only it knows.
-    """
-    found = []
-    for step in state.steps:
-        words = install_words(step.words)
-        if step.kind == "seed" or words is None or not step.there:
-            continue
-        cwd = context.project.root / step.inputs.get("directory", "")
-        args = read_install(words, cwd, context.caller.environ)
-        now = inputs_of(args, Sources(step.known, context.environ), step.compiled)
-        then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
-        then.pop("directory", None)
-        changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
-        told = ", ".join(context.project.relative(name.rpartition(" ")[2]) for name in changed)
-        new = f"{told} changed" if changed else "as recorded"
-        found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
-    return tuple(found)
-
-
 def _words_for_local(command: Sequence[str], args: InstallArgs, roots: Sequence[RequestedDistribution]) -> list[str]:
-    """The command that installs the local directories and files among what is asked for, and nothing else."""
+    """The command that installs the requested local directories and files, and nothing else."""
     paths = {root.path for root in roots}
     targets: list[str] = []
     for requirement in args.requirements:
@@ -774,45 +629,3 @@ def _words_for_local(command: Sequence[str], args: InstallArgs, roots: Sequence[
             targets += ["-e", shown] if requirement.editable else [shown]
     start = command[: list(command).index("install") + 1]
     return [*start, *args.build_options, *targets, "--no-deps"] if targets else []
-
-
-def _pins(text: str) -> dict[str, str]:
-    """The versions that a lock holds."""
-    return {
-        normalised(found[1]): found[2]
-        for line in text.splitlines()
-        if (found := re.match(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)", line))
-    }
-
-
-def _roots(step: Step) -> list[RequestedDistribution]:
-    return load(list[RequestedDistribution], list(step.roots or ()))
-
-
-def _plain(command: Sequence[str]) -> tuple[str, ...]:
-    """A command as it is recorded: with its program's name, since uv may be named by its path, and without logins."""
-    name = os.path.basename(command[0])
-    return ("uv" if name in ("uv", "uv.exe") else command[0], *map(masked, command[1:]))
-
-
-def _is_exact(words: Sequence[str]) -> bool:
-    """Whether a command leaves nothing behind of what it once brought."""
-    if tuple(words[:3]) == ("uv", "pip", "sync"):
-        return True
-    return tuple(words[:2]) == ("uv", "sync") and "--inexact" not in words
-
-
-def _only_installs(words: Sequence[str]) -> bool:
-    """Whether a command does nothing but install: it needn't be shown the environment as it was before."""
-    named = (os.path.basename(words[0]).removesuffix(".exe"), *words[1:])
-    return install_words(words) is not None or any(named[: len(known)] == known for known in _INSTALLERS)
-
-
-def _are_tangled(steps: Sequence[Step]) -> bool:
-    """Whether a command that runs each time would find what it brought changed by a later step."""
-    return any(
-        not step.brought.keys().isdisjoint(later.overrides)
-        for place, step in enumerate(steps)
-        if step.kind == "run"
-        for later in steps[place + 1 :]
-    )

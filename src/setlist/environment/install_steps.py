@@ -1,52 +1,89 @@
-"""What a session's function has done to an environment, step by step, as it is recorded."""
+"""Read the recorded steps by which a session's function changed its environment, and the commands of such steps."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from pathlib import Path
 
-from setlist.core.records import dataclass, field
+from setlist.core.logins import masked
+from setlist.core.model import InputChange
+from setlist.core.records import load
+from setlist.environment.context import EnvironmentContext
+from setlist.environment.install_args import RequestedDistribution, Sources, inputs_of, read_install
+from setlist.environment.requirement_lines import install_words
+from setlist.environment.state import State, Step
 
-Kind = Literal["seed", "install", "run"]
-"""``seed``: what was there from the start; ``install``: ``s.install``, or what a provider calls so; ``run``:
-any other command that changed what is installed."""
+_INSTALLERS = (
+    ("uv", "sync"), ("uv", "pip", "sync"), ("pip-sync",), ("poetry", "install"), ("poetry", "sync"), ("pdm", "install"),
+    ("pdm", "sync"), ("pipenv", "install"), ("pipenv", "sync"),
+)  # fmt: skip
+"""Commands that install, beside pip's and uv's: they look at an environment only to change it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step.
+def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> str | None:
+    """A command whose installs can't be read, if files of the project have changed since it ran.
 
-    ``words`` is the whole command, ``inputs`` what decides what it comes to besides: digests of the files behind it,
-    the variables its author has set, its directory. ``roots`` are the distributions by which what it brought
-    hangs, None where that couldn't be told; then everything it ``brought`` counts. ``brought`` maps each package that
-    it changed to what was there afterwards (None: nothing), so that what the environment held after a step is the
-    sum of the steps up to it. ``overrides`` are the packages that it changed and that were there before it: it can't
-    be left out and the rest be as it was. ``after`` is how many commands that see the environment had run before.
-    ``there`` is false for a step that isn't in the environment: what it brought was taken out again, and is remembered
-    for its versions. ``sources``: for one that nobody can read, the digest of all of the project's files when it
-    ran. ``known`` are stat signatures behind the digests, ``compiled`` the editable projects that were compiled.
+    It will run again, but what it no longer installs would stay: the environment has to be recreated.
     """
+    from setlist.environment.build_inputs import digest_sources
 
-    kind: Kind
-    words: tuple[str, ...]
-    inputs: dict[str, str]
-    roots: tuple[dict[str, Any], ...] | None = None
-    brought: dict[str, str | None] = field(default_factory=dict)
-    overrides: tuple[str, ...] = ()
-    after: int = 0
-    there: bool = True
-    sources: str | None = None
-    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    compiled: tuple[str, ...] = ()
-
-    def same_as(self, kind: str, words: Sequence[str], inputs: Mapping[str, str]) -> bool:
-        """Whether it was the same command with the same behind it."""
-        return self.kind == kind and self.words == tuple(words) and self.inputs == inputs
+    unread = [step for step in state.steps if step.sources and step.brought]
+    now = digest_sources(root, environ) if unread else ""
+    return next((" ".join(step.words) for step in unread if step.sources != now), None)
 
 
-def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
-    """What an environment holds after more steps: package to version, with the origin where it isn't an index."""
-    sum_of_all: dict[str, str | None] = {**held}
-    for step in steps:
-        sum_of_all |= step.brought
-    return {name: value for name, value in sum_of_all.items() if value is not None}
+def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[InputChange, ...]:
+    """The installs that a session's function made last time, and whether the files that they name have changed.
+
+    Whether it would make the same installs again, only the function knows.
+    """
+    found = []
+    for step in state.steps:
+        words = install_words(step.words)
+        if step.kind == "seed" or words is None or not step.there:
+            continue
+        cwd = context.project.root / step.inputs.get("directory", "")
+        args = read_install(words, cwd, context.caller.environ)
+        now = inputs_of(args, Sources(step.known, context.environ), step.compiled)
+        then = {name: value for name, value in step.inputs.items() if name in now or not name.startswith("variable ")}
+        then.pop("directory", None)
+        changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+        files = ", ".join(context.project.relative(name.rpartition(" ")[2]) for name in changed)
+        new = f"{files} changed" if changed else "as recorded"
+        found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
+    return tuple(found)
+
+
+def roots_of_step(step: Step) -> list[RequestedDistribution]:
+    """The distributions that a step requested."""
+    return load(list[RequestedDistribution], list(step.roots or ()))
+
+
+def recorded_command(command: Sequence[str]) -> tuple[str, ...]:
+    """A command as it is recorded: with its program's name, since uv may be named by its path, and without logins."""
+    name = os.path.basename(command[0])
+    return ("uv" if name in ("uv", "uv.exe") else command[0], *map(masked, command[1:]))
+
+
+def is_exact(words: Sequence[str]) -> bool:
+    """Whether a command uninstalls what it no longer installs."""
+    if tuple(words[:3]) == ("uv", "pip", "sync"):
+        return True
+    return tuple(words[:2]) == ("uv", "sync") and "--inexact" not in words
+
+
+def only_installs(words: Sequence[str]) -> bool:
+    """Whether a command only installs: it needn't see the environment of a fresh run."""
+    named = (os.path.basename(words[0]).removesuffix(".exe"), *words[1:])
+    return install_words(words) is not None or any(named[: len(known)] == known for known in _INSTALLERS)
+
+
+def are_tangled(steps: Sequence[Step]) -> bool:
+    """Whether a later step changed what an installing command had installed, which runs each time."""
+    return any(
+        not step.brought.keys().isdisjoint(later.overrides)
+        for place, step in enumerate(steps)
+        if step.kind == "run"
+        for later in steps[place + 1 :]
+    )

@@ -249,7 +249,7 @@ class Environments:
         decision = _decided(session, evaluation)
         inputs = evaluation.changes if state is not None else changes_between({}, evaluation.inputs)
         if state is not None and state.steps:
-            from setlist.environment.install_journal import installs_then_and_now
+            from setlist.environment.install_steps import installs_then_and_now
 
             installs = installs_then_and_now(self._context, state)
             inputs = tuple(sorted((*inputs, *installs), key=lambda change: not change.changed))

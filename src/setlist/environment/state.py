@@ -6,17 +6,21 @@ without one is unfinished, whatever it holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from setlist.core.files import write_atomically
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, Interpreter
 from setlist.core.records import DecodeError, dataclass, dumps, field, field_names, loads
-from setlist.environment.install_steps import Step
 
 FORMAT = 2
 NAME = "state.json"
+
+Kind = Literal["seed", "install", "run"]
+"""``seed``: what was there from the start; ``install``: ``s.install``, or a provider's equal; ``run``: any other
+command that changed what is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,38 @@ class Contents:
     directories: dict[str, str | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step.
+
+    ``words`` is the whole command, ``inputs`` what else its result depends on: digests of the files that it names, the
+    variables that its author set, its directory. ``roots`` are the distributions that it requested, None where that
+    couldn't be told; then everything that it ``brought`` counts. ``brought`` maps each package that it changed to its
+    version afterwards (None: uninstalled), so that the contents of the environment after a step are the sum of the
+    steps up to it. ``overrides`` are the packages that it changed and that were there before it: the step can't be left
+    out and the rest stay as it was. ``after`` is how many commands that see the environment had run before. ``there``
+    is false for a step whose packages were uninstalled again; it is remembered for its versions. ``sources`` is the
+    digest of all of the project's files when a command ran whose installs can't be read. ``known`` are the stat
+    signatures of the digests, ``compiled`` the editable projects that were compiled.
+    """
+
+    kind: Kind
+    words: tuple[str, ...]
+    inputs: dict[str, str]
+    roots: tuple[dict[str, Any], ...] | None = None
+    brought: dict[str, str | None] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    after: int = 0
+    there: bool = True
+    sources: str | None = None
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    compiled: tuple[str, ...] = ()
+
+    def same_as(self, kind: str, words: Sequence[str], inputs: Mapping[str, str]) -> bool:
+        """Whether it was the same command with the same behind it."""
+        return self.kind == kind and self.words == tuple(words) and self.inputs == inputs
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """A finished environment's record.
@@ -41,8 +77,8 @@ class State:
     value; ``watched`` maps each file that was read for them to its stat signature (None: it
     wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
     ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what the
-    session's function has done to the environment, see :mod:`setlist.environment.install_steps`. ``image`` is the key
-    of the image (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
+    session's function has done to the environment. ``image`` is the key of the image
+    (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
     """
 
     directory: str
@@ -56,6 +92,14 @@ class State:
     direct: tuple[str, ...]
     steps: tuple[Step, ...] = ()
     image: str | None = None
+
+
+def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
+    """The contents of an environment after more steps: package to version, with the origin if it isn't an index."""
+    sum_of_all: dict[str, str | None] = {**held}
+    for step in steps:
+        sum_of_all |= step.brought
+    return {name: value for name, value in sum_of_all.items() if value is not None}
 
 
 def read_state(directory: Path) -> State | None:

@@ -28,7 +28,6 @@ from setlist.environment import images, install_exact
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.hashes import newly_hashed
 from setlist.environment.inputs import Evaluation
-from setlist.environment.install_steps import Step
 from setlist.environment.installers import (
     Installer,
     InstallerSettings,
@@ -40,7 +39,7 @@ from setlist.environment.names import normalised
 from setlist.environment.plan import Decision
 from setlist.environment.requirements import logins_of
 from setlist.environment.snapshot import compare, keep_caches_apart, look
-from setlist.environment.state import State, forget_state, spec_data, write_state
+from setlist.environment.state import State, Step, forget_state, spec_data, write_state
 from setlist.environment.uv_sources import pins_with_indexes, write_for_uv
 from setlist.environment.virtualenv import (
     create,

@@ -245,7 +245,7 @@ class NoxSessionHost:
 
     def _prepare(self, backend: str) -> Any:
         from setlist.environment import locking
-        from setlist.environment.install_journal import stale_by_commands
+        from setlist.environment.install_steps import stale_by_commands
         from setlist.environment.state import read_state
 
         project, session = self.context.project, self.session
