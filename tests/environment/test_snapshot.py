@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from setlist.core.system import bin_directory
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.snapshot import compare, drifted, keep_caches_apart, look
 from setlist.environment.state import Contents
 

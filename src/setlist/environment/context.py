@@ -1,4 +1,4 @@
-"""What the environments of one run share: the project, the caller's world, interpreters found, builds made."""
+"""What the environments of one run share: the project, the caller, interpreters, builds, locks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from setlist.core.model import EnvironmentSpec
+from setlist.core.model import EnvironmentSpec, SessionSpec
 from setlist.core.project import Caller, Project
 from setlist.core.records import dataclass
 from setlist.core.system import user_cache
@@ -17,16 +17,56 @@ from setlist.environment.environ import clean
 if TYPE_CHECKING:
     from setlist.environment.builds import Builds
     from setlist.environment.interpreters import Interpreters
-    from setlist.environment.lock_interface import Locks
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What a lock holds for a session.
+
+    ``text`` are exact requirement lines with their hashes, None if the lock is stale and everything has to be
+    resolved; ``digest`` identifies the lock; ``preferred`` are the lines whose versions are kept where they still fit.
+    """
+
+    text: str | None
+    digest: str
+    preferred: str | None
+
+
+class Locks(Protocol):
+    """The project's locks, as environments use them. :mod:`setlist.lock` implements it."""
+
+    def file(self, session: SessionSpec) -> Path:
+        """The session's lock file, whether it is there or not."""
+        ...
+
+    def accepts(self, recorded: str | None) -> bool:
+        """Whether an environment made from the lock with this digest (None: from no lock) may be used as it is."""
+        ...
+
+    def find(self, session: SessionSpec) -> Locked | None:
+        """What the session's lock holds; None where there is none.
+
+        Raises:
+            LockOutOfDate: it is missing or stale where it must not be.
+        """
+        ...
+
+    def out_of_date(self, session: SessionSpec, what: str) -> None:
+        """A session requests something that its lock doesn't hold.
+
+        Raises:
+            LockOutOfDate: that isn't allowed in this run.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class EnvironmentContext:
-    """Shared by all sessions of a run; each part is made when it is first asked for.
+    """Shared by all sessions of a run; each part is created when it is first used.
 
-    ``offline``: never ask the network. ``notify`` is told a session's name and one line that the person
-    should know while waiting. ``locks`` are the project's lock files, None where they aren't to be looked at.
-    ``find_links`` is a directory of wheels to install from, and from nowhere else.
+    ``offline``: don't access the network. ``notify`` is called with a session's name and one line for the user to read
+    while waiting. ``locks`` are the project's lock files, None if they are ignored. ``find_links`` is a directory of
+    wheels to install from, and from nowhere else.
     """
 
     project: Project
@@ -43,7 +83,7 @@ class EnvironmentContext:
 
     @cached_property
     def cache(self) -> Path:
-        """Where what all projects of a user share is kept."""
+        """The directory that all projects of a user share."""
         return user_cache(self.caller.environ)
 
     @cached_property
@@ -54,16 +94,16 @@ class EnvironmentContext:
 
     @cached_property
     def builds(self) -> Builds:
-        """What was built of the project in this run."""
+        """The wheels and sdists of the project that this run has built."""
         from setlist.environment.builds import Builds
 
         return Builds(self.project, self.environ)
 
     def waiting(self, session: str) -> Callable[[], None]:
-        """What to do when a session's environment has to be waited for."""
+        """The function to call when a session has to wait for its environment."""
         return lambda: self.notify(session, "waiting for another run that uses or changes this environment")
 
 
 def python_request(spec: EnvironmentSpec) -> str:
-    """The interpreter that an environment asks for: as written, or the minor version that setlist runs on."""
+    """The request for an environment's interpreter: as written, or the minor version that setlist runs on."""
     return spec.python or f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -15,7 +15,7 @@ from setlist.core.model import Interpreter
 from setlist.environment.freeze import Installed, installed
 from setlist.environment.install_args import RequestedDistribution
 from setlist.environment.markers import evaluates, markers_of
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

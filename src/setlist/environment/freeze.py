@@ -12,7 +12,7 @@ from setlist.core.files import parse_json
 from setlist.core.model import Interpreter, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 
 NAME = "requirements.txt"
 

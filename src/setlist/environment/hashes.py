@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from setlist.core.errors import ResolutionFailed
 from setlist.core.records import dataclass
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 
 _HASH = r"--hash(?:=|\s+)[\"']?([A-Za-z0-9_]+:[0-9A-Fa-f]+)"
 _FRAGMENT = r"#(?:[^\s#]*&)?(md5|sha1|sha224|sha256|sha384|sha512)=([0-9A-Fa-f]+)"

@@ -9,9 +9,8 @@ from setlist.core.files import digest, stat_signature
 from setlist.core.model import InputChange, Interpreter, SessionSpec
 from setlist.core.records import dataclass
 from setlist.core.system import python_of
-from setlist.environment.context import EnvironmentContext, python_request
+from setlist.environment.context import EnvironmentContext, Locked, python_request
 from setlist.environment.installer_config import configuration_files, settings, variables
-from setlist.environment.lock_interface import Locked
 from setlist.environment.plan import changes_between
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather

@@ -16,12 +16,12 @@ from setlist.core.files import digest, read_text, text_or_nothing
 from setlist.core.limits import DEEPEST_INCLUDES
 from setlist.core.records import dataclass, field
 from setlist.environment.markers import holds
-from setlist.environment.names import normalised
 from setlist.environment.requirement_lines import (
     FILE_OPTIONS,
     INDEX_OPTIONS,
     Argument,
     RequirementLine,
+    normalised,
     parse_requirement,
     path_beside,
     read_lines,

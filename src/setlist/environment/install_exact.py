@@ -15,7 +15,7 @@ from setlist.core.errors import PreparationError
 from setlist.core.system import python_of
 from setlist.environment.freeze import installed
 from setlist.environment.installers import Installer, ResolveRequest, Uv
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.snapshot import compare, look
 from setlist.environment.state import State, forget_state, write_state
 from setlist.environment.virtualenv import site_packages

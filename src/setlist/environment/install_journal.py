@@ -24,7 +24,7 @@ from setlist.core.files import digest
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import dump, replace
 from setlist.environment import locking
-from setlist.environment.context import EnvironmentContext
+from setlist.environment.context import EnvironmentContext, Locked
 from setlist.environment.install_args import (
     InstallArgs,
     RequestedDistribution,
@@ -41,7 +41,6 @@ from setlist.environment.install_steps import (
     roots_of_step,
 )
 from setlist.environment.installed_packages import InstalledPackages, moved_packages
-from setlist.environment.lock_interface import Locked
 from setlist.environment.markers import markers_of
 from setlist.environment.pins import pins
 from setlist.environment.requirement_lines import install_words

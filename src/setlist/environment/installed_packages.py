@@ -14,8 +14,7 @@ from setlist.core.system import python_of
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.freeze import installed
 from setlist.environment.install_args import RequestedDistribution
-from setlist.environment.names import normalised
-from setlist.environment.requirement_lines import RequirementLine
+from setlist.environment.requirement_lines import RequirementLine, normalised
 from setlist.environment.snapshot import compare, drifted, look
 from setlist.environment.state import Contents, State, forget_state
 from setlist.environment.virtualenv import site_packages

@@ -30,7 +30,6 @@ from setlist.environment.installer_config import (
     pip_only_indexes,
     uv_configuration,
 )
-from setlist.environment.names import normalised
 from setlist.environment.pins import (
     by_hash,
     by_version,
@@ -42,6 +41,7 @@ from setlist.environment.pins import (
     without_hashes,
     without_project,
 )
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.uv_sources import Sourced, write_for_uv
 from setlist.environment.virtualenv import treat_no_package_as_a_seed
 from setlist.process.spawn import run_process

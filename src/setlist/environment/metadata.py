@@ -11,8 +11,8 @@ from setlist.core.errors import nearest
 from setlist.core.files import digest, text_or_nothing
 from setlist.core.project import Project
 from setlist.core.records import dataclass
-from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
+from setlist.environment.requirement_lines import normalised
 from setlist.registry.definition_errors import definition_error
 
 if TYPE_CHECKING:

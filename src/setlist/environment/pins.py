@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from setlist.core.files import write_atomically
-from setlist.environment.names import normalised
-from setlist.environment.requirement_lines import parse_requirement
+from setlist.environment.requirement_lines import normalised, parse_requirement
 
 
 def pinned_names(text: str) -> set[str]:

@@ -16,13 +16,12 @@ from setlist.core.project import Caller, Project, loader_environment
 from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of
 from setlist.environment import locking
-from setlist.environment.context import EnvironmentContext, python_request
+from setlist.environment.context import EnvironmentContext, Locks, python_request
 from setlist.environment.prepared import PreparedEnvironment
 from setlist.environment.state import NAME, State, read_state, spec_data
 
 if TYPE_CHECKING:
     from setlist.environment.inputs import Evaluation
-    from setlist.environment.lock_interface import Locks
     from setlist.environment.plan import Decision
     from setlist.environment.sync import Outcome
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from setlist.core.records import dataclass
-from setlist.environment.names import normalised
 
 _OPTIONS_WITH_VALUE = frozenset(
     """
@@ -52,6 +51,14 @@ _TAIL = r"(?:^|\s+)(?:;|#|--|\\$)"
 _NAMED = r"([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?:(@)\s*|$|[<>=!~;(])"
 _DRIVE = r"[A-Za-z]:[/\\]"
 _VERSION_CONTROL = r"(?:git|hg|svn|bzr)\+"
+
+
+def normalised(name: str) -> str:
+    """The name of a project, extra or group in its normal form (PEP 503), without importing packaging."""
+    plain = name.lower().replace("_", "-").replace(".", "-")
+    while "--" in plain:
+        plain = plain.replace("--", "-")
+    return plain
 
 
 @dataclass(frozen=True, slots=True)

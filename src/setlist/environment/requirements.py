@@ -20,7 +20,6 @@ from setlist.core.logins import Logins, masked, refers_to_login
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
 from setlist.environment.hashes import WrittenHashes, hashes_in
-from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.requirement_lines import (
     FILE_OPTIONS,
@@ -28,6 +27,7 @@ from setlist.environment.requirement_lines import (
     VARIABLE,
     FileLine,
     RequirementLine,
+    normalised,
     parse_requirement,
     path_beside,
     read_lines,

@@ -8,7 +8,7 @@ from pathlib import Path
 from setlist.core.files import stat_signature
 from setlist.core.records import dataclass
 from setlist.core.system import bin_directory
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.state import Contents
 
 _CACHES = frozenset({"__pycache__"})

@@ -35,8 +35,8 @@ from setlist.environment.installers import (
     make_installer,
     uv_binary,
 )
-from setlist.environment.names import normalised
 from setlist.environment.plan import Decision
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.requirements import logins_of
 from setlist.environment.snapshot import compare, keep_caches_apart, look
 from setlist.environment.state import State, Step, forget_state, spec_data, write_state

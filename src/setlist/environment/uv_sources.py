@@ -19,7 +19,7 @@ from setlist.core.errors import ConfigurationError
 from setlist.core.files import read_text, write_atomically
 from setlist.core.records import dataclass, field, replace
 from setlist.core.toml import parse_toml, toml_value
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 
 if TYPE_CHECKING:
     from typing import Any

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from setlist import __version__
 from setlist.core.errors import ConfigurationError, UsageError
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.lock.document import LockDocument, Pin, pins_of
 
 if TYPE_CHECKING:

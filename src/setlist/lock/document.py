@@ -16,8 +16,7 @@ from pathlib import Path
 from setlist.core.errors import LockOutOfDate
 from setlist.core.files import digest
 from setlist.core.records import dataclass
-from setlist.environment.names import normalised
-from setlist.environment.requirement_lines import parse_requirement
+from setlist.environment.requirement_lines import normalised, parse_requirement
 
 FORMAT = 1
 

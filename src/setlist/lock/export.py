@@ -15,7 +15,7 @@ from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.core.toml import parse_toml
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.requirements import logins_of
 from setlist.lock.document import LockDocument, Pin, pins_of
 from setlist.lock.lock_files import lock_path, read_lock

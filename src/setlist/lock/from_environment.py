@@ -16,9 +16,9 @@ from setlist.core.records import dataclass, replace
 from setlist.environment import locking
 from setlist.environment.freeze import Installed, installed
 from setlist.environment.installers import InstallerSettings
-from setlist.environment.names import normalised
 from setlist.environment.prepare import Environments
 from setlist.environment.pyproject import read_pyproject
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
 from setlist.lock.document import pins_of

@@ -17,8 +17,8 @@ from setlist.core.project import Project
 from setlist.core.records import dataclass, field
 from setlist.environment.installer_config import counted_of_uv
 from setlist.environment.interpreter_spec import parse_request
-from setlist.environment.names import normalised
 from setlist.environment.pyproject import Pyproject
+from setlist.environment.requirement_lines import normalised
 from setlist.environment.requirements import Requirements, gather
 
 REPOSITORY = r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(?:git|hg|svn|bzr)\+"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import LockOutOfDate
 from setlist.core.toml import parse_toml
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.lock.document import (
     FORMAT,
     LockDocument,

@@ -16,8 +16,8 @@ from setlist.core.project import Project
 from setlist.core.records import dataclass, replace
 from setlist.environment import locking
 from setlist.environment.installers import InstallerSettings
-from setlist.environment.names import normalised
 from setlist.environment.pyproject import read_pyproject
+from setlist.environment.requirement_lines import normalised
 from setlist.lock.document import (
     LockDocument,
     MalformedLine,

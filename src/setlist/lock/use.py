@@ -14,7 +14,7 @@ from setlist.core.project import Project
 
 if TYPE_CHECKING:
     # Every run makes a ProjectLocks; a warm run only calls accepts()
-    from setlist.environment.lock_interface import Locked
+    from setlist.environment.context import Locked
     from setlist.environment.pyproject import Pyproject
 
 LockMode = Literal["use", "require", "ignore"]
@@ -41,7 +41,7 @@ def project_locks(
 
 
 class ProjectLocks:
-    """The locks of a project, as environments see them (:class:`setlist.environment.lock_interface.Locks`).
+    """The locks of a project, as environments see them (:class:`setlist.environment.context.Locks`).
 
     Args:
         project: the project.
@@ -86,7 +86,7 @@ class ProjectLocks:
         Raises:
             LockOutOfDate: it is missing, stale or damaged, and this run doesn't allow that.
         """
-        from setlist.environment.lock_interface import Locked
+        from setlist.environment.context import Locked
         from setlist.lock.document import absolute_paths, preferences
         from setlist.lock.inputs import lock_inputs
         from setlist.lock.lock_files import lock_status
@@ -117,7 +117,7 @@ class ProjectLocks:
 
     def _of_function(self, session: SessionSpec) -> Locked | None:
         """The lock of a session whose function installs. Whether it holds what that asks for is seen later."""
-        from setlist.environment.lock_interface import Locked
+        from setlist.environment.context import Locked
         from setlist.lock.document import absolute_paths
         from setlist.lock.lock_files import read_lock
 

@@ -206,8 +206,8 @@ def _print_differing(context: Context, results: tuple[LockResult, ...]) -> None:
 
 def _warn_of_unknown(context: Context, results: tuple[LockResult, ...], packages: set[str]) -> None:
     """Warn of packages of ``--upgrade-package`` that no lock holds: they may be misspelled."""
-    from setlist.environment.names import normalised
     from setlist.environment.pyproject import read_pyproject
+    from setlist.environment.requirement_lines import normalised
     from setlist.lock.document import versions_of
 
     if not packages or any(result.outcome == "failed" for result in results):

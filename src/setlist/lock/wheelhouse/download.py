@@ -15,7 +15,7 @@ from setlist.core.errors import PreparationError, StorageError
 from setlist.core.files import remove_tree, write_atomically
 from setlist.core.records import dataclass, field
 from setlist.environment.installers import pip_command
-from setlist.environment.names import normalised
+from setlist.environment.requirement_lines import normalised
 from setlist.lock.document import Pin
 from setlist.lock.targets import Target
 from setlist.process.spawn import run_process

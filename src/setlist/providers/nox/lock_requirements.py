@@ -13,8 +13,7 @@ from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.environment.freeze import installed
 from setlist.environment.install_args import InstallArgs, read_install
-from setlist.environment.names import normalised
-from setlist.environment.requirement_lines import install_words
+from setlist.environment.requirement_lines import install_words, normalised
 from setlist.environment.state import read_state
 from setlist.environment.virtualenv import site_packages
 from setlist.runner.run_context import RunContext
