@@ -50,6 +50,7 @@ def test_local_requirements_are_told_from_others(line: str, path: Path | None) -
         *((line, None) for line in ("git+file:///a", "-e git+https://example.invalid/a.git", "file://[x")),
         *((line, None) for line in ("alpha  # see a/b", "alpha==1 --hash=sha256:a/b")),
         *((line, BASE / "a") for line in ("./a", "-e ./a", "-ea", "-e a", "--editable=./a", "alpha @ ./a", "a/../a/")),
+        *((line, BASE / "a b") for line in ("-e './a b'", '--editable "a b"  # why')),
         *((line, BASE / "a b") for line in ("./a b", "./a b[x]", "./a b ; os_name == 'nt'", "./a b  # why")),
         *((line, BASE) for line in (".", "-e .", "-e .[x]", ".[x,y]", "./")),
         *((line, Path("/a")) for line in ("/a", "alpha@/a", "alpha[x] @ /a", "file:///a", "alpha @ file:///a", "../a")),

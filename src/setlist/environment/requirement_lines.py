@@ -148,6 +148,7 @@ def parse_requirement(line: str, base: Path, *, editable: bool = False, file: Pa
     editable = editable or has_option
     end = re.search(_TAIL, rest)
     head, tail = (rest[: end.start()], rest[end.start() :]) if end is not None else (rest, "")
+    head = _unquoted(head) if editable else head
     named = re.match(_NAMED, head)
     if named is not None and named[3]:
         target: str | None = head[named.end() :]
