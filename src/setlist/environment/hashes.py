@@ -1,4 +1,4 @@
-"""Hashes that a person wrote beside requirements: what may be installed, whatever an index serves.
+"""Hashes that requirement files state: what may be installed, whatever an index serves.
 
 Resolvers read requirements with hashes and answer with what the index has: nothing is compared before a file is
 installed, and a lock would hold the index's hashes instead. So an answer is compared with what was written, and

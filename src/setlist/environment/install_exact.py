@@ -1,8 +1,8 @@
-"""Resolve and sync by one call of the installer, where two would come to the same.
+"""Resolve and sync by one call of the installer, where that gives the same result.
 
-That is the case where requirements of a sound environment were edited, it holds just what was resolved before, and
-all that is asked for comes from an index by its name. A resolver is to keep what was resolved before where it still
-fits; an installer keeps what is installed; and an exact install leaves what a sync of the new resolution would leave.
+It does if requirements of an intact environment were edited, it holds exactly what was resolved before, and all
+requirements come from an index by name. A resolver keeps what was resolved before where it still fits; an installer
+keeps what is installed; and an exact install leaves what a sync of the new resolution would leave.
 """
 
 from __future__ import annotations
@@ -25,45 +25,51 @@ if TYPE_CHECKING:
     from setlist.environment.inputs import Evaluation
 
 _EDITED = ("deps", "group ", "requirements", "constraints", "file ")
-"""What the names of those inputs begin with that say what is wanted, and nothing else."""
+"""Prefixes of the names of inputs that only say what is required."""
 
 _BY_NAME = r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]@/]*\])?\s*(?:[<>=!~;][^@/\\]*)?"
 _PIN = r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;@]+)"
 
 
-def fits(spec: EnvironmentSpec, evaluation: Evaluation, known: str | None) -> bool:
-    """Whether it may be done so.
+def fits(spec: EnvironmentSpec, evaluation: Evaluation, resolution: str | None) -> bool:
+    """Whether one call is enough.
 
     Args:
-        spec: what is asked for.
+        spec: the session's.
         evaluation: the environment as it is, and as it should be.
-        known: what the environment's requirements were last resolved to; None where that isn't known.
+        resolution: what the environment's requirements were last resolved to; None if that isn't known.
     """
-    wanted = evaluation.requirements
+    requirements = evaluation.requirements
     changed = [change.name for change in evaluation.changes if change.changed]
     return (
-        known is not None
+        resolution is not None
         and (spec.installer, spec.resolution, spec.project, evaluation.locked) == ("uv", "highest", None, None)
-        and not (wanted.options or wanted.hashed or wanted.files or wanted.repositories or wanted.sources)
+        and not (
+            requirements.options
+            or requirements.hashed
+            or requirements.files
+            or requirements.repositories
+            or requirements.sources
+        )
         and not evaluation.drift
         and bool(changed)
         and all(name.startswith(_EDITED) for name in changed)
-        and all(re.fullmatch(_BY_NAME, line) for line in wanted.lines)
-        and _pins(known) == {name: version for name, (version, _) in evaluation.contents.packages.items()}
+        and all(re.fullmatch(_BY_NAME, line) for line in requirements.lines)
+        and _pins(resolution) == {name: version for name, (version, _) in evaluation.contents.packages.items()}
     )
 
 
 def _pins(resolution: str) -> dict[str, str] | None:
-    found = [re.fullmatch(_PIN, line) for line in resolution.splitlines()]
-    return {normalised(pin[1]): pin[2] for pin in found if pin is not None} if all(found) else None
+    pins = [re.fullmatch(_PIN, line) for line in resolution.splitlines()]
+    return {normalised(pin[1]): pin[2] for pin in pins if pin is not None} if all(pins) else None
 
 
 def resolve_and_sync(installer: Installer, directory: Path, state: State, request: ResolveRequest) -> str | None:
-    """Do it.
+    """Resolve and sync.
 
     Returns:
-        what the environment holds, as exact versions. None: it can't be done, and to find out why is left to the two
-        steps. Where nothing was touched the environment has its record then.
+        what the environment holds, as exact versions. None if it failed: the two steps will report why. If nothing was
+        changed, the environment has its record again.
     """
     if not isinstance(installer, Uv):
         return None

@@ -38,7 +38,7 @@ def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[In
 
     Whether it would make the same installs again, only the function knows.
     """
-    found = []
+    changes = []
     for step in state.steps:
         words = install_words(step.words)
         if step.kind == "seed" or words is None or not step.there:
@@ -51,8 +51,8 @@ def installs_then_and_now(context: EnvironmentContext, state: State) -> tuple[In
         changed = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
         files = ", ".join(context.project.relative(name.rpartition(" ")[2]) for name in changed)
         new = f"{files} changed" if changed else "as recorded"
-        found.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
-    return tuple(found)
+        changes.append(InputChange(" ".join(step.words), "as recorded", new, bool(changed)))
+    return tuple(changes)
 
 
 def roots_of_step(step: Step) -> list[RequestedDistribution]:
@@ -76,7 +76,7 @@ def is_exact(words: Sequence[str]) -> bool:
 def only_installs(words: Sequence[str]) -> bool:
     """Whether a command only installs: it needn't see the environment of a fresh run."""
     named = (os.path.basename(words[0]).removesuffix(".exe"), *words[1:])
-    return install_words(words) is not None or any(named[: len(known)] == known for known in _INSTALLERS)
+    return install_words(words) is not None or any(named[: len(installer)] == installer for installer in _INSTALLERS)
 
 
 def are_tangled(steps: Sequence[Step]) -> bool:

@@ -1,4 +1,4 @@
-"""Exact versions as text: what a resolver answered, read, and brought into the form that an installer takes."""
+"""Parse the exact versions that a resolver prints, and write them for an installer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from setlist.environment.requirement_lines import normalised, parse_requirement
 
 
 def pinned_names(text: str) -> set[str]:
-    """The normalised names of what a resolution pins. Our editable lines name their project in a comment."""
+    """The normalised names in a resolution. Our editable lines name their project in a comment."""
     return set(pins(text))
 
 
 def pins(text: str) -> dict[str, str]:
-    """What a resolution pins: normalised name to its version, or to its URL."""
-    found: dict[str, str] = {}
+    """The pins of a resolution: normalised name to version, or to URL."""
+    pinned: dict[str, str] = {}
     for line in text.splitlines():
         bare = line.split(" ;")[0].strip().rstrip("\\").strip()
         if match := re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(==|@)\s*(\S+)", bare):
-            found[normalised(match.group(1))] = match.group(3)
+            pinned[normalised(match.group(1))] = match.group(3)
         elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
-            found[normalised(match.group(2))] = match.group(1)
-    return found
+            pinned[normalised(match.group(2))] = match.group(1)
+    return pinned
 
 
 def by_hash(text: str, scratch: Path) -> list[list[str]]:
@@ -42,17 +42,17 @@ def by_hash(text: str, scratch: Path) -> list[list[str]]:
             options.append(line)
         elif line.strip() and not line.startswith("#"):
             parts["--hash=" in line].append(line)
-    found: list[list[str]] = []
+    options_of_parts: list[list[str]] = []
     for hashed, lines in parts.items():
         if lines:
             path = scratch / ("hashed.txt" if hashed else "unhashed.txt")
             write_atomically(path, "".join(f"{line}\n" for line in [*options, *lines]))
-            found.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
-    return found
+            options_of_parts.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
+    return options_of_parts
 
 
 def by_version(text: str) -> str:
-    """The lines of a resolution that pin a version: what can be a constraint."""
+    """The lines of a resolution that pin a version: those that can be constraints."""
     return "".join(
         f"{line}\n" for line in text.splitlines() if re.match(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?==", line)
     )
@@ -79,13 +79,13 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
     """
     from setlist.core.toml import parse_toml
 
-    kept: list[str] = []
+    remaining: list[str] = []
     dropping = False
     for line in text.splitlines():
         dropping = names_path(line) if not line.startswith((" ", "\t")) else dropping
         if not dropping:
-            kept.append(line)
-    there = {parse_requirement(line, base).path for line in kept}
+            remaining.append(line)
+    there = {parse_requirement(line, base).path for line in remaining}
     for package in parse_toml(standard).get("packages", []):
         place = package.get("directory") or package.get("archive") or {}
         if "path" not in place:
@@ -96,8 +96,8 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
         url = path.as_uri()
         below = f"#subdirectory={place['subdirectory']}" if place.get("subdirectory") else ""
         marker = f" ; {package['marker']}" if package.get("marker") else ""
-        kept.append((f"-e {url}" if place.get("editable") else f"{package['name']} @ {url}") + below + marker)
-    return "".join(f"{line}\n" for line in kept)
+        remaining.append((f"-e {url}" if place.get("editable") else f"{package['name']} @ {url}") + below + marker)
+    return "".join(f"{line}\n" for line in remaining)
 
 
 def without_hashes(text: str) -> str:
@@ -109,7 +109,7 @@ def without_project(text: str, root: Path) -> str:
     """A resolution without the line (and its hashes) of the project under test itself."""
     uri = root.as_uri()
     spellings = {uri, uri.rstrip("/") + "/", str(root), "file://" + quote(str(root))}
-    kept: list[str] = []
+    remaining: list[str] = []
     dropping = False
     for line in text.splitlines():
         if not line.startswith((" ", "\t")):
@@ -117,8 +117,8 @@ def without_project(text: str, root: Path) -> str:
             target = re.sub(r"\[[^\]]*\]", "", target.split(" ;")[0].split("#egg=")[0]).rstrip("\\").strip()
             dropping = target in spellings or (target.startswith((".", "/")) and Path(target).resolve() == root)
         if not dropping:
-            kept.append(line)
-    return "".join(f"{line}\n" for line in kept)
+            remaining.append(line)
+    return "".join(f"{line}\n" for line in remaining)
 
 
 def pin_of(item: dict[str, Any], with_login: Callable[[str], str]) -> str:
@@ -139,22 +139,22 @@ def pin_of(item: dict[str, Any], with_login: Callable[[str], str]) -> str:
 
 
 def still_fitting(previous: str, lines: Sequence[str]) -> str:
-    """The earlier pins that what is asked for by name doesn't exclude."""
+    """The earlier pins that the requirements don't exclude."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    asked: dict[str, list[Requirement]] = {}
+    requirements: dict[str, list[Requirement]] = {}
     for line in lines:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue  # a path or an option
-        asked.setdefault(normalised(requirement.name), []).append(requirement)
-    kept = []
+        requirements.setdefault(normalised(requirement.name), []).append(requirement)
+    remaining = []
     for line in previous.splitlines():
         match = re.match(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", line)
         if match and all(
-            wanted.url is None and wanted.specifier.contains(match.group(2), prereleases=True)
-            for wanted in asked.get(normalised(match.group(1)), ())
+            requirement.url is None and requirement.specifier.contains(match.group(2), prereleases=True)
+            for requirement in requirements.get(normalised(match.group(1)), ())
         ):
-            kept.append(f"{match.group(1)}=={match.group(2)}\n")
-    return "".join(kept)
+            remaining.append(f"{match.group(1)}=={match.group(2)}\n")
+    return "".join(remaining)

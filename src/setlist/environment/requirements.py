@@ -1,8 +1,7 @@
-"""What a session asks to be installed, read from where it is written down.
+"""Collect the requirements of a session: from its keys, from files and from the project's metadata.
 
-The declared requirements, the groups (PEP 735), the requirement and constraint files with all that they
-include, and the project's own metadata become one list for the resolver, and the inputs that an
-environment is a function of.
+The declared requirements, the groups (PEP 735), the requirement and constraint files with all that they include, and
+the project's own metadata become one list for the resolver, and inputs of the environment.
 """
 
 from __future__ import annotations
@@ -50,18 +49,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Requirements:
-    """All that a session asks for.
+    """All that a session requires.
 
     ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
-    reads itself, ``project_line`` the project under test as a local directory, if it is asked for.
+    reads itself, ``project_line`` is the project under test as a local directory, if it is installed.
     ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
     says that a file names an index (``option_lines`` are these lines). ``sourced`` are requirements with the
     ``[tool.uv.sources]`` that apply to them; ``sources`` are all that apply to anything, those of local projects
     included, and ``indexes`` what they may name; ``source_lines`` are they as constraints for pip. ``hashes`` are
     those written beside requirements and constraints, ``require_hashes`` says that a file demands one for each
     package. ``direct``
-    are the normalised names of what is asked for by name, ``project_names`` the project's own, as far as it is
-    known without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
+    are the normalised names of the direct requirements, ``project_names`` the project's own, as far as it is known
+    without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
     are those of all URLs in what was read. ``environ`` are the caller's variables.
     """
 
@@ -87,41 +86,41 @@ class Requirements:
 
     @property
     def hashed(self) -> bool:
-        """Whether what is installed must have hashes that a person wrote."""
+        """Whether packages must have hashes that a requirements file states."""
         return self.require_hashes or bool(self.hashes)
 
 
 def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
-    """Read everything that a session asks for.
+    """Collect everything that a session requires.
 
     Raises:
         ConfigurationError: a group, an extra or a file that isn't there, a malformed requirement.
     """
     spec = session.environment
-    found = Requirements(watched={pyproject.path}, environ=environ)
+    requirements = Requirements(watched={pyproject.path}, environ=environ)
     for text in _texts(pyproject.data):
-        found.logins.hide(text)
+        requirements.logins.hide(text)
     if spec.index_url:
-        found.logins.hide(spec.index_url)
+        requirements.logins.hide(spec.index_url)
     sources = Sources()
     if spec.deps or spec.groups or spec.project is not None:
         sources = read_sources(project.root, pyproject.data)
-        found.watched |= sources.files
+        requirements.watched |= sources.files
     for line in spec.deps:
-        found.logins.hide(line)
-        _note(found, parse_requirement(line, project.root), "deps")
-    _add(found, spec.deps, sources.applying(), project)
+        requirements.logins.hide(line)
+        _note(requirements, parse_requirement(line, project.root), "deps")
+    _add(requirements, spec.deps, sources.applying(), project)
     if spec.deps:
-        found.inputs["deps"] = masked(", ".join(spec.deps))
+        requirements.inputs["deps"] = masked(", ".join(spec.deps))
     for group in spec.groups:
         lines = resolve_group(group, pyproject, project, session)
         for line in lines:
-            _note(found, parse_requirement(line, project.root), f"group {group}")
-        _add(found, lines, sources.applying(group=group), project)
-        found.inputs[f"group {group}"] = masked(", ".join(lines))
+            _note(requirements, parse_requirement(line, project.root), f"group {group}")
+        _add(requirements, lines, sources.applying(group=group), project)
+        requirements.inputs[f"group {group}"] = masked(", ".join(lines))
     for kind, names, files in (
-        ("requirements", spec.requirements, found.files),
-        ("constraints", spec.constraints, found.constraints),
+        ("requirements", spec.requirements, requirements.files),
+        ("constraints", spec.constraints, requirements.constraints),
     ):
         for name in names:
             path = Path(os.path.normpath(project.root / name))
@@ -131,10 +130,10 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
                 hint = "paths are relative to the project's root"
                 return definition_error(project.root, session, kind, message, hint)
 
-            _read_file(found, path, project, environ, blame, is_requested=kind == "requirements", seen=set())
+            _read_file(requirements, path, project, environ, blame, is_requested=kind == "requirements", seen=set())
         if names:
             # A file's digest alone doesn't say what it is for
-            found.inputs[kind] = ", ".join(names)
+            requirements.inputs[kind] = ", ".join(names)
     if spec.extras and spec.project is None:
         raise definition_error(
             project.root,
@@ -147,27 +146,27 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         from setlist.environment.metadata import describe_project
 
         description = describe_project(project, session, pyproject)
-        found.inputs["project metadata"] = description.digest
-        found.watched |= description.files
+        requirements.inputs["project metadata"] = description.digest
+        requirements.watched |= description.files
         if description.name is not None:
-            found.project_names = (normalised(description.name),)
-            found.direct |= set(found.project_names)
+            requirements.project_names = (normalised(description.name),)
+            requirements.direct |= set(requirements.project_names)
         extras = f"[{','.join(spec.extras)}]" if spec.extras else ""
         if extras:
-            found.inputs["extras"] = ", ".join(spec.extras)
+            requirements.inputs["extras"] = ", ".join(spec.extras)
         # The directory serves to resolve in every mode: a wheel of it says the same of its requirements
-        found.project_line = (
+        requirements.project_line = (
             f"-e {project.root.as_uri()}{extras}"
             if description.name is None or spec.project == "editable"
             else f"{description.name}{extras} @ {project.root.as_uri()}"
         )
         # uv applies them to the project's own requirements by itself
-        _note_sources(found, sources.of_project(spec.extras), project)
-    if found.sources:
-        found.inputs["sources"] = _portable(found.sources, found.indexes, project.root)
+        _note_sources(requirements, sources.of_project(spec.extras), project)
+    if requirements.sources:
+        requirements.inputs["sources"] = _portable(requirements.sources, requirements.indexes, project.root)
         if spec.installer == "pip":
-            found.source_lines = as_constraints(found.sources)
-    return found
+            requirements.source_lines = as_constraints(requirements.sources)
+    return requirements
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -207,29 +206,29 @@ def logins_of(project: Project, session: SessionSpec, text: str, environ: Mappin
     return logins
 
 
-def _add(found: Requirements, lines: Sequence[str], sources: Sources, project: Project) -> None:
+def _add(requirements: Requirements, lines: Sequence[str], sources: Sources, project: Project) -> None:
     """Add the requirements of one key, which these sources apply to."""
     plain, sourced = sources.divided([_absolute(line, project.root) for line in lines])
-    found.lines += plain
+    requirements.lines += plain
     for line in plain:
-        _watch_local(found, line, project)
+        _watch_local(requirements, line, project)
     if sourced is not None:
-        found.sourced.append(sourced)
-        _note_sources(found, replace(sources, entries=sourced.sources), project)
+        requirements.sourced.append(sourced)
+        _note_sources(requirements, replace(sources, entries=sourced.sources), project)
 
 
-def _note_sources(found: Requirements, sources: Sources, project: Project) -> None:
+def _note_sources(requirements: Requirements, sources: Sources, project: Project) -> None:
     for name, entries in sources.entries.items():
-        known = found.sources.get(name, ())
-        found.sources[name] = (*known, *(entry for entry in entries if entry not in known))
+        known = requirements.sources.get(name, ())
+        requirements.sources[name] = (*known, *(entry for entry in entries if entry not in known))
         for entry in entries:
             if "git" in entry and "marker" not in entry:
-                found.repositories.setdefault(name, set()).add(f"{name} @ {direct_reference(entry)}")
-    found.indexes += [index for index in sources.indexes if index not in found.indexes]
+                requirements.repositories.setdefault(name, set()).add(f"{name} @ {direct_reference(entry)}")
+    requirements.indexes += [index for index in sources.indexes if index not in requirements.indexes]
     for text in _texts([*sources.entries.values(), *sources.indexes]):
-        found.logins.hide(text)
+        requirements.logins.hide(text)
     for path, editable in local_directories(sources.entries):
-        _watch_path(found, path, editable, project)
+        _watch_path(requirements, path, editable, project)
 
 
 def _portable(sources: Mapping[str, Sequence[Entry]], indexes: Sequence[Entry], root: Path) -> str:
@@ -349,7 +348,7 @@ def _checked(text: str, group: str) -> str:
 
 
 def _read_file(
-    found: Requirements,
+    requirements: Requirements,
     path: Path,
     project: Project,
     environ: Mapping[str, str],
@@ -365,19 +364,19 @@ def _read_file(
     if depth == DEEPEST_INCLUDES:
         raise blame(f"{project.relative(path)}: files include each other more than {depth} deep")
     seen.add(path)
-    found.watched.add(path)
+    requirements.watched.add(path)
     try:
         text = read_definition(path, project.relative(path))
     except FileNotFoundError as error:
         raise blame(f"{project.relative(path)}: no such file") from error
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
     variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(VARIABLE, text))))
-    found.inputs[f"file {project.relative(path)}"] = digest(text + variables)
-    found.logins.hide(text)
+    requirements.inputs[f"file {project.relative(path)}"] = digest(text + variables)
+    requirements.logins.hide(text)
     for line in read_lines(text):
         if line.option in INDEX_OPTIONS:
-            found.options = True
-            found.option_lines.append(found.logins.hide(_with_absolute_wheels(line, path.parent)))
+            requirements.options = True
+            requirements.option_lines.append(requirements.logins.hide(_with_absolute_wheels(line, path.parent)))
         elif line.option in FILE_OPTIONS:
             target = with_variables(line.value, environ)
             if "://" not in target and "$" not in target:
@@ -388,16 +387,23 @@ def _read_file(
                 requested = is_requested and line.option == "-r"
                 included = path_beside(path.parent, target)
                 _read_file(
-                    found, included, project, environ, blame_line, is_requested=requested, seen=seen, depth=depth + 1
+                    requirements,
+                    included,
+                    project,
+                    environ,
+                    blame_line,
+                    is_requested=requested,
+                    seen=seen,
+                    depth=depth + 1,
                 )
         elif line.option in ("", "-e"):
             # relative to where the installer is started, not to the file
             requirement = parse_requirement(line.text, project.root)
-            _note(found, requirement, f"{project.relative(path)}:{line.number}", is_requested=is_requested)
+            _note(requirements, requirement, f"{project.relative(path)}:{line.number}", is_requested=is_requested)
             if requirement.path is not None:
-                _watch_local(found, _absolute(line.text, project.root), project)
+                _watch_local(requirements, _absolute(line.text, project.root), project)
         elif line.option == "--require-hashes":
-            found.require_hashes = True
+            requirements.require_hashes = True
 
 
 def _with_absolute_wheels(line: FileLine, base: Path) -> str:
@@ -406,14 +412,14 @@ def _with_absolute_wheels(line: FileLine, base: Path) -> str:
     return f"{line.option} {path_beside(base, line.value).as_uri()}"
 
 
-def _note(found: Requirements, requirement: RequirementLine, where: str, *, is_requested: bool = True) -> None:
+def _note(requirements: Requirements, requirement: RequirementLine, where: str, *, is_requested: bool = True) -> None:
     """Note the name, repository and hashes of a requirement."""
     if is_requested and requirement.name is not None and not requirement.editable:
-        found.direct.add(requirement.name)
+        requirements.direct.add(requirement.name)
         if requirement.is_from_version_control:
-            found.repositories.setdefault(requirement.name, set()).add(requirement.line.split(" #")[0].strip())
+            requirements.repositories.setdefault(requirement.name, set()).add(requirement.line.split(" #")[0].strip())
     if (hashes := hashes_in(requirement.line, where)) is not None:
-        found.hashes.append(hashes)
+        requirements.hashes.append(hashes)
 
 
 def _absolute(line: str, base: Path) -> str:
@@ -449,31 +455,31 @@ def _project_name(directory: Path) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _watch_local(found: Requirements, line: str, project: Project) -> None:
+def _watch_local(requirements: Requirements, line: str, project: Project) -> None:
     """Make the file or directory of a local requirement an input: its metadata, or all of it where it is copied."""
     requirement = parse_requirement(line, project.root)
     if requirement.path is not None:
-        _watch_path(found, requirement.path, requirement.editable, project)
+        _watch_path(requirements, requirement.path, requirement.editable, project)
 
 
-def _watch_path(found: Requirements, path: Path, editable: bool, project: Project) -> None:
+def _watch_path(requirements: Requirements, path: Path, editable: bool, project: Project) -> None:
     name = f"local {project.relative(path)}"
-    if path == project.root or name in found.inputs:
+    if path == project.root or name in requirements.inputs:
         return
     if not path.is_dir():
-        found.watched.add(path)
-        found.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
+        requirements.watched.add(path)
+        requirements.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
         return
     from setlist.environment.build_inputs import digest_sources, places
 
     if editable:
         metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-        found.watched.update(metadata)
-        found.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
+        requirements.watched.update(metadata)
+        requirements.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
     else:
-        found.watched.update(map(Path, places(path)))
-        found.inputs[name] = digest_sources(path, found.environ)
+        requirements.watched.update(map(Path, places(path)))
+        requirements.inputs[name] = digest_sources(path, requirements.environ)
     # what it takes from beside it is installed with it
     sources = read_sources(path)
-    found.watched |= sources.files
-    _note_sources(found, sources.of_project(), project)
+    requirements.watched |= sources.files
+    _note_sources(requirements, sources.of_project(), project)
