@@ -8,7 +8,7 @@ from shutil import rmtree
 from setlist import Session, session
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-MEASURED = "3.13"
+MEASURED = "3.10"
 """The Python on which coverage is measured."""
 
 HANGING = "2h"
@@ -31,7 +31,7 @@ USING_DEPENDENCIES = [
 
 @session(python=PYTHONS, groups=["test"], project="editable", tags=["ci"], timeout=HANGING)
 def test(s: Session) -> None:
-    """Run the quick tests, with coverage on Python 3.13; or the tests that posargs select."""
+    """Run the quick tests, with coverage on Python 3.10; or the tests that posargs select."""
     if s.posargs:
         s.run("pytest", *s.posargs)
     elif s.python != MEASURED:
@@ -65,14 +65,14 @@ def oldest(s: Session) -> None:
 
 @session(deps=["coverage[toml]>=7.10"], tags=["ci"], default=False)
 def coverage(s: Session) -> None:
-    """Check that the quick tests covered at least 70 % of all branches when 'run test-py313' last ran.
+    """Check that the quick tests covered at least 70 % of all branches when 'run test-py310' last ran.
 
     The slow tests, which start setlist as users do, cover most of the rest. Measuring them takes three times as long as
     running them.
     """
     data = sorted(_measurements(s).glob("data*"))
     if not data:
-        s.error("there are no measurements: run 'run test-py313' first")
+        s.error("there are no measurements: run 'run test-py310' first")
     s.env["COVERAGE_FILE"] = str(s.tmp / "combined")
     s.run("coverage", "combine", "--keep", "--quiet", *data)
     s.run("coverage", "report", "--fail-under=70", *s.posargs)

@@ -86,8 +86,9 @@ class _Log(io.StringIO):
     """One session's log, as a stream for the Console. The lines of the Console begin on lines of their own."""
 
     def __init__(self, path: Path, *, captured: bool) -> None:
-        super().__init__()
+        # first: a stream that was made is closed when it is gone, and this file with it
         self._file = open_replacing(path)
+        super().__init__()
         self._at_start = True
         self._captured = captured
         self._console = Console(Terminal(self), verbosity=1)
