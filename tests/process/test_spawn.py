@@ -39,6 +39,7 @@ DRIVER = textwrap.dedent(
     from setlist.process.spawn import Grace, Interrupted, handling_signals, run_process
 
     order = json.loads(sys.argv[1])
+    exec(order.get("first", ""))
     try:
         with handling_signals() if order.get("handle", True) else contextlib.nullcontext():
             done = run_process(
@@ -497,6 +498,40 @@ def test_a_second_signal_skips_the_waiting(tree: Tree, second: signal.Signals) -
 @posix
 def test_without_our_handlers_a_keyboard_interrupt_leaves_nothing_either(tree: Tree) -> None:
     driver = tree.drive(*FAMILY, handle=False)
+    tree.wait_for("grandchild")
+    driver.send_signal(signal.SIGINT)
+    assert said(driver) == "keyboard"
+    assert tree.alive() == []
+
+
+# where a process has been started, and whoever started it doesn't know yet, or hasn't written it down
+BETWEEN = {
+    "its start isn't known to have gone well": """
+        import subprocess
+        start = subprocess.Popen.__init__
+        def slowly(self, *arguments, **options):
+            start(self, *arguments, **options)
+            time.sleep(60)
+        subprocess.Popen.__init__ = slowly
+    """,
+    "it isn't noted": """
+        from setlist.process import guardian
+        guardian.note_started = lambda *arguments, **options: time.sleep(60)
+    """,
+    "nobody waits for it": """
+        from setlist.process import spawn
+        class Slow(spawn.Child):
+            def wait(self, deadline):
+                time.sleep(60)
+        spawn.Child = Slow
+    """,
+}
+
+
+@posix
+@pytest.mark.parametrize("slow", BETWEEN.values(), ids=BETWEEN)
+def test_a_keyboard_interrupt_at_any_moment_of_the_start_leaves_nothing(tree: Tree, slow: str) -> None:
+    driver = tree.drive(*FAMILY, handle=False, first="import time\n" + textwrap.dedent(slow))
     tree.wait_for("grandchild")
     driver.send_signal(signal.SIGINT)
     assert said(driver) == "keyboard"

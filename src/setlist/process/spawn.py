@@ -129,24 +129,28 @@ def run_process(
     began = time.perf_counter()
     with signals.guarded() if signals is not None else nullcontext():
         passed = system.pass_options(keep_open, () if service is None else service.inherited)
+        sink = capture.sink if isinstance(capture, Capture) else None
+        tree = ProcessTree(None, mark, own_group=False)  # known by its mark alone until it is started
+        popen: subprocess.Popen[bytes] | None = None
+        finished = False
         guardian.note_starting(mark)
         try:
             popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
-        except BaseException:
+            tree = ProcessTree(popen.pid, mark, own_group=own_group)
+            guardian.note_started(mark, popen.pid, own_group=own_group)
+            child = Child(popen, tree, signals, stdin or b"", sink, service)
+        except SessionError:  # nothing was started
             guardian.note_ended(mark)
             raise
-        guardian.note_started(mark, popen.pid, own_group=own_group)
-        tree = ProcessTree(popen.pid, mark, own_group=own_group)
-        sink = capture.sink if isinstance(capture, Capture) else None
-        try:
-            child = Child(popen, tree, signals, stdin or b"", sink, service)
-        except BaseException:  # most likely no more descriptors, without which there is no good way to wait
+        except BaseException:
+            # most likely no more descriptors, without which there is no good way to wait; or a KeyboardInterrupt in a
+            # program without handlers, which can come when the process runs and Popen doesn't know it yet
             tree.find()
             tree.kill()
-            popen.wait()
+            if popen is not None:
+                popen.wait()
             guardian.note_ended(mark)
             raise
-        finished = False
         try:
             if service is not None:
                 service.started()
