@@ -95,19 +95,24 @@ def test_an_unknown_name_is_told(made: ProjectFolder) -> None:
     assert made.setlist_inside("clean", "nope").code == 2
 
 
+def clean_beside_a_run(project: ProjectFolder, *words: str, told: str) -> None:
+    """Run ``setlist clean`` beside ``lint``, which is held until ``clean`` says that it waits."""
+    project.write("hold.py", HOLD)
+    going = project.path / "going"
+    run = [*installed("run"), "lint", "--", str(going)]
+    with subprocess.Popen(run, cwd=project.path, stderr=subprocess.DEVNULL) as running:
+        until(going.exists)
+        result = release_once_told([*installed("setlist"), "clean", *words], told, going, cwd=project.path)
+    assert (result.code, running.returncode) == (0, 0)
+    assert told in result.err
+
+
 def test_an_environment_in_use_is_waited_for(project: ProjectFolder, wheelhouse: Path) -> None:
     project.sessions("""
         [tool.setlist.session.lint]
         run = ["python hold.py {posargs}"]
     """)
-    project.write("hold.py", HOLD)
-    going, waiting = project.path / "going", f"waiting for another process that uses {STATE_DIRECTORY}/envs/lint"
-    words = [*installed("run"), "lint", "--", str(going)]
-    with subprocess.Popen(words, cwd=project.path, stderr=subprocess.DEVNULL) as running:
-        until(going.exists)
-        result = release_once_told([*installed("setlist"), "clean", "lint"], waiting, going, cwd=project.path)
-    assert (result.code, running.returncode) == (0, 0)
-    assert waiting in result.err
+    clean_beside_a_run(project, "lint", told=f"waiting for another process that uses {STATE_DIRECTORY}/envs/lint")
     assert not project.environment("lint").exists()
 
 
@@ -119,14 +124,7 @@ def test_all_waits_until_nobody_uses_anything(project: ProjectFolder) -> None:
         external = ["python"]
         run = ["python hold.py {posargs}"]
     """)
-    project.write("hold.py", HOLD)
-    going, waiting = project.path / "going", f"waiting for another process that uses {STATE_DIRECTORY}"
-    words = [*installed("run"), "lint", "--", str(going)]
-    with subprocess.Popen(words, cwd=project.path, stderr=subprocess.DEVNULL) as running:
-        until(going.exists)
-        result = release_once_told([*installed("setlist"), "clean", "--all"], waiting, going, cwd=project.path)
-    assert (result.code, running.returncode) == (0, 0)
-    assert waiting in result.err
+    clean_beside_a_run(project, "--all", told=f"waiting for another process that uses {STATE_DIRECTORY}")
     assert not (project.path / STATE_DIRECTORY).exists()
 
 

@@ -292,7 +292,7 @@ def test_notified_sessions_are_counted(project: ProjectFolder) -> None:
     assert added == [["after_error", "after_ok"]]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, which refuses every write")
 @pytest.mark.parametrize("argv", ["-l", "-l --json", "--usage good", "--help"])
 def test_a_full_disk_behind_what_nox_answers_is_one_line(project: ProjectFolder, argv: str) -> None:
     command = f"{shlex.join(installed('setlist'))} nox -- {argv} >/dev/full"

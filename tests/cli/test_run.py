@@ -350,7 +350,7 @@ def test_closed_streams_are_no_traceback(quick: ProjectFolder, argv: list[str], 
     assert "Exception" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, which refuses every write")
 @pytest.mark.parametrize("argv", [line for line in COMMAND_LINES if line != ["run", "good"]], ids=" ".join)
 def test_a_full_disk_behind_standard_output_is_one_line(quick: ProjectFolder, argv: list[str]) -> None:
     quick.run_inside("--output", "group", "good", check=True)
@@ -362,7 +362,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(quick: ProjectFolder, ar
     assert "Exception" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, which refuses every write")
 @pytest.mark.parametrize("argv", COMMAND_LINES, ids=" ".join)
 def test_words_that_cannot_be_written_change_nothing(quick: ProjectFolder, argv: list[str]) -> None:
     quick.run_inside("--output", "group", "good", check=True)

@@ -227,7 +227,7 @@ def test_links_on_the_way_are_resolved_as_virtualenv_does(tmp_path: Path, ours: 
     try:
         (tmp_path / "link").symlink_to("real")
     except OSError:
-        pytest.skip("no privilege to make links")
+        pytest.skip("Windows lets only privileged users make symbolic links")
     bare(tmp_path / "link" / "lint", ours, shared)
     assert str(tmp_path / "real" / "lint") in (tmp_path / "link" / "lint" / "pyvenv.cfg").read_text()
 
@@ -615,7 +615,7 @@ def test_a_link_with_the_path_in_it_cant_either(place: Path) -> None:
     try:
         (place / "environment" / "lib64").symlink_to(place / "environment" / "lib")
     except OSError:
-        pytest.skip("no privilege to make links")
+        pytest.skip("Windows lets only privileged users make symbolic links")
     assert not whole(place).relocatable
 
 

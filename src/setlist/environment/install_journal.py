@@ -278,6 +278,21 @@ class Recorder:
             self._changed |= set(names)
         return {name: self._held.get(name) for name in names}
 
+    def _replace(
+        self, step: Step, overrides: tuple[str, ...], brought: Mapping[str, str | None]
+    ) -> tuple[tuple[str, ...], dict[str, str | None]]:
+        """Let a step take the place of the same step of the last run: what it changes of its own is no other's.
+
+        Returns:
+            what the new step overrides, and what it brought.
+        """
+        self._left.remove(step)
+        own = (name for name in overrides if name not in step.brought)
+        return tuple(sorted({*step.overrides, *own})), {
+            **{name: self._held.get(name) for name in step.brought},
+            **brought,
+        }
+
     def _note_install(
         self,
         args: InstallArgs,
@@ -296,11 +311,7 @@ class Recorder:
         replaced = next((step for step in self._left if step.words == words), None)
         brought = dict(moved)
         if replaced is not None:
-            # the same step as last time, with something else behind it: what it changes of its own is no other's
-            self._left.remove(replaced)
-            overrides = tuple(name for name in overrides if name not in replaced.brought or name in replaced.overrides)
-            overrides = tuple(sorted({*overrides, *replaced.overrides}))
-            brought = {**{name: self._held.get(name) for name in replaced.brought}, **brought}
+            overrides, brought = self._replace(replaced, overrides, brought)
         self._done.append(
             Step(
                 kind="install",
@@ -403,19 +414,17 @@ class Recorder:
         words = recorded_command(command)
         known = next((step for step in self._left if step.kind == "run" and step.words == words), None)
         moved: dict[str, str | None] = {}
-        overrides: set[str] = set()
+        overrides: tuple[str, ...] = ()
         if self._packages.may_have_changed():
             before, now = self._packages.contents, self._packages.refresh()
             moved = self._moved_between(before, now)
-            overrides = moved.keys() & before.packages.keys()
+            overrides = tuple(sorted(moved.keys() & before.packages.keys()))
             self._unwritten = True
         if known is None and not moved and install_words(words) is None:
             return
         brought = dict(moved)
         if known is not None:
-            self._left.remove(known)
-            overrides = {*known.overrides, *(overrides - known.brought.keys())}
-            brought = {**{name: self._held.get(name) for name in known.brought}, **brought}
+            overrides, brought = self._replace(known, overrides, brought)
         roots: tuple[RequestedDistribution, ...] | None = None
         inputs: dict[str, str] = {}
         if install_words(words) is not None:
@@ -428,7 +437,7 @@ class Recorder:
                 inputs=inputs,
                 roots=None if roots is None else tuple(map(dump, roots)),
                 brought=brought,
-                overrides=tuple(sorted(overrides)),
+                overrides=overrides,
                 after=self._commands,
                 sources="" if roots is None and only_installs(words) and not is_exact(words) else None,
             )

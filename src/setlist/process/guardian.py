@@ -193,8 +193,7 @@ def _start(grace_seconds: float) -> _Guardian | None:
     try:
         # with this process's variables, not those of a command: the guardian acts for this process
         pid = os.posix_spawn(SHELL, argv, os.environ, file_actions=actions, setsid=True, setsigmask=blocked)
-    except (OSError, NotImplementedError):
-        # no shell, no more processes allowed, or a system without posix_spawn
+    except (OSError, NotImplementedError):  # no shell, no more processes; a posix_spawn without setsid
         os.close(writer)
         return None
     finally:
