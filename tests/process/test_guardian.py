@@ -90,9 +90,9 @@ class Driver:
 
     @property
     def guardian(self) -> psutil.Process:
-        """The process that listens."""
-        children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if "setlist-guardian" in child.cmdline())
+        """The process that listens. While a process starts its program, it has no words for a moment."""
+        children = psutil.Process(self.process.pid).children
+        return until(lambda: next((child for child in children() if "setlist-guardian" in child.cmdline()), None))
 
     def kill(self) -> None:
         self.process.kill()
