@@ -92,7 +92,10 @@ class Driver:
     def guardian(self) -> psutil.Process:
         """The process that listens. While a process starts its program, it has no words for a moment."""
         children = psutil.Process(self.process.pid).children
-        return until(lambda: next((child for child in children() if "setlist-guardian" in child.cmdline()), None))
+        guardian: psutil.Process = until(
+            lambda: next((child for child in children() if "setlist-guardian" in child.cmdline()), None)
+        )
+        return guardian
 
     def kill(self) -> None:
         self.process.kill()
