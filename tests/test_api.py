@@ -32,8 +32,8 @@ def run(project: ProjectFolder, *names: str, posargs: tuple[str, ...] = ()) -> t
     registry = setlist.load_registry(found)
     plan = setlist.make_plan(registry, setlist.select(registry, names))
     events: list[setlist.Event] = []
-    options = setlist.RunOptions(posargs=posargs, capturing="merged")
-    return setlist.run(found, registry, plan, options=options, emit=events.append), events
+    options, sink = setlist.RunOptions(posargs=posargs), setlist.Sink(events.append, capturing="merged")
+    return setlist.run(found, registry, plan, options=options, sink=sink), events
 
 
 def test_every_name_is_there_and_in_the_manual() -> None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from setlist.registry.decorator import session
     from setlist.registry.load import load_registry
     from setlist.registry.select import select
+    from setlist.runner.output import Sink
     from setlist.runner.run import run
-    from setlist.runner.run_policy import RunOptions
+    from setlist.runner.run_context import RunOptions
     from setlist.runner.session_api import SessionHandle as Session
     from setlist.scheduling.order import Plan, make_plan
 
@@ -47,6 +48,7 @@ __all__ = [
     "SessionSpec",
     "SetlistError",
     "Settings",
+    "Sink",
     "__version__",
     "find_project",
     "load_registry",
@@ -67,8 +69,9 @@ _MODULES = {
     "registry.decorator": ("session",),
     "registry.load": ("load_registry",),
     "registry.select": ("select",),
+    "runner.output": ("Sink",),
     "runner.run": ("run",),
-    "runner.run_policy": ("RunOptions",),
+    "runner.run_context": ("RunOptions",),
     "runner.session_api": ("Session",),
     "scheduling.order": ("Plan", "make_plan"),
 }

@@ -23,8 +23,9 @@ from setlist.core.model import (
     Settings,
 )
 from setlist.core.project import Caller, Project
-from setlist.runner.run import run_plan
-from setlist.runner.run_policy import RunOptions
+from setlist.runner.output import Sink
+from setlist.runner.run import context_of, run_plan
+from setlist.runner.run_context import RunOptions
 from setlist.runner.secrets import masker_of
 from setlist.scheduling.order import make_plan
 
@@ -75,14 +76,9 @@ class World:
         registry = Registry(sessions=self.sessions, settings=self.settings)
         selected = [self.sessions[name] for name in names or self.sessions]
         plan = make_plan(registry, selected, follow_requires=follow_requires)
-        return run_plan(
-            self.project,
-            registry,
-            plan,
-            caller=self.caller,
-            options=RunOptions(masker=masker_of(plan.sessions, self.caller.environ)[0], **options),
-            emit=self._emit,
-        )
+        of_sink = {key: options.pop(key) for key in ("capturing", "captured_environ", "notice") if key in options}
+        sink = Sink(self._emit, masker=masker_of(plan.sessions, self.caller.environ)[0], **of_sink)
+        return run_plan(context_of(self.project, registry, self.caller, RunOptions(**options), sink), plan)
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)

@@ -14,12 +14,11 @@ import pytest
 
 from setlist.core.errors import CommandFailed, CommandRefused, SessionError, SubstitutionError
 from setlist.core.events import CommandFinished, CommandStarted, Event, Message, Output
-from setlist.core.model import Command, Origin, SessionSpec
+from setlist.core.model import Command, Invocation, Origin, SessionSpec
 from setlist.core.project import Project
 from setlist.process.spawn import Completed
 from setlist.registry.template import Values
 from setlist.runner.command import (
-    Invocation,
     Scope,
     expand_env,
     find_program,
@@ -28,7 +27,8 @@ from setlist.runner.command import (
     shell_line,
     working_directory,
 )
-from setlist.runner.exit_status import failure_text
+from setlist.runner.error_text import failure_text
+from setlist.runner.output import SessionOutput, Sink
 
 SPEC = SessionSpec(name="lint", family="lint", origin=Origin("pyproject.toml", 7))
 
@@ -63,7 +63,7 @@ def scope(tmp_path: Path, told: list[Event]) -> Scope:
         environ=dict(os.environ),
         values=values,
         cwd=tmp_path,
-        emit=told.append,
+        output=SessionOutput(Sink(told.append), SPEC),
     )
 
 

@@ -35,8 +35,7 @@ from setlist.process.spawn import Completed, Grace, refusal, ways_after
 from setlist.process.tree import ProcessTree
 from setlist.reports.console import Console, duration_text
 from setlist.reports.terminal import Terminal
-from setlist.runner.error_text import message_of
-from setlist.runner.exit_status import failure_text
+from setlist.runner.error_text import failure_text, message_of
 
 __all__ = ["duration_text", "end_what_is_left", "ended", "interrupted", "refused"]
 

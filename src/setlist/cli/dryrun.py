@@ -24,7 +24,8 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     Raises:
         SetlistError: an environment can't be examined for a reason that doesn't concern its session.
     """
-    from setlist.runner.run_policy import RunOptions, posargs_of
+    from setlist.runner.run_context import RunOptions
+    from setlist.runner.run_policy import posargs_of
     from setlist.runner.secrets import masker_of
 
     out = context.out
@@ -61,10 +62,11 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
 def _is_up_to_date(context: Context, session: SessionSpec, posargs: tuple[str, ...]) -> bool:
     if not session.inputs:
         return False
-    from setlist.runner.run import plain_context
+    from setlist.runner.run import context_of
+    from setlist.runner.run_context import RunOptions
     from setlist.runner.session import would_be_up_to_date
 
-    run_context = plain_context(context.project, context.registry, context.caller)
+    run_context = context_of(context.project, context.registry, context.caller, RunOptions(locks="ignore"))
     try:
         with context.environments.as_it_is(session) as prepared:
             return prepared is not None and would_be_up_to_date(run_context, session, prepared, posargs)

@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from setlist.core.records import dataclass, replace
 from setlist.reports.history import History
 from setlist.reports.terminal import on_github
+from setlist.runner.output import Sink
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments
-    from setlist.core.events import Event
+    from setlist.core.events import Emit, Event
+    from setlist.core.model import Invocation
     from setlist.reports.output_mode import Mode
-    from setlist.runner.run_policy import Capturing
     from setlist.runner.secrets import Masker
     from setlist.scheduling.order import Plan
 
 
-class _Reader(Protocol):
+class _ReportReader(Protocol):
+    problem: str | None
+
     def __call__(self, event: Event) -> None: ...
 
 
-class _ReportReader(_Reader, Protocol):
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class Reporters:
-    """The readers of a run's events, and how output is captured for them. ``close`` is called when the run has ended.
-
-    ``masker`` masks the secrets of the sessions; None if they have none.
-    """
-
-    readers: tuple[_Reader, ...]
-    capturing: Capturing
-    captured_environ: Callable[[str], Mapping[str, str]]
-    close: Callable[[], None]
-    masker: Masker | None = None
-
-    def emit(self, event: Event) -> None:
-        """Pass the event to all readers."""
-        for reader in self.readers:
-            reader(event)
-
-
 def choose_reporters(
-    arguments: Arguments, context: Context, plan: Plan, *, at_once: int, durations: Callable[[], Mapping[str, float]]
-) -> Reporters:
+    arguments: Arguments,
+    context: Context,
+    plan: Plan,
+    *,
+    at_once: int,
+    durations: Callable[[], Mapping[str, float]],
+    notice: Callable[[Invocation], None],
+) -> Sink:
     """Choose the readers by the command line, the terminal and the CI system.
 
     Args:
@@ -57,25 +43,22 @@ def choose_reporters(
         plan: the sessions to run.
         at_once: the number of sessions that run at once at most.
         durations: returns seconds by session; called only if a reader needs them.
+        notice: called with each declared command before it starts.
 
     Raises:
         UsageError: the output mode is unknown, or a report can't be written.
     """
-    environ = context.caller.environ
+    out, err, environ = context.out, context.err, context.caller.environ
     reports = arguments.values("report")
     github = on_github(environ)
     requested = arguments.value("output")
     masker = _masker(context, plan)
-    must_capture = bool(reports) or github or masker is not None or (context.caller.ci and not context.err.interactive)
-    if requested is None and at_once == 1 and not must_capture:
-        from setlist.reports.console import Console
+    must_capture = bool(reports) or github or masker is not None or (context.caller.ci and not err.interactive)
+    mode: Mode = "direct"
+    if requested is not None or at_once > 1 or must_capture:
+        from setlist.reports.output_mode import choose_mode
 
-        console = Console(context.err, verbosity=context.verbosity)
-        return Reporters((console, History(context.project)), "no", _nothing, lambda: None)
-
-    from setlist.reports.output_mode import choose_mode
-
-    mode = choose_mode(requested, at_once, context.out, context.err, environ, must_capture=must_capture)
+        mode = choose_mode(requested, at_once, out, err, environ, must_capture=must_capture)
     report_readers: list[_ReportReader] = []
     sessions = {session.name: session for session in plan.sessions}
     if reports:
@@ -86,31 +69,18 @@ def choose_reporters(
     if github:
         from setlist.reports.github import GitHub
 
-        report_readers.append(GitHub(environ, context.out, context.project.root, sessions))
+        report_readers.append(GitHub(environ, out, context.project.root, sessions))
+    readers: tuple[Emit, ...] = (History(context.project), *report_readers)
+    print_problems = partial(_print_problems, context, report_readers)
     if mode == "direct":
-        return replace(_direct(context, report_readers), masker=masker)
-    return replace(_captured(context, plan, mode, report_readers, durations), masker=masker)
+        from setlist.reports.console import Console
 
+        console = Console(err, verbosity=context.verbosity)
+        return Sink(console, *readers, masker=masker, notice=notice, close=print_problems)
 
-def _direct(context: Context, report_readers: Sequence[_ReportReader]) -> Reporters:
-    from setlist.reports.console import Console
-
-    console = Console(context.err, verbosity=context.verbosity)
-    readers: tuple[_Reader, ...] = (console, History(context.project), *report_readers)
-    return Reporters(readers, "no", _nothing, lambda: _print_problems(context, report_readers))
-
-
-def _captured(
-    context: Context,
-    plan: Plan,
-    mode: Mode,
-    report_readers: Sequence[_ReportReader],
-    durations: Callable[[], Mapping[str, float]],
-) -> Reporters:
     from setlist.reports.logs import Logs
     from setlist.reports.output_mode import child_environ, reader_for
 
-    out, err, environ = context.out, context.err, context.caller.environ
     logs = Logs(context.project)
     display = reader_for(
         mode,
@@ -122,19 +92,25 @@ def _captured(
         durations=durations(),
         log_of=logs.named,
     )
-    names = [session.name for session in plan.sessions]
-
-    def captured_environ(session: str) -> Mapping[str, str]:
-        return child_environ(mode, out, err, environ, session=session, sessions=names)
 
     def close() -> None:
         display.close()
         logs.close()
-        _print_problems(context, report_readers)
+        print_problems()
 
     # the log comes first: it is complete when the others learn that its session has ended
-    readers: tuple[_Reader, ...] = (logs, display, History(context.project), *report_readers)
-    return Reporters(readers, "merged" if _same_stream(context) else "apart", captured_environ, close)
+    return Sink(
+        logs,
+        display,
+        *readers,
+        capturing="merged" if _same_stream(context) else "apart",
+        captured_environ=lambda session: child_environ(
+            mode, out, err, environ, session=session, sessions=list(sessions)
+        ),
+        masker=masker,
+        notice=notice,
+        close=close,
+    )
 
 
 def _same_stream(context: Context) -> bool:
@@ -167,7 +143,3 @@ def _print_problems(context: Context, report_readers: Sequence[_ReportReader]) -
 
 def _warn(context: Context, text: str) -> None:
     context.err.line(f"{context.err.styled('warning:', 'yellow')} {text}")
-
-
-def _nothing(_: str) -> Mapping[str, str]:
-    return {}

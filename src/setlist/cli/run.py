@@ -6,7 +6,6 @@ A run that needs only the common options imports as little as possible, so the r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -27,16 +26,13 @@ from setlist.cli.options import (
 )
 from setlist.cli.selection import FILTERS, sessions_to_list, sessions_to_run
 from setlist.core.errors import UnknownSession, UsageError
-from setlist.core.records import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.cli.reporters import Reporters
-    from setlist.core.model import SessionSpec
+    from setlist.core.model import Invocation, SessionSpec
     from setlist.core.project import Project
-    from setlist.runner.command import Invocation
-    from setlist.runner.run_policy import RunOptions
+    from setlist.runner.run_context import RunOptions
     from setlist.scheduling.order import Plan
 
 USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
@@ -167,10 +163,23 @@ def run(argv: Sequence[str], context: Context) -> int:
     durations = _durations(project, [session.name for session in plan.sessions])
     options = _options(argv, arguments, context, plan, durations)
     at_once = min(options.jobs, len(plan.steps))
-    reporters = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations)
     started: list[Invocation] = []
-    code = _execute(plan, replace(options, notice=started.append), context, reporters)
-    if code == 0 and len(plan.steps) == 1 and reporters.capturing == "no" and not context.shared:
+    sink = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations, notice=started.append)
+
+    from setlist.runner import run as runner
+
+    waiting = f"waiting for another process that removes {project.relative(project.state)}"
+    code = runner.run(
+        project,
+        registry,
+        plan,
+        caller=context.caller,
+        options=options,
+        sink=sink,
+        shared=context.shared,
+        waiting=lambda: context.err.line(waiting),
+    )
+    if code == 0 and len(plan.steps) == 1 and sink.capturing == "no" and not context.shared:
         from setlist.cli.warming import can_be_kept, keep
 
         if can_be_kept(argv, context, plan.sessions[0]):
@@ -245,7 +254,7 @@ def _options(
     plan: Plan,
     durations: Callable[[], Mapping[str, float]],
 ) -> RunOptions:
-    from setlist.runner.run_policy import RunOptions
+    from setlist.runner.run_context import RunOptions
 
     cpus, jobs = _jobs(arguments, context)
     if arguments.flag("locked") and arguments.flag("no-lock"):
@@ -263,7 +272,6 @@ def _options(
         cpus=cpus,
         durations=durations() if min(jobs, len(plan.steps)) > 1 else {},
         only=arguments.flag("only"),
-        shared=context.shared,
     )
 
 
@@ -275,19 +283,3 @@ def _find_links(arguments: Arguments, context: Context) -> Path | None:
     if not path.is_dir():
         raise UsageError(f"--find-links: {name} is not a directory", hint="'setlist fetch --to DIR' fills one")
     return path
-
-
-def _execute(plan: Plan, options: RunOptions, context: Context, reporters: Reporters) -> int:
-    """Run the plan, supervised, with reporters that hear its events."""
-    from setlist.runner.run import run_plan, supervised
-
-    project, registry = context.project, context.registry
-    options = replace(
-        options,
-        capturing=reporters.capturing,
-        captured_environ=reporters.captured_environ,
-        masker=reporters.masker,
-    )
-    waiting = f"waiting for another process that removes {project.relative(project.state)}"
-    with supervised(project, registry, lambda: context.err.line(waiting)), closing(reporters):
-        return run_plan(project, registry, plan, caller=context.caller, options=options, emit=reporters.emit)

@@ -38,9 +38,8 @@ from setlist.reports.terminal import Terminal, printable
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.model import EnvironmentAction, SessionSpec
+    from setlist.core.model import EnvironmentAction, Invocation, SessionSpec
     from setlist.environment.prepare import Fingerprint
-    from setlist.runner.command import Invocation
 
 MOST = 64
 """The maximum number of records."""

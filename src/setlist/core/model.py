@@ -6,8 +6,9 @@ it can be cached, sent to a worker, and listed without running anybody's code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from setlist.core.records import dataclass
@@ -51,6 +52,22 @@ class Command:
     allow_failure: bool = False
     shell: bool = False
     stdout: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A command that is ready to start.
+
+    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
+    """
+
+    words: tuple[str, ...]
+    argv: Sequence[str]
+    environ: Mapping[str, str]
+    cwd: Path
+    ok_codes: tuple[int, ...] = (0,)
+    allow_failure: bool = False
+    stdout: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

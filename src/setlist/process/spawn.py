@@ -50,11 +50,11 @@ class Grace:
 class Capture:
     """Hand the output of a process on as it comes.
 
-    ``sink`` is called in the thread that runs the process. ``merged``: both streams arrive as ``stdout``, in the order
-    in which they were written.
+    ``sink`` is called in the thread that runs the process; None: the output is collected in :class:`Completed`.
+    ``merged``: both streams arrive as ``stdout``, in the order in which they were written.
     """
 
-    sink: Sink
+    sink: Sink | None
     merged: bool
 
 

@@ -10,7 +10,8 @@ from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 from setlist.registry.definition import Declared, LoaderPython
 from setlist.registry.select import Matches
-from setlist.runner.run_context import Closable, Equipment, RunContext, SessionResult
+from setlist.runner.output import SessionOutput
+from setlist.runner.run_context import Closable, RunContext, SessionResult
 
 
 class Provider(Protocol):
@@ -58,7 +59,7 @@ class Provider(Protocol):
         """What its sessions share in one run, closed when the run ends."""
 
     def run(
-        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput
     ) -> SessionResult:
         """Run a session to its end, its environment made right first.
 
@@ -66,7 +67,7 @@ class Provider(Protocol):
             context: the run's; its ``shared`` holds what :meth:`open_run` returned.
             session: the session.
             posargs: the words after ``--``.
-            equipment: what it is given to run with.
+            output: where its events and output go.
 
         Raises:
             SetlistError: its environment can't be made right.

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from setlist.core import system
 from setlist.core.errors import CommandFailed, CommandRefused, SessionError, nearest
-from setlist.core.events import CommandFinished, CommandStarted, Emit, Message, Output
-from setlist.core.model import Command, Pairs, SessionSpec
+from setlist.core.events import CommandFinished, CommandStarted, Output
+from setlist.core.model import Command, Invocation, Pairs, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
 from setlist.environment.environ import session_environ
 from setlist.process.spawn import Capture, Completed, Grace, run_process
 from setlist.registry.template import Values, expand_text, expand_words
-from setlist.runner.exit_status import failure_text
+from setlist.runner.error_text import failure_text
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
-    from setlist.runner.output import Collected, SessionOutput
+    from setlist.runner.output import SessionOutput
     from setlist.runner.tempdir import Temporary
 
 
@@ -34,9 +34,7 @@ class Scope:
     ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
     session's own programs, empty where it has no environment of its own and any program may be run.
     ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
-    ``output`` takes what they write; None: it goes straight to our own streams. ``keep_open`` are the descriptors
-    that they inherit. ``notice`` is told of each one before it is started. ``hide`` is told of the variables that a
-    command is to see, before anything shows them: it masks the secrets among them.
+    ``output`` is where their events and output go. ``keep_open`` are the descriptors that they inherit.
     """
 
     project: Project
@@ -45,29 +43,10 @@ class Scope:
     environ: Mapping[str, str]
     values: Values
     cwd: Path
-    emit: Emit
+    output: SessionOutput
     grace: Grace = field(default_factory=Grace)
     deadline: float | None = None
-    output: SessionOutput | None = None
     keep_open: tuple[int, ...] = ()
-    notice: Callable[[Invocation], None] | None = None
-    hide: Callable[[Mapping[str, str]], None] = lambda _: None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """A command that is ready to start.
-
-    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
-    """
-
-    words: tuple[str, ...]
-    argv: Sequence[str]
-    environ: Mapping[str, str]
-    cwd: Path
-    ok_codes: tuple[int, ...] = (0,)
-    allow_failure: bool = False
-    stdout: Path | None = None
 
 
 def session_variables(
@@ -154,7 +133,7 @@ def invocation_of(command: Command, scope: Scope) -> Invocation:
     if command.env:
         own = expand_env(command.env, values)
         environ = {**environ, **own}
-        scope.hide(environ)
+        scope.output.hide(environ)
         values = replace(values, environ={**values.environ, **own})
     cwd = scope.cwd
     if command.cwd is not None:
@@ -281,22 +260,33 @@ def invoke(
         CommandRefused: it can't be started.
         Interrupted: a signal reached us; it is gone.
     """
-    session = scope.session.name
+    session, output = scope.session.name, scope.output
     left = None if scope.deadline is None else scope.deadline - time.monotonic()
     if left is not None and left <= 0:
         raise CommandFailed(f"the timeout of {scope.session.timeout:g}s is over, {invocation.words[0]} isn't run", None)
     limits = [limit for limit in (timeout, left) if limit is not None]
-    if scope.notice is not None:
-        scope.notice(invocation)
-    scope.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
-    completed = _run(invocation, scope, capture=capture, timeout=min(limits) if limits else None)
+    if output.notice is not None:
+        output.notice(invocation)
+    output.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
+    try:
+        completed = run_process(
+            invocation.argv,
+            env=invocation.environ,
+            cwd=invocation.cwd,
+            # a captured session has no terminal, whether its output is shown or not
+            capture=output.capture if not capture else Capture(None, merged=False) if output.captured else True,
+            stdout=invocation.stdout,
+            timeout=min(limits, default=None),
+            grace=scope.grace,
+            keep_open=scope.keep_open,
+        )
+    finally:
+        output.flush()
     ok = not completed.timed_out and completed.code in invocation.ok_codes
     if not ok:
-        if completed.stdout:
-            _tell_output(scope, "stdout", completed.stdout)
-        if completed.stderr:
-            _tell_output(scope, "stderr", completed.stderr)
-    scope.emit(
+        _emit_collected(scope, "stdout", completed.stdout)
+        _emit_collected(scope, "stderr", completed.stderr)
+    output.emit(
         CommandFinished(
             time=time.time(),
             session=session,
@@ -312,45 +302,11 @@ def invoke(
     what = failure_text(invocation.words, completed)
     if not invocation.allow_failure:
         raise CommandFailed(what, None if completed.timed_out else completed.code)
-    scope.emit(Message(time=time.time(), session=session, level="warning", text=f"{what}, which is allowed"))
+    output.tell("warning", f"{what}, which is allowed")
     return False, completed
 
 
-def _run(invocation: Invocation, scope: Scope, *, capture: bool, timeout: float | None) -> Completed:
-    output = scope.output
-    taken: bool | Capture = capture
-    collected: Collected | None = None
-    if output is not None and capture:
-        from setlist.runner.output import Collected
-
-        collected = Collected()
-        taken = collected.capture
-    elif output is not None:
-        taken = output.capture
-    try:
-        completed = run_process(
-            invocation.argv,
-            env=invocation.environ,
-            cwd=invocation.cwd,
-            capture=taken,
-            stdout=invocation.stdout,
-            timeout=timeout,
-            grace=scope.grace,
-            keep_open=scope.keep_open,
-        )
-    finally:
-        if output is not None:
-            output.flush()
-    if collected is not None:
-        completed = replace(completed, stdout=bytes(collected.stdout), stderr=bytes(collected.stderr))
-    return completed
-
-
-def _tell_output(scope: Scope, stream: str, data: bytes) -> None:
-    assert stream in ("stdout", "stderr")
-    text = data.decode(errors="replace")
-    name = scope.session.name
-    if stream == "stdout":
-        scope.emit(Output(time=time.time(), session=name, stream="stdout", data=text))
-    else:
-        scope.emit(Output(time=time.time(), session=name, stream="stderr", data=text))
+def _emit_collected(scope: Scope, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+    if data:
+        text = data.decode(errors="replace")
+        scope.output.emit(Output(time=time.time(), session=scope.session.name, stream=stream, data=text))

@@ -1,18 +1,18 @@
-"""What is told of an exception that came out of a session: one line, and where the rest of it is."""
+"""One line for an exception from a session and for a command that failed, and the file with a traceback."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import SetlistError
-from setlist.core.events import Message
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 
 if TYPE_CHECKING:
-    from setlist.runner.run_context import RunContext
+    from setlist.process.spawn import Completed
+    from setlist.runner.output import SessionOutput
 
 
 def message_of(error: SetlistError) -> str:
@@ -66,13 +66,31 @@ def keep_traceback(text: str, session: SessionSpec, project: Project) -> Path | 
     return path
 
 
-def tell_error(context: RunContext, session: SessionSpec, text: str) -> None:
-    """Tell what went wrong with a session."""
-    context.emit(Message(time=time.time(), session=session.name, level="error", text=text))
+def tell_traceback(output: SessionOutput, session: SessionSpec, project: Project, reason: str, text: str) -> None:
+    """Emit an exception as one line, and keep its traceback in a file."""
+    log = keep_traceback(output.masked(text), session, project)
+    where = f"the full traceback is in {project.relative(log)}" if log else "its traceback couldn't be kept"
+    output.tell("error", f"{reason}\n{where}")
 
 
-def tell_traceback(context: RunContext, session: SessionSpec, reason: str, text: str) -> None:
-    """Tell of an exception in one line, and keep its traceback in a file."""
-    log = keep_traceback(context.masked(text), session, context.project)
-    where = f"the full traceback is in {context.project.relative(log)}" if log else "its traceback couldn't be kept"
-    tell_error(context, session, f"{reason}\n{where}")
+def failure_text(words: Sequence[str], completed: Completed) -> str:
+    """How a command ended, in one line: ``pytest exited with code 1``."""
+    program = words[0].splitlines()[0]
+    if len(program) > 60:
+        program = program[:59] + "…"
+    if completed.timed_out:
+        return f"{program} timed out after {completed.duration:.1f}s"
+    if completed.code >= 0:
+        return f"{program} exited with code {completed.code}"
+    import signal
+
+    try:
+        name = signal.Signals(-completed.code).name
+    except ValueError:
+        name = f"signal {-completed.code}"
+    return f"{program} was killed by {name}"
+
+
+def how_it_went(completed: Completed) -> str:
+    """How a worker ended that left no result."""
+    return failure_text(("its process",), completed) + ", before its function had ended"

@@ -5,30 +5,26 @@ The host's side of what :mod:`setlist.runner.worker` describes.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from setlist.core import system
 from setlist.core.errors import SetlistError
-from setlist.core.events import Emit, from_json
+from setlist.core.events import from_json
 from setlist.core.model import Change
 from setlist.core.project import Caller
 from setlist.core.records import dump
-from setlist.process.spawn import Completed, Interrupted, run_process
+from setlist.process.spawn import Interrupted, run_process
 from setlist.runner.command import Scope
-from setlist.runner.exit_status import failure_text
+from setlist.runner.error_text import how_it_went
+from setlist.runner.worker_rpc import Link
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
+    from setlist.runner.output import SessionOutput
 
 PROGRAM = "from setlist.runner.worker import main; main()"
-
-READ_AT_ONCE = 1 << 16
 
 
 def run_in_worker(
@@ -71,14 +67,14 @@ def run_in_worker(
         "ci": caller.ci,
         "keep_open": scope.keep_open,
     }
-    link = Link(job, scope.emit, prepared, scope.hide)
+    link = _FunctionLink(job, prepared, scope.output)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
             env=_environ(scope, caller),
             # a place without modules that could shadow any
             cwd=scope.project.state,
-            capture=scope.output.capture if scope.output is not None else False,
+            capture=scope.output.capture,
             # it ends itself before, unless it hangs
             timeout=None if seconds is None else seconds + scope.grace.whole,
             grace=scope.grace,
@@ -86,8 +82,7 @@ def run_in_worker(
             service=link,
         )
     finally:
-        if scope.output is not None:
-            scope.output.flush()
+        scope.output.flush()
         link.close()
     return link.result or {"status": "gone", "reason": how_it_went(completed)}
 
@@ -101,79 +96,30 @@ def _environ(scope: Scope, caller: Caller) -> dict[str, str]:
     return environ
 
 
-def how_it_went(completed: Completed) -> str:
-    """How a worker ended that left no result."""
-    return failure_text(("its process",), completed) + ", before its function had ended"
+class _FunctionLink(Link):
+    """Answers what a session's function asks. ``result`` is what it ended with."""
 
-
-class Link:
-    """Two pipes to a worker, and the answers to what comes over them."""
-
-    def __init__(
-        self,
-        job: Mapping[str, Any],
-        emit: Emit,
-        prepared: PreparedEnvironment | None,
-        hide: Callable[[Mapping[str, str]], None] = lambda _: None,
-    ) -> None:
-        self._emit = emit
+    def __init__(self, job: Mapping[str, Any], prepared: PreparedEnvironment, output: SessionOutput) -> None:
+        super().__init__(job)
         self._prepared = prepared
-        self._hide = hide
-        self._received = b""
+        self._output = output
         self.result: Mapping[str, Any] | None = None
-        self.finished = False
-        self.reader, far_writer = os.pipe()
-        far_reader, self._writer = os.pipe()
-        self.inherited: tuple[int, ...] = (far_reader, far_writer)
-        self.named = [str(system.inheritable(descriptor)) for descriptor in self.inherited]
-        self._job: Mapping[str, Any] | None = job
-
-    def started(self) -> None:
-        """The worker has its ends: it is told what to do."""
-        for descriptor in self.inherited:
-            os.close(descriptor)
-        self.inherited = ()
-        if self._job is not None:
-            self.say(self._job)
-            self._job = None
-
-    def ready(self) -> bool:
-        """Read what the worker said, and answer each line."""
-        try:
-            data = os.read(self.reader, READ_AT_ONCE)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            self.finished = True
-            return False
-        *lines, self._received = (self._received + data).split(b"\n")
-        for line in lines:
-            self.say(self.answer(json.loads(line)))
-        return True
-
-    def close(self) -> None:
-        """Be done with the pipes."""
-        for descriptor in (self.reader, self._writer, *self.inherited):
-            with suppress(OSError):
-                os.close(descriptor)
-        self.inherited = ()
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to a line of the worker."""
         if "event" in message:
-            self._emit(from_json(message))
+            self._output.emit(from_json(message))
         elif "result" in message:
             self.result = message["result"]
         elif "hide" in message:
-            self._hide(message["hide"])
-        elif "ask" in message and self._prepared is not None:
-            return self._asked(message, self._prepared)
+            self._output.hide(message["hide"])
+        elif "ask" in message:
+            return self._asked(message)
         return {}
 
-    def _asked(self, message: Mapping[str, Any], prepared: PreparedEnvironment) -> Mapping[str, Any]:
+    def _asked(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Do what only we can do: we hold the environment's lock."""
+        prepared = self._prepared
         changes: tuple[Change, ...] = ()
         try:
             if message["ask"] == "install":
@@ -189,12 +135,3 @@ class Link:
             # who waits for the worker sees the signal too, and ends it
             return {"error": {"message": "interrupted"}}
         return {"changes": [dump(change) for change in changes]}
-
-    def say(self, message: Mapping[str, Any]) -> None:
-        """Send a line to the worker."""
-        data = json.dumps(message).encode() + b"\n"
-        try:
-            while data:
-                data = data[os.write(self._writer, data) :]
-        except OSError:  # the worker is gone; how it ended is seen elsewhere
-            self.finished = True

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from setlist.core.errors import StorageError
 from setlist.core.model import SessionSpec
@@ -94,6 +95,15 @@ class Jobserver:
             self._taking_part -= session.jobserver
             self._taken -= self._cost(session)
             self._settle()
+
+    @contextmanager
+    def used_by(self, session: SessionSpec) -> Iterator[None]:
+        """A session runs within the block."""
+        self.started(session)
+        try:
+            yield
+        finally:
+            self.ended(session)
 
     def close(self) -> None:
         """Give the pipe back."""

@@ -1,65 +1,124 @@
-"""What a session's commands and function write, on its way from their pipes to the readers of events."""
+"""Where the events and the output of a run go: to the readers of events, with secrets masked."""
 
 from __future__ import annotations
 
-import codecs
 import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
 
-from setlist.core.events import Emit, Output
-from setlist.process.process_io import Stream
+from setlist.core.events import Emit, Event, Message, Output, with_texts
+from setlist.core.logins import masked as without_logins
+from setlist.core.model import Invocation, SessionSpec
 from setlist.process.spawn import Capture
-from setlist.runner.secrets import MaskedStream, Masker
+
+if TYPE_CHECKING:
+    from codecs import IncrementalDecoder
+
+    from setlist.process.process_io import Stream
+    from setlist.runner.secrets import MaskedStream, Masker
+
+Capturing = Literal["no", "apart", "merged"]
+"""Whether the output of sessions is captured, and whether its two streams are one."""
+
+
+def _no_variables(_: str) -> Mapping[str, str]:
+    return {}
+
+
+class Sink:
+    """Where the events and the output of a run go. Threads may share it.
+
+    Args:
+        readers: each is called with every event, one event after the other.
+        capturing: whether the output of sessions becomes events; otherwise it goes to this process's own streams.
+        captured_environ: returns variables for the commands of a captured session, by the session's name.
+        masker: masks secrets; None if no session has any.
+        notice: called with each declared command before it starts.
+        close: called when the run has ended.
+    """
+
+    def __init__(
+        self,
+        *readers: Emit,
+        capturing: Capturing = "no",
+        captured_environ: Callable[[str], Mapping[str, str]] = _no_variables,
+        masker: Masker | None = None,
+        notice: Callable[[Invocation], None] | None = None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        from threading import RLock
+
+        self._readers = readers
+        self._lock = RLock()
+        self.capturing = capturing
+        self.captured_environ = captured_environ
+        self.masker = masker
+        self.notice = notice
+        self.close = close
+
+    def emit(self, event: Event) -> None:
+        """Mask secrets and logins in an event, and pass it to the readers."""
+        self.emit_masked(event if self.masker is None else self.masker.event(event))
+
+    def emit_masked(self, event: Event) -> None:
+        """Pass on an event without secrets. Logins are masked in setlist's own texts, not in what commands print."""
+        if not isinstance(event, Output):
+            event = with_texts(event, without_logins)
+        with self._lock:
+            for reader in self._readers:
+                reader(event)
 
 
 class SessionOutput:
-    """Makes events of what one session writes: secrets masked, characters whole. Used in one thread at a time.
+    """Where the events and the output of one session go. Used in one thread at a time.
 
-    Args:
-        session: its name.
-        emit: told of it.
-        masker: masks secrets.
-        merged: whether both streams go to the same place, and are read as one.
+    Attributes:
+        captured: whether the output becomes events.
+        capture: what :func:`setlist.process.spawn.run_process` takes as ``capture``.
+        emit: called with each event.
+        notice: called with each declared command before it starts.
     """
 
-    def __init__(self, session: str, emit: Emit, masker: Masker, *, merged: bool) -> None:
+    def __init__(self, sink: Sink, session: SessionSpec) -> None:
+        self._sink = sink
         self._session = session
-        self._emit = emit
-        self._masker = masker
-        self._ways: dict[Stream, tuple[MaskedStream, codecs.IncrementalDecoder]] = {}
-        self.capture = Capture(self.write, merged)
+        self._streams: dict[Stream, tuple[MaskedStream | None, IncrementalDecoder]] = {}
+        self.captured = sink.capturing != "no" and not session.interactive
+        self.capture: Capture | bool = self.captured and Capture(self._write, sink.capturing == "merged")
+        self.emit = sink.emit
+        self.notice = sink.notice
 
-    def write(self, stream: Stream, data: bytes) -> None:
-        """Take what came from a pipe."""
-        masked, decoder = self._way(stream)
-        self._tell(stream, decoder.decode(masked.feed(data)))
+    def tell(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        """Emit a message about the session."""
+        self.emit(Message(time=time.time(), session=self._session.name, level=level, text=text))
+
+    def hide(self, environ: Mapping[str, str]) -> None:
+        """Mask the secrets among the variables that a command is about to see."""
+        if self._session.secrets and self._sink.masker is not None:
+            from setlist.runner.secrets import secret_values
+
+            self._sink.masker.add(secret_values(environ, self._session.secrets))
+
+    def masked(self, text: str) -> str:
+        """The text without secrets."""
+        return text if self._sink.masker is None else self._sink.masker.text(text)
 
     def flush(self) -> None:
-        """A command has ended: what was held back is all there is."""
-        for stream, (masked, decoder) in self._ways.items():
-            self._tell(stream, decoder.decode(masked.flush(), final=True))
+        """Emit what was held back: a command has ended."""
+        for stream, (masked, decoder) in self._streams.items():
+            self._emit_output(stream, decoder.decode(b"" if masked is None else masked.flush(), final=True))
 
-    def _way(self, stream: Stream) -> tuple[MaskedStream, codecs.IncrementalDecoder]:
-        if stream not in self._ways:
-            decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-            self._ways[stream] = (self._masker.stream(), decoder)
-        return self._ways[stream]
-
-    def _tell(self, stream: Stream, text: str) -> None:
-        if text:
-            self._emit(Output(time=time.time(), session=self._session, stream=stream, data=text))
-
-
-class Collected:
-    """What a command writes, kept apart for who asked for it (``s.run(..., silent=True)``)."""
-
-    def __init__(self) -> None:
-        self.stdout = bytearray()
-        self.stderr = bytearray()
-        self.capture = Capture(self.write, merged=False)
-
-    def write(self, stream: Stream, data: bytes) -> None:
+    def _write(self, stream: Stream, data: bytes) -> None:
         """Take what came from a pipe."""
-        if stream == "stdout":
-            self.stdout += data
-        else:
-            self.stderr += data
+        if stream not in self._streams:
+            from codecs import getincrementaldecoder
+
+            masker = self._sink.masker
+            decoder: IncrementalDecoder = getincrementaldecoder("utf-8")("surrogateescape")
+            self._streams[stream] = (None if masker is None else masker.stream(), decoder)
+        masked, decoder = self._streams[stream]
+        self._emit_output(stream, decoder.decode(data if masked is None else masked.feed(data)))
+
+    def _emit_output(self, stream: Stream, text: str) -> None:
+        if text:
+            self._sink.emit_masked(Output(time=time.time(), session=self._session.name, stream=stream, data=text))

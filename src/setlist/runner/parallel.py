@@ -14,12 +14,12 @@ from queue import Empty, SimpleQueue
 from signal import SIGINT
 
 from setlist.core.events import Message, SessionRunning
-from setlist.core.model import SessionSpec, Settings
+from setlist.core.model import SessionSpec
 from setlist.core.records import dataclass, replace
 from setlist.process.signals import following, listening, signals_here, stop_others
 from setlist.process.spawn import Interrupted, handling_signals
 from setlist.runner.run_context import RunContext, SessionResult
-from setlist.runner.run_policy import RunOptions, blocked, exit_code_of, not_run_reason, posargs_of
+from setlist.runner.run_policy import blocked, exit_code_of, not_run_reason, posargs_of
 from setlist.runner.session import finish, run_session
 from setlist.scheduling.order import Plan
 from setlist.scheduling.schedule import Limits, Schedule
@@ -49,23 +49,19 @@ _Told = _Prepared | _Ended | None
 """None: a signal has come."""
 
 
-def run_side_by_side(
-    context: RunContext, plan: Plan, options: RunOptions, settings: Settings, endings: dict[str, SessionResult]
-) -> Interrupted | None:
-    """Run the sessions of a plan, ``options.jobs`` of them at once.
+def run_side_by_side(context: RunContext, plan: Plan, endings: dict[str, SessionResult]) -> Interrupted | None:
+    """Run the sessions of a plan, ``jobs`` of the options at once.
 
     Args:
         context: the run's.
         plan: the sessions.
-        options: the command line's.
-        settings: the project's.
         endings: how those ended that have run before; how each of these ended is added.
 
     Returns:
         the signal that ended the run, if one did.
     """
     with handling_signals() if signals_here() is None else nullcontext():
-        run = _Run(context, plan, options, settings, endings)
+        run = _Run(context, plan, endings)
         with listening(run.wake):
             run.carry_out()
         signals = signals_here()
@@ -76,19 +72,13 @@ def run_side_by_side(
 class _Run:
     """The run as its main thread sees it."""
 
-    def __init__(
-        self,
-        context: RunContext,
-        plan: Plan,
-        options: RunOptions,
-        settings: Settings,
-        endings: dict[str, SessionResult],
-    ) -> None:
+    def __init__(self, context: RunContext, plan: Plan, endings: dict[str, SessionResult]) -> None:
+        options = context.options
         self.endings = endings
-        self._setting = replace(context, turn=self._turn, stopped=self._stopped)
+        self._context = replace(context, turn=self._turn, stopped=self._stopped)
         self._options = options
         self._steps = {step.session.name: step for step in plan.steps}
-        limits = Limits(jobs=options.jobs, resources=dict(settings.resources))
+        limits = Limits(jobs=options.jobs, resources=dict(context.registry.settings.resources))
         self._schedule = Schedule(plan, limits, options.durations)
         self._told: SimpleQueue[_Told] = SimpleQueue()
         self._turns: dict[str, SimpleQueue[str | None]] = {}
@@ -126,7 +116,7 @@ class _Run:
             self._stop(not_run_reason(Interrupted(self._signals.first)))
 
     def _say(self, text: str) -> None:
-        self._setting.emit(Message(time=time.time(), session=None, level="info", text=text))
+        self._context.sink.emit(Message(time=time.time(), session=None, level="info", text=text))
 
     def _begin_what_may(self) -> None:
         while (session := self._schedule.to_prepare()) is not None:
@@ -148,7 +138,7 @@ class _Run:
 
     def _never(self, session: SessionSpec, ending: SessionResult) -> tuple[SessionSpec, ...]:
         self.endings[session.name] = ending
-        finish(self._setting, session, ending)
+        finish(self._context, session, ending)
         return self._schedule.ended(session.name)
 
     def _skip_blocked(self, freed: Iterable[SessionSpec]) -> None:
@@ -216,7 +206,7 @@ class _Run:
         error: BaseException | None = None
         try:
             with following():
-                ending = run_session(self._setting, session, posargs_of(self._steps[session.name], self._options))
+                ending = run_session(self._context, session, posargs_of(self._steps[session.name], self._options))
         except Interrupted:
             pass  # its end has been told
         except BaseException as raised:
@@ -227,7 +217,7 @@ class _Run:
         self._told.put(_Prepared(session.name))
         reason = self._turns[session.name].get()
         if reason is None:
-            self._setting.emit(SessionRunning(time=time.time(), session=session.name))
+            self._context.sink.emit(SessionRunning(time=time.time(), session=session.name))
         return reason
 
     def _stopped(self) -> str | None:

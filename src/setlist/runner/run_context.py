@@ -1,57 +1,54 @@
-"""What a session is given to run with, and how it ended: what those share who carry a run out."""
+"""The options of a run, what its sessions share while it goes, and the result of each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from setlist.core.events import Emit, EnvironmentReady
-from setlist.core.model import EnvironmentSpec, SessionSpec, SessionStatus
+from setlist.core.events import EnvironmentReady
+from setlist.core.model import Registry, SessionSpec, SessionStatus
 from setlist.core.project import Caller, Project
 from setlist.core.records import dataclass, field
 from setlist.process.spawn import Grace
 
 if TYPE_CHECKING:
-    from setlist.environment.prepared import PreparedEnvironment
-    from setlist.runner.command import Invocation
+    from setlist.environment.prepare import Environments, PreparedEnvironment
+    from setlist.lock.use import LockMode
     from setlist.runner.jobserver import Jobserver
-    from setlist.runner.output import SessionOutput
-    from setlist.runner.secrets import Masker
-
-Prepare = Callable[[SessionSpec], AbstractContextManager["PreparedEnvironment"]]
+    from setlist.runner.output import SessionOutput, Sink
 
 Notified = tuple[str, tuple[str, ...]]
 """A session that is to run after another one that said so: its first alias, and its posargs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
-    """What one session is given to run with.
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user chose for a whole run. Plain data.
 
-    ``output`` takes what it writes; None: that goes straight to our own streams. ``environ`` are variables
-    that its commands see, unless the session itself says otherwise. ``keep_open`` are descriptors that they
-    inherit. ``jobserver`` is told when it runs.
+    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
+    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line, for the
+    record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share. ``durations``: the seconds
+    that sessions took last time. ``only``: what sessions require needn't run.
     """
 
-    output: SessionOutput | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
-    keep_open: tuple[int, ...] = ()
-    jobserver: Jobserver | None = None
-
-
-def _bare(_: SessionSpec) -> Equipment:
-    return Equipment()
+    posargs: tuple[str, ...] = ()
+    fail_fast: bool = False
+    recreate: bool = False
+    upgrade: bool = False
+    offline: bool = False
+    locks: LockMode = "use"
+    find_links: Path | None = None
+    argv: tuple[str, ...] = ()
+    jobs: int = 1
+    cpus: int = 1
+    durations: Mapping[str, float] = field(default_factory=dict)
+    only: bool = False
 
 
 def _nothing(*_: SessionSpec) -> None:
     """Nothing else runs."""
-
-
-def _no_python(spec: EnvironmentSpec, file: str) -> AbstractContextManager[Path]:
-    raise AssertionError(f"no environment can be made here for {file}: {spec}")
 
 
 class Closable(Protocol):
@@ -66,7 +63,7 @@ class SessionProvider(Protocol):
     def open_run(self) -> Closable: ...
 
     def run(
-        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput
     ) -> SessionResult: ...
 
 
@@ -74,46 +71,56 @@ class SessionProvider(Protocol):
 class RunContext:
     """What all sessions of a run share.
 
-    ``prepare`` makes a session's environment right and holds it; ``recreate`` says that nothing of the last run is to
-    be taken over. ``error_on_missing``: whether a session fails for want of its interpreter, or is skipped. ``turn``
-    waits until a session whose environment is right may run, and says why it isn't to, or None; ``equip`` says what it
-    is given for that. ``stopped`` says why the run stops what is running, or None where it doesn't. ``prepare_anew``
-    makes an environment anew in any case; ``loader_python`` holds the environment that foreign definitions ask to be
-    loaded in. ``shared`` holds what the sessions of each provider share. ``masker`` masks what nobody is to see.
-    ``posargs`` are the words after ``--`` of the whole run: a session that another notifies without posargs gets these.
+    ``at_once``: how many sessions run at once at most. ``shared`` holds what the sessions of each provider share.
+    ``turn`` waits until a session whose environment is prepared may run, and returns why it may not, or None.
+    ``stopped`` returns why the run stops its sessions, or None.
     """
 
     project: Project
+    registry: Registry
     caller: Caller
-    prepare: Prepare
-    prepare_anew: Prepare
-    emit: Emit
-    grace: Grace = field(default_factory=Grace)
-    recreate: bool = False
-    error_on_missing: bool = False
+    options: RunOptions
+    sink: Sink
+    environments: Environments
+    at_once: int = 1
+    jobserver: Jobserver | None = None
+    shared: Mapping[str, Closable] = field(default_factory=dict)
     turn: Callable[[SessionSpec], str | None] = _nothing
     stopped: Callable[[], str | None] = _nothing
-    equip: Callable[[SessionSpec], Equipment] = _bare
-    notice: Callable[[Invocation], None] | None = None
-    loader_python: Callable[[EnvironmentSpec, str], AbstractContextManager[Path]] = _no_python
-    shared: Mapping[str, Closable] = field(default_factory=dict)
-    masker: Masker | None = None
-    posargs: tuple[str, ...] = ()
 
-    def hide(self, session: SessionSpec, environ: Mapping[str, str]) -> None:
-        """Mask the secrets among the variables that a session's commands are about to see."""
-        if session.secrets and self.masker is not None:
-            from setlist.runner.secrets import secret_values
+    @property
+    def grace(self) -> Grace:
+        """How long processes are waited for after a signal."""
+        settings = self.registry.settings
+        return Grace(settings.interrupt_grace, settings.terminate_grace)
 
-            self.masker.add(secret_values(environ, session.secrets))
+    @property
+    def error_on_missing(self) -> bool:
+        """Whether a session without its interpreter fails; otherwise it is skipped."""
+        missing = self.registry.settings.error_on_missing
+        return self.caller.ci if missing is None else missing
 
-    def masked(self, text: str) -> str:
-        """The text without secrets."""
-        return text if self.masker is None else self.masker.text(text)
+    def variables(self, session: SessionSpec, output: SessionOutput) -> dict[str, str]:
+        """The variables that the run sets for a session's commands; the session's ``env`` overrides them."""
+        environ: dict[str, str] = {}
+        if self.at_once > 1:
+            from setlist.runner.cpus import share_environ
+
+            alone = session.exclusive or session.interactive
+            environ |= share_environ(self.options.cpus, self.at_once, alone=alone, environ=self.caller.environ)
+        if self.jobserver is not None and session.jobserver:
+            environ |= self.jobserver.environ(self.caller.environ)
+        if output.captured:
+            environ |= self.sink.captured_environ(session.name)
+        return environ
+
+    def keep_open(self, session: SessionSpec) -> tuple[int, ...]:
+        """The descriptors that a session's commands inherit."""
+        return self.jobserver.descriptors if self.jobserver is not None and session.jobserver else ()
 
     def ready(self, session: SessionSpec, prepared: PreparedEnvironment) -> str | None:
-        """Tell that a session's environment is right. Returns the path of its frozen requirements."""
-        self.emit(
+        """Emit that a session's environment is prepared. Returns the path of its frozen requirements."""
+        self.sink.emit(
             EnvironmentReady(
                 time=time.time(),
                 session=session.name,

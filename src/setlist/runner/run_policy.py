@@ -1,60 +1,13 @@
-"""What a run is told to do, and the rules it goes by: who is kept back by whom, and what comes of the whole."""
+"""The rules of a run: which failure blocks which session, what runs after it, and the exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Mapping
 
 from setlist.core.model import UNSUCCESSFUL, Registry
-from setlist.core.records import dataclass, field
-from setlist.lock.use import LockMode
 from setlist.process.spawn import Interrupted
-from setlist.runner.run_context import Closable, SessionResult
+from setlist.runner.run_context import RunOptions, SessionResult
 from setlist.scheduling.order import Step
-
-if TYPE_CHECKING:
-    from setlist.runner.command import Invocation
-    from setlist.runner.secrets import Masker
-
-Capturing = Literal["no", "apart", "merged"]
-"""Whether what sessions write is captured, and whether its two streams are one."""
-
-
-def _no_variables(_: str) -> Mapping[str, str]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line says about a whole run.
-
-    ``locks``: ``use`` a session's lock where there is one, ``require`` a current one, or ``ignore`` all of them.
-    ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line, for the
-    record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share. ``durations``: the seconds
-    that sessions took last time. ``captured_environ``: variables for what is captured, asked for anew for each session
-    by its name. ``masker`` masks what nobody is to see. ``only``: what sessions require needn't run. ``shared`` is what
-    the sessions of a provider share already; it is closed with the run. ``notice`` is told of each declared command
-    before it starts.
-    """
-
-    posargs: tuple[str, ...] = ()
-    fail_fast: bool = False
-    recreate: bool = False
-    upgrade: bool = False
-    offline: bool = False
-    locks: LockMode = "use"
-    find_links: Path | None = None
-    argv: tuple[str, ...] = ()
-    jobs: int = 1
-    cpus: int = 1
-    durations: Mapping[str, float] = field(default_factory=dict)
-    capturing: Capturing = "no"
-    captured_environ: Callable[[str], Mapping[str, str]] = _no_variables
-    masker: Masker | None = None
-    only: bool = False
-    shared: Mapping[str, Closable] = field(default_factory=dict)
-    notice: Callable[[Invocation], None] | None = None
 
 
 def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tu
 
     The values of ``env`` tables, those of commands included, are masked as programs see them: expanded. What only a
     run can tell (``{envdir}``, a variable that a session's function sets) is added to the masker while it runs
-    (:meth:`setlist.runner.run_context.RunContext.hide`).
+    (:meth:`setlist.runner.output.SessionOutput.hide`).
 
     Args:
         sessions: all that run.

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import CommandFailed, InterpreterNotFound, SessionError, SetlistError
-from setlist.core.events import Message, SessionFinished, SessionRetried, SessionStarted
+from setlist.core.events import SessionFinished, SessionRetried, SessionStarted
 from setlist.core.model import SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.records import dump, replace
 from setlist.process.spawn import Interrupted
 from setlist.registry.template import expand_text, expand_words
 from setlist.runner.command import Scope, expand_env, invocation_of, invoke, session_variables, working_directory
-from setlist.runner.error_text import message_of, one_line, tell_error, tell_traceback
-from setlist.runner.run_context import Equipment, RunContext, SessionProvider, SessionResult
+from setlist.runner.error_text import message_of, one_line, tell_traceback
+from setlist.runner.output import SessionOutput
+from setlist.runner.run_context import RunContext, SessionProvider, SessionResult
 from setlist.runner.tempdir import Temporary
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
-    from setlist.runner.jobserver import Jobserver
     from setlist.runner.uptodate import Record
 
 
@@ -35,18 +34,39 @@ def run_session(context: RunContext, session: SessionSpec, posargs: tuple[str, .
         Interrupted: a signal reached us; the end of the session has been told.
     """
     began = time.perf_counter()
-    equipment = context.equip(session)
-    context.emit(SessionStarted(time=time.time(), session=session.name, captured=equipment.output is not None))
+    output = SessionOutput(context.sink, session)
+    output.emit(SessionStarted(time=time.time(), session=session.name, captured=output.captured))
     interrupted: Interrupted | None = None
     try:
-        ending = _guarded(context, session, posargs, equipment)
-    except Interrupted as signal:
-        interrupted = signal
+        ending = _run(context, session, posargs, output)
+        if ending.status == "failed" and session.environment.backend != "none":
+            _remove_cut_off(context, session, output)
+    except InterpreterNotFound as error:
+        if context.error_on_missing:
+            output.tell("error", message_of(error))
+            ending = _failed(session, error.message, 1 if session.plain_exit else error.exit_code)
+        else:
+            ending = SessionResult("skipped", error.message)
+    except SetlistError as error:
+        output.tell("error", message_of(error))
+        ending = _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
+    except (Interrupted, KeyboardInterrupt) as error:
+        import signal
+
+        # without handlers (a caller that isn't in the main thread), Python raises KeyboardInterrupt
+        interrupted = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
         reason = context.stopped()
         if reason is None:
-            ending = SessionResult("interrupted", f"interrupted by {signal}", signal.exit_code)
+            ending = SessionResult("interrupted", f"interrupted by {interrupted}", interrupted.exit_code)
         else:
             ending = SessionResult("interrupted", reason)
+    except (Exception, SystemExit) as error:
+        import traceback
+
+        reason = one_line(error, session, context.project)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        tell_traceback(output, session, context.project, reason, text)
+        ending = _failed(session, reason)
     finish(context, session, ending, time.perf_counter() - began - ending.waited)
     if interrupted is not None:
         raise interrupted
@@ -55,7 +75,7 @@ def run_session(context: RunContext, session: SessionSpec, posargs: tuple[str, .
 
 def finish(context: RunContext, session: SessionSpec, ending: SessionResult, duration: float = 0.0) -> None:
     """Tell how a session ended."""
-    context.emit(
+    context.sink.emit(
         SessionFinished(
             time=time.time(),
             session=session.name,
@@ -67,39 +87,6 @@ def finish(context: RunContext, session: SessionSpec, ending: SessionResult, dur
             attempts=ending.attempts,
         )
     )
-
-
-def _guarded(
-    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
-) -> SessionResult:
-    """The session's end, whatever happens in it."""
-    try:
-        ending = _prepared(context, session, posargs, equipment)
-        if ending.status == "failed" and session.environment.backend != "none":
-            _remove_cut_off(context, session)
-        return ending
-    except InterpreterNotFound as error:
-        if not context.error_on_missing:
-            return SessionResult("skipped", error.message)
-        tell_error(context, session, message_of(error))
-        return _failed(session, error.message, 1 if session.plain_exit else error.exit_code)
-    except SetlistError as error:
-        tell_error(context, session, message_of(error))
-        return _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
-    except Interrupted:
-        raise
-    except KeyboardInterrupt:
-        import signal
-
-        # nobody handles signals here (a caller of run_plan that isn't the edge): Python does, this way
-        raise Interrupted(signal.SIGINT) from None
-    except (Exception, SystemExit) as error:
-        import traceback
-
-        reason = one_line(error, session, context.project)
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        tell_traceback(context, session, reason, text)
-        return _failed(session, reason)
 
 
 def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> SessionResult:
@@ -122,7 +109,7 @@ def would_be_up_to_date(
     from setlist.runner import uptodate
 
     try:
-        now, last = _records(context, session, prepared, posargs, Equipment())
+        now, last = _records(context, session, prepared, posargs, SessionOutput(context.sink, session))
     except SessionError:
         return False  # running it will tell
     return uptodate.is_up_to_date(now, last, context.project, session)
@@ -133,32 +120,32 @@ def _records(
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
-    equipment: Equipment,
+    output: SessionOutput,
 ) -> tuple[Record | None, Record | None]:
     """What the session would be a function of now, and what it was when it last passed."""
     from setlist.runner import uptodate
 
     last = uptodate.read_record(context.project, session.name)
-    what = _what_runs(context, session, prepared, posargs, equipment)
+    what = _what_runs(context, session, prepared, posargs, output)
     return uptodate.record_of(context.project, session, prepared, what, last), last
 
 
-def _prepared(
-    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
-) -> SessionResult:
+def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput) -> SessionResult:
+    """Prepare the session's environment, wait for its turn, and run it unless it is up to date."""
     if _only_gathers(session):
         return SessionResult("ok")
     if session.provider:
         provider: SessionProvider = find_provider(session.provider)
-        return provider.run(context, session, posargs, equipment)
-    with context.prepare(session) as prepared:
+        return provider.run(context, session, posargs, output)
+    options, jobserver = context.options, context.jobserver
+    with context.environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade) as prepared:
         frozen = context.ready(session, prepared)
         record: Record | None = None
         if session.inputs:
             from setlist.runner import uptodate
 
-            record, last = _records(context, session, prepared, posargs, equipment)
-            untouched = prepared.action in ("reused", "none") and not context.recreate
+            record, last = _records(context, session, prepared, posargs, output)
+            untouched = prepared.action in ("reused", "none") and not options.recreate
             if untouched and uptodate.is_up_to_date(record, last, context.project, session):
                 if record is not None and record != last:
                     # touched, not changed: not to be read again next time
@@ -170,26 +157,14 @@ def _prepared(
         waited = time.perf_counter() - asked
         if reason is not None:
             return SessionResult("not-run", reason, 0, frozen, waited=waited)
-        with _taking_part(equipment.jobserver, session):
-            ending = replace(_tries(context, session, prepared, posargs, equipment), frozen=frozen, waited=waited)
+        with jobserver.used_by(session) if jobserver is not None else nullcontext():
+            ending = replace(_tries(context, session, prepared, posargs, output), frozen=frozen, waited=waited)
         if record is not None and ending.status in ("ok", "flaky"):
             # what the session's function installed has come since
             uptodate.write_record(
                 context.project, session.name, replace(record, environment=uptodate.environment_digest(prepared))
             )
         return ending
-
-
-@contextmanager
-def _taking_part(jobserver: Jobserver | None, session: SessionSpec) -> Iterator[None]:
-    if jobserver is None:
-        yield
-        return
-    jobserver.started(session)
-    try:
-        yield
-    finally:
-        jobserver.ended(session)
 
 
 def _only_gathers(session: SessionSpec) -> bool:
@@ -204,17 +179,31 @@ def _tries(
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
-    equipment: Equipment,
+    output: SessionOutput,
 ) -> SessionResult:
     """Run it until it passes, or as often as ``retries`` allows."""
     attempts = session.retries + 1
     for attempt in range(1, attempts + 1):
-        ending, again = _one_try(context, session, prepared, posargs, equipment)
+        temporary = Temporary.of(context.project, session.name)
+        again = False
+        try:
+            scope = scope_of(context, session, prepared, posargs, temporary, output)
+            if session.function is not None:
+                ending, again = _function(context, scope, prepared, posargs, temporary)
+            else:
+                for command in session.commands:
+                    invoke(invocation_of(command, scope), scope)
+                ending = SessionResult("ok")
+        except CommandFailed as error:
+            # how it ended was told with the command
+            ending, again = _failed(session, error.message), True
+        finally:
+            temporary.remove()
         if ending.status == "ok" and attempt > 1:
             return replace(ending, status="flaky", reason=f"passed at try {attempt} of {attempts}", attempts=attempt)
         if not again or attempt == attempts:
             return replace(ending, attempts=attempt)
-        context.emit(
+        output.emit(
             SessionRetried(
                 time=time.time(),
                 session=session.name,
@@ -226,36 +215,13 @@ def _tries(
     raise AssertionError("a session is tried at least once")
 
 
-def _one_try(
-    context: RunContext,
-    session: SessionSpec,
-    prepared: PreparedEnvironment,
-    posargs: tuple[str, ...],
-    equipment: Equipment,
-) -> tuple[SessionResult, bool]:
-    """How one try ended, and whether another one could end otherwise."""
-    temporary = Temporary.of(context.project, session.name)
-    try:
-        scope = scope_of(context, session, prepared, posargs, temporary, equipment)
-        if session.function is not None:
-            return _function(context, scope, prepared, posargs, temporary)
-        for command in session.commands:
-            invoke(invocation_of(command, scope), scope)
-        return SessionResult("ok"), False
-    except CommandFailed as error:
-        # how it ended was told with the command
-        return _failed(session, error.message), True
-    finally:
-        temporary.remove()
-
-
 def scope_of(
     context: RunContext,
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary | None,
-    equipment: Equipment,
+    output: SessionOutput,
 ) -> Scope:
     """What the session's commands share.
 
@@ -266,7 +232,7 @@ def scope_of(
         posargs: the words after ``--``.
         temporary: the place of ``{tmp}``, made if a template names it. None: there is none yet, and no
             directory of the session's is looked at.
-        equipment: what the session is given to run with.
+        output: where the session's events and output go.
 
     Raises:
         SubstitutionError: a variable that ``env`` or ``cwd`` needs isn't set.
@@ -280,9 +246,9 @@ def scope_of(
         prepared,
         temporary=temporary,
         posargs=posargs,
-        assigned=equipment.environ,
+        assigned=context.variables(session, output),
     )
-    context.hide(session, environ)
+    output.hide(environ)
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
@@ -293,13 +259,10 @@ def scope_of(
         environ=environ,
         values=values,
         cwd=cwd,
-        emit=context.emit,
+        output=output,
         grace=context.grace,
         deadline=None if session.timeout is None else time.monotonic() + session.timeout,
-        output=equipment.output,
-        keep_open=equipment.keep_open,
-        notice=context.notice,
-        hide=partial(context.hide, session),
+        keep_open=context.keep_open(session),
     )
 
 
@@ -312,7 +275,7 @@ def _function(
 ) -> tuple[SessionResult, bool]:
     from setlist.runner.function import run_in_worker
 
-    session = scope.session
+    session, output = scope.session, scope.output
     ended_well = False
     try:
         result = run_in_worker(scope, prepared, posargs, context.caller, str(temporary.reserved))
@@ -323,15 +286,14 @@ def _function(
     if status == "skipped":
         return SessionResult("skipped", reason), False
     if status == "refused":
-        tell_error(context, session, result["told"])
+        output.tell("error", result["told"])
         return _failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
     if status == "raised":
-        tell_traceback(context, session, reason, result["traceback"])
+        tell_traceback(output, session, context.project, reason, result["traceback"])
     if status != "ok":
         return _failed(session, reason), True
     if changes:
-        text = "no longer installed by its function: " + ", ".join(map(str, changes))
-        context.emit(Message(time=time.time(), session=session.name, level="info", text=text))
+        output.tell("info", "no longer installed by its function: " + ", ".join(map(str, changes)))
     return SessionResult("ok"), False
 
 
@@ -340,10 +302,10 @@ def _what_runs(
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
-    equipment: Equipment,
+    output: SessionOutput,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
-    scope = scope_of(context, session, prepared, posargs, None, equipment)
+    scope = scope_of(context, session, prepared, posargs, None, output)
     return {
         "commands": [
             {
@@ -362,10 +324,10 @@ def _what_runs(
     }
 
 
-def _remove_cut_off(context: RunContext, session: SessionSpec) -> None:
+def _remove_cut_off(context: RunContext, session: SessionSpec, output: SessionOutput) -> None:
     """Look whether a failure may have come from compiled files that a full disk has cut off."""
     from setlist.environment.bytecode import remove_cut_off, text_about
 
     removed = remove_cut_off(context.project.environment(session.name), context.caller.environ)
     if removed:
-        tell_error(context, session, text_about(removed))
+        output.tell("error", text_about(removed))

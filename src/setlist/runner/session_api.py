@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NoReturn, Protocol, overload
 
 from setlist.core.errors import CommandFailed, CommandRefused, SessionFunctionFailed
-from setlist.core.events import Message
-from setlist.core.model import Change, Interpreter
-from setlist.runner.command import Invocation, Scope, find_program, invoke, working_directory
+from setlist.core.model import Change, Interpreter, Invocation
+from setlist.runner.command import Scope, find_program, invoke, working_directory
 from setlist.runner.tempdir import Temporary
 
 Word = str | os.PathLike[str]
@@ -189,7 +187,7 @@ class SessionHandle:
                 environ.pop(name, None)
             else:
                 environ[name] = value
-        self._scope.hide(environ)
+        self._scope.output.hide(environ)
         directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._scope.project)
         program = find_program(command, self._scope.session, self._scope.bin, directory, environ, external=external)
         invocation = Invocation(
@@ -265,8 +263,8 @@ class SessionHandle:
         raise SessionFunctionFailed(str(message))
 
     def _say(self, level: Literal["info", "warning"], text: str) -> None:
-        self._scope.hide(self.env)
-        self._scope.emit(Message(time=time.time(), session=self.name, level=level, text=str(text)))
+        self._scope.output.hide(self.env)
+        self._scope.output.tell(level, str(text))
 
     def _return_to(self, path: Path) -> None:
         self._cwd = path

@@ -27,6 +27,7 @@ from setlist.registry.functions import load_function
 from setlist.registry.template import Values
 from setlist.runner.command import Scope
 from setlist.runner.error_text import message_of, one_line
+from setlist.runner.output import SessionOutput, Sink
 from setlist.runner.secrets import secrets_in
 from setlist.runner.session_api import SessionHandle, SessionSkipped
 from setlist.runner.tempdir import Temporary
@@ -107,7 +108,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
                 load_function(project, session.function)(handle)
             except Exception:
                 # what is told of it may hold a secret that no command was given
-                scope.hide(handle.env)
+                scope.output.hide(handle.env)
                 raise
     except Interrupted:
         if not over:
@@ -145,27 +146,26 @@ def _handle(
             tmp=job["tmp"],
         ),
         cwd=Path(job["cwd"]),
-        emit=host.emit,
+        output=_WorkerOutput(host, session),
         grace=Grace(*job["grace"]),
         deadline=None if job["seconds"] is None else time.monotonic() + job["seconds"],
         keep_open=tuple(job["keep_open"]),
-        hide=_Hiding(host, session) if session.secrets else lambda _: None,
     )
     surroundings = _Surroundings(host, Path(job["python"]), scope.bin, interpreter)
     temporary = Temporary(Path(job["tmp"]))
     return SessionHandle(scope, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), scope
 
 
-class _Hiding:
+class _WorkerOutput(SessionOutput):
     """Lets the host, which sees what our commands print, mask secrets among the variables that they are given."""
 
     def __init__(self, host: Host, session: SessionSpec) -> None:
+        super().__init__(Sink(host.emit), session)
         self._host = host
-        self._patterns = session.secrets
         self._told: dict[str, str] = {}
 
-    def __call__(self, environ: Mapping[str, str]) -> None:
-        secret = secrets_in(environ, self._patterns)
+    def hide(self, environ: Mapping[str, str]) -> None:
+        secret = secrets_in(environ, self._session.secrets)
         if secret != self._told:
             self._host.ask({"hide": secret})
             self._told = secret

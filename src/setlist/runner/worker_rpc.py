@@ -1,4 +1,4 @@
-"""The other end of a worker's pipes: who started it, and only can do some things for it."""
+"""The pipes between a worker process and its host, which started it: the end of each."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from setlist.core import system
 from setlist.core.events import CommandFinished, CommandStarted, Event, to_json
+
+READ_AT_ONCE = 1 << 16
 
 
 class Host:
-    """The other end: takes lines, and answers each. Threads may share it."""
+    """The worker's end: sends lines to the host, which answers each. Threads may share it."""
 
     def __init__(self, reader: int, writer: int) -> None:
         for descriptor in (reader, writer):
@@ -61,3 +64,65 @@ class Host:
         elif isinstance(event, CommandFinished):
             self.commands -= 1
         self.ask(to_json(event))
+
+
+class Link:
+    """The host's end: starts a worker's work, and answers each line of it. Used in one thread.
+
+    Args:
+        job: the first line that the worker is sent; None if it is sent later.
+    """
+
+    def __init__(self, job: Mapping[str, Any] | None) -> None:
+        self._received = b""
+        self.finished = False
+        self.reader, far_writer = os.pipe()
+        far_reader, self._writer = os.pipe()
+        self.inherited: tuple[int, ...] = (far_reader, far_writer)
+        self.named = [str(system.inheritable(descriptor)) for descriptor in self.inherited]
+        self._job = job
+
+    def started(self) -> None:
+        """The worker has its ends: it is told what to do."""
+        for descriptor in self.inherited:
+            os.close(descriptor)
+        self.inherited = ()
+        if self._job is not None:
+            self.say(self._job)
+            self._job = None
+
+    def ready(self) -> bool:
+        """Read what the worker said, and answer each line."""
+        try:
+            data = os.read(self.reader, READ_AT_ONCE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.finished = True
+            return False
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            self.say(self.answer(json.loads(line)))
+        return True
+
+    def close(self) -> None:
+        """Be done with the pipes."""
+        for descriptor in (self.reader, self._writer, *self.inherited):
+            with suppress(OSError):
+                os.close(descriptor)
+        self.inherited = ()
+
+    def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer to a line of the worker."""
+        raise NotImplementedError
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Send a line to the worker."""
+        data = json.dumps(message).encode() + b"\n"
+        try:
+            while data:
+                data = data[os.write(self._writer, data) :]
+        except OSError:  # the worker is gone; how it ended is seen elsewhere
+            self.finished = True

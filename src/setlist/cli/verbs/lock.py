@@ -118,10 +118,11 @@ def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool)
     from setlist.core.plugins import find_provider
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
-    from setlist.runner.run import plain_context
+    from setlist.runner.run import context_of
+    from setlist.runner.run_context import RunOptions
 
     context.project.prepare()
-    run_context = plain_context(context.project, context.registry, context.caller)
+    run_context = context_of(context.project, context.registry, context.caller, RunOptions(locks="ignore"))
     lockables = []
     for session in sessions:
         if not session.installs_itself or session.environment.backend == "none":

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from setlist.providers.protocol import Provider
     from setlist.registry.definition import Declared, LoaderPython
     from setlist.registry.select import Matches
-    from setlist.runner.run_context import Equipment, RunContext, SessionResult
+    from setlist.runner.output import SessionOutput
+    from setlist.runner.run_context import RunContext, SessionResult
 
 
 class NoxProvider:
@@ -63,11 +64,11 @@ class NoxProvider:
         return NoxProcesses()
 
     def run(
-        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+        self, context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput
     ) -> SessionResult:
         from setlist.providers.nox.sessions import run_noxfile_session
 
-        return run_noxfile_session(context, session, posargs, equipment)
+        return run_noxfile_session(context, session, posargs, output)
 
     def lockable(self, context: RunContext, session: SessionSpec) -> tuple[SessionSpec, str]:
         from setlist.providers.nox.lock_requirements import lockable

@@ -20,7 +20,8 @@ from setlist.core.records import dataclass
 from setlist.process.signals import following, signals_here
 from setlist.process.spawn import Capture, Completed, Grace, run_process
 from setlist.providers.nox.bootstrap import program
-from setlist.runner.function import Link, how_it_went
+from setlist.runner.error_text import how_it_went
+from setlist.runner.worker_rpc import Link
 
 MODULE = "setlist.providers.nox.nox_worker"
 
@@ -161,8 +162,7 @@ class _NoxLink(Link):
     """Two pipes to such a process, for as long as it lives."""
 
     def __init__(self, ended: Callable[[Mapping[str, Any]], None]) -> None:
-        super().__init__({}, lambda _: None, None)
-        self._job = None
+        super().__init__(None)
         self._ended = ended
         self._result: Mapping[str, Any] | None = None
         self.is_started = threading.Event()

@@ -27,7 +27,7 @@ from setlist.process.spawn import Completed, Grace, Interrupted, handling_signal
 from setlist.process.tree import MARK
 from setlist.providers.nox.lazy_import import import_nox_sooner
 from setlist.providers.nox.loading import Loaded, LoadFailed, load, place_of
-from setlist.runner.exit_status import failure_text
+from setlist.runner.error_text import failure_text
 from setlist.runner.worker_rpc import Host
 
 if TYPE_CHECKING:

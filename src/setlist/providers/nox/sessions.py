@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import SetlistError
-from setlist.core.events import Message, from_json
+from setlist.core.events import from_json
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import replace
 from setlist.environment.requirement_lines import install_words
 from setlist.process.spawn import Interrupted
 from setlist.providers.nox.backends import CONDA, PROVIDER, NoxSession, backend_of, nox_session, uv_and_version
 from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
-from setlist.runner.error_text import tell_error, tell_traceback
-from setlist.runner.run_context import Equipment, Notified, RunContext, SessionResult
+from setlist.runner.error_text import tell_traceback
+from setlist.runner.output import SessionOutput
+from setlist.runner.run_context import Notified, RunContext, SessionResult
 from setlist.runner.tempdir import in_use
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _NotRun(Exception):
 
 
 def run_noxfile_session(
-    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], equipment: Equipment
+    context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput
 ) -> SessionResult:
     """Run the session to its end.
 
@@ -48,15 +49,15 @@ def run_noxfile_session(
         context: the run's.
         session: the session.
         posargs: the words after ``--``.
-        equipment: what it is given to run with.
+        output: where its events and output go.
 
     Raises:
         SetlistError: its environment can't be made right.
         Interrupted: a signal reached us, and all of it is gone.
     """
     with ExitStack() as held:
-        visit = NoxSessionHost(context, session, posargs, equipment, held)
-        process, idle = _process(context, session, equipment)
+        visit = NoxSessionHost(context, session, posargs, output, held)
+        process, idle = _process(context, session, output)
         try:
             result = _told(process, visit)
         except _NotRun as not_run:
@@ -66,14 +67,13 @@ def run_noxfile_session(
                 idle.keep(process)
             else:
                 process.close()
-            if equipment.output is not None:
-                equipment.output.flush()
+            output.flush()
             visit.leave()
         ending = _ending(session, visit, result)
         if result["status"] == "refused":
-            tell_error(context, session, result["told"])
+            output.tell("error", result["told"])
         elif result["status"] == "raised":
-            tell_traceback(context, session, result["reason"], result["traceback"])
+            tell_traceback(output, session, context.project, result["reason"], result["traceback"])
         return ending
 
 
@@ -85,26 +85,30 @@ def shared_processes(context: RunContext) -> NoxProcesses | None:
 
 def _python(context: RunContext, nox: NoxSession) -> AbstractContextManager[Path]:
     """The Python that a noxfile's functions run in: setlist's own, unless the noxfile asks for another environment."""
-    return nullcontext(Path(sys.executable)) if nox.runs_in is None else context.loader_python(nox.runs_in, nox.file)
+    if nox.runs_in is None:
+        return nullcontext(Path(sys.executable))
+    return context.environments.loader_python(nox.runs_in, nox.file)
 
 
-def _process(context: RunContext, session: SessionSpec, equipment: Equipment) -> tuple[NoxProcess, NoxProcesses | None]:
+def _process(
+    context: RunContext, session: SessionSpec, output: SessionOutput
+) -> tuple[NoxProcess, NoxProcesses | None]:
     """A process for the session, and where it may wait for the next one."""
     project, nox = context.project, nox_session(session)
+    environ, keep_open = context.variables(session, output), context.keep_open(session)
     loaded = (str(project.root), nox.file, tuple(project.provider_arguments))
-    bare = equipment.output is None and not equipment.environ and not equipment.keep_open
-    idle = shared_processes(context) if bare else None
+    idle = None if output.captured or environ or keep_open else shared_processes(context)
     process = None if idle is None else idle.take(loaded)
     if process is None:
         with ExitStack() as held:
             launch = Launch(
                 python=held.enter_context(_python(context, nox)),
-                environ={**context.caller.environ, **equipment.environ},
+                environ={**context.caller.environ, **environ},
                 # a place without modules that could shadow any
                 cwd=project.state,
                 grace=context.grace,
-                capture=equipment.output.capture if equipment.output is not None else False,
-                keep_open=equipment.keep_open,
+                capture=output.capture,
+                keep_open=keep_open,
             )
             process = NoxProcess(launch)
             process.held = held.pop_all()
@@ -133,7 +137,7 @@ def collect_installs(context: RunContext, session: SessionSpec) -> tuple[Sequenc
         the installs, and why that isn't all that can be said of it, or None.
     """
     with ExitStack() as held:
-        visit = _Collecting(context, session, (), Equipment(), held)
+        visit = _Collecting(context, session, (), SessionOutput(context.sink, session), held)
         python = held.enter_context(_python(context, nox_session(session)))
         launch = Launch(
             python=python,
@@ -175,7 +179,7 @@ class NoxSessionHost:
         context: RunContext,
         session: SessionSpec,
         posargs: tuple[str, ...],
-        equipment: Equipment,
+        output: SessionOutput,
         held: ExitStack,
     ) -> None:
         self.context = context
@@ -184,7 +188,7 @@ class NoxSessionHost:
         self.waited = 0.0
         self._nox = nox_session(session)
         self._posargs = posargs
-        self._equipment = equipment
+        self.output = output
         self._held = held
         self._recorder: Recorder | None = None
         self.result: Mapping[str, Any] | None = None
@@ -199,7 +203,7 @@ class NoxSessionHost:
             "session": self.session.name,
             "arguments": project.provider_arguments,
             "posargs": self._posargs,
-            "posargs_of_all": self.context.posargs,
+            "posargs_of_all": self.context.options.posargs,
             "invoked_from": str(self.context.caller.cwd),
             "collecting": self.collecting,
         }
@@ -222,9 +226,8 @@ class NoxSessionHost:
         self.waited = time.perf_counter() - asked
         if reason is not None:
             raise _NotRun(SessionResult("not-run", reason, 0, self.frozen, waited=self.waited))
-        if self._equipment.jobserver is not None:
-            self._equipment.jobserver.started(session)
-            self._held.callback(self._equipment.jobserver.ended, session)
+        if context.jobserver is not None:
+            self._held.enter_context(context.jobserver.used_by(session))
         # with nox's --no-install an environment that is there stays as it is
         as_it_is = "--no-install" in context.project.provider_arguments and prepared.action == "reused"
         if prepared.directory is not None and not as_it_is:
@@ -240,7 +243,7 @@ class NoxSessionHost:
             "interpreter": prepared.interpreter.executable if prepared is not None else None,
             "reused": prepared is not None and prepared.action == "reused",
             "grace": [context.grace.interrupt, context.grace.terminate],
-            "keep_open": self._equipment.keep_open,
+            "keep_open": context.keep_open(self.session),
         }
 
     def _prepare(self, backend: str) -> Any:
@@ -249,22 +252,23 @@ class NoxSessionHost:
         from setlist.environment.state import read_state
 
         project, session = self.context.project, self.session
+        environments, options = self.context.environments, self.context.options
         if backend in CONDA:
             # nox makes it anew, in its own way: nobody else may use it meanwhile
             self._held.enter_context(locking.exclusive(project, session.name))
-        elif backend != "none" and not self.context.recreate:
+        elif backend != "none" and not self.context.options.recreate:
             state = read_state(project.environment(session.name))
             environ = self.context.caller.environ
             command = stale_by_commands(state, project.root, environ) if state is not None and state.steps else None
             if command is not None:
-                self.tell("info", f"made anew: files have changed, and {command!r} installs what only it knows")
-                return self.context.prepare_anew(session)
-        return self.context.prepare(session)
+                self.output.tell("info", f"made anew: files have changed, and {command!r} installs what only it knows")
+                return environments.prepared(session, recreate=True)
+        return environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade)
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is answered to what only we can do; events are emitted first."""
         if "event" in message:
-            self.context.emit(from_json(message))
+            self.output.emit(from_json(message))
         asked = message.get("ask")
         recorder = self._recorder
         try:
@@ -284,7 +288,7 @@ class NoxSessionHost:
                 answer = recorder.settle(message["words"], message["env"], Path(message["cwd"]))
                 self.tell_changes("not asked for by now", answer.pop("changes", ()))
                 if answer["do"] == "replay":
-                    self.tell("info", "made anew: what is no longer asked for can't be taken out alone")
+                    self.output.tell("info", "made anew: what is no longer asked for can't be taken out alone")
                 return answer
             elif asked == "last":
                 changes = recorder.finish(ok=True)
@@ -315,11 +319,7 @@ class NoxSessionHost:
     def tell_changes(self, what: str, changes: Sequence[Change]) -> None:
         """Say which packages moved."""
         if changes:
-            self.tell("info", f"{what}: {', '.join(map(str, changes))}")
-
-    def tell(self, level: Any, text: str) -> None:
-        """Say something of this session."""
-        self.context.emit(Message(time=time.time(), session=self.session.name, level=level, text=text))
+            self.output.tell("info", f"{what}: {', '.join(map(str, changes))}")
 
 
 class _Collecting(NoxSessionHost):
