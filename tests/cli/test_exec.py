@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -41,3 +42,25 @@ def test_exec_sees_the_variables_of_run(project: ProjectFolder, backend: str, in
     assert in_run.keys() > VARYING
     assert {**in_exec, **{name: in_run[name] for name in VARYING}} == in_run
     assert in_exec["TOKEN"] == "secret"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_exec_gives_a_jobserver_as_run_does(project: ProjectFolder) -> None:
+    project.write(
+        "show.py",
+        """
+        import os, re
+        reading, writing = map(int, re.search(r"--jobserver-auth=([0-9]+),([0-9]+)", os.environ["MAKEFLAGS"]).groups())
+        os.fstat(reading), os.fstat(writing)
+        open("shown.txt", "a").write("there\\n")
+        """,
+    )
+    project.sessions("""
+        [tool.setlist.session.it]
+        backend = "none"
+        jobserver = true
+        run = "python3 show.py"
+    """)
+    project.run_inside("it", check=True)
+    project.setlist_inside("exec", "it", "--", "python3", "show.py", check=True)
+    assert project.read("shown.txt") == "there\nthere\n"

@@ -19,6 +19,7 @@ from setlist.core.errors import UsageError
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import SessionSpec
+    from setlist.core.project import Caller
     from setlist.environment.prepare import PreparedEnvironment
     from setlist.runner.tempdir import Temporary
 
@@ -39,19 +40,20 @@ def run(arguments: Arguments, context: Context) -> int:
     argv = arguments.rest
     if not argv:
         raise UsageError("no command is given", hint=f"write: setlist exec {session.name} -- COMMAND")
-    with session_environment(context, session) as (environment, variables, _):
+    with session_environment(context, session) as (environment, variables, keep_open, _):
         program = find_program(argv, session, environment.bin, context.caller.cwd, variables)
-        return start(context, [program, *argv[1:]], variables)
+        return start(context, [program, *argv[1:]], variables, keep_open)
 
 
 @contextmanager
 def session_environment(
     context: Context, session: SessionSpec
-) -> Iterator[tuple[PreparedEnvironment, dict[str, str], Temporary]]:
+) -> Iterator[tuple[PreparedEnvironment, dict[str, str], tuple[int, ...], Temporary]]:
     """Create or update the session's environment, and hold it. Anything but plain reuse is printed.
 
     Yields:
-        the environment, the variables that the session's own commands see, and the session's temporary directory.
+        the environment, the variables that the session's own commands see, the descriptors that they inherit, and the
+        session's temporary directory.
 
     Raises:
         SessionError: the environment can't be created or updated.
@@ -68,7 +70,12 @@ def session_environment(
     temporary = Temporary.of(project, session.name)
     grace = context.registry.settings.terminate_grace
     try:
-        with guarding(grace), handling_signals(), context.environments.prepared(session) as environment:
+        with (
+            guarding(grace),
+            handling_signals(),
+            context.environments.prepared(session) as environment,
+            _jobserver(session, caller) as (assigned, keep_open),
+        ):
             if environment.action not in ("reused", "none"):
                 ready = EnvironmentReady(
                     time=0.0,
@@ -80,13 +87,30 @@ def session_environment(
                     duration=environment.duration,
                 )
                 context.err.line(f"{session.name}  {ready.interpreter} · {action_text(ready)}")
-            variables, _ = session_variables(caller.environ, project, session, environment, temporary=temporary)
-            yield environment, variables, temporary
+            variables, _ = session_variables(
+                caller.environ, project, session, environment, temporary=temporary, assigned=assigned
+            )
+            yield environment, variables, keep_open, temporary
     finally:
         temporary.remove()
 
 
-def start(context: Context, argv: Sequence[str], environ: Mapping[str, str]) -> int:
+@contextmanager
+def _jobserver(session: SessionSpec, caller: Caller) -> Iterator[tuple[Mapping[str, str], tuple[int, ...]]]:
+    """The variables and the descriptors of a jobserver, if the session uses one."""
+    if not session.jobserver:
+        yield {}, ()
+        return
+    from contextlib import closing
+
+    from setlist.runner.cpus import available_cpus
+    from setlist.runner.jobserver import Jobserver
+
+    with closing(Jobserver(available_cpus(caller.environ), 1)) as jobserver, jobserver.used_by(session):
+        yield jobserver.environ(caller.environ), jobserver.descriptors
+
+
+def start(context: Context, argv: Sequence[str], environ: Mapping[str, str], keep_open: Sequence[int]) -> int:
     """Run a program to its end. Returns its exit code, or 128 + N if signal N ended it, as shells do."""
     from setlist.core.system import WINDOWS
     from setlist.process.spawn import run_process
@@ -98,7 +122,7 @@ def start(context: Context, argv: Sequence[str], environ: Mapping[str, str]) -> 
 
         program = which(program, path=environ.get("PATH", environ.get("Path"))) or program
     with _keyboard_left_to_child():
-        done = run_process([program, *argv[1:]], env=environ, cwd=context.caller.cwd)
+        done = run_process([program, *argv[1:]], env=environ, cwd=context.caller.cwd, keep_open=keep_open)
     return done.code if done.code >= 0 else 128 - done.code
 
 

@@ -29,7 +29,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if session.environment.backend == "none":
         raise SessionError(f"{session.name} has no environment of its own", hint='its backend is "none"')
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
-    with session_environment(context, session) as (environment, variables, temporary):
+    with session_environment(context, session) as (environment, variables, keep_open, temporary):
         assert environment.directory is not None
         variables = _unactivated(context, session, variables)
         kind = kind_of_shell(program) or "sh"
@@ -37,7 +37,7 @@ def run(arguments: Arguments, context: Context) -> int:
         for path, text in plan.files:
             write_atomically(path, text)
         context.err.line(f"{session.name}  {environment.interpreter.label} · 'exit' leaves it")
-        return start(context, plan.argv, {**variables, **plan.environ})
+        return start(context, plan.argv, {**variables, **plan.environ}, keep_open)
 
 
 def _unactivated(context: Context, session: SessionSpec, variables: dict[str, str]) -> dict[str, str]:
