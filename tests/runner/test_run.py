@@ -187,7 +187,7 @@ def test_what_nobody_foresaw_fails_the_session_and_is_kept(world: World, monkeyp
 
     world.add("a", PASSES)
     world.add("b", PASSES)
-    monkeypatch.setattr("setlist.runner.session.invocation_of", broken)
+    monkeypatch.setattr("setlist.runner.session.plan_command", broken)
     assert world.run() == 1
     assert world.ends() == dict.fromkeys("ab", "failed: ZeroDivisionError: a bug")
     assert "in broken" in world.read(f"{STATE_DIRECTORY}/logs/a.traceback.log")

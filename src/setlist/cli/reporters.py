@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments
     from setlist.core.events import Emit, Event
-    from setlist.core.model import Invocation
+    from setlist.core.model import PlannedCommand
     from setlist.reports.output_mode import Mode
     from setlist.runner.secrets import Masker
     from setlist.scheduling.order import Plan
@@ -33,7 +33,7 @@ def choose_reporters(
     *,
     at_once: int,
     durations: Callable[[], Mapping[str, float]],
-    notice: Callable[[Invocation], None],
+    notice: Callable[[PlannedCommand], None],
 ) -> Sink:
     """Choose the readers by the command line, the terminal and the CI system.
 

@@ -30,7 +30,7 @@ from setlist.core.errors import UnknownSession, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.core.model import Invocation, SessionSpec
+    from setlist.core.model import PlannedCommand, SessionSpec
     from setlist.core.project import Project
     from setlist.runner.run_context import RunOptions
     from setlist.scheduling.order import Plan
@@ -163,7 +163,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     durations = _durations(project, [session.name for session in plan.sessions])
     options = _options(argv, arguments, context, plan, durations)
     at_once = min(options.jobs, len(plan.steps))
-    started: list[Invocation] = []
+    started: list[PlannedCommand] = []
     sink = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations, notice=started.append)
 
     from setlist.runner import run as runner

@@ -38,7 +38,7 @@ from setlist.reports.terminal import Terminal, printable
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.model import EnvironmentAction, Invocation, SessionSpec
+    from setlist.core.model import EnvironmentAction, PlannedCommand, SessionSpec
     from setlist.environment.prepare import Fingerprint
 
 MOST = 64
@@ -82,16 +82,16 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocations: Sequence[Invocation]) -> None:
+def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: Sequence[PlannedCommand]) -> None:
     """Write the record of a run that has just passed. Errors are ignored.
 
     Args:
         argv: the command line.
         context: its context.
         session: the one session that ran.
-        invocations: the started commands, in order.
+        commands: the started commands, in order.
     """
-    if any(mark in word for invocation in invocations for word in invocation.words for mark in _MARKS):
+    if any(mark in word for command in commands for word in command.words for mark in _MARKS):
         return
     loaded = context.loaded
     fingerprint = None if loaded.signatures is None else context.environments.fingerprint(session)
@@ -99,7 +99,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
         return
     sources = {str(context.project.root / file): value for file, value in loaded.signatures.items()}
     environ = dict(os.environ)
-    programs = {str(invocation.argv[0]): None for invocation in invocations}
+    programs = {str(command.argv[0]): None for command in commands}
     if not all(os.path.isabs(program) for program in programs):
         return
     inside = f"{fingerprint.directory}{os.sep}"
@@ -125,7 +125,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, invocation
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
         "frozen": fingerprint.frozen,
-        **_told(argv, context, session, fingerprint, invocations, environ),
+        **_told(argv, context, session, fingerprint, commands, environ),
     }
     from marshal import dumps
 
@@ -185,7 +185,7 @@ def _told(
     context: Context,
     session: SessionSpec,
     fingerprint: Fingerprint,
-    invocations: Sequence[Invocation],
+    commands: Sequence[PlannedCommand],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
@@ -222,20 +222,20 @@ def _told(
     for action in ACTIONS:
         console, begins = beginning(action)
         ready[action] = "".join(map(_line, begins)), said(console, *begins)
-    commands = []
-    for invocation in invocations:
-        started = CommandStarted(time=TIME, session=name, command=invocation.words)
+    records = []
+    for command in commands:
+        started = CommandStarted(time=TIME, session=name, command=command.words)
         finished = CommandFinished(
-            time=TIME, session=name, command=invocation.words, code=0, ok=True, timed_out=False, duration=DURATION
+            time=TIME, session=name, command=command.words, code=0, ok=True, timed_out=False, duration=DURATION
         )
-        seen = {name: value for name, value in invocation.environ.items() if name not in warm.VOLATILE}
-        commands.append(
+        seen = {name: value for name, value in command.environ.items() if name not in warm.VOLATILE}
+        records.append(
             {
-                "program": str(invocation.argv[0]),
-                "argv": tuple(map(str, invocation.argv)),
-                "words": invocation.words,
-                "cwd": str(invocation.cwd),
-                "unset": tuple(name for name in environ if name not in invocation.environ),
+                "program": str(command.argv[0]),
+                "argv": tuple(map(str, command.argv)),
+                "words": command.words,
+                "cwd": str(command.cwd),
+                "unset": tuple(name for name in environ if name not in command.environ),
                 "set": tuple((name, value) for name, value in seen.items() if environ.get(name) != value),
                 "shown": said(console, started),
                 "begins": _line(started),
@@ -253,7 +253,7 @@ def _told(
     head_of_it, took, after = tail.rpartition("0.0s")
     return {
         "ready": ready,
-        "commands": tuple(commands),
+        "commands": tuple(records),
         "tail": f"{head_of_it}{'%s' if took else ''}{after}",
         "ends": "".join(_line(_lasting(event)) for event in ends),
     }

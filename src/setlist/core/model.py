@@ -55,8 +55,8 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """A command that is ready to start.
+class PlannedCommand:
+    """A command that is ready to start: one step of what a session does.
 
     ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
     """

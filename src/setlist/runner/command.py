@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from setlist.core import system
 from setlist.core.errors import CommandFailed, CommandRefused, SessionError, nearest
 from setlist.core.events import CommandFinished, CommandStarted, Output
-from setlist.core.model import Command, Invocation, Pairs, SessionSpec
+from setlist.core.model import Command, Pairs, PlannedCommand, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
 from setlist.environment.environ import session_environ
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class SessionPlan:
     """What the commands of one try of a session share.
 
     ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
@@ -121,7 +121,7 @@ def working_directory(written: str | Path | None, base: Path, project: Project) 
     return path
 
 
-def invocation_of(command: Command, scope: Scope) -> Invocation:
+def plan_command(command: Command, plan: SessionPlan) -> PlannedCommand:
     """What one of the session's declared commands comes to.
 
     Raises:
@@ -129,15 +129,15 @@ def invocation_of(command: Command, scope: Scope) -> Invocation:
         CommandRefused: it isn't in the environment.
         SessionError: its directory isn't there.
     """
-    environ, values = scope.environ, scope.values
+    environ, values = plan.environ, plan.values
     if command.env:
         own = expand_env(command.env, values)
         environ = {**environ, **own}
-        scope.output.hide(environ)
+        plan.output.hide(environ)
         values = replace(values, environ={**values.environ, **own})
-    cwd = scope.cwd
+    cwd = plan.cwd
     if command.cwd is not None:
-        cwd = working_directory(expand_text(command.cwd, values), scope.cwd, scope.project)
+        cwd = working_directory(expand_text(command.cwd, values), plan.cwd, plan.project)
     argv: Sequence[str]
     if command.shell:
         line = expand_text(command.words[0], values)
@@ -148,11 +148,11 @@ def invocation_of(command: Command, scope: Scope) -> Invocation:
         if not words or not words[0]:
             raise CommandRefused(
                 "a command is empty after substitution",
-                where=str(scope.session.origin),
+                where=str(plan.session.origin),
                 hint="give it arguments after '--', or a default: {posargs:...}",
             )
-        argv = (find_program(words, scope.session, scope.bin, cwd, environ), *words[1:])
-    return Invocation(
+        argv = (find_program(words, plan.session, plan.bin, cwd, environ), *words[1:])
+    return PlannedCommand(
         words=words,
         argv=argv,
         environ=environ,
@@ -241,14 +241,14 @@ def _refused(program: str, name: str, bin_directories: Sequence[Path]) -> Comman
     return CommandRefused(f"{program!r} isn't in the environment of {name}", hint=hint)
 
 
-def invoke(
-    invocation: Invocation, scope: Scope, *, capture: bool = False, timeout: float | None = None
+def run_command(
+    command: PlannedCommand, plan: SessionPlan, *, capture: bool = False, timeout: float | None = None
 ) -> tuple[bool, Completed]:
     """Run a command, tell of it, and judge how it ended.
 
     Args:
-        invocation: the command.
-        scope: its session's.
+        command: the command.
+        plan: its session's.
         capture: collect what it writes; told as ``Output`` only when it fails.
         timeout: seconds it may take; what is left of the session's own timeout counts as well.
 
@@ -260,37 +260,37 @@ def invoke(
         CommandRefused: it can't be started.
         Interrupted: a signal reached us; it is gone.
     """
-    session, output = scope.session.name, scope.output
-    left = None if scope.deadline is None else scope.deadline - time.monotonic()
+    session, output = plan.session.name, plan.output
+    left = None if plan.deadline is None else plan.deadline - time.monotonic()
     if left is not None and left <= 0:
-        raise CommandFailed(f"the timeout of {scope.session.timeout:g}s is over, {invocation.words[0]} isn't run", None)
+        raise CommandFailed(f"the timeout of {plan.session.timeout:g}s is over, {command.words[0]} isn't run", None)
     limits = [limit for limit in (timeout, left) if limit is not None]
     if output.notice is not None:
-        output.notice(invocation)
-    output.emit(CommandStarted(time=time.time(), session=session, command=invocation.words))
+        output.notice(command)
+    output.emit(CommandStarted(time=time.time(), session=session, command=command.words))
     try:
         completed = run_process(
-            invocation.argv,
-            env=invocation.environ,
-            cwd=invocation.cwd,
+            command.argv,
+            env=command.environ,
+            cwd=command.cwd,
             # a captured session has no terminal, whether its output is shown or not
             capture=output.capture if not capture else Capture(None, merged=False) if output.captured else True,
-            stdout=invocation.stdout,
+            stdout=command.stdout,
             timeout=min(limits, default=None),
-            grace=scope.grace,
-            keep_open=scope.keep_open,
+            grace=plan.grace,
+            keep_open=plan.keep_open,
         )
     finally:
         output.flush()
-    ok = not completed.timed_out and completed.code in invocation.ok_codes
+    ok = not completed.timed_out and completed.code in command.ok_codes
     if not ok:
-        _emit_collected(scope, "stdout", completed.stdout)
-        _emit_collected(scope, "stderr", completed.stderr)
+        _emit_collected(plan, "stdout", completed.stdout)
+        _emit_collected(plan, "stderr", completed.stderr)
     output.emit(
         CommandFinished(
             time=time.time(),
             session=session,
-            command=invocation.words,
+            command=command.words,
             code=completed.code,
             ok=ok,
             timed_out=completed.timed_out,
@@ -299,14 +299,14 @@ def invoke(
     )
     if ok:
         return True, completed
-    what = failure_text(invocation.words, completed)
-    if not invocation.allow_failure:
+    what = failure_text(command.words, completed)
+    if not command.allow_failure:
         raise CommandFailed(what, None if completed.timed_out else completed.code)
     output.tell("warning", f"{what}, which is allowed")
     return False, completed
 
 
-def _emit_collected(scope: Scope, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+def _emit_collected(plan: SessionPlan, stream: Literal["stdout", "stderr"], data: bytes) -> None:
     if data:
         text = data.decode(errors="replace")
-        scope.output.emit(Output(time=time.time(), session=scope.session.name, stream=stream, data=text))
+        plan.output.emit(Output(time=time.time(), session=plan.session.name, stream=stream, data=text))

@@ -16,7 +16,7 @@ from setlist.core.model import Change
 from setlist.core.project import Caller
 from setlist.core.records import dump
 from setlist.process.spawn import Interrupted, run_process
-from setlist.runner.command import Scope
+from setlist.runner.command import SessionPlan
 from setlist.runner.error_text import how_it_went
 from setlist.runner.worker_rpc import Link
 
@@ -28,12 +28,12 @@ PROGRAM = "from setlist.runner.worker import main; main()"
 
 
 def run_in_worker(
-    scope: Scope, prepared: PreparedEnvironment, posargs: tuple[str, ...], caller: Caller, tmp: str
+    plan: SessionPlan, prepared: PreparedEnvironment, posargs: tuple[str, ...], caller: Caller, tmp: str
 ) -> Mapping[str, Any]:
     """Run the session's function to its end.
 
     Args:
-        scope: what its commands share.
+        plan: what its commands share.
         prepared: its environment.
         posargs: the words after ``--``.
         caller: the world that setlist was called from: the worker's own Python runs in it.
@@ -47,52 +47,52 @@ def run_in_worker(
         CommandRefused: the worker can't be started.
         Interrupted: a signal reached us, and it is gone.
     """
-    seconds = None if scope.deadline is None else max(0.0, scope.deadline - time.monotonic())
+    seconds = None if plan.deadline is None else max(0.0, plan.deadline - time.monotonic())
     job = {
         "format": 1,
-        "root": str(scope.project.root),
-        "file": None if scope.project.file is None else str(scope.project.file),
-        "state": str(scope.project.state),
-        "session": dump(scope.session, defaults=False),
-        "environ": dict(scope.environ),
-        "cwd": str(scope.cwd),
+        "root": str(plan.project.root),
+        "file": None if plan.project.file is None else str(plan.project.file),
+        "state": str(plan.project.state),
+        "session": dump(plan.session, defaults=False),
+        "environ": dict(plan.environ),
+        "cwd": str(plan.cwd),
         "python": str(prepared.python),
-        "bin": [str(path) for path in scope.bin],
-        "envdir": scope.values.envdir,
+        "bin": [str(path) for path in plan.bin],
+        "envdir": plan.values.envdir,
         "interpreter": dump(prepared.interpreter),
         "posargs": posargs,
         "tmp": tmp,
         "seconds": seconds,
-        "grace": [scope.grace.interrupt, scope.grace.terminate],
+        "grace": [plan.grace.interrupt, plan.grace.terminate],
         "ci": caller.ci,
-        "keep_open": scope.keep_open,
+        "keep_open": plan.keep_open,
     }
-    link = _FunctionLink(job, prepared, scope.output)
+    link = _FunctionLink(job, prepared, plan.output)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
-            env=_environ(scope, caller),
+            env=_environ(plan, caller),
             # a place without modules that could shadow any
-            cwd=scope.project.state,
-            capture=scope.output.capture,
+            cwd=plan.project.state,
+            capture=plan.output.capture,
             # it ends itself before, unless it hangs
-            timeout=None if seconds is None else seconds + scope.grace.whole,
-            grace=scope.grace,
-            keep_open=(*link.inherited, *scope.keep_open),
+            timeout=None if seconds is None else seconds + plan.grace.whole,
+            grace=plan.grace,
+            keep_open=(*link.inherited, *plan.keep_open),
             service=link,
         )
     finally:
-        scope.output.flush()
+        plan.output.flush()
         link.close()
     return link.result or {"status": "gone", "reason": how_it_went(completed)}
 
 
-def _environ(scope: Scope, caller: Caller) -> dict[str, str]:
+def _environ(plan: SessionPlan, caller: Caller) -> dict[str, str]:
     # the session's own variables come with the job: a PYTHONPATH among them is for its commands, not for us
     environ = dict(caller.environ)
     for name in ("SETLIST_PROCESS", "FORCE_COLOR", "COLUMNS", "LINES"):
-        if name in scope.environ:
-            environ[name] = scope.environ[name]
+        if name in plan.environ:
+            environ[name] = plan.environ[name]
     return environ
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from setlist.core.events import Emit, Event, Message, Output, with_texts
 from setlist.core.logins import masked as without_logins
-from setlist.core.model import Invocation, SessionSpec
+from setlist.core.model import PlannedCommand, SessionSpec
 from setlist.process.spawn import Capture
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sink:
         capturing: Capturing = "no",
         captured_environ: Callable[[str], Mapping[str, str]] = _no_variables,
         masker: Masker | None = None,
-        notice: Callable[[Invocation], None] | None = None,
+        notice: Callable[[PlannedCommand], None] | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         from threading import RLock

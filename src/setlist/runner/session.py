@@ -14,7 +14,14 @@ from setlist.core.plugins import find_provider
 from setlist.core.records import dump, replace
 from setlist.process.spawn import Interrupted
 from setlist.registry.template import expand_text, expand_words
-from setlist.runner.command import Scope, expand_env, invocation_of, invoke, session_variables, working_directory
+from setlist.runner.command import (
+    SessionPlan,
+    expand_env,
+    plan_command,
+    run_command,
+    session_variables,
+    working_directory,
+)
 from setlist.runner.error_text import message_of, one_line, tell_traceback
 from setlist.runner.output import SessionOutput
 from setlist.runner.run_context import RunContext, SessionProvider, SessionResult
@@ -187,12 +194,12 @@ def _tries(
         temporary = Temporary.of(context.project, session.name)
         again = False
         try:
-            scope = scope_of(context, session, prepared, posargs, temporary, output)
+            plan = plan_session(context, session, prepared, posargs, temporary, output)
             if session.function is not None:
-                ending, again = _function(context, scope, prepared, posargs, temporary)
+                ending, again = _function(context, plan, prepared, posargs, temporary)
             else:
                 for command in session.commands:
-                    invoke(invocation_of(command, scope), scope)
+                    run_command(plan_command(command, plan), plan)
                 ending = SessionResult("ok")
         except CommandFailed as error:
             # how it ended was told with the command
@@ -215,14 +222,14 @@ def _tries(
     raise AssertionError("a session is tried at least once")
 
 
-def scope_of(
+def plan_session(
     context: RunContext,
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary | None,
     output: SessionOutput,
-) -> Scope:
+) -> SessionPlan:
     """What the session's commands share.
 
     Args:
@@ -252,7 +259,7 @@ def scope_of(
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
-    return Scope(
+    return SessionPlan(
         project=project,
         session=session,
         bin=tuple(prepared.bin),
@@ -268,17 +275,17 @@ def scope_of(
 
 def _function(
     context: RunContext,
-    scope: Scope,
+    plan: SessionPlan,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary,
 ) -> tuple[SessionResult, bool]:
     from setlist.runner.function import run_in_worker
 
-    session, output = scope.session, scope.output
+    session, output = plan.session, plan.output
     ended_well = False
     try:
-        result = run_in_worker(scope, prepared, posargs, context.caller, str(temporary.reserved))
+        result = run_in_worker(plan, prepared, posargs, context.caller, str(temporary.reserved))
         ended_well = result["status"] == "ok"
     finally:
         changes = prepared.finish_installs(ok=ended_well)
@@ -305,19 +312,19 @@ def _what_runs(
     output: SessionOutput,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
-    scope = scope_of(context, session, prepared, posargs, None, output)
+    plan = plan_session(context, session, prepared, posargs, None, output)
     return {
         "commands": [
             {
                 **dump(command),
-                "words": expand_words(command.words, scope.values),
-                "env": expand_env(command.env, scope.values),
+                "words": expand_words(command.words, plan.values),
+                "env": expand_env(command.env, plan.values),
             }
             for command in session.commands
         ],
         "function": dump(session.function) if session.function is not None else None,
         "posargs": posargs,
-        "env": {name: scope.environ[name] for name, _ in session.env},
+        "env": {name: plan.environ[name] for name, _ in session.env},
         "cwd": session.cwd,
         "inherit-env": session.inherit_env,
         "outputs": session.outputs,

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Literal, NoReturn, Protocol, overload
 
 from setlist.core.errors import CommandFailed, CommandRefused, SessionFunctionFailed
-from setlist.core.model import Change, Interpreter, Invocation
-from setlist.runner.command import Scope, find_program, invoke, working_directory
+from setlist.core.model import Change, Interpreter, PlannedCommand
+from setlist.runner.command import SessionPlan, find_program, run_command, working_directory
 from setlist.runner.tempdir import Temporary
 
 Word = str | os.PathLike[str]
@@ -64,22 +64,28 @@ class SessionHandle:
     """
 
     def __init__(
-        self, scope: Scope, prepared: EnvironmentProtocol, temporary: Temporary, posargs: tuple[str, ...], *, ci: bool
+        self,
+        plan: SessionPlan,
+        prepared: EnvironmentProtocol,
+        temporary: Temporary,
+        posargs: tuple[str, ...],
+        *,
+        ci: bool,
     ) -> None:
-        session = scope.session
+        session = plan.session
         version = ".".join(prepared.interpreter.version.split(".")[:2])
-        self._scope = scope
+        self._plan = plan
         self._prepared = prepared
         self._temporary = temporary
-        self._cwd = scope.cwd
+        self._cwd = plan.cwd
         self.name = session.name
         self.posargs = list(posargs)
-        self.env: dict[str, str] = dict(scope.environ)
+        self.env: dict[str, str] = dict(plan.environ)
         self.axes: dict[str, str] = dict(session.axes)
         self.python: str = self.axes.get("python") or session.environment.python or version
         self.interpreter: Interpreter = prepared.interpreter
         self.bin: Path = prepared.bin[0] if prepared.bin else prepared.python.parent
-        self.root: Path = scope.project.root
+        self.root: Path = plan.project.root
         self.interactive: bool = os.isatty(0)
         self.ci = ci
 
@@ -94,7 +100,7 @@ class SessionHandle:
     @property
     def cache_dir(self) -> Path:
         """A directory that the project's sessions share, and that stays."""
-        path = self._scope.project.cache
+        path = self._plan.project.cache
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -187,10 +193,10 @@ class SessionHandle:
                 environ.pop(name, None)
             else:
                 environ[name] = value
-        self._scope.output.hide(environ)
-        directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._scope.project)
-        program = find_program(command, self._scope.session, self._scope.bin, directory, environ, external=external)
-        invocation = Invocation(
+        self._plan.output.hide(environ)
+        directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._plan.project)
+        program = find_program(command, self._plan.session, self._plan.bin, directory, environ, external=external)
+        planned = PlannedCommand(
             words=command,
             argv=(program, *command[1:]),
             environ=environ,
@@ -203,7 +209,7 @@ class SessionHandle:
         if changes:
             self._say("info", "not asked for by now: " + ", ".join(map(str, changes)))
         try:
-            ok, completed = invoke(invocation, self._scope, capture=silent, timeout=timeout)
+            ok, completed = run_command(planned, self._plan, capture=silent, timeout=timeout)
         except CommandFailed:
             self._prepared.ran(command)
             raise
@@ -243,7 +249,7 @@ class SessionHandle:
             SessionError: there is no such directory.
         """
         before = self._cwd
-        self._cwd = working_directory(os.fspath(path), self._cwd, self._scope.project)
+        self._cwd = working_directory(os.fspath(path), self._cwd, self._plan.project)
         return _Directory(self, before)
 
     def log(self, text: str) -> None:
@@ -263,8 +269,8 @@ class SessionHandle:
         raise SessionFunctionFailed(str(message))
 
     def _say(self, level: Literal["info", "warning"], text: str) -> None:
-        self._scope.output.hide(self.env)
-        self._scope.output.tell(level, str(text))
+        self._plan.output.hide(self.env)
+        self._plan.output.tell(level, str(text))
 
     def _return_to(self, path: Path) -> None:
         self._cwd = path

@@ -25,7 +25,7 @@ from setlist.process.spawn import Grace, Interrupted, handling_signals, interrup
 from setlist.process.tree import MARK
 from setlist.registry.functions import load_function
 from setlist.registry.template import Values
-from setlist.runner.command import Scope
+from setlist.runner.command import SessionPlan
 from setlist.runner.error_text import message_of, one_line
 from setlist.runner.output import SessionOutput, Sink
 from setlist.runner.secrets import secrets_in
@@ -91,7 +91,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     project = Project(Path(job["root"]), file, statedir=Path(job["state"]))
     # what our commands start carries our own mark too, by which the host finds it
     environ = {**job["environ"], **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
-    handle, scope = _handle(host, job, project, environ)
+    handle, plan = _handle(host, job, project, environ)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(project.root)
@@ -108,7 +108,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
                 load_function(project, session.function)(handle)
             except Exception:
                 # what is told of it may hold a secret that no command was given
-                scope.output.hide(handle.env)
+                plan.output.hide(handle.env)
                 raise
     except Interrupted:
         if not over:
@@ -130,10 +130,10 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _handle(
     host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]
-) -> tuple[SessionHandle, Scope]:
+) -> tuple[SessionHandle, SessionPlan]:
     session = load(SessionSpec, job["session"])
     interpreter = load(Interpreter, job["interpreter"])
-    scope = Scope(
+    plan = SessionPlan(
         project=project,
         session=session,
         bin=tuple(map(Path, job["bin"])),
@@ -151,9 +151,9 @@ def _handle(
         deadline=None if job["seconds"] is None else time.monotonic() + job["seconds"],
         keep_open=tuple(job["keep_open"]),
     )
-    surroundings = _Surroundings(host, Path(job["python"]), scope.bin, interpreter)
+    surroundings = _Surroundings(host, Path(job["python"]), plan.bin, interpreter)
     temporary = Temporary(Path(job["tmp"]))
-    return SessionHandle(scope, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), scope
+    return SessionHandle(plan, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), plan
 
 
 class _WorkerOutput(SessionOutput):
