@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from setlist.registry.decorator import session
     from setlist.registry.load import load_registry
     from setlist.registry.select import select
+    from setlist.runner.execute import run
     from setlist.runner.output import Sink
-    from setlist.runner.run import run
     from setlist.runner.run_context import RunOptions
     from setlist.runner.session_api import SessionHandle as Session
     from setlist.scheduling.order import Plan, make_plan
@@ -70,7 +70,7 @@ _MODULES = {
     "registry.load": ("load_registry",),
     "registry.select": ("select",),
     "runner.output": ("Sink",),
-    "runner.run": ("run",),
+    "runner.execute": ("run",),
     "runner.run_context": ("RunOptions",),
     "runner.session_api": ("Session",),
     "scheduling.order": ("Plan", "make_plan"),

@@ -62,7 +62,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
 def _is_up_to_date(context: Context, session: SessionSpec, posargs: tuple[str, ...]) -> bool:
     if not session.inputs:
         return False
-    from setlist.runner.run import context_of
+    from setlist.runner.execute import context_of
     from setlist.runner.run_context import RunOptions
     from setlist.runner.session import would_be_up_to_date
 

@@ -118,7 +118,7 @@ def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool)
     from setlist.core.plugins import find_provider
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
-    from setlist.runner.run import context_of
+    from setlist.runner.execute import context_of
     from setlist.runner.run_context import RunOptions
 
     context.project.prepare()

@@ -128,7 +128,7 @@ def _import_meanwhile() -> None:
     import setlist.cli.run
     import setlist.providers.nox.sessions
     import setlist.registry.load
-    import setlist.runner.run
+    import setlist.runner.execute
     import setlist.scheduling.order  # noqa: F401
 
 
