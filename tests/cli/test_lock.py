@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,10 @@ backend = "none"
 
 
 class Resolvers:
-    """How often a resolver was started; :meth:`count` asks and begins again. ``environ`` are the last one's."""
+    """How often a resolver was started; :meth:`count` asks and begins again."""
 
     def __init__(self) -> None:
         self.started: list[list[str]] = []
-        self.environ: Mapping[str, str] = {}
 
     def count(self) -> int:
         found = len(self.started)
@@ -53,7 +51,6 @@ def resolvers(monkeypatch: pytest.MonkeyPatch) -> Resolvers:
     def run_process(argv: Sequence[str], **rest: Any) -> Any:
         if "compile" in argv:
             counted.started.append(list(argv))
-            counted.environ = rest["env"]
         return real(argv, **rest)
 
     monkeypatch.setattr(installers, "run_process", run_process)
@@ -256,16 +253,6 @@ def test_pins_are_looked_at_only_where_some_are_to_move(three: ProjectFolder) ->
     assert read() == 0
     three.setlist_inside("lock", "--check", "--upgrade-package", "alpha")
     assert read() > 0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="large pages are Linux's")
-def test_memory_for_a_short_life_is_asked_of_the_resolver_unless_somebody_has_said_otherwise(
-    three: ProjectFolder, resolvers: Resolvers
-) -> None:
-    three.setlist_inside("lock", "--upgrade", check=True)
-    assert "narenas:1" in resolvers.environ["_RJEM_MALLOC_CONF"]
-    three.setlist_inside("lock", "--upgrade", check=True, env={"_RJEM_MALLOC_CONF": "prof:false"})
-    assert resolvers.environ["_RJEM_MALLOC_CONF"] == "prof:false"
 
 
 def test_check_of_a_missing_lock(three: ProjectFolder) -> None:

@@ -14,16 +14,16 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from setlist.core.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.core.files import temporary_directory, write_atomically
-from setlist.core.logins import Logins, expanded
+from setlist.core.logins import expanded
 from setlist.core.model import InstallerName, Interpreter, Resolution
 from setlist.core.project import PACKAGING_HINT, Project
-from setlist.core.records import dataclass, field
+from setlist.core.records import dataclass
 from setlist.core.system import WINDOWS, bin_directory
-from setlist.environment.hashes import WrittenHashes, with_written_hashes
+from setlist.environment.hashes import with_written_hashes
 from setlist.environment.installer_config import (
     installer_environ,
     pip_environ,
@@ -42,57 +42,39 @@ from setlist.environment.pins import (
     without_project,
 )
 from setlist.environment.requirement_lines import normalised
-from setlist.environment.uv_sources import Sourced, write_for_uv
+from setlist.environment.uv_sources import write_for_uv
 from setlist.environment.virtualenv import treat_no_package_as_a_seed
 from setlist.process.spawn import run_process
+
+if TYPE_CHECKING:
+    from setlist.environment.requirements import Requirements
 
 _FINDING_UV = threading.Lock()
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-
-_FOR_A_SHORT_LIFE = {"_RJEM_MALLOC_CONF": "thp:always,narenas:1"} if sys.platform == "linux" else {}
-"""A fifth of what uv takes to answer from its cache goes into memory that is mapped page by page, and for each thread.
-Its allocator, jemalloc, can have large pages and one pool for all (https://jemalloc.net/jemalloc.3.html#opt.thp);
-elsewhere than on Linux it complains of that. Where much is downloaded and unpacked by many threads they would wait for
-each other: there it is left alone. It changes no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveRequest:
     """What to resolve.
 
-    ``lines`` are requirements with absolute paths, ``files`` requirement files, ``project_line`` the project's
-    directory as a requirement: its requirements are resolved with the rest in one go, and it is left out of
-    the answer. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
-    ``upgrade_packages``; ``hashes`` are those that a person wrote, which the answer has or there is none;
-    ``sourced`` are requirements with their ``[tool.uv.sources]``, ``source_lines`` the sources as constraints for pip;
-    ``overrides`` are requirements that stand instead of those of the same name, ``afresh``
-    the names whose metadata aren't taken from a cache, ``logins`` those of all URLs. For a lock
-    ``universal`` is the oldest Python it is for, and
-    there is no ``interpreter``.
+    The project under test is resolved with the rest of the ``requirements``, and left out of the answer. ``scratch`` is
+    a directory for files. Either ``interpreter`` is the one to resolve for, or ``universal`` the oldest Python of a
+    lock for all platforms. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
+    ``upgrade_packages``. ``hashed`` requests the hashes of the index. ``overrides`` are requirements that replace those
+    of the same name. ``afresh`` are the names whose metadata aren't taken from a cache.
     """
 
-    lines: Sequence[str]
-    files: Sequence[Path]
-    constraints: Sequence[Path]
-    project_line: str | None
-    project_root: Path
-    interpreter: Interpreter | None
-    resolution: Resolution
-    exclude_newer: str | None
-    index_url: str | None
-    previous: str | None
-    hashed: bool
+    requirements: Requirements
     scratch: Path
+    interpreter: Interpreter | None = None
     universal: str | None = None
+    resolution: Resolution = "highest"
+    previous: str | None = None
+    hashed: bool
     upgrade_packages: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     afresh: tuple[str, ...] = ()
-    hashes: Sequence[WrittenHashes] = ()
-    require_hashes: bool = False
-    logins: Logins = field(default_factory=Logins)
-    sourced: Sequence[Sourced] = ()
-    source_lines: Sequence[str] = ()
 
 
 class Installer(Protocol):
@@ -165,7 +147,6 @@ class Uv:
     settings: InstallerSettings
 
     def resolve(self, request: ResolveRequest) -> str:
-        source = _written(request)
         output = request.scratch / "requirements.txt"
         if request.previous is not None:
             # uv takes the versions in an output file that is there as preferences
@@ -176,12 +157,11 @@ class Uv:
             arguments += ["--upgrade-package", name]
         if request.hashed:
             arguments.append("--generate-hashes")
-        inputs = [*map(str, (source, *request.files)), *_sourced(request)]
-        self._resolve([*arguments, "--output-file", str(output), *inputs])
+        self._resolve([*arguments, "--output-file", str(output), *_inputs(request)])
         answer = output.read_text(encoding="utf-8")
         if any(map(names_path, answer.splitlines())):
             answer = with_absolute_urls(answer, self._standard(request, answer), request.scratch)
-        return _with_hashes(answer, request)
+        return _with_hashes(answer, request, self.settings.project)
 
     def install_exactly(self, python: Path, request: ResolveRequest) -> None:
         """Resolve, and make the environment of ``python`` hold exactly that; what it holds is kept where it fits.
@@ -191,9 +171,8 @@ class Uv:
         """
         treat_no_package_as_a_seed(python.parent.parent)
         source = _written(request)
-        constraints = [word for path in request.constraints for word in ("--constraints", str(path))]
         self._resolve(
-            ["pip", "install", "--exact", "--quiet", "--python", str(python), "-r", str(source), *constraints]
+            ["pip", "install", "--exact", "--quiet", "--python", str(python), "-r", str(source), *_constraints(request)]
         )
 
     def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
@@ -214,8 +193,7 @@ class Uv:
         output = request.scratch / "pylock.setlist.toml"
         write_atomically(pinned, by_version(without_hashes(answer)))
         arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output), *options]
-        inputs = [*map(str, (request.scratch / "requirements.in", *request.files)), *_sourced(request)]
-        self._resolve([*arguments, "--constraints", str(pinned), *inputs])
+        self._resolve([*arguments, "--constraints", str(pinned), *_inputs(request)])
         return output.read_text(encoding="utf-8")
 
     def _resolve(self, arguments: Sequence[str]) -> None:
@@ -273,10 +251,9 @@ class Uv:
             options += ["--exclude-newer", settings.exclude_newer]
         if settings.find_links is not None:
             options += ["--find-links", str(settings.find_links), "--no-index"]
-        short = _FOR_A_SHORT_LIFE if arguments[1] == "compile" or "--offline" in arguments else {}
         # as a variable: others see the words of a command line, and a URL may hold a login
         index = _index(settings, "UV_DEFAULT_INDEX") if arguments[0] == "pip" else {}
-        environ = {**short, **installer_environ(settings.environ)}
+        environ = installer_environ(settings.environ)
         if index:
             environ.pop("UV_INDEX_URL", None)
             environ |= index
@@ -315,22 +292,24 @@ class Pip:
     tool: Callable[[], Path]
 
     def resolve(self, request: ResolveRequest) -> str:
-        if request.resolution != "highest" or request.exclude_newer:
+        if request.resolution != "highest" or self.settings.exclude_newer:
             raise ConfigurationError(
                 'pip can\'t resolve so: resolution and exclude-newer need installer = "uv"', key="installer"
             )
-        source = _written(request)
+        requirements = request.requirements
+        # pip takes the place that a requirement comes from from constraints
+        source = _written(request, *(line for sourced in requirements.sourced for line in sourced.lines))
         # as arguments: in a file each would need the quoting of requirements files
-        named = [("--requirement", path) for path in request.files]
-        named += [("--constraint", path) for path in request.constraints]
-        if request.source_lines:
+        named = [("--requirement", path) for path in requirements.files]
+        named += [("--constraint", path) for path in requirements.constraints]
+        if requirements.source_lines:
             named.append(("--constraint", request.scratch / "sources.txt"))
-            write_atomically(named[-1][1], "".join(f"{line}\n" for line in request.source_lines))
+            write_atomically(named[-1][1], "".join(f"{line}\n" for line in requirements.source_lines))
         files = [word for option, path in named for word in (option, str(path))]
         if request.previous is not None:
             # pip knows no preferences: with the earlier versions as constraints it keeps all, or has no answer
             kept = request.scratch / "previous.txt"
-            write_atomically(kept, still_fitting(request.previous, request.lines))
+            write_atomically(kept, still_fitting(request.previous, requirements.lines))
             code, report, _ = self._report(source, [*files, "--constraint", str(kept)], request)
             if code == 0:
                 return report
@@ -348,10 +327,11 @@ class Pip:
         if code != 0:
             return code, "", words
         lines = sorted(
-            pin_of(item, lambda url: request.logins.restored(url, self.settings.environ))
+            pin_of(item, lambda url: request.requirements.logins.restored(url, self.settings.environ))
             for item in json.loads(path.read_bytes())["install"]
         )
-        return 0, _with_hashes("".join(f"{line}\n" for line in lines), request), words
+        answer = "".join(f"{line}\n" for line in lines)
+        return 0, _with_hashes(answer, request, self.settings.project), words
 
     def sync(
         self,
@@ -462,33 +442,38 @@ def _beside_its_package() -> str | None:
     return str(binary) if installed and os.access(binary, os.X_OK) else None
 
 
-def _with_hashes(answer: str, request: ResolveRequest) -> str:
+def _with_hashes(answer: str, request: ResolveRequest, project: Project) -> str:
     """What was resolved, without the project under test, with the hashes that were written.
 
     Raises:
         ResolutionFailed: there are none that fit.
     """
-    answer = without_project(answer, request.project_root)
-    return with_written_hashes(answer, request.hashes, required=request.require_hashes)
+    requirements = request.requirements
+    return with_written_hashes(
+        without_project(answer, project.root), requirements.hashes, required=requirements.require_hashes
+    )
 
 
-def _written(request: ResolveRequest) -> Path:
+def _written(request: ResolveRequest, *more: str) -> Path:
     """The requirements as a file."""
     source = request.scratch / "requirements.in"
-    lines = [*request.lines, *([request.project_line] if request.project_line else [])]
-    if request.source_lines:  # for pip, which takes where they come from from constraints
-        lines += [line for sourced in request.sourced for line in sourced.lines]
+    project_line = request.requirements.project_line
+    lines = [*request.requirements.lines, *([project_line] if project_line else []), *more]
     write_atomically(source, "".join(f"{line}\n" for line in lines))
     return source
 
 
-def _sourced(request: ResolveRequest) -> list[str]:
-    """The requirements that have sources, as options for uv."""
-    return [
-        word
-        for number, sourced in enumerate(request.sourced)
-        for word in write_for_uv(request.scratch / f"sourced{number}", sourced)
-    ]
+def _inputs(request: ResolveRequest) -> list[str]:
+    """The requirements as arguments of ``uv pip compile``: files, and options for those that have sources."""
+    requirements = request.requirements
+    inputs = [str(path) for path in (_written(request), *requirements.files)]
+    for number, sourced in enumerate(requirements.sourced):
+        inputs += write_for_uv(request.scratch / f"sourced{number}", sourced)
+    return inputs
+
+
+def _constraints(request: ResolveRequest) -> list[str]:
+    return [word for path in request.requirements.constraints for word in ("--constraints", str(path))]
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:
@@ -499,8 +484,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--python", request.interpreter.executable]
     if request.resolution != "highest":
         arguments += ["--resolution", request.resolution]
-    for path in request.constraints:
-        arguments += ["--constraints", str(path)]
+    arguments += _constraints(request)
     for name in request.afresh:
         arguments += ["--refresh-package", name]
     if request.overrides:

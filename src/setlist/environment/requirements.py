@@ -89,6 +89,10 @@ class Requirements:
         """Whether packages must have hashes that a requirements file states."""
         return self.require_hashes or bool(self.hashes)
 
+    def __bool__(self) -> bool:
+        """Whether anything is to be resolved."""
+        return bool(self.lines or self.files or self.project_line or self.sourced)
+
 
 def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
     """Collect everything that a session requires.

@@ -305,7 +305,7 @@ def _resolve(
         if upgrade:
             context.notify(session.name, f"stays as locked: 'setlist lock --upgrade {session.name}' moves a lock")
         return locked.text, False
-    if not (wanted.lines or wanted.files or wanted.project_line or wanted.sourced):
+    if not wanted:
         return "", False
     relevant = sorted((name, value) for name, value in evaluation.inputs.items() if name not in _NOT_RESOLVED)
     machine = (interpreter.implementation, interpreter.version, interpreter.free_threaded, interpreter.machine)
@@ -321,23 +321,12 @@ def _resolve(
     preferred = locked.preferred if locked is not None else last
     with temporary_directory(context.project.state) as scratch:
         request = ResolveRequest(
-            lines=wanted.lines,
-            files=wanted.files,
-            constraints=wanted.constraints,
-            project_line=wanted.project_line,
-            project_root=context.project.root,
+            requirements=wanted,
+            scratch=scratch,
             interpreter=interpreter,
             resolution=spec.resolution,
-            exclude_newer=spec.exclude_newer,
-            index_url=spec.index_url,
             previous=None if upgrade else preferred,
             hashed=wanted.hashed,
-            hashes=wanted.hashes,
-            require_hashes=wanted.require_hashes,
-            sourced=wanted.sourced,
-            source_lines=wanted.source_lines,
-            scratch=scratch,
-            logins=wanted.logins,
         )
         held = None
         if sound is not None and install_exact.fits(spec, evaluation, last):

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
 from setlist.core.errors import LockOutOfDate, ResolutionFailed, UsageError, nearest
-from setlist.core.files import read_text, temporary_directory, write_atomically
+from setlist.core.files import read_text, temporary_directory
 from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.core.toml import parse_toml
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
 from setlist.environment.requirement_lines import normalised
-from setlist.environment.requirements import logins_of
+from setlist.environment.requirements import Requirements, logins_of
 from setlist.lock.document import LockDocument, Pin, pins_of
 from setlist.lock.lock_files import lock_path, read_lock
 from setlist.lock.use import ProjectLocks
@@ -119,21 +119,11 @@ def _served(
     plain = re.sub(r"\s*\\?\n\s+--hash=\S+", "", document.body)
     with temporary_directory() as scratch:
         request = ResolveRequest(
-            lines=plain.splitlines(),
-            files=(),
-            constraints=(),
-            project_line=None,
-            project_root=project.root,
-            interpreter=None,
-            universal=document.python.lstrip(">="),
-            resolution="highest",
-            exclude_newer=None,
-            index_url=session.environment.index_url,
-            previous=None,
-            hashed=True,
+            requirements=Requirements(lines=plain.splitlines()),
             scratch=scratch,
+            universal=document.python.lstrip(">="),
+            hashed=True,
         )
-        write_atomically(scratch / "requirements.in", plain)
         text = Uv(installer).resolve_standard(request, "", ())
         data = parse_toml(text if logins is None else logins.hide(text))
     packages: list[Mapping[str, Any]] = data.get("packages", [])

@@ -71,30 +71,20 @@ def resolve(
         Interrupted: a signal arrived.
     """
     requirements = inputs.requirements
-    if not (requirements.lines or requirements.files or requirements.project_line or requirements.sourced):
+    if not requirements:
         return LockResolution("", 'lock-version = "1.0"\ncreated-by = "setlist"\npackages = []\n' if standard else None)
     with temporary_directory() as scratch:
         request = ResolveRequest(
-            lines=requirements.lines,
-            files=requirements.files,
-            constraints=requirements.constraints,
-            project_line=requirements.project_line,
-            project_root=project.root,
-            interpreter=None,
+            requirements=requirements,
+            scratch=scratch,
             universal=inputs.python,
             resolution=resolution,
-            exclude_newer=settings.exclude_newer,
-            index_url=settings.index_url,
             previous=preferences(options.previous) if options.previous else None,
             upgrade_packages=options.packages,
             overrides=options.commits,
             # uv caches a backend's metadata for as long as pyproject.toml is unchanged
             afresh=requirements.project_names,
             hashed=True,
-            hashes=requirements.hashes,
-            require_hashes=requirements.require_hashes,
-            sourced=requirements.sourced,
-            scratch=scratch,
         )
         logins = requirements.logins
         uv = Uv(replace(settings, environ={**settings.environ, **logins.environ}))

@@ -16,6 +16,7 @@ from setlist.core.toml import read_toml
 from setlist.environment.context import EnvironmentContext
 from setlist.environment.installer_config import installer_environ
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
+from setlist.environment.requirements import Requirements
 from setlist.environment.virtualenv import create
 from setlist.process.spawn import run_process
 
@@ -81,19 +82,10 @@ class BuildRequirements:
     def _resolve_now(self, lines: Sequence[str], python: str) -> str:
         with temporary_directory() as scratch:
             request = ResolveRequest(
-                lines=lines,
-                files=(),
-                constraints=(),
-                project_line=None,
-                project_root=self.context.project.root,
-                interpreter=None,
-                universal=python,
-                resolution="highest",
-                exclude_newer=self.settings.exclude_newer,
-                index_url=self.settings.index_url,
-                previous=None,
-                hashed=True,
+                requirements=Requirements(lines=list(lines)),
                 scratch=scratch,
+                universal=python,
+                hashed=True,
             )
             return Uv(self.settings).resolve(request)
 
