@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from setlist.core.events import Event, Message, SessionFinished
 from setlist.reports.group import Group
-from setlist.reports.output_buffer import IN_MEMORY, Sink, Spool
+from setlist.reports.output_buffer import IN_MEMORY, Spool, Streams
 from setlist.reports.terminal import Terminal
 from support.told import Pipe, Tty, began, done, ended, ready, run, running, typed, wrote
 
@@ -227,7 +227,7 @@ def test_a_reader_that_is_gone_stops_nothing() -> None:
         def flush(self) -> None:
             raise BrokenPipeError
 
-    sink = Sink(Terminal(Gone()), Terminal(Gone(), lossy=False))
+    sink = Streams(Terminal(Gone()), Terminal(Gone(), lossy=False))
     sink.put("stdout", "x")
     sink.put("words", "y\n")
     sink.rest()

@@ -36,7 +36,7 @@ MOST_IN_A_PIPE = 1 << 20
 
 Stream = Literal["stdout", "stderr"]
 
-Sink = Callable[[Stream, bytes], None]
+OnOutput = Callable[[Stream, bytes], None]
 """Receives the output of a child as it comes."""
 
 
@@ -76,7 +76,7 @@ class Child:
         tree: ProcessTree,
         signals: Signals | None,
         stdin: bytes,
-        sink: Sink | None = None,
+        sink: OnOutput | None = None,
         service: Service | None = None,
     ) -> None:
         self.code: int | None = None

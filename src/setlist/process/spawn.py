@@ -26,7 +26,7 @@ from setlist.core import system
 from setlist.core.errors import CommandRefused, SessionError
 from setlist.core.records import dataclass
 from setlist.process import guardian
-from setlist.process.process_io import KILL_PATIENCE, Child, Service, Sink
+from setlist.process.process_io import KILL_PATIENCE, Child, OnOutput, Service
 from setlist.process.signals import Interrupted, checkpoint, handling_signals, interruptible, signals_here
 from setlist.process.tree import MARK, ProcessTree
 
@@ -54,7 +54,7 @@ class Capture:
     ``merged``: both streams arrive as ``stdout``, in the order in which they were written.
     """
 
-    sink: Sink | None
+    sink: OnOutput | None
     merged: bool
 
 

@@ -1,6 +1,6 @@
 """The output of each session as one block: written at once, or held back until its turn comes.
 
-A :class:`Block` takes a session's events. Their text goes to a :class:`Sink` while the block is *live*; until then a
+A :class:`Block` takes a session's events. Their text goes to a :class:`Streams` while the block is *live*; until then a
 :class:`Spool` holds it, on the disk if it is large. :class:`BlockReader` is the base of the board and of group mode.
 """
 
@@ -74,7 +74,7 @@ class _Place:
             self.at_start = True
 
 
-class Sink:
+class Streams:
     """The two standard streams that blocks are written to.
 
     If both are the same file, the output keeps its order. Otherwise the standard output of commands goes to ours, and
@@ -187,7 +187,7 @@ class Block:
         opening: written before the output, if there is any.
     """
 
-    def __init__(self, sink: Sink, directory: Path | None, *, verbosity: int = 0, opening: str = "") -> None:
+    def __init__(self, sink: Streams, directory: Path | None, *, verbosity: int = 0, opening: str = "") -> None:
         self.begun = False
         self._sink = sink
         self._opening = opening
@@ -256,7 +256,7 @@ class BlockReader:
         verbosity: int = 0,
         log_of: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._sink = Sink(out, err)
+        self._sink = Streams(out, err)
         self._console = Console(self._sink.terminal(), verbosity=verbosity, log_of=log_of)
         self._directory = directory
         self._verbosity = verbosity

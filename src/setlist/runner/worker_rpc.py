@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -66,7 +67,7 @@ class Host:
         self.ask(to_json(event))
 
 
-class Link:
+class Link(ABC):
     """The host's end: starts a worker's work, and answers each line of it. Used in one thread.
 
     Args:
@@ -114,9 +115,9 @@ class Link:
                 os.close(descriptor)
         self.inherited = ()
 
+    @abstractmethod
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer to a line of the worker."""
-        raise NotImplementedError
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Send a line to the worker."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -101,8 +101,6 @@ def _jobserver(session: SessionSpec, caller: Caller) -> Iterator[tuple[Mapping[s
     if not session.jobserver:
         yield {}, ()
         return
-    from contextlib import closing
-
     from setlist.runner.cpus import available_cpus
     from setlist.runner.jobserver import Jobserver
 

@@ -256,7 +256,7 @@ class NoxSessionHost:
         if backend in CONDA:
             # nox makes it anew, in its own way: nobody else may use it meanwhile
             self._held.enter_context(locking.exclusive(project, session.name))
-        elif backend != "none" and not self.context.options.recreate:
+        elif backend != "none" and not options.recreate:
             state = read_state(project.environment(session.name))
             environ = self.context.caller.environ
             command = stale_by_commands(state, project.root, environ) if state is not None and state.steps else None
