@@ -1,4 +1,7 @@
-"""A noxfile's function is called each time: whatever changed since the last run is seen, and no record is left."""
+"""A noxfile's function is called each time: whatever changed since the last run is seen, and no record is left.
+
+The process that calls it is started before everything else.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,19 @@ import shutil
 import signal
 import subprocess
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from setlist import STATE_DIRECTORY
 from support.again import records, remove_environment, remove_package, remove_program, remove_state, shape, sleeping
 from support.project import ProjectFolder, installed
+from support.strays import Strays, until
 from support.variants import sampled
+from support.watching import watched_by
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,6 +68,85 @@ def lint(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
         project.run("lint", check=True)
     assert not records(project)
     return project
+
+
+@pytest.fixture
+def quick(project: ProjectFolder) -> ProjectFolder:
+    """A project whose session needs no environment."""
+    project.write(
+        "noxfile.py", "import nox\n\n@nox.session(venv_backend='none')\ndef quick(session):\n    print('called')\n"
+    )
+    return project
+
+
+DRIVER = """
+import json, sys
+sys.argv = ["run", *sys.argv[1:]]
+from setlist.cli.entry_point import main
+from setlist.process import prestart
+
+started = []
+start = prestart.start
+
+def noted(module, **options):
+    start(module, **options)
+    started.append(prestart._HOLDER.worker.pid)
+
+prestart.start = noted
+code = main()
+print("seen " + json.dumps({"code": code, "started": started}))
+"""
+
+
+def started(project: ProjectFolder, *argv: str, **environ: str) -> list[int]:
+    """The workers that a run started before everything else."""
+    seen = watched_by(DRIVER, project, *argv, environ={**os.environ, **environ})
+    pids: list[int] = seen["started"]
+    return pids
+
+
+def test_the_worker_is_started_before_everything_else(lint: ProjectFolder) -> None:
+    noxfile(lint, 'open("pid", "w").write(str(os.getpid()))\nsession.run("true", external=True)')
+    assert started(lint, "lint") == [int(lint.read("pid"))]
+    assert started(lint, "lint", "--", "x") == [int(lint.read("pid"))]
+
+
+def test_other_command_lines_start_none(lint: ProjectFolder) -> None:
+    assert started(lint, "-l") == []
+    assert started(lint, "-n", "lint") == []
+    assert started(lint, "-C", ".", "lint") == []
+
+
+@pytest.mark.parametrize("text", ["import nox\n", "raise SystemExit(3)", "import nox, nowhere", "def"])
+def test_a_worker_that_is_not_needed_is_ended(quick: ProjectFolder, tmp_path: Path, text: str) -> None:
+    strays = Strays(tmp_path)
+    assert started(quick, "quick", **strays.variables)
+    quick.write("noxfile.py", text)
+    assert quick.run("quick", env=strays.variables).code == 2
+    assert not strays.alive()
+
+
+def test_two_runs_at_once_have_a_worker_each(quick: ProjectFolder) -> None:
+    quick.run("quick", check=True)
+    first = subprocess.Popen([*installed("run"), "quick"], cwd=quick.path, stdout=subprocess.PIPE)
+    assert started(quick, "quick")
+    assert first.communicate()[0] == b"called\n"
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_can_be_ended_at_any_moment(quick: ProjectFolder, tmp_path: Path, signum: int) -> None:
+    strays = Strays(tmp_path)
+    environ = {**os.environ, **strays.variables}
+    quick.run("quick", check=True, env=strays.variables)
+    for delay in (0, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4):
+        run = subprocess.Popen([*installed("run"), "quick"], cwd=quick.path, env=environ)
+        until(psutil.Process(run.pid).children, "its worker: until then an interrupt is Python's own")
+        time.sleep(delay)
+        run.send_signal(signum)
+        assert run.wait() in (0, 128 + signum, -signum)
+        until(lambda: not strays.alive(), strays)
+    quick.run("quick", check=True)
 
 
 @pytest.mark.parametrize("code", ["0", "3", "$(kill -SEGV $$)"])

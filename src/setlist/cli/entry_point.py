@@ -25,6 +25,8 @@ def main() -> int:
             code = warm.again(argv, _trouble) if replayable else _listed("run", *argv)
             if code is not None:
                 return code
+            if replayable:
+                _start_workers()
         return _whole("run", argv)
     except KeyboardInterrupt:
         return _interrupted()
@@ -38,6 +40,8 @@ def setlist() -> int:
         code = _listed(*argv) if os.name == "posix" else None
         if code is not None:
             return code
+        if argv[:1] == ["nox"] and os.name == "posix":
+            _start_worker("nox")
         return _whole("setlist", argv)
     except KeyboardInterrupt:
         return _interrupted()
@@ -55,13 +59,36 @@ def _whole(program: str, argv: Sequence[str]) -> int:
 
     # imported code isn't garbage: collecting takes a tenth of the time of a short run
     gc.set_threshold(20_000, 20, 20)
-    if program == "run":
-        from setlist.cli.run import main
-    else:
-        from setlist.cli.main import main
-    code = main(argv)
+    try:
+        if program == "run":
+            from setlist.cli.run import main
+        else:
+            from setlist.cli.main import main
+        code = main(argv)
+    finally:
+        if prestart := sys.modules.get("setlist.process.prestart"):
+            prestart.end()
     gc.freeze()  # skip the collection at exit
     return code
+
+
+def _start_workers() -> None:
+    """Start the worker of the provider whose definitions lie here: it imports what it needs while we do."""
+    from setlist.providers import FILES
+
+    for file, provider in FILES.items():
+        if os.path.isfile(file):
+            _start_worker(provider)
+            return
+
+
+def _start_worker(provider: str) -> None:
+    from setlist.engine.warm import has_controlling_terminal
+    from setlist.process import prestart
+    from setlist.providers import WORKERS
+
+    if module := WORKERS.get(provider):
+        prestart.start(module, own_group=not has_controlling_terminal())
 
 
 def _listed(*words: str) -> int | None:

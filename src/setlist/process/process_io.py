@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import IO, Literal, Protocol
 
 from setlist.core import system
+from setlist.process.prestart import Prestarted
 from setlist.process.signals import Signals, WakeChannel
 from setlist.process.tree import ProcessTree
 
@@ -72,7 +73,7 @@ class Child:
 
     def __init__(
         self,
-        popen: subprocess.Popen[bytes],
+        popen: subprocess.Popen[bytes] | Prestarted,
         tree: ProcessTree,
         signals: Signals | None,
         stdin: bytes,

@@ -26,6 +26,7 @@ from setlist.core import system
 from setlist.core.errors import CommandRefused, SessionError
 from setlist.core.records import dataclass
 from setlist.process import guardian
+from setlist.process.prestart import Prestarted
 from setlist.process.process_io import KILL_PATIENCE, Child, OnOutput, Service
 from setlist.process.signals import Interrupted, checkpoint, handling_signals, interruptible, signals_here
 from setlist.process.tree import MARK, ProcessTree
@@ -86,6 +87,7 @@ def run_process(
     grace: Grace | None = None,
     keep_open: Sequence[int] = (),
     service: Service | None = None,
+    prestarted: Prestarted | None = None,
 ) -> Completed:
     """Run a process to its end.
 
@@ -108,6 +110,7 @@ def run_process(
             (POSIX; no effect elsewhere).
         service: answers its requests. Such a process ends the processes that it started itself, so it alone is
             signalled first, and gets the time for it.
+        prestarted: the process, if it was started already. The arguments that say how to start one are ignored then.
 
     Raises:
         CommandRefused: it can't be started: it is missing or not executable, or the directory is missing.
@@ -115,14 +118,14 @@ def run_process(
         Interrupted: a signal came, and the process tree has been ended.
     """
     signals = signals_here()
-    if signals is not None:
+    if signals is not None and prestarted is None:  # a process that runs is ended below
         signals.check()
     grace = grace or Grace()
-    mark = os.urandom(8).hex()
+    mark = os.urandom(8).hex() if prestarted is None else prestarted.mark
     outer = env.get(MARK)
     environment = {**env, MARK: f"{outer}/{mark}" if outer else mark}
     live = isinstance(capture, Capture)
-    own_group = live or not system.has_controlling_terminal()
+    own_group = live or not system.has_controlling_terminal() if prestarted is None else prestarted.own_group
     terminal = None if live else system.terminal_state()
     if not live:
         _flush_our_own()
@@ -131,11 +134,13 @@ def run_process(
         passed = system.pass_options(keep_open, () if service is None else service.inherited)
         sink = capture.sink if isinstance(capture, Capture) else None
         tree = ProcessTree(None, mark, own_group=False)  # known by its mark alone until it is started
-        popen: subprocess.Popen[bytes] | None = None
+        popen: subprocess.Popen[bytes] | Prestarted | None = prestarted
         finished = False
-        guardian.note_starting(mark)
+        if popen is None:
+            guardian.note_starting(mark)
         try:
-            popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
+            if popen is None:
+                popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
             tree = ProcessTree(popen.pid, mark, own_group=own_group)
             guardian.note_started(mark, popen.pid, own_group=own_group)
             child = Child(popen, tree, signals, stdin or b"", sink, service)

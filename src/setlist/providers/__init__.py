@@ -10,3 +10,6 @@ from collections.abc import Mapping
 
 FILES: Mapping[str, str] = {"noxfile.py": "nox"}
 """The files in a project's root that hold foreign definitions, and the package here that is their provider."""
+
+WORKERS: Mapping[str, str] = {"nox": "setlist.providers.nox.nox_worker"}
+"""The programs of providers that a run may start before everything else (:mod:`setlist.process.prestart`)."""

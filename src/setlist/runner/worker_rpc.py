@@ -72,14 +72,19 @@ class Link(ABC):
 
     Args:
         job: the first line that the worker is sent; None if it is sent later.
+        pipes: the descriptors to read from and to write to, if the worker was started already.
     """
 
-    def __init__(self, job: Mapping[str, Any] | None) -> None:
+    def __init__(self, job: Mapping[str, Any] | None, pipes: tuple[int, int] | None = None) -> None:
         self._received = b""
         self.finished = False
-        self.reader, far_writer = os.pipe()
-        far_reader, self._writer = os.pipe()
-        self.inherited: tuple[int, ...] = (far_reader, far_writer)
+        self.inherited: tuple[int, ...] = ()
+        if pipes is not None:
+            self.reader, self._writer = pipes
+        else:
+            self.reader, far_writer = os.pipe()
+            far_reader, self._writer = os.pipe()
+            self.inherited = (far_reader, far_writer)
         self.named = [str(system.inheritable(descriptor)) for descriptor in self.inherited]
         self._job = job
 

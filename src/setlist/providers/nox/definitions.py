@@ -15,9 +15,9 @@ from setlist.core.files import read_bytes
 from setlist.core.limits import LONGEST_NAME
 from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
+from setlist.process.bootstrap import program
 from setlist.process.spawn import Grace, run_process
 from setlist.providers.nox.backends import PROVIDER, provided
-from setlist.providers.nox.bootstrap import program
 from setlist.registry.definition import Declared, LoaderPython, TopLevel
 from setlist.registry.naming import check_name, proposal, python_suffix, variant_name
 from setlist.registry.select import Matches

@@ -9,6 +9,7 @@ own.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -17,13 +18,16 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from setlist.core.records import dataclass
+from setlist.process.bootstrap import program
+from setlist.process.prestart import Prestarted, adopt
 from setlist.process.signals import following, signals_here
 from setlist.process.spawn import Capture, Completed, Grace, run_process
-from setlist.providers.nox.bootstrap import program
+from setlist.providers import WORKERS
+from setlist.providers.nox.backends import PROVIDER
 from setlist.runner.error_text import how_it_went
 from setlist.runner.worker_rpc import Link
 
-MODULE = "setlist.providers.nox.nox_worker"
+MODULE = WORKERS[PROVIDER]
 
 Key = tuple[str, str, tuple[str, ...]]
 """A loaded noxfile: its directory, its name there, and the words of nox's command line that count."""
@@ -63,7 +67,8 @@ class NoxProcess:
         self.held = ExitStack()
         self._launch = launch
         self._ends: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
-        self._link = _NoxLink(self._ends.put)
+        started = self._prestarted = _prestarted(launch)
+        self._link = _NoxLink(self._ends.put, None if started is None else (started.reader, started.writer))
         self._completed: Completed | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="noxfile")
@@ -82,6 +87,7 @@ class NoxProcess:
                     grace=launch.grace,
                     keep_open=(*self._link.inherited, *launch.keep_open),
                     service=self._link,
+                    prestarted=self._prestarted,
                 )
         except BaseException as error:
             self._error = error
@@ -152,6 +158,13 @@ class NoxProcesses:
             self._idle.pop().close()
 
 
+def _prestarted(launch: Launch) -> Prestarted | None:
+    """The worker that the entry point has started, if it is what would be started now."""
+    if launch.capture or launch.keep_open or launch.python != Path(sys.executable):
+        return None
+    return adopt(MODULE, launch.environ)
+
+
 def _guarded() -> AbstractContextManager[None]:
     """While inside, a signal is recorded here, and heard by the thread that waits for the process."""
     signals = signals_here()
@@ -161,8 +174,8 @@ def _guarded() -> AbstractContextManager[None]:
 class _NoxLink(Link):
     """Two pipes to such a process, for as long as it lives."""
 
-    def __init__(self, ended: Callable[[Mapping[str, Any]], None]) -> None:
-        super().__init__(None)
+    def __init__(self, ended: Callable[[Mapping[str, Any]], None], pipes: tuple[int, int] | None) -> None:
+        super().__init__(None, pipes)
         self._ended = ended
         self._result: Mapping[str, Any] | None = None
         self.is_started = threading.Event()

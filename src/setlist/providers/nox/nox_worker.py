@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,17 +58,28 @@ def main() -> None:
     worker = _Worker(host)
     with handling_signals():
         try:
+            # before the first job: the worker may have been started before there is one
+            with interruptible():
+                _listen_to_interrupts()
+                import_nox_sooner()
+                import nox.tasks  # noqa: F401
             while (given := _next(host)) is not None:
                 host.ask({"result": worker.does(given)})
         except EOFError:
             os._exit(1)
-        except Interrupted as signal:
-            sys.exit(signal.exit_code)
+        except Interrupted as interrupted:
+            sys.exit(interrupted.exit_code)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
     # nothing is left to be done, and taking nox apart takes time
     os._exit(0)
+
+
+def _listen_to_interrupts() -> None:
+    """Unblock SIGINT, which :mod:`setlist.process.prestart` blocks until it can be handled."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
 def _next(host: Host) -> Mapping[str, Any] | None:
@@ -90,7 +102,6 @@ class _Worker:
     def does(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Read a command line of nox, or run a session."""
         if "argv" in given:
-            import_nox_sooner()
             from setlist.providers.nox.command_line import answer
 
             with interruptible():
@@ -116,7 +127,6 @@ class _Worker:
 
     def _load(self, given: Mapping[str, Any]) -> Loaded:
         if self._loaded is None:
-            import_nox_sooner()
             self._loaded = load(
                 given["root"],
                 given["file"],

@@ -104,8 +104,7 @@ def _process(
             launch = Launch(
                 python=held.enter_context(_python(context, nox)),
                 environ={**context.caller.environ, **environ},
-                # a place without modules that could shadow any
-                cwd=project.state,
+                cwd=project.root,
                 grace=context.grace,
                 capture=output.capture,
                 keep_open=keep_open,

@@ -27,8 +27,8 @@ def program(module: str) -> str:
     Who goes on to run anything has to turn that on.
 
     The Python may be one that setlist isn't installed in. Only the package itself becomes importable: what is
-    installed beside it could stand in for what the noxfile asked for. The directory that it is started in isn't
+    installed beside it could stand in for what the program asked for. The directory that it is started in isn't
     looked through either. An interrupt before the module listens to signals is the host's to tell.
     """
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return _PROGRAM.format(init=os.path.join(package, "__init__.py"), package=package, module=module)
