@@ -1,8 +1,11 @@
-"""Import nox without what running a session doesn't need, until somebody asks for it.
+"""Import nox without the modules that running a session doesn't need. Each is imported when something uses it.
 
-nox itself says of most of its imports that they may wait (``__lazy_modules__``, for Pythons that heed it). On the
-others, half of the time that importing nox takes goes into reading the metadata of installed packages, parsing
-requirements, and its command line. nox stays nox: what is put off is imported as soon as it is looked at.
+nox names most of these modules in ``__lazy_modules__`` (PEP 810), which Python heeds from 3.15 on. On older ones, a
+third of the time that importing nox takes goes into its command line, package metadata and requirement parsing.
+
+``nox._cli`` is the one private module of nox that is named here. ``import nox`` takes ``main`` from it, and a
+:class:`~importlib.util.LazyLoader` can't defer that. Importing it takes a tenth of the time of a warm session. If a
+later nox has no such module, or takes something else from it, nothing is deferred.
 """
 
 from __future__ import annotations
@@ -56,35 +59,6 @@ class _CommandLine(ModuleType):
         _real(self).main()
 
 
-class _VersionCheck(ModuleType):
-    """Stands for ``nox._version``: a noxfile that says nothing of ``nox.needs_version`` is not searched for it."""
-
-    class VersionCheckFailed(Exception):
-        """As nox's own."""
-
-    class InvalidVersionSpecifier(Exception):
-        """As nox's own."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(_real(self), name)
-
-    def check_nox_version(self, filename: str | None = None) -> None:
-        """nox's own check, where there can be something to check."""
-        if filename is not None:
-            with open(filename, "rb") as stream:
-                if b"needs_version" not in stream.read():
-                    return
-        real = _real(self)
-        try:
-            real.check_nox_version(filename)
-        except real.VersionCheckFailed as error:
-            raise self.VersionCheckFailed(*error.args) from error
-        except real.InvalidVersionSpecifier as error:
-            raise self.InvalidVersionSpecifier(*error.args) from error
-
-
 def _real(stand_in: ModuleType) -> Any:
     import importlib
 
@@ -93,15 +67,13 @@ def _real(stand_in: ModuleType) -> Any:
     return importlib.import_module(stand_in.__name__)
 
 
-def import_nox_sooner() -> None:
+def import_nox_lazily() -> None:
     """Import nox without what can wait. Where it was imported already, nothing is done."""
     if "nox" in sys.modules or sys.version_info >= (3, 15):
         return
     sys.meta_path.insert(0, _Finder())
     sys.modules["nox._cli"] = _CommandLine("nox._cli")
-    sys.modules["nox._version"] = _VersionCheck("nox._version")
     import nox
 
-    # which the import system does only for modules that it has made itself
-    for name in ("_cli", "_version"):
-        setattr(nox, name, sys.modules[f"nox.{name}"])
+    # the import system does so only for modules that it has loaded itself
+    nox._cli = sys.modules["nox._cli"]  # type: ignore[attr-defined]  # noqa: SLF001
