@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -41,6 +42,31 @@ def test_exec_runs_in_the_environment_where_the_caller_stands(made: ProjectFolde
     result = made.setlist_inside("exec", "lint", "--", "python", "-c", code, cwd=below, check=True)
     assert result.out.splitlines() == [str(below), f"lint {made.environment('lint')}", "True"]
     assert result.err == ""
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv", "none"])
+def test_exec_and_run_give_the_same_variables_to_a_noxfiles_session(project: ProjectFolder, backend: str) -> None:
+    project.write("show.py", "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w'))")
+    project.write(
+        "noxfile.py",
+        f"""
+        import nox
+
+        @nox.session(venv_backend={backend!r})
+        def show(session):
+            session.run("python", "show.py", "run.json", external=True)
+        """,
+    )
+    environ = {
+        **dict.fromkeys(("PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV"), "/elsewhere"),
+        **dict.fromkeys(("UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "PIP_TARGET", "SETLIST_SESSION"), "/elsewhere"),
+    }
+    project.run("show", env=environ, check=True)
+    project.setlist("exec", "show", "--", "python", "show.py", "exec.json", env=environ, check=True)
+    ran, executed = (json.loads(project.read(name)) for name in ("run.json", "exec.json"))
+    assert ran.pop("SETLIST_PROCESS") != executed.pop("SETLIST_PROCESS")
+    assert ran == executed
+    assert ran["PYTHONPATH"] == "/elsewhere"
 
 
 @pytest.mark.parametrize("argv", [["--", "python", "-c", "exit(7)"], ["python", "-c", "exit(7)"]])

@@ -52,6 +52,15 @@ class Provider(Protocol):
     def environment(self, session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec:
         """The session with the environment that it runs in on this machine, given the caller's variables."""
 
+    def variables(self, session: SessionSpec, environ: Mapping[str, str], directory: Path | None) -> dict[str, str]:
+        """The variables that a command of the session sees.
+
+        Args:
+            session: the session.
+            environ: the caller's variables.
+            directory: the session's virtual environment, None if it has none of its own.
+        """
+
     def own_environments(self, session: SessionSpec) -> tuple[str, ...]:
         """The names of environments that it keeps for itself because of the session."""
 

@@ -14,6 +14,7 @@ from setlist.core import system
 from setlist.core.errors import CommandFailed, CommandRefused, SessionError, nearest
 from setlist.core.events import CommandFinished, CommandStarted, Output
 from setlist.core.model import Command, Pairs, PlannedCommand, SessionSpec
+from setlist.core.plugins import find_provider
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
 from setlist.environment.environ import session_environ
@@ -73,7 +74,10 @@ def session_variables(
     Raises:
         SubstitutionError: a variable that ``env`` needs isn't set.
     """
-    environ = session_environ(caller_environ, directory=prepared.directory, session=session)
+    if session.provider:
+        environ: dict[str, str] = find_provider(session.provider).variables(session, caller_environ, prepared.directory)
+    else:
+        environ = session_environ(caller_environ, directory=prepared.directory, session=session)
     environ.update(assigned or {})
     uses_tmp = "{tmp}" in _templates(session)
     values = Values(

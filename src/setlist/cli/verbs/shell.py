@@ -6,12 +6,15 @@ the shell's.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
 from setlist.core.errors import SessionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from setlist.cli.context import Context
     from setlist.core.model import SessionSpec
 
@@ -31,7 +34,7 @@ def run(arguments: Arguments, context: Context) -> int:
     program = arguments.value("shell") or calling_shell() or default_shell(context.caller.environ)
     with session_environment(context, session) as (environment, variables, keep_open, temporary):
         assert environment.directory is not None
-        variables = _unactivated(context, session, variables)
+        variables = _unactivated(session, environment.directory, variables)
         kind = kind_of_shell(program) or "sh"
         plan = subshell(environment.directory, program, kind, variables, temporary.path, prompt=session.name)
         for path, text in plan.files:
@@ -40,19 +43,21 @@ def run(arguments: Arguments, context: Context) -> int:
         return start(context, plan.argv, {**variables, **plan.environ}, keep_open)
 
 
-def _unactivated(context: Context, session: SessionSpec, variables: dict[str, str]) -> dict[str, str]:
+def _unactivated(session: SessionSpec, directory: Path, variables: dict[str, str]) -> dict[str, str]:
     """The session's variables without those that the shell's activation script sets.
 
     If they were set twice, ``deactivate`` would leave the environment's programs on PATH.
     """
-    from setlist.environment.environ import clean
+    from setlist.core.system import bin_directory
 
-    before = clean(context.caller.environ)
+    programs = str(bin_directory(directory))
     declared = {name for name, _ in session.env}
     for name in list(variables):
-        if name.upper() in ("PATH", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT") and name not in declared:
-            if name in before:
-                variables[name] = before[name]
-            else:
-                del variables[name]
+        if name in declared:
+            continue
+        if name.upper() == "PATH":
+            first, _, others = variables[name].partition(os.pathsep)
+            variables[name] = others if first == programs else variables[name]
+        elif name.upper() in ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT"):
+            del variables[name]
     return variables

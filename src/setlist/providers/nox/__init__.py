@@ -51,6 +51,11 @@ class NoxProvider:
 
         return as_prepared(session, environ)
 
+    def variables(self, session: SessionSpec, environ: Mapping[str, str], directory: Path | None) -> dict[str, str]:
+        from setlist.providers.nox.backends import variables
+
+        return variables(session, environ, directory)
+
     def own_environments(self, session: SessionSpec) -> tuple[str, ...]:
         from setlist.core.project import loader_environment
         from setlist.providers.nox.backends import nox_session

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from setlist.core import system
 from setlist.core.model import EnvironmentSpec, InstallerName, SessionSpec
 from setlist.core.records import dataclass, dump, load, replace
 
@@ -14,6 +16,17 @@ PROVIDER = "nox"
 
 CONDA = ("conda", "mamba", "micromamba", "rattler")
 """Backends whose environments nox makes itself, by its own classes."""
+
+
+REMOVED = (
+    "PIP_RESPECT_VIRTUALENV",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PYTHONHOME",
+    "__PYVENV_LAUNCHER__",
+    "UV_SYSTEM_PYTHON",
+    "UV_PYTHON",
+)
+"""The caller's variables that nox hides from a session's commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +87,25 @@ def as_prepared(session: SessionSpec, environ: Mapping[str, str]) -> SessionSpec
     maker = (backend, *nox.venv_params)
     installer: InstallerName = "uv" if backend == "uv" else "pip"
     return replace(session, environment=replace(spec, maker=maker, installer=installer))
+
+
+def variables(session: SessionSpec, environ: Mapping[str, str], directory: Path | None) -> dict[str, str]:
+    """The variables that ``session.run`` gives to a command, as nox has them. A test compares them.
+
+    Args:
+        session: the session.
+        environ: the caller's variables.
+        directory: the session's environment, None if it has none of its own or nox creates it.
+    """
+    nox = nox_session(session)
+    changes: dict[str, str | None] = {**dict.fromkeys(REMOVED), "NOX_CURRENT_SESSION": nox.name}
+    if directory is not None:
+        changes |= {"CONDA_PREFIX": None, "VIRTUAL_ENV": str(directory)}
+        if backend_of(nox, environ) == "uv":
+            changes |= {"UV_PROJECT_ENVIRONMENT": str(directory), "UV_PYTHON": str(directory)}
+        path = next((name for name in environ if system.WINDOWS and name.upper() == "PATH"), "PATH")
+        changes[path] = os.pathsep.join(filter(None, (str(system.bin_directory(directory)), environ.get(path))))
+    return {name: value for name, value in {**environ, **changes}.items() if value is not None}
 
 
 def uv_and_version() -> tuple[str, str]:

@@ -29,11 +29,11 @@ LATER = frozenset(
         "humanize",
     }
 )
-"""Modules that nox and its dependencies import whole, so that they can be empty until they are looked at."""
+"""Modules that nox and its dependencies import with ``import X``: their names are looked up when they are used."""
 
 
 class _Finder:
-    """Finds the modules that can wait."""
+    """Finds the modules that can wait, and loads them lazily."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -47,28 +47,27 @@ class _Finder:
 
 
 class _CommandLine(ModuleType):
-    """Stands for ``nox._cli``, of which ``import nox`` takes ``main``."""
+    """Replaces ``nox._cli`` until something but ``main`` is looked up in it, or ``main`` is called."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(_real(self), name)
+        return getattr(self._load(), name)
 
     def main(self) -> None:
-        """nox's own."""
-        _real(self).main()
+        """``nox.main``."""
+        self._load().main()
 
+    def _load(self) -> Any:
+        import importlib
 
-def _real(stand_in: ModuleType) -> Any:
-    import importlib
-
-    if sys.modules.get(stand_in.__name__) is stand_in:
-        del sys.modules[stand_in.__name__]
-    return importlib.import_module(stand_in.__name__)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return importlib.import_module(self.__name__)
 
 
 def import_nox_lazily() -> None:
-    """Import nox without what can wait. Where it was imported already, nothing is done."""
+    """Import nox without the modules that can wait, unless it is imported already or Python defers them itself."""
     if "nox" in sys.modules or sys.version_info >= (3, 15):
         return
     sys.meta_path.insert(0, _Finder())

@@ -41,7 +41,7 @@ def main() -> None:
             with interruptible():
                 _listen_to_interrupts()
                 import_nox_lazily()
-                import nox.tasks
+                import nox.tasks  # noqa: F401
 
                 import setlist.providers.nox.session_run  # noqa: F401
             while (given := _next(host)) is not None:

@@ -22,7 +22,7 @@ import nox.popen
 from nox.command import CommandFailed
 from nox.popen import DEFAULT_INTERRUPT_TIMEOUT, DEFAULT_TERMINATE_TIMEOUT
 
-from setlist.core.errors import LockOutOfDate, SessionError, SetlistError
+from setlist.core.errors import LockOutOfDate, SessionError
 from setlist.core.events import CommandFinished, CommandStarted, to_json
 from setlist.process.spawn import Completed, Grace, run_process
 from setlist.process.tree import MARK
@@ -250,7 +250,7 @@ class Commands:
     ) -> tuple[int, str]:
         """In place of ``nox.popen.popen``: run a process to its end, and return its exit code and its output."""
         if silent and stdout is not None:
-            raise ValueError("silent and stdout can't be given both: with stdout, nox logs no output")
+            raise ValueError("Can not specify silent and stdout")
         usual = Grace(*self._job["grace"])
         grace = Grace(
             _seconds(interrupt_timeout, DEFAULT_INTERRUPT_TIMEOUT, usual.interrupt),
