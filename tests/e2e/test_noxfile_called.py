@@ -117,6 +117,17 @@ def test_other_command_lines_start_none(lint: ProjectFolder) -> None:
     assert started(lint, "-C", ".", "lint") == []
 
 
+def test_a_noxfile_finds_noxs_words_in_argv(quick: ProjectFolder) -> None:
+    quick.write(
+        "noxfile.py",
+        "import nox, sys\n\nAT_LOAD = sys.argv[1:]\n\n@nox.session(venv_backend='none')\n"
+        "def quick(session):\n    print(AT_LOAD, sys.argv[1:])\n",
+    )
+    words = ["-R", "-s", "quick", "--", "a b"]
+    assert quick.setlist("nox", "--", *words, check=True).out == f"{words} {words}\n"
+    assert quick.run("quick", "--", "a b", check=True).out == f"{words[3:]} {words[3:]}\n"
+
+
 @pytest.mark.parametrize("text", ["import nox\n", "raise SystemExit(3)", "import nox, nowhere", "def"])
 def test_a_worker_that_is_not_needed_is_ended(quick: ProjectFolder, tmp_path: Path, text: str) -> None:
     strays = Strays(tmp_path)

@@ -74,6 +74,7 @@ def _answer(job: Mapping[str, Any]) -> tuple[dict[str, Any], Loaded | None]:
     from nox.logger import setup_logging
 
     os.chdir(job["cwd"])
+    sys.argv = ["nox", *job["argv"]]  # noxfiles look for nox's options there
     try:
         config = parse(job["argv"])
     except LoadFailed as failed:

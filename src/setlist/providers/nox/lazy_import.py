@@ -75,4 +75,4 @@ def import_nox_lazily() -> None:
     import nox
 
     # the import system does so only for modules that it has loaded itself
-    nox._cli = sys.modules["nox._cli"]  # type: ignore[attr-defined]  # noqa: SLF001
+    nox._cli = sys.modules["nox._cli"]  # noqa: SLF001

@@ -104,7 +104,9 @@ def load(
     """
     invoked_from = invoked_from or os.getcwd()
     os.chdir(root)
-    config = parse([*arguments, "-f", file, *(["--", *posargs] if posargs else [])])
+    rest = ["--", *posargs] if posargs else []
+    sys.argv = ["nox", *arguments, *rest]  # noxfiles look for nox's options there
+    config = parse([*arguments, "-f", file, *rest])
     config.invoked_from = invoked_from
     return load_config(config)
 
