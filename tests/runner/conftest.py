@@ -108,7 +108,7 @@ def _command(command: Command | str | Sequence[str]) -> Command:
     if isinstance(command, Command):
         return command
     if isinstance(command, str):
-        from setlist.registry.template import escape
+        from setlist.registry.substitution import escape
 
         return Command(words=(sys.executable, "-c", escape(textwrap.dedent(command))))
     return Command(words=tuple(command))

@@ -17,7 +17,7 @@ from setlist.core.events import CommandFinished, CommandStarted, Event, Message,
 from setlist.core.model import Command, Origin, PlannedCommand, SessionSpec
 from setlist.core.project import Project
 from setlist.process.spawn import Completed
-from setlist.registry.template import Values
+from setlist.registry.substitution import Values
 from setlist.runner.command import (
     SessionPlan,
     expand_env,

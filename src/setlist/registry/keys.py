@@ -201,7 +201,7 @@ def check_command(value: object) -> Keys:
 
 
 def _words(value: object) -> list[str]:
-    from setlist.registry.template import split_command
+    from setlist.registry.substitution import split_command
 
     if isinstance(value, str):
         try:
@@ -433,7 +433,7 @@ def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: b
         python: whether they are written as keyword arguments, with underscores.
 
     Raises:
-        BadValue: the first that is wrong; its path begins with the key as written.
+        ValidationError: the first that is wrong; its path begins with the key as written.
     """
     checked: Keys = {}
     for written, value in given.items():

@@ -17,7 +17,7 @@ from setlist.registry.definition import Merged
 from setlist.registry.definition_errors import DefinitionProblem, Place
 from setlist.registry.keys import COMMAND_KEYS, KEYS, Key, Keys
 from setlist.registry.naming import check_name, variant_name
-from setlist.registry.template import check_template, fill, fill_partly
+from setlist.registry.substitution import check_template, fill, fill_partly
 from setlist.registry.validators import ValidationError
 
 _WS = r"[ \t]*"  # and no line break, which \s would take as well

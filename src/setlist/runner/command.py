@@ -19,7 +19,7 @@ from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
 from setlist.environment.environ import session_environ
 from setlist.process.spawn import Capture, Completed, Grace, run_process
-from setlist.registry.template import Values, expand_text, expand_words
+from setlist.registry.substitution import Values, expand_text, expand_words
 from setlist.runner.error_text import failure_text
 
 if TYPE_CHECKING:

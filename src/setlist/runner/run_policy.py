@@ -70,6 +70,6 @@ def blocked(step: Step, endings: Mapping[str, SessionResult], *, only: bool = Fa
 
 
 def exit_code_of(endings: Iterable[SessionResult]) -> int:
-    """What a run's exit code is, given how its sessions ended: a failure outweighs a missing interpreter."""
+    """The exit code of a run, given how its sessions ended: a failure outweighs a missing interpreter."""
     codes = {ending.exit_code for ending in endings} - {0}
     return 1 if 1 in codes else min(codes, default=0)

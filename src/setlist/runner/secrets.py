@@ -17,7 +17,7 @@ from setlist.core import system
 from setlist.core.errors import SubstitutionError
 from setlist.core.events import Event, with_texts
 from setlist.core.model import Pairs, SessionSpec
-from setlist.registry.template import Values, expand_text
+from setlist.registry.substitution import Values, expand_text
 
 SHORTEST = 4
 """How many characters a value needs to be masked: shorter ones would blot out everything."""

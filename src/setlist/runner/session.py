@@ -13,7 +13,7 @@ from setlist.core.model import SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.records import dump, replace
 from setlist.process.spawn import Interrupted
-from setlist.registry.template import expand_text, expand_words
+from setlist.registry.substitution import expand_text, expand_words
 from setlist.runner.command import (
     SessionPlan,
     expand_env,

@@ -1,7 +1,8 @@
-"""Whether a session that declares its inputs would do the same as last time, so that it needn't run.
+"""Skip a session with ``inputs`` if nothing changed since it passed.
 
-It wouldn't do anything new when it passed last time in the same environment, with the same
-commands, posargs and variables, its input files hold what they held, and its outputs are there.
+It is skipped if it passed last time in the same environment, with the same commands, posargs and variables, its input
+files have the same contents, and its outputs exist. Whether its environment is out of date is decided in
+:mod:`setlist.environment.plan`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from setlist.core.records import dataclass, load
 from setlist.process.spawn import Grace, Interrupted, handling_signals, interruptible
 from setlist.process.tree import MARK
 from setlist.registry.functions import load_function
-from setlist.registry.template import Values
+from setlist.registry.substitution import Values
 from setlist.runner.command import SessionPlan
 from setlist.runner.error_text import message_of, one_line
 from setlist.runner.output import SessionOutput, Sink

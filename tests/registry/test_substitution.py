@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from setlist import STATE_DIRECTORY
 from setlist.core.errors import ConfigurationError, SubstitutionError
-from setlist.registry.template import (
+from setlist.registry.substitution import (
     Values,
     check_template,
     escape,
