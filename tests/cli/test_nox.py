@@ -262,6 +262,26 @@ def test_report_says_what_noxs_own_report_says(project: ProjectFolder, argv: tup
     assert "RAN" not in ours.err
 
 
+def test_report_is_of_its_own_run_and_not_of_a_later_one(project: ProjectFolder) -> None:
+    project.write(
+        "noxfile.py",
+        f"""
+        import nox
+
+        @nox.session(venv_backend="none")
+        def outer(session):
+            session.run(*{installed("setlist")!r}, "nox", "--", "-s", "inner")
+
+        @nox.session(venv_backend="none")
+        def inner(session):
+            pass
+        """,
+    )
+    project.setlist("nox", "--", "--report", "report.json", "-s", "outer", check=True)
+    report = json.loads(project.read("report.json"))
+    assert [session["name"] for session in report["sessions"]] == ["outer"]
+
+
 @pytest.mark.parametrize("options", [(), ("-j", "2")], ids=["one by one", "side by side"])
 def test_notified_session_is_aborted_where_what_it_requires_failed(
     project: ProjectFolder, options: tuple[str, ...]

@@ -19,6 +19,7 @@ from setlist.reports.terminal import Terminal, escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
+    from setlist.core.events import Event
     from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
     from setlist.environment.prepare import Environments
     from setlist.registry.load import Loaded
@@ -42,6 +43,8 @@ class Context:
         self._file: Path | None = None
         self._offline = False
         self._undo: list[Callable[[], None]] = []
+        self.readers: list[Callable[[Event], None]] = []
+        """Readers of a run's events, besides those that the command line chooses."""
         self.shared: dict[str, Closable] = {}
         """What the sessions of a provider share already, by its name: see RunContext."""
 

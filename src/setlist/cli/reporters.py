@@ -70,7 +70,7 @@ def choose_reporters(
         from setlist.reports.github import GitHub
 
         report_readers.append(GitHub(environ, out, context.project.root, sessions))
-    readers: tuple[Emit, ...] = (History(context.project), *report_readers)
+    readers: tuple[Emit, ...] = (History(context.project), *context.readers, *report_readers)
     print_problems = partial(_print_problems, context, report_readers)
     if mode == "direct":
         from setlist.reports.console import Console

@@ -17,7 +17,7 @@ from setlist.core.errors import SetlistError, StorageError, UsageError
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import EnvironmentSpec, SessionSpec
-    from setlist.reports.results import SessionOutcome
+    from setlist.reports.results import RunOutcome, SessionOutcome
 
 USAGE = "nox -- [NOX'S OPTIONS…]"
 OPTIONS = (OFFLINE, QUIET, VERBOSE, DIRECTORY, HELP)
@@ -65,10 +65,13 @@ def _run(arguments: Arguments, context: Context) -> int:
         return 0
 
     from setlist.cli.run import run as run_sessions
+    from setlist.reports.results import RunOutcome
 
+    outcome = RunOutcome()
+    context.readers.append(outcome)
     code = run_sessions(_words(arguments, answer, specs), context)
     if answer["report"] is not None and code < INTERRUPTED:
-        _write_report(context, answer)
+        _write_report(context, answer, outcome)
     # for nox, an outdated lock and a missing interpreter are failed sessions
     return FAILED if code in (3, 4) else code
 
@@ -172,17 +175,12 @@ def _words(arguments: Arguments, answer: Mapping[str, Any], specs: Sequence[Sess
     return [*words, *(spec.name for spec in specs), *(["--", *answer["posargs"]] if answer["posargs"] else [])]
 
 
-def _write_report(context: Context, answer: Mapping[str, Any]) -> None:
-    """Write the file of nox's ``--report`` for the run that has just ended."""
+def _write_report(context: Context, answer: Mapping[str, Any], run: RunOutcome) -> None:
+    """Write the file of nox's ``--report``."""
     import json
 
     from setlist.core.files import write_atomically
-    from setlist.reports.history import past_runs
-    from setlist.reports.results import RunOutcome
 
-    run = RunOutcome()
-    for event in next(past_runs(context.project), ()):
-        run(event)
     names = {name: aliases[0] for name, aliases in context.registry.index.aliases.items()}
     results = [
         _result(session, answer["described"][names[session.name]], names)
