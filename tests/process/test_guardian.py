@@ -121,16 +121,16 @@ def test_what_runs_when_we_are_killed_ends(
     strays: Strays, drive: Callable[..., Driver], program: tuple[str, ...]
 ) -> None:
     driver = drive(staying=[program])
-    until(lambda: "tail" in [process.name() for process in strays.alive()])
+    until(lambda: "tail" in strays.names())
     driver.kill()
     until(lambda: not strays.alive(), "all are gone, the guardian too")
 
 
 def test_a_daemon_of_one_that_has_ended_stays_and_others_end(strays: Strays, drive: Callable[..., Driver]) -> None:
     driver = drive(ending=[DAEMON, FORGETFUL], staying=[FAMILY])
-    until(lambda: [process.name() for process in strays.alive()].count("tail") == 3)
+    until(lambda: strays.names().count("tail") == 3)
     driver.kill()
-    until(lambda: [process.name() for process in strays.alive()] == ["tail", "tail"])
+    until(lambda: strays.names() == ["tail", "tail"])
 
 
 def test_whoever_reads_what_we_print_doesnt_wait_for_the_guardian(strays: Strays, drive: Callable[..., Driver]) -> None:
@@ -160,16 +160,16 @@ def test_a_process_that_a_library_forked_doesnt_keep_the_guardian_waiting(
     strays: Strays, drive: Callable[..., Driver]
 ) -> None:
     driver = drive(staying=[FAMILY], forks=True)
-    until(lambda: "tail" in [process.name() for process in strays.alive()])
+    until(lambda: "tail" in strays.names())
     driver.kill()
-    until(lambda: not [process for process in strays.alive() if process.name() in ("tail", "sh")])
+    until(lambda: not {"tail", "sh"}.intersection(strays.names()))
 
 
 def test_signals_leave_the_guardian_cold(strays: Strays, drive: Callable[..., Driver]) -> None:
     driver = drive(staying=[FAMILY])
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         driver.guardian.send_signal(signum)
-    until(lambda: "tail" in [process.name() for process in strays.alive()])
+    until(lambda: "tail" in strays.names())
     driver.kill()
     until(lambda: not strays.alive())
 

@@ -46,6 +46,14 @@ class Strays:
         others = set(but)
         return [process for process in psutil.process_iter() if process.pid not in others and self._is_one(process)]
 
+    def names(self) -> list[str]:
+        """The programs of those that are there now. One may end before it is asked for its name."""
+        found = []
+        for process in self.alive():
+            with suppress(psutil.Error):
+                found.append(process.name())
+        return found
+
     def _is_one(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error, OSError):
             if process.status() == psutil.STATUS_ZOMBIE:
