@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from setlist.core.errors import ResolutionFailed
 from setlist.environment.hashes import hashes_in, newly_hashed, with_written_hashes
+from setlist.environment.requirement_lines import parse_requirement
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 
 def written(*lines: str) -> list:  # type: ignore[type-arg]
-    return [entry for line in lines if (entry := hashes_in(line, "r.txt:1")) is not None]
+    return [entry for line in lines if (entry := hashes_in(parse_requirement(line, Path()), "r.txt:1")) is not None]
 
 
 @pytest.mark.parametrize(
@@ -31,14 +34,14 @@ def written(*lines: str) -> list:  # type: ignore[type-arg]
     ],
 )
 def test_hashes_are_found_however_they_are_written(line: str, name: str, version: str | None, hashes: set[str]) -> None:
-    found = hashes_in(line, "here")
+    found = hashes_in(parse_requirement(line, Path()), "here")
     assert found is not None
     assert (found.name, found.version, set(found.hashes), found.where) == (name, version, hashes, "here")
 
 
 @pytest.mark.parametrize("line", ["six==1", f"# six==1 --hash={A}", f"six==1  # --hash={A}", "-r other.txt", ""])
 def test_lines_without_hashes_have_none(line: str) -> None:
-    assert hashes_in(line, "here") is None
+    assert hashes_in(parse_requirement(line, Path()), "here") is None
 
 
 def test_an_answer_gets_the_written_hashes() -> None:

@@ -310,7 +310,7 @@ def test_images_go_that_nobody_uses(two: ProjectFolder, home: Path, monkeypatch:
         ("--index-url https://example.invalid/simple\n" + ALL_PINNED, False),
         ("alpha @ https://example.invalid/alpha-1.0-py3-none-any.whl \\\n    --hash=sha256:00ff\n", False),
         ("alpha @ git+https://example.invalid/alpha@main\n", False),
-        ("# a remark\n" + ALL_PINNED, False),
+        ("# a remark\n" + ALL_PINNED, True),
     ],
 )
 def test_only_exact_versions_with_hashes_have_a_key(text: str, is_one: bool) -> None:

@@ -68,10 +68,10 @@ def test_the_path_of_a_requirement_is_relative_to_its_base(line: str, path: Path
     ("line", "name", "extras", "marker"),
     [
         ("Alpha_x[Fast,more]>=1", "alpha-x", ("fast", "more"), ""),
-        ("beta; python_version > '3'", "beta", (), " python_version > '3'"),
-        ("beta>1 ; python_version > '3' --hash=sha256:00", "beta", (), " python_version > '3'"),
-        ("a[b] @ ./a ; os_name == 'nt'  # why", "a", ("b",), " os_name == 'nt'"),
-        ("./a[b] ; os_name == 'nt' \\", None, ("b",), " os_name == 'nt'"),
+        ("beta; python_version > '3'", "beta", (), "python_version > '3'"),
+        ("beta>1 ; python_version > '3' --hash=sha256:00", "beta", (), "python_version > '3'"),
+        ("a[b] @ ./a ; os_name == 'nt'  # why", "a", ("b",), "os_name == 'nt'"),
+        ("./a[b] ; os_name == 'nt' \\", None, ("b",), "os_name == 'nt'"),
         ("???", None, (), ""),
     ],
 )

@@ -282,18 +282,22 @@ URI = "file:///home/ann%20lee"
         (f"one[x] @ {URI}/project/libs/one", "./libs/one[x]", f"{URI}/project/libs/one[x]"),
         ("/home/ann lee/project/libs/one[x]", "./libs/one[x]", f"{URI}/project/libs/one[x]"),
         (f"-e {URI}/two", "-e ../two", f"-e {URI}/two"),
-        ("./my dir/a.whl \\", "./my dir/a.whl \\", f"{URI}/project/my%20dir/a.whl \\"),
-        (f"a @ {URI}/a.whl ; os_name == 'nt' \\", "../a.whl ; os_name == 'nt' \\", f"{URI}/a.whl ; os_name == 'nt' \\"),
+        ("./my dir/a.whl", "./my dir/a.whl", f"{URI}/project/my%20dir/a.whl"),
+        (f"a @ {URI}/a.whl ; os_name == 'nt'", "../a.whl ; os_name == 'nt'", f"{URI}/a.whl ; os_name == 'nt'"),
         (f"{URI}/project", ".", f"{URI}/project"),
     ],
 )
-def test_a_local_path_is_kept_relative_and_used_absolute(resolved: str, kept: str, used: str) -> None:
-    assert relative_paths(resolved, ROOT) == f"{kept}\n"
-    assert absolute_paths(f"{kept}\n", ROOT) == f"{used}\n"
+@pytest.mark.parametrize("hashes", ["", f" \\\n    --hash={HASH}"])
+def test_a_local_path_is_kept_relative_and_used_absolute(resolved: str, kept: str, used: str, hashes: str) -> None:
+    assert relative_paths(f"{resolved}{hashes}\n", ROOT) == f"{kept}{hashes}\n"
+    assert absolute_paths(f"{kept}{hashes}\n", ROOT) == f"{used}{hashes}\n"
 
 
 @pytest.mark.parametrize(
-    "line", ["alpha==1.0 \\", "    --hash=sha256:00", "a @ git+file:///r@c", "a @ https://h/a.whl \\", "# ./x", ""]
+    "line",
+    ["alpha==1.0 \\\n    --hash=sha256:00", "a @ git+file:///r@c", "a @ https://h/a.whl \\\n    --hash=sha256:00"],
 )
 def test_any_other_line_is_left_alone(line: str) -> None:
-    assert relative_paths(f"{line}\n", ROOT) == absolute_paths(f"{line}\n", ROOT) == f"{line}\n"
+    assert relative_paths(f"{line}\n", ROOT) == f"{line}\n"
+    # beside a path, without which nothing is looked at
+    assert absolute_paths(f"{line}\n./x\n", ROOT) == f"{line}\n{(ROOT / 'x').as_uri()}\n"

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 
 from setlist.core.errors import ResolutionFailed
 from setlist.core.records import dataclass
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import RequirementLine, normalised, read_resolution, with_hashes
 
-_HASH = r"--hash(?:=|\s+)[\"']?([A-Za-z0-9_]+:[0-9A-Fa-f]+)"
 _FRAGMENT = r"#(?:[^\s#]*&)?(md5|sha1|sha224|sha256|sha384|sha512)=([0-9A-Fa-f]+)"
-_NAMED = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:={2,3}\s*([^\s;,]+)\s*(?:;.*)?|[^\w:/\\].*|)"
-_PIN = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:={2,3}\s*([^\s;]+)|@\s*\S+).*"
-_FILE = r".*?([A-Za-z0-9][A-Za-z0-9._]*)-[^/\\]*\.(?:whl|tar\.gz|zip)(?:[\s#\[].*)?"
+_FILE = r".*?([A-Za-z0-9][A-Za-z0-9._]*)-[^/\\]*\.(?:whl|tar\.gz|zip)(?:#.*)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +32,16 @@ class WrittenHashes:
     where: str
 
 
-def hashes_in(line: str, where: str) -> WrittenHashes | None:
-    """The hashes in a requirement line: its ``--hash`` options, and those in the fragment of a URL; None without."""
-    if "--hash" not in line and not ("#" in line and re.search(_FRAGMENT, line)):
+def hashes_in(requirement: RequirementLine, where: str) -> WrittenHashes | None:
+    """The hashes of a requirement: its ``--hash`` options, and those in the fragment of a URL; None without."""
+    fragments = re.findall(_FRAGMENT, requirement.target or "")
+    hashes = {*requirement.hashes, *(f"{algorithm}:{value}" for algorithm, value in fragments)}
+    file = re.fullmatch(_FILE, requirement.target or "") if requirement.name is None else None
+    name = normalised(file[1]) if file is not None else requirement.name
+    if not hashes or name is None:
         return None
-    bare = re.sub(r"(?:^|\s)#.*", "", line).strip()
-    hashes = {value.lower() for value in re.findall(_HASH, bare)}
-    head = re.split(r"\s--hash", bare)[0]
-    hashes |= {f"{algorithm}:{value.lower()}" for algorithm, value in re.findall(_FRAGMENT, head)}
-    if not hashes:
-        return None
-    named = re.fullmatch(_NAMED, head)
-    if named is not None:
-        version = named[2] if named[2] and not named[2].endswith("*") else None
-        return WrittenHashes(normalised(named[1]), version, frozenset(hashes), where)
-    file = re.fullmatch(_FILE, head)
-    return WrittenHashes(normalised(file[1]), None, frozenset(hashes), where) if file is not None else None
+    version = None if (requirement.version or "").endswith("*") else requirement.version
+    return WrittenHashes(name, version, frozenset(value.lower() for value in hashes), where)
 
 
 def with_written_hashes(answer: str, written: Sequence[WrittenHashes], *, required: bool) -> str:
@@ -68,15 +59,13 @@ def with_written_hashes(answer: str, written: Sequence[WrittenHashes], *, requir
         return answer
     lines: list[str] = []
     unhashed: list[str] = []
-    for line in re.sub(r"\s*\\\n\s*", " ", answer).splitlines():
-        head = line.partition(" --hash=")[0]
-        served = re.findall(_HASH, line)
-        pin = re.fullmatch(_PIN, head)
-        allowed = _allowed(normalised(pin[1]), pin[2], written, served) if pin is not None else None
-        kept = served if allowed is None else sorted(allowed)
-        if allowed is None and head.strip() and not head.startswith("#"):
-            unhashed.append(head.partition(" ;")[0])
-        lines.append(" \\\n    ".join([head, *(f"--hash={value}" for value in kept)]) + "\n")
+    for requirement in read_resolution(answer):
+        allowed = _allowed(requirement, written)
+        if allowed is None:
+            unhashed.append(requirement.without_hashes.partition(" ;")[0])
+        lines.append(
+            with_hashes(requirement.without_hashes, requirement.hashes if allowed is None else sorted(allowed))
+        )
     if unhashed and required:
         raise ResolutionFailed(
             f"no hash was written for {', '.join(unhashed)}, and a requirements file says --require-hashes",
@@ -96,17 +85,15 @@ def newly_hashed(before: str, after: str, written: Sequence[WrittenHashes]) -> s
 
 
 def _hashes_by_name(text: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
-        if pin := re.fullmatch(_PIN, line):
-            found.setdefault(normalised(pin[1]), set()).update(re.findall(_HASH, line))
-    return found
+    hashes: dict[str, set[str]] = {}
+    for requirement in read_resolution(text):
+        hashes.setdefault(requirement.name or "", set()).update(requirement.hashes)
+    return hashes
 
 
-def _allowed(
-    name: str, version: str | None, written: Sequence[WrittenHashes], served: Sequence[str]
-) -> frozenset[str] | None:
+def _allowed(requirement: RequirementLine, written: Sequence[WrittenHashes]) -> frozenset[str] | None:
     """The hashes that files of a version may have by what was written; None where nothing was."""
+    name, version, served = requirement.name, requirement.version, requirement.hashes
     of_name = [entry for entry in written if entry.name == name]
     entries = [entry for entry in of_name if entry.version is None or _same(entry.version, version)]
     if not of_name:

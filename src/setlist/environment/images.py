@@ -10,7 +10,6 @@ can't between these two disks.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from setlist.core.model import EnvironmentSpec
 from setlist.core.system import bin_directory, machine
 from setlist.engine import image
 from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite
+from setlist.environment.requirement_lines import options_of, read_resolution
 from setlist.environment.virtualenv import Template, is_shebang_too_long, plain_place, site_packages
 
 FOLDER = "images"
@@ -34,9 +34,6 @@ UNUSED = 30 * 86_400
 """Seconds after which one that wasn't used is removed."""
 
 _WISHES = ("UV_LINK_MODE", "UV_NO_CACHE", "UV_COMPILE_BYTECODE")
-
-_PINS = r"(?:[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?==[^\s;]+(?: ?;[^\\\n]*)?(?:\s*\\\n\s+--hash=\w+:\w+)+\s*\n)*"
-"""Nothing but exact versions with hashes. As text: compiled when it is first needed."""
 
 _OURS = frozenset({"state.json", "requirements.txt", "resolved.txt", ".lock"})
 """What lies in an environment beside what it consists of: ours, and the installer's lock."""
@@ -56,7 +53,9 @@ def key_of(spec: EnvironmentSpec, template: str, installer: str, text: str, inpu
         text: the resolution, without the project under test.
         inputs: all of the environment's.
     """
-    if spec.installer != "uv" or spec.maker or not text or not re.fullmatch(_PINS, text):
+    if spec.installer != "uv" or spec.maker or not text or options_of(text):
+        return None
+    if not all(pin.version and pin.hashes for pin in read_resolution(text)):
         return None
     settings = [item for item in inputs.items() if item[0].startswith(("tool.uv", "variable ", "settings "))]
     # a home may be shared by machines that take different wheels

@@ -15,7 +15,7 @@ from setlist.core.errors import PreparationError
 from setlist.core.system import python_of
 from setlist.environment.freeze import installed
 from setlist.environment.installers import Installer, ResolveRequest, Uv
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import normalised, parse_requirement
 from setlist.environment.snapshot import compare, look
 from setlist.environment.state import State, forget_state, write_state
 from setlist.environment.virtualenv import site_packages
@@ -28,7 +28,6 @@ _EDITED = ("deps", "group ", "requirements", "constraints", "file ")
 """Prefixes of the names of inputs that only say what is required."""
 
 _BY_NAME = r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]@/]*\])?\s*(?:[<>=!~;][^@/\\]*)?"
-_PIN = r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;@]+)"
 
 
 def fits(spec: EnvironmentSpec, evaluation: Evaluation, resolution: str | None) -> bool:
@@ -59,9 +58,11 @@ def fits(spec: EnvironmentSpec, evaluation: Evaluation, resolution: str | None) 
     )
 
 
-def _pins(resolution: str) -> dict[str, str] | None:
-    pins = [re.fullmatch(_PIN, line) for line in resolution.splitlines()]
-    return {normalised(pin[1]): pin[2] for pin in pins if pin is not None} if all(pins) else None
+def _pins(resolution: str) -> dict[str | None, str | None] | None:
+    lines = [parse_requirement(line, Path()) for line in resolution.splitlines()]
+    return (
+        {line.name: line.version for line in lines} if all(line.version and not line.tail for line in lines) else None
+    )
 
 
 def resolve_and_sync(installer: Installer, directory: Path, state: State, request: ResolveRequest) -> str | None:

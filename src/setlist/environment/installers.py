@@ -35,13 +35,13 @@ from setlist.environment.pins import (
     by_version,
     names_path,
     pin_of,
-    pinned_names,
+    pins,
     still_fitting,
     with_absolute_urls,
     without_hashes,
     without_project,
 )
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import normalised, read_resolution
 from setlist.environment.uv_sources import write_for_uv
 from setlist.environment.virtualenv import treat_no_package_as_a_seed
 from setlist.process.spawn import run_process
@@ -159,7 +159,7 @@ class Uv:
             arguments.append("--generate-hashes")
         self._resolve([*arguments, "--output-file", str(output), *_inputs(request)])
         answer = output.read_text(encoding="utf-8")
-        if any(map(names_path, answer.splitlines())):
+        if any(map(names_path, read_resolution(answer))):
             answer = with_absolute_urls(answer, self._standard(request, answer), request.scratch)
         return _with_hashes(answer, request, self.settings.project)
 
@@ -191,7 +191,7 @@ class Uv:
     def _standard(self, request: ResolveRequest, answer: str, *options: str) -> str:
         pinned = request.scratch / "pinned.txt"
         output = request.scratch / "pylock.setlist.toml"
-        write_atomically(pinned, by_version(without_hashes(answer)))
+        write_atomically(pinned, by_version(answer))
         arguments = [*_compile_arguments(request), "--format", "pylock.toml", "--output-file", str(output), *options]
         self._resolve([*arguments, "--constraints", str(pinned), *_inputs(request)])
         return output.read_text(encoding="utf-8")
@@ -350,7 +350,7 @@ class Pip:
         text = requirements.read_text(encoding="utf-8")
         installed = {normalised(item["name"]) for item in json.loads(words)}
         extraneous = sorted(
-            (installed - pinned_names(text) - {"pip"}) | {normalised(name) for name in reinstall} & installed
+            (installed - pins(text).keys() - {"pip"}) | {normalised(name) for name in reinstall} & installed
         )
         with temporary_directory() as scratch:
             files = by_hash(text, scratch)

@@ -1,33 +1,39 @@
-"""Parse the exact versions that a resolver prints, and write them for an installer."""
+"""What a resolver answers: select, compare and rewrite its pinned requirements."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from setlist.core.files import write_atomically
-from setlist.environment.requirement_lines import normalised, parse_requirement
-
-
-def pinned_names(text: str) -> set[str]:
-    """The normalised names in a resolution. Our editable lines name their project in a comment."""
-    return set(pins(text))
+from setlist.environment.requirement_lines import (
+    RequirementLine,
+    normalised,
+    options_of,
+    read_resolution,
+    with_hashes,
+)
 
 
 def pins(text: str) -> dict[str, str]:
-    """The pins of a resolution: normalised name to version, or to URL."""
+    """The pins of a resolution: normalised name to version, or to URL. An editable line of ours names its project in a
+    comment."""
     pinned: dict[str, str] = {}
-    for line in text.splitlines():
-        bare = line.split(" ;")[0].strip().rstrip("\\").strip()
-        if match := re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(==|@)\s*(\S+)", bare):
-            pinned[normalised(match.group(1))] = match.group(3)
-        elif match := re.match(r"^(?:-e|--editable)\s+(\S+)\s+#\s*([\w.-]+)", bare):
-            pinned[normalised(match.group(2))] = match.group(1)
+    for requirement in read_resolution(text):
+        comment = re.match(r"\s*#\s*([\w.-]+)", requirement.tail)
+        name = requirement.name or (normalised(comment[1]) if comment is not None else None)
+        value = requirement.version or requirement.target
+        if name and value:
+            pinned[name] = value
     return pinned
+
+
+def written(requirements: Iterable[RequirementLine]) -> str:
+    """Requirements as they stand in a resolution."""
+    return "".join(with_hashes(requirement.without_hashes, requirement.hashes) for requirement in requirements)
 
 
 def by_hash(text: str, scratch: Path) -> list[list[str]]:
@@ -35,38 +41,32 @@ def by_hash(text: str, scratch: Path) -> list[list[str]]:
 
     pip takes a file only where every line has one, or none: the project under test can't.
     """
-    parts: dict[bool, list[str]] = {True: [], False: []}
-    options: list[str] = []
-    for line in re.sub(r"\\\n\s*", "", text).splitlines():
-        if line.startswith("-") and not line.startswith(("-e", "--editable")):
-            options.append(line)
-        elif line.strip() and not line.startswith("#"):
-            parts["--hash=" in line].append(line)
-    options_of_parts: list[list[str]] = []
-    for hashed, lines in parts.items():
+    options, requirements = options_of(text), read_resolution(text)
+    arguments: list[list[str]] = []
+    for name, option, lines in (
+        ("hashed.txt", ["--require-hashes"], [it.line for it in requirements if it.hashes]),
+        ("unhashed.txt", [], [it.line for it in requirements if not it.hashes]),
+    ):
         if lines:
-            path = scratch / ("hashed.txt" if hashed else "unhashed.txt")
-            write_atomically(path, "".join(f"{line}\n" for line in [*options, *lines]))
-            options_of_parts.append([*(["--require-hashes"] if hashed else []), "-r", str(path)])
-    return options_of_parts
+            write_atomically(scratch / name, "".join(f"{line}\n" for line in [*options, *lines]))
+            arguments.append([*option, "-r", str(scratch / name)])
+    return arguments
 
 
 def by_version(text: str) -> str:
-    """The lines of a resolution that pin a version: those that can be constraints."""
-    return "".join(
-        f"{line}\n" for line in text.splitlines() if re.match(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?==", line)
-    )
+    """The requirements of a resolution that pin a version, without hashes: those that can be constraints."""
+    return "".join(f"{it.without_hashes}\n" for it in read_resolution(text) if it.version is not None)
 
 
-def names_path(line: str) -> bool:
-    """Whether a line of a resolution is a local path, and no URL.
+def names_path(requirement: RequirementLine) -> bool:
+    """Whether a requirement of a resolution is a local path, and no URL.
 
-    uv writes paths as they stand in the sources of each local project, relative to where that project lies.
+    uv writes paths as they stand in the sources of each local project, relative to where that project lies. They may
+    look like names.
     """
-    target = re.sub(r"^(?:-e|--editable)\s+", "", line)
-    if not target.strip() or line[0].isspace() or target.startswith(("#", "-")):
+    if requirement.version is not None or requirement.prefix:
         return False
-    return not re.match(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*(?:==|@)|[A-Za-z][A-Za-z0-9+.-]+:", target)
+    return not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", requirement.target or "")
 
 
 def with_absolute_urls(text: str, standard: str, base: Path) -> str:
@@ -79,13 +79,9 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
     """
     from setlist.core.toml import parse_toml
 
-    remaining: list[str] = []
-    dropping = False
-    for line in text.splitlines():
-        dropping = names_path(line) if not line.startswith((" ", "\t")) else dropping
-        if not dropping:
-            remaining.append(line)
-    there = {parse_requirement(line, base).path for line in remaining}
+    remaining = [requirement for requirement in read_resolution(text, base) if not names_path(requirement)]
+    there = {requirement.path for requirement in remaining}
+    lines: list[str] = []
     for package in parse_toml(standard).get("packages", []):
         place = package.get("directory") or package.get("archive") or {}
         if "path" not in place:
@@ -96,29 +92,23 @@ def with_absolute_urls(text: str, standard: str, base: Path) -> str:
         url = path.as_uri()
         below = f"#subdirectory={place['subdirectory']}" if place.get("subdirectory") else ""
         marker = f" ; {package['marker']}" if package.get("marker") else ""
-        remaining.append((f"-e {url}" if place.get("editable") else f"{package['name']} @ {url}") + below + marker)
-    return "".join(f"{line}\n" for line in remaining)
+        lines.append((f"-e {url}" if place.get("editable") else f"{package['name']} @ {url}") + below + marker)
+    return written(remaining) + "".join(f"{line}\n" for line in lines)
 
 
 def without_hashes(text: str) -> str:
     """A resolution without its hashes."""
-    return re.sub(r"\s*\\?\n\s+--hash=\S+", "", text)
+    return "".join(f"{requirement.without_hashes}\n" for requirement in read_resolution(text))
 
 
 def without_project(text: str, root: Path) -> str:
-    """A resolution without the line (and its hashes) of the project under test itself."""
-    uri = root.as_uri()
-    spellings = {uri, uri.rstrip("/") + "/", str(root), "file://" + quote(str(root))}
-    remaining: list[str] = []
-    dropping = False
-    for line in text.splitlines():
-        if not line.startswith((" ", "\t")):
-            target = re.sub(r"^(?:-e|--editable)\s+|^[\w.-]+(?:\[[^\]]*\])?\s*@\s*", "", line)
-            target = re.sub(r"\[[^\]]*\]", "", target.split(" ;")[0].split("#egg=")[0]).rstrip("\\").strip()
-            dropping = target in spellings or (target.startswith((".", "/")) and Path(target).resolve() == root)
-        if not dropping:
-            remaining.append(line)
-    return "".join(f"{line}\n" for line in remaining)
+    """A resolution without the project under test itself."""
+
+    def is_project(requirement: RequirementLine) -> bool:
+        path = requirement.path
+        return path is not None and (path == root or (requirement.is_path and path.resolve() == root))
+
+    return written(requirement for requirement in read_resolution(text) if not is_project(requirement))
 
 
 def pin_of(item: dict[str, Any], with_login: Callable[[str], str]) -> str:
@@ -149,12 +139,12 @@ def still_fitting(previous: str, lines: Sequence[str]) -> str:
         except InvalidRequirement:
             continue  # a path or an option
         requirements.setdefault(normalised(requirement.name), []).append(requirement)
-    remaining = []
-    for line in previous.splitlines():
-        match = re.match(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", line)
-        if match and all(
-            requirement.url is None and requirement.specifier.contains(match.group(2), prereleases=True)
-            for requirement in requirements.get(normalised(match.group(1)), ())
-        ):
-            remaining.append(f"{match.group(1)}=={match.group(2)}\n")
-    return "".join(remaining)
+    return "".join(
+        f"{pin.name}=={pin.version}\n"
+        for pin in read_resolution(previous)
+        if pin.version is not None
+        and all(
+            requirement.url is None and requirement.specifier.contains(pin.version, prereleases=True)
+            for requirement in requirements.get(pin.name or "", ())
+        )
+    )

@@ -1,4 +1,5 @@
-"""Parse what pip and uv read: the words of an install command, the lines of a requirements file, a requirement.
+"""Parse what pip and uv read and write: the words of an install command, the lines of a requirements file or of a
+resolution, a requirement.
 
 Nothing is opened here. :mod:`setlist.environment.install_args` reads the files that an install command names,
 :mod:`setlist.environment.requirements` those that a session's keys name.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from setlist.core.records import dataclass
@@ -48,6 +49,8 @@ _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz")
 VARIABLE = r"\$\{([A-Z0-9_]+)\}"
 _COMMENT = r"(?:^|\s)#.*$"
 _TAIL = r"(?:^|\s+)(?:;|#|--|\\$)"
+_HASH = r"--hash(?:=|\s+)[\"']?([A-Za-z0-9_]+:[0-9A-Fa-f]+)"
+_VERSION = r"[^=\s\[]+\s*(?:\[[^\]]*\])?\s*={2,3}\s*([^\s;,]+)\s*"
 _NAMED = r"([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?:(@)\s*|$|[<>=!~;(])"
 _DRIVE = r"[A-Za-z]:[/\\]"
 _VERSION_CONTROL = r"(?:git|hg|svn|bzr)\+"
@@ -96,7 +99,25 @@ class RequirementLine:
         tail = self.tail.lstrip()
         if not tail.startswith(";"):
             return ""
-        return re.split(r"\s--hash\b|\s#|\s\\$", tail[1:])[0].rstrip()
+        return re.split(r"\s--hash\b|\s#|\s\\$", tail[1:])[0].strip()
+
+    @property
+    def version(self) -> str | None:
+        """The version that the requirement pins; None for a range, a path or a URL."""
+        if self.target is not None:
+            return None
+        pin = re.fullmatch(_VERSION, self.line.removesuffix(self.tail))
+        return pin[1] if pin is not None else None
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The values of its ``--hash`` options."""
+        return tuple(re.findall(_HASH, re.sub(_COMMENT, "", self.tail))) if "--hash" in self.tail else ()
+
+    @property
+    def without_hashes(self) -> str:
+        """All of the line but the hashes."""
+        return re.split(r"\s+--hash", self.line)[0]
 
     @property
     def path(self) -> Path | None:
@@ -168,6 +189,33 @@ def _without_editable(line: str) -> tuple[bool, str]:
     if not line.startswith(("-e", "--editable")):
         return False, line
     return True, re.sub(r"^(?:-e|--editable)\s*=?\s*", "", line)
+
+
+def with_hashes(line: str, hashes: Iterable[str]) -> str:
+    """A requirement with its hashes as an entry of a resolution: one hash a line, as uv writes them."""
+    return " \\\n    ".join([line, *(f"--hash={value}" for value in hashes)]) + "\n"
+
+
+def read_resolution(text: str, base: Path = Path()) -> list[RequirementLine]:
+    """The requirements of a resolution or of a lock, without comments and options.
+
+    Args:
+        text: as an installer reads it, hashes on lines of their own.
+        base: the directory that relative paths are relative to.
+    """
+    lines = [line.strip() for _, line in logical_lines(text)]
+    return [
+        parse_requirement(line, base) for line in lines if line and not line.startswith("#") and not _is_option(line)
+    ]
+
+
+def options_of(text: str) -> list[str]:
+    """The options of a resolution: ``--index-url …``."""
+    return [line for _, line in logical_lines(text) if _is_option(line)]
+
+
+def _is_option(line: str) -> bool:
+    return line.startswith("-") and not _without_editable(line)[0]
 
 
 @dataclass(frozen=True, slots=True)

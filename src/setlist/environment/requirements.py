@@ -422,7 +422,7 @@ def _note(requirements: Requirements, requirement: RequirementLine, where: str, 
         requirements.direct.add(requirement.name)
         if requirement.is_from_version_control:
             requirements.repositories.setdefault(requirement.name, set()).add(requirement.line.split(" #")[0].strip())
-    if (hashes := hashes_in(requirement.line, where)) is not None:
+    if (hashes := hashes_in(requirement, where)) is not None:
         requirements.hashes.append(hashes)
 
 

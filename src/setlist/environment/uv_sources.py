@@ -19,7 +19,7 @@ from setlist.core.errors import ConfigurationError
 from setlist.core.files import read_text, write_atomically
 from setlist.core.records import dataclass, field, replace
 from setlist.core.toml import parse_toml, toml_value
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import normalised, read_resolution
 
 if TYPE_CHECKING:
     from typing import Any
@@ -182,12 +182,11 @@ def pins_with_indexes(text: str, sources: Mapping[str, tuple[Entry, ...]], index
     """
     lines: list[str] = []
     used: dict[str, tuple[Entry, ...]] = {}
-    for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
-        match = re.match(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*==[^;\s]+\s*(;.*?)?(?:\s--hash.*)?$", line)
-        entries = sources.get(normalised(match[1]), ()) if match is not None else ()
-        if match is not None and any("index" in entry for entry in entries):
-            lines.append(f"{match[1]} {match[2] or ''}".strip())
-            used[normalised(match[1])] = entries
+    for pin in read_resolution(text):
+        entries = sources.get(pin.name or "", ()) if pin.version is not None else ()
+        if pin.name is not None and any("index" in entry for entry in entries):
+            lines.append(f"{pin.name} ; {pin.marker}" if pin.marker else pin.name)
+            used[pin.name] = entries
     return Sourced(tuple(lines), used, tuple(indexes)) if used else None
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from setlist.core.errors import LockOutOfDate
 from setlist.core.files import digest
 from setlist.core.records import dataclass
-from setlist.environment.requirement_lines import normalised, parse_requirement
+from setlist.environment.requirement_lines import RequirementLine, read_resolution, with_hashes
 
 FORMAT = 1
 
 _FIRST = "# setlist lock, format "
 # Strings and not compiled patterns: re compiles each on first use
-_PIN = r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@\s*(\S+))\s*(?:;\s*(.*))?"
 _NAMED = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[A-Za-z0-9._, -]*\])?"
 _EXACTLY = r" *== *(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
 _URL = r" *@ *(?P<url>[A-Za-z][A-Za-z0-9+.-]*:[^ \\]+)"
@@ -35,12 +35,6 @@ _REQUIREMENT = (
 _HASH = r"--hash=([a-z0-9_]+:[0-9a-f]+)"
 _COMMIT = r"@(?:[0-9a-f]{40}|[0-9a-f]{64})(?:#.*)?$"
 _CONFLICT = r"(?m)^(?:<{7}|={7}|>{7}|\|{7})(?:\s|$)"
-# A path may hold spaces: it ends at a marker, a hash, a continuation, or the end of the line
-_LOCAL_LINE = (
-    r"^(?P<before>(?:-e\s+)?(?:[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)?)"
-    r"(?P<path>(?:file:|\.{1,2}(?:/|$)|/|[A-Za-z]:[/\\]).*?)"
-    r"(?P<extras>\[[^\]]*\])?(?P<after>(?:\s+;.*|\s+--hash.*|\s+\\)?)$"
-)
 _MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
@@ -272,20 +266,11 @@ class Pin:
 def pins_of(body: str) -> tuple[Pin, ...]:
     """The requirements of a lock's body. A package with different versions by marker has several."""
     pins: list[Pin] = []
-    joined = re.sub(r"\\\n\s*", " ", body)
-    for line in joined.splitlines():
-        bare = line.strip().removeprefix("-e ").strip()
-        if not bare or bare.startswith(("#", "-")):
-            continue
-        hashes = tuple(re.findall(r"--hash=(\S+)", bare))
-        text = re.sub(r"\s*--hash=\S+", "", bare).strip()
-        match = re.fullmatch(_PIN, text)
-        if match is not None:
-            name, version, url, marker = match.groups()
-            pins.append(Pin(normalised(name), version, url, (marker or "").strip(), hashes))
-        else:
-            path, _, marker = text.partition(" ;")
-            pins.append(Pin(path.rstrip("/").rsplit("/", 1)[-1], None, path, marker.strip(), hashes))
+    for line in read_resolution(body):
+        place = line.target if line.prefix else f"{line.target or line.text}{line.brackets}"
+        name = line.name or str(place).rstrip("/").rsplit("/", 1)[-1]
+        url = place if line.version is None else None
+        pins.append(Pin(name, line.version, url, line.marker, line.hashes))
     return tuple(pins)
 
 
@@ -352,40 +337,32 @@ def differing_versions(bodies: Mapping[str, str]) -> dict[str, dict[str, tuple[s
 
 def relative_paths(body: str, root: Path) -> str:
     """Requirements with local paths relative to ``root``: the form in which a lock file is committed."""
-
-    def line_with_relative_path(line: str) -> str:
-        match = _local_match(line)
-        path = parse_requirement(match["path"], root).path if match is not None else None
-        if match is None or path is None:
-            return line
-        try:
-            relative = os.path.relpath(root / path, root).replace(os.sep, "/")
-        except ValueError:  # on another drive: it exists on this machine only
-            return line
-        relative = relative if relative.startswith(".") else f"./{relative}"
-        # pip accepts no relative path after '@', so the name goes and its extras move behind the path
-        extras = match["extras"] or "".join(re.findall(r"\[[^\]]*\]", match["before"])[:1])
-        editable = "-e " if match["before"].startswith("-e") else ""
-        return f"{editable}{relative}{extras}{match['after']}"
-
-    return "".join(f"{line_with_relative_path(line)}\n" for line in body.splitlines())
+    lines: list[str] = []
+    for requirement in read_resolution(body, root):
+        line, path = requirement.without_hashes, requirement.path
+        with suppress(ValueError):  # on another drive: it exists on this machine only
+            if path is not None:
+                relative = os.path.relpath(path, root).replace(os.sep, "/")
+                # pip accepts no relative path after '@', so the name goes and its extras move behind the path
+                line = _local(requirement, relative if relative.startswith(".") else f"./{relative}")
+        lines.append(with_hashes(line, requirement.hashes))
+    return "".join(lines)
 
 
 def absolute_paths(body: str, root: Path) -> str:
     """Requirements with local paths as absolute URLs: the form that an installer gets."""
+    if not re.search(r"(?m)^(?:-e +)?\.", body):
+        return body
+    lines: list[str] = []
+    for requirement in read_resolution(body, root):
+        line = requirement.without_hashes
+        if requirement.path is not None and (requirement.target or "").startswith("."):
+            line = _local(requirement, requirement.path.as_uri())
+        lines.append(with_hashes(line, requirement.hashes))
+    return "".join(lines)
 
-    def line_with_absolute_path(line: str) -> str:
-        match = _local_match(line)
-        if match is None or not match["path"].startswith("."):
-            return line
-        path = Path(os.path.normpath(root / match["path"]))
-        return f"{match['before']}{path.as_uri()}{match['extras'] or ''}{match['after']}"
 
-    return "".join(f"{line_with_absolute_path(line)}\n" for line in body.splitlines())
-
-
-def _local_match(line: str) -> re.Match[str] | None:
-    # Most lines are hashes or names that no path can follow: no need for the pattern
-    if line[:1].isspace() or (line[:1].isalnum() and "@" not in line and line[1:2] != ":" and line[:5] != "file:"):
-        return None
-    return re.match(_LOCAL_LINE, line)
+def _local(requirement: RequirementLine, place: str) -> str:
+    """A requirement line of a local path, spelt as ``place``."""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return f"{'-e ' if requirement.editable else ''}{place}{requirement.brackets}{marker}"

@@ -15,7 +15,7 @@ from setlist.core.project import Project
 from setlist.core.records import replace
 from setlist.core.toml import parse_toml
 from setlist.environment.installers import InstallerSettings, ResolveRequest, Uv
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import normalised, read_resolution
 from setlist.environment.requirements import Requirements, logins_of
 from setlist.lock.document import LockDocument, Pin, pins_of
 from setlist.lock.lock_files import lock_path, read_lock
@@ -116,10 +116,10 @@ def _served(
     logins = logins_of(project, session, document.body, installer.environ)
     if logins is not None:
         installer = replace(installer, environ={**installer.environ, **logins.environ})
-    plain = re.sub(r"\s*\\?\n\s+--hash=\S+", "", document.body)
+    plain = [line.without_hashes for line in read_resolution(document.body)]
     with temporary_directory() as scratch:
         request = ResolveRequest(
-            requirements=Requirements(lines=plain.splitlines()),
+            requirements=Requirements(lines=plain),
             scratch=scratch,
             universal=document.python.lstrip(">="),
             hashed=True,

@@ -8,6 +8,8 @@ from functools import cache
 from itertools import product
 
 from setlist.environment.markers import holds, marker_environment, platform_variables
+from setlist.environment.pins import written
+from setlist.environment.requirement_lines import read_resolution
 
 _PLATFORMS = {"linux": "linux", "macos": "darwin", "windows": "win32"}
 """``sys_platform`` of each platform that ``lock-platforms`` can name."""
@@ -35,16 +37,9 @@ def narrowed(body: str, platforms: Sequence[str], python: str, only: str | None)
     """
     if not platforms and only is None:
         return body
-    lines: list[str] = []
-    is_needed = True
-    for line in body.splitlines():
-        if not line.startswith((" ", "\t")):
-            _, separator, text = line.rstrip("\\").partition(" ;")
-            marker = re.sub(r"\s*--hash=\S+", "", text).strip()
-            is_needed = not separator or needed(marker, tuple(platforms), python, only)
-        if is_needed:
-            lines.append(line)
-    return "".join(f"{line}\n" for line in lines)
+    return written(
+        line for line in read_resolution(body) if not line.marker or needed(line.marker, tuple(platforms), python, only)
+    )
 
 
 @cache

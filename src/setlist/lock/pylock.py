@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import LockOutOfDate
 from setlist.core.toml import parse_toml
-from setlist.environment.requirement_lines import normalised
+from setlist.environment.requirement_lines import normalised, with_hashes
 from setlist.lock.document import (
     FORMAT,
     LockDocument,
@@ -208,17 +208,16 @@ def _text(package: Package) -> str:
         return f"{'-e ' if package.directory.editable else ''}{_path(package.directory.path)}{marker}\n"
     if package.archive is not None:
         source = package.archive.url or _path(package.archive.path or "")
-        return _with_hashes(f"{package.name} @ {source}{marker}", [package.archive.hashes])
+        return _hashed(f"{package.name} @ {source}{marker}", [package.archive.hashes])
     files = [wheel.hashes for wheel in package.wheels or ()]
     if package.sdist is not None:
         files.append(package.sdist.hashes)
-    return _with_hashes(f"{package.name}=={package.version}{marker}", files)
+    return _hashed(f"{package.name}=={package.version}{marker}", files)
 
 
-def _with_hashes(line: str, files: Sequence[Mapping[str, str]]) -> str:
+def _hashed(line: str, files: Sequence[Mapping[str, str]]) -> str:
     """A requirement line with the hashes of its files."""
-    hashes = sorted({f"{name}:{value}" for hashes in files for name, value in hashes.items()})
-    return " \\\n    ".join([line, *(f"--hash={value}" for value in hashes)]) + "\n"
+    return with_hashes(line, sorted({f"{name}:{value}" for hashes in files for name, value in hashes.items()}))
 
 
 def _path(path: str) -> str:

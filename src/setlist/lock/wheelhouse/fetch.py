@@ -12,7 +12,7 @@ from setlist.core.model import SessionSpec, Settings
 from setlist.core.records import dataclass
 from setlist.environment.context import EnvironmentContext, python_request
 from setlist.environment.installers import InstallerSettings
-from setlist.environment.requirement_lines import parse_requirement
+from setlist.environment.requirement_lines import read_resolution
 from setlist.environment.virtualenv import python_with_pip
 from setlist.lock.document import Pin, pins_of
 from setlist.lock.targets import Target, elsewhere, here, minor_of
@@ -248,10 +248,9 @@ def _trees(context: EnvironmentContext, session: SessionSpec, text: str) -> Iter
     """The source trees that the session's environment is built from."""
     if session.environment.project is not None:
         yield context.project.root, _BUILT[session.environment.project]
-    for line in text.splitlines():
-        path = None if line.startswith((" ", "#")) else parse_requirement(line, Path()).path
-        if path is not None and path.is_dir():
-            yield path, ("editable" if line.startswith("-e") else "wheel",)
+    for line in read_resolution(text):
+        if line.path is not None and line.path.is_dir():
+            yield line.path, ("editable" if line.editable else "wheel",)
 
 
 def _unfetchable(text: str) -> Iterator[str]:
