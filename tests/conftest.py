@@ -34,7 +34,7 @@ from hypothesis import HealthCheck, settings
 from support.index import LocalIndex, serving
 from support.project import ProjectFolder
 from support.wheels import fill_wheelhouse
-from support.world import hermetic, run_guardian, users_own
+from support.world import hermetic, replace_environ, users_own
 
 # How long an example takes says something about the machine, and nothing about what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,9 +49,9 @@ def hermetic_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping
     _heed_signals()
     world = hermetic(USER_ENVIRON, tmp_path_factory.mktemp("home"))
     before = dict(os.environ)
-    run_guardian(world)
+    replace_environ(world)
     yield world
-    run_guardian(before)
+    replace_environ(before)
 
 
 def _heed_signals() -> None:
@@ -66,9 +66,9 @@ def _heed_signals() -> None:
 def world_of_test(request: pytest.FixtureRequest, hermetic_world: Mapping[str, str]) -> Iterator[None]:
     """Give a ``network`` test the user's settings, and every next test the hermetic ones again."""
     if request.node.get_closest_marker("network"):
-        run_guardian(users_own(USER_ENVIRON, hermetic_world["SETLIST_CACHE_DIR"]))
+        replace_environ(users_own(USER_ENVIRON, hermetic_world["SETLIST_CACHE_DIR"]))
     yield
-    run_guardian(hermetic_world)
+    replace_environ(hermetic_world)
 
 
 @pytest.fixture

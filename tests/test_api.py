@@ -77,6 +77,21 @@ def test_the_exit_code_is_that_of_run(project: ProjectFolder) -> None:
     assert run(project, "second", posargs=("3",))[0] == 1
 
 
+def test_secrets_are_masked_in_events_and_captured_output(project: ProjectFolder) -> None:
+    project.sessions("""
+        [tool.setlist.session.deploy]
+        backend = "none"
+        secrets = ["TOKEN"]
+        env = { TOKEN = "hunter-2" }
+        run = ["sh -c 'echo $TOKEN; echo {posargs:none}'"]
+    """)
+
+    code, events = run(project, "deploy", posargs=("hunter-2",))
+
+    assert code == 0
+    assert "hunter-2" not in repr(events)
+
+
 def test_it_runs_in_a_thread(project: ProjectFolder) -> None:
     project.sessions(SESSIONS)
     codes: list[int] = []

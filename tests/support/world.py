@@ -66,7 +66,7 @@ def users_own(environ: Mapping[str, str], setlist_cache: str) -> dict[str, str]:
     }
 
 
-def run_guardian(environ: Mapping[str, str]) -> None:
+def replace_environ(environ: Mapping[str, str]) -> None:
     """Make these this process's environment variables; pytest's and coverage's own stay."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PYTEST_", "COVERAGE_"))}
     os.environ.clear()

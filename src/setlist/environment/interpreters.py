@@ -41,7 +41,7 @@ FILE = "interpreters.json"
 _FORMAT = 2
 _CACHED = 200
 _OWN = "setlist's own"
-_QUERY_TIMEOUT = 5.0
+_QUERY_TIMEOUT = 15.0
 """Seconds that a binary has to answer a query; python-discovery tries twice."""
 
 _VARIABLES = (

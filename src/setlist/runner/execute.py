@@ -59,6 +59,10 @@ def run(
         the exit code, as :func:`run_plan`.
     """
     context = context_of(project, registry, caller or Caller.current(), options, sink)
+    if context.sink.masker is None and any(session.secrets for session in plan.sessions):
+        from setlist.runner.secrets import masker_of
+
+        context.sink.masker, _ = masker_of(plan.sessions, context.caller.environ)
     with supervised(project, registry, waiting or (lambda: None)), closing(context.sink):
         return run_plan(context, plan, shared or {})
 
