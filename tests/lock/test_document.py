@@ -295,7 +295,12 @@ def test_a_local_path_is_kept_relative_and_used_absolute(resolved: str, kept: st
 
 @pytest.mark.parametrize(
     "line",
-    ["alpha==1.0 \\\n    --hash=sha256:00", "a @ git+file:///r@c", "a @ https://h/a.whl \\\n    --hash=sha256:00"],
+    [
+        "alpha==1.0 \\\n    --hash=sha256:00",
+        "a @ git+file:///r@c",
+        "a @ file:///r#subdirectory=a",
+        "a @ https://h/a.whl \\\n    --hash=sha256:00",
+    ],
 )
 def test_any_other_line_is_left_alone(line: str) -> None:
     assert relative_paths(f"{line}\n", ROOT) == f"{line}\n"

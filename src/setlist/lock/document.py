@@ -341,7 +341,8 @@ def relative_paths(body: str, root: Path) -> str:
     for requirement in read_resolution(body, root):
         line, path = requirement.without_hashes, requirement.path
         with suppress(ValueError):  # on another drive: it exists on this machine only
-            if path is not None:
+            # a relative path has no place for a subdirectory
+            if path is not None and "subdirectory=" not in (requirement.target or "").partition("#")[2]:
                 relative = os.path.relpath(path, root).replace(os.sep, "/")
                 # pip accepts no relative path after '@', so the name goes and its extras move behind the path
                 line = _local(requirement, relative if relative.startswith(".") else f"./{relative}")
