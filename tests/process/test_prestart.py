@@ -155,6 +155,17 @@ def test_another_worker_is_not_adopted(monkeypatch: pytest.MonkeyPatch, change: 
     assert prestart.adopt(MODULE, os.environ) is not None
 
 
+def test_a_fork_of_the_process_leaves_the_worker_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    start(monkeypatch, ECHO)
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # what a fork sees is another number
+    worker = prestart._HOLDER.worker
+    assert worker is not None
+    assert prestart.adopt(MODULE, os.environ) is None
+    prestart.end()
+    assert worker.poll() is None
+    worker.discard()
+
+
 def test_a_killed_process_leaves_no_worker(tmp_path: Path) -> None:
     strays = Strays(tmp_path)
     driver = f"""

@@ -30,6 +30,7 @@ class Prestarted:
 
     Attributes:
         pid: its number.
+        parent: the number of the process that started it.
         mark: its own part of ``SETLIST_PROCESS``.
         own_group: whether it leads a process group of its own.
         reader: the descriptor that its messages are read from.
@@ -44,6 +45,7 @@ class Prestarted:
         from _thread import allocate_lock
 
         self.pid = pid
+        self.parent = os.getpid()
         self.mark = mark
         self.reader = reader
         self.writer = writer
@@ -140,7 +142,7 @@ def start(module: str, *, own_group: bool) -> None:
 def adopt(module: str, environ: Mapping[str, str]) -> Prestarted | None:
     """The worker that was started, if it still runs and is what the caller would start. It is the caller's then."""
     worker = _HOLDER.worker
-    if worker is None or module != _HOLDER.module or environ != _HOLDER.environ:
+    if worker is None or worker.parent != os.getpid() or module != _HOLDER.module or environ != _HOLDER.environ:
         return None
     _HOLDER.worker = None
     if worker.poll() is not None:
@@ -152,10 +154,5 @@ def adopt(module: str, environ: Mapping[str, str]) -> Prestarted | None:
 def end() -> None:
     """End the worker, if nobody has adopted it."""
     worker, _HOLDER.worker = _HOLDER.worker, None
-    if worker is not None:
+    if worker is not None and worker.parent == os.getpid():  # not in a fork of this process, made by a library
         worker.discard()
-
-
-if sys.platform != "win32":
-    # a fork of this process, made by a library, isn't its parent
-    os.register_at_fork(after_in_child=lambda: setattr(_HOLDER, "worker", None))
