@@ -58,7 +58,10 @@ def read_lock(project: Project, settings: Settings, session: SessionSpec) -> Loc
     Raises:
         LockDamaged: the file can't be read, or can't be trusted.
     """
-    path = lock_path(project, settings, session)
+    return _read_lock(lock_path(project, settings, session), project, settings, session)
+
+
+def _read_lock(path: Path, project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
     try:
         text = read_text(path)
     except FileNotFoundError:
@@ -74,11 +77,21 @@ def read_lock(project: Project, settings: Settings, session: SessionSpec) -> Loc
     return parse(text, shown, session.name)
 
 
-def lock_status(project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs) -> LockStatus:
-    """Compare a session's lock with its inputs, without network and resolver."""
-    path = lock_path(project, settings, session)
+def lock_status(
+    project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs, directory: Path | None = None
+) -> LockStatus:
+    """Compare a session's lock with its inputs, without network and resolver.
+
+    Args:
+        project: the project of the session.
+        settings: the settings of the project.
+        session: the session.
+        inputs: the present inputs of its lock.
+        directory: :func:`lock_directory`, for a caller with many sessions.
+    """
+    path = (directory or lock_directory(project, settings)) / lock_name(settings, session)
     try:
-        document = read_lock(project, settings, session)
+        document = _read_lock(path, project, settings, session)
     except LockOutOfDate as error:
         reason = f"{error.where or project.relative(path)}: {error.message}"
         return LockStatus("damaged", path, (reason,), None, body_of(text_or_nothing(path)))

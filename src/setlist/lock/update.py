@@ -171,12 +171,13 @@ def _update(
 def _jobs(project: Project, settings: Settings, sessions: Sequence[SessionSpec]) -> dict[str, Job]:
     """A job for each session with an environment of its own."""
     pyproject = read_pyproject(project)
+    directory = lock_directory(project, settings)
     gathered: Gathered = {}
     jobs: dict[str, Job] = {}
     for session in sessions:
         if session.environment.backend != "none":
             inputs = lock_inputs(project, settings, session, pyproject, gathered)
-            jobs[session.name] = Job(session, inputs, lock_status(project, settings, session, inputs))
+            jobs[session.name] = Job(session, inputs, lock_status(project, settings, session, inputs, directory))
     return jobs
 
 
