@@ -7,9 +7,9 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
+from setlist.core.fingerprint import stat_signature
 from setlist.core.limits import LARGEST_FILE
 
 TYPE_CHECKING = False
@@ -288,24 +288,6 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     return not is_owned(Path(entry.path))
 
 
-def stat_signature(path: str | os.PathLike[str]) -> str | None:
-    """Size, modification time and inode of a file or directory; None if there is none.
-
-    An equal signature means an unchanged file. The inode is part of it, since a file that is renamed into place may
-    have the time of the one that it replaces.
-    """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return signature_of(status)
-
-
-def signature_of(status: os.stat_result) -> str:
-    """The stat signature of a file whose status was already read."""
-    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-
-
 MODULES, KIND, TIMES, ACCESS = "\0modules", "\0kind", "\0times", "\0access"
 """Suffixes of a path of which less than the content (of a directory: the names) was read: the modules in a directory;
 the existence, the type and the target of a link; times and size; permissions."""
@@ -325,25 +307,6 @@ def look(root: Path, looked: str) -> str:
     except (OSError, ValueError):
         return ""
     return stat_signature(path) or ""
-
-
-def digest(data: bytes | str) -> str:
-    """32 hex digits of the SHA-256 of some content."""
-    whole: str = _sha256()(data.encode() if isinstance(data, str) else data).hexdigest()
-    return whole[:32]
-
-
-@cache
-def _sha256() -> Any:
-    """SHA-256 for small contents: hashlib loads OpenSSL, which takes longer than hashing them."""
-    try:
-        if sys.version_info >= (3, 12):
-            from _sha2 import sha256  # type: ignore[import-not-found]
-        else:
-            from _sha256 import sha256  # type: ignore[import-not-found]
-    except ImportError:
-        from hashlib import sha256
-    return sha256
 
 
 def remove_tree(path: Path) -> None:

@@ -1,0 +1,371 @@
+"""The world as a computation sees it: files, directories, variables and programs, each look recorded.
+
+A computation reads through a :class:`World`, which records each look as an *observation*. All observations are the
+trace of the computation. Its value holds as long as looking again would show the same (:mod:`setlist.engine.trace`).
+
+A file is judged by its status first: size, modification and change time, inode. If that differs, its content decides. A
+file that was changed in the same tick of the file system's clock as it was looked at could be changed again without a
+sign, so its status isn't recorded, and its content decides next time as well (git calls such a file racily clean).
+
+A warm run imports this module, so it imports next to nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
+
+from setlist import STATE_DIRECTORY
+from setlist.core.fingerprint import digest, sha256
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    Observation = tuple[str, str, Any, str | None, str]
+    """Kind, name, status, content and observer. ``name`` is a path or the name of a variable; a path in the root is
+    relative to it, with ``/``. ``status`` tells without reading that the content is the same; ``()``: it can't tell.
+    ``content`` is a short text that stands for what was seen; None: there is nothing of that name."""
+    Trace = tuple[Observation, ...]
+
+FILE = "file"
+"""The content of a file, or that there is none."""
+NAMES = "names"
+"""The names in a directory, apart from setlist's own."""
+MODULES = "modules"
+"""The names in a directory that Python can import."""
+KIND = "kind"
+"""Whether there is a file, a directory or a symbolic link, and where the link leads."""
+STATUS = "status"
+"""Size and modification time, without the content."""
+ACCESS = "access"
+"""Permissions and owner."""
+PROGRAM = "program"
+"""Which file a program is: one that is installed anew is another one."""
+VARIABLE = "variable"
+"""The value of an environment variable, or that it isn't set."""
+VARIABLES = "variables"
+"""All environment variables, apart from those that each terminal sets in its own way."""
+ENTRY = "entry"
+"""The value of another entry of the store, which must hold as well."""
+
+MOVED = "changed while it was read"
+"""The content of a file that nobody can be sure to have read as it is. It differs from every content."""
+
+PASSING = frozenset(
+    {"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR", "SETLIST_PROCESS"}
+)
+"""Variables that say where and how something was started. Only a look at one by its name makes it count."""
+
+_FINE, _COARSE = 20_000_000, 2_000_000_000
+"""Nanoseconds that a file system's clock may stand still: by the kernel's ticks, and on FAT or HFS+."""
+
+
+class World:
+    """One recording of what is looked at.
+
+    Args:
+        root: the directory that paths are relative to, absolute.
+        environ: the environment variables.
+    """
+
+    def __init__(self, root: str, environ: Mapping[str, str]) -> None:
+        self.root = root
+        self.environ = environ
+        self._observations: dict[tuple[str, str], Observation] = {}
+
+    @property
+    def trace(self) -> Trace:
+        """All that was looked at so far, in order."""
+        return tuple(self._observations.values())
+
+    def read(self, path: str, by: str = "setlist") -> bytes | None:
+        """The content of a regular file; None if there is none.
+
+        Raises:
+            OSError: it can't be read. The attempt is recorded.
+        """
+        status = _status(FILE, path)  # before it is read: a change in between is seen next time
+        try:
+            data = None if status is None else _read(path)
+        except FileNotFoundError:
+            status = data = None
+        except OSError:
+            self._note(FILE, path, (), _content_of_file(path), by)
+            raise
+        self._note(FILE, path, status, None if data is None else digest(data), by)
+        return data
+
+    def names(self, directory: str, by: str = "setlist") -> tuple[str, ...] | None:
+        """The names in a directory, sorted, apart from setlist's own; None if there is no such directory."""
+        status = _status(NAMES, directory)
+        try:
+            names = _names(directory)
+        except OSError:
+            names = None
+        self._note(NAMES, directory, status, _joined(names), by)
+        return names
+
+    def kind(self, path: str, by: str = "setlist") -> str | None:
+        """``file``, ``directory``, ``link TARGET`` or a word for another kind; None if there is nothing."""
+        return self.look(KIND, path, by)
+
+    def is_file(self, path: str, by: str = "setlist") -> bool:
+        """Whether there is a regular file, or a link to one."""
+        return self._is(S_ISREG, path, by)
+
+    def is_directory(self, path: str, by: str = "setlist") -> bool:
+        """Whether there is a directory, or a link to one."""
+        return self._is(S_ISDIR, path, by)
+
+    def _is(self, test: Callable[[int], bool], path: str, by: str) -> bool:
+        while (kind := self.kind(path, by)) is not None and kind.startswith("link "):
+            path = os.path.join(os.path.dirname(path), kind[5:])
+            if (KIND, self._named(path)) in self._observations:
+                break  # seen before, or a circle
+        try:
+            return kind is not None and test(os.stat(path).st_mode)
+        except OSError:
+            return False
+
+    def variable(self, name: str, by: str = "setlist") -> str | None:
+        """The value of an environment variable; None if it isn't set."""
+        self.look(VARIABLE, name, by)
+        return self.environ.get(name)
+
+    def look(self, kind: str, name: str, by: str = "setlist") -> str | None:
+        """Record one look of any kind, and return what stands for what was seen."""
+        status = _status(kind, name)
+        content = content_of(kind, name, self.environ)
+        self._note(kind, name, status, content, by)
+        return content
+
+    def observed(self, by: str, looks: Iterable[tuple[str, str]], since: int | None = None) -> None:
+        """Record what a process that was started has looked at.
+
+        Args:
+            by: the process, in a word or two: ``uv``, ``noxfile.py``.
+            looks: kind and name of each look.
+            since: when the process started, in nanoseconds since the epoch. What has changed since then may not be what
+                it saw. None: the process hasn't looked yet.
+        """
+        for kind, name in looks:
+            status = _status(kind, name)
+            content = content_of(kind, name, self.environ)
+            if since is not None and kind in (FILE, NAMES, MODULES) and _changed_since(name, since):
+                status, content = (), MOVED
+            self._note(kind, name, status, content, by)
+
+    def include(self, trace: Trace) -> None:
+        """Record all that another computation looked at: its value is part of this one's."""
+        for observation in trace:
+            self._observations.setdefault(observation[:2], observation)
+
+    def entry(self, key: str, content: str, by: str = "setlist") -> None:
+        """Record the use of another entry of the store, by the digest of its value."""
+        self._observations.setdefault((ENTRY, key), (ENTRY, key, (), content, by))
+
+    def _note(self, kind: str, name: str, status: Any, content: str | None, by: str) -> None:
+        if kind not in (VARIABLE, VARIABLES):
+            name = self._named(name)
+        # the first look counts: what is different at a second one has changed in between
+        self._observations.setdefault((kind, name), (kind, name, status, content, by))
+
+    def _named(self, path: str) -> str:
+        inside = self.root + os.sep
+        if not path.startswith(inside):
+            return "." if path == self.root else path
+        return path[len(inside) :].replace(os.sep, "/")
+
+
+def is_path(kind: str) -> bool:
+    """Whether observations of this kind have a path for a name."""
+    return kind not in (VARIABLE, VARIABLES, ENTRY)
+
+
+def differing(observation: Observation, root: str, environ: Mapping[str, str]) -> tuple[bool, Observation]:
+    """Look again.
+
+    Args:
+        observation: not of another entry.
+        root: the directory that paths are relative to.
+        environ: the environment variables.
+
+    Returns:
+        whether something else is seen, and what is seen now.
+    """
+    kind, name, status, content, by = observation
+    path = (name if os.path.isabs(name) else f"{root}{os.sep}{name}") if is_path(kind) else name
+    now = _status(kind, path)
+    if now == status and now != ():
+        return False, observation
+    seen = content_of(kind, path, environ)
+    return content == MOVED or seen != content, (kind, name, now, seen, by)
+
+
+def content_of(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
+    """What stands for what is seen: see the kinds."""
+    return _CONTENTS[kind](name, environ)
+
+
+def _status(kind: str, path: str) -> Any:
+    """What tells, without a look at the content, that it is the same. ``()``: nothing does. None: there is nothing."""
+    if kind not in (FILE, NAMES, MODULES):
+        return ()
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    changed, modified = status.st_ctime_ns, status.st_mtime_ns
+    if not _is_settled(max(changed, modified)):
+        return ()
+    if kind == FILE:
+        return status.st_size, modified, changed, status.st_ino
+    return modified, changed, status.st_ino
+
+
+def _is_settled(latest: int) -> bool:
+    from time import time_ns
+
+    # a time without fractions of a millisecond comes from a clock that has none
+    return latest + (_FINE if latest % 1_000_000 else _COARSE) < time_ns()
+
+
+def _changed_since(path: str, since: int) -> bool:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    latest = max(status.st_ctime_ns, status.st_mtime_ns)
+    return latest + (_FINE if latest % 1_000_000 else _COARSE) >= since
+
+
+def _read(path: str) -> bytes:
+    from setlist.core.files import read_bytes
+
+    return read_bytes(path)
+
+
+def _content_of_file(path: str, _: Any = None) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+        if not S_ISREG(mode):
+            return _word_for(mode)
+        # O_NONBLOCK, in case a pipe has replaced the file by now
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError:
+        return "unreadable"
+    try:
+        whole = sha256()
+        while piece := os.read(descriptor, 1 << 20):
+            whole.update(piece)
+    except OSError:
+        return "unreadable"
+    finally:
+        os.close(descriptor)
+    content: str = whole.hexdigest()[:32]
+    return content
+
+
+def _content_of_names(directory: str, _: Any = None) -> str | None:
+    try:
+        return _joined(_names(directory))
+    except OSError:
+        return None
+
+
+def _content_of_modules(directory: str, _: Any = None) -> str | None:
+    try:
+        with os.scandir(directory) as entries:
+            return _joined(tuple(sorted(entry.name for entry in entries if _is_module(entry))))
+    except (OSError, ValueError):
+        return None
+
+
+def _is_module(entry: os.DirEntry[str]) -> bool:
+    # what is compiled comes and goes by itself
+    if entry.name.startswith((".", "__pycache__")):
+        return False
+    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
+
+
+def _content_of_kind(path: str, _: Any = None) -> str | None:
+    try:
+        mode = os.lstat(path).st_mode
+        return f"link {os.readlink(path)}" if S_ISLNK(mode) else _word_for(mode)
+    except (OSError, ValueError):
+        return None
+
+
+def _content_of_status(path: str, _: Any = None) -> str | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _content_of_access(path: str, _: Any = None) -> str | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
+
+
+def _content_of_program(path: str, _: Any = None) -> str | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+def _content_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
+    value = environ.get(name)
+    # it may be a secret: only whether it changes matters
+    return None if value is None else _hidden(value)
+
+
+def _content_of_variables(_: str, environ: Mapping[str, str]) -> str:
+    return _hidden("\0".join(f"{name}={environ[name]}" for name in sorted(environ) if name not in PASSING))
+
+
+def _hidden(value: str) -> str:
+    return digest(value.encode("utf-8", "surrogateescape"))
+
+
+def _names(directory: str) -> tuple[str, ...]:
+    own = STATE_DIRECTORY.partition("/")[0]
+    try:
+        with os.scandir(directory) as entries:
+            return tuple(sorted(f"{each.name}{'/' * each.is_dir()}" for each in entries if each.name != own))
+    except ValueError as error:
+        raise FileNotFoundError(directory) from error
+
+
+def _joined(names: tuple[str, ...] | None) -> str | None:
+    return None if names is None else digest("\0".join(names).encode("utf-8", "surrogateescape"))
+
+
+def _word_for(mode: int) -> str:
+    if S_ISREG(mode):
+        return "file"
+    return "directory" if S_ISDIR(mode) else f"special {S_IFMT(mode):o}"
+
+
+_CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
+    FILE: _content_of_file,
+    NAMES: _content_of_names,
+    MODULES: _content_of_modules,
+    KIND: _content_of_kind,
+    STATUS: _content_of_status,
+    ACCESS: _content_of_access,
+    PROGRAM: _content_of_program,
+    VARIABLE: _content_of_variable,
+    VARIABLES: _content_of_variables,
+}
