@@ -266,7 +266,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
     kept = lots / STATE_DIRECTORY
     again = bench.memory("run", "--list", cwd=lots)
     yield amount(8, "memory of `run --list`, 5,000 sessions", again, "MiB", 60)
-    whole = bench.memory("run", "--list", cwd=lots, without=kept / "listed")
+    whole = bench.memory("run", "--list", cwd=lots, without=kept / "store" / "listing")
     yield amount(8, "memory of the same after a change, by the whole program", whole, "MiB", 60)
     first = bench.memory("run", "--list", cwd=lots, without=kept)
     yield amount(8, "memory of the first `run --list`, which reads the definitions", first, "MiB", None)

@@ -71,10 +71,10 @@ def test_old_builds_go_and_the_latest_stays(made: ProjectFolder) -> None:
 
 
 def test_leftovers_of_setlist_itself_go(made: ProjectFolder) -> None:
-    made.write(f"{STATE_DIRECTORY}/.registry.json.1.abc", "half written")
+    made.write(f"{STATE_DIRECTORY}/.resolution.1.abc", "half written")
     made.write(f"{STATE_DIRECTORY}/resolutions/gone.txt", "x==1\n")
     out = made.setlist_inside("clean", check=True).out
-    assert f"removed {STATE_DIRECTORY}/.registry.json.1.abc" in out
+    assert f"removed {STATE_DIRECTORY}/.resolution.1.abc" in out
     assert f"removed {STATE_DIRECTORY}/resolutions/gone.txt" in out
 
 

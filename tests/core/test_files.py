@@ -9,15 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.core.files import (
-    is_owned,
-    remove_abandoned,
-    remove_leftovers,
-    stat_signature,
-    temporary_directory,
-    write_atomically,
-)
-from setlist.engine import warm
+from setlist.core.files import is_owned, remove_abandoned, remove_leftovers, temporary_directory, write_atomically
 
 HOLD = """
 import sys, time
@@ -129,9 +121,3 @@ def test_what_an_interrupted_write_has_left_is_removed_by_the_next(tmp_path: Pat
         os.utime(path, (1, 1))
     write_atomically(tmp_path / "file", "whole")
     assert {*tmp_path.iterdir()} == {*others, tmp_path / "file"}
-
-
-def test_the_fast_path_has_the_same_stat_signature(tmp_path: Path) -> None:
-    # it can't import setlist.core.files
-    for path in (Path(__file__), tmp_path, tmp_path / "missing"):
-        assert warm.signature(str(path)) == stat_signature(path)

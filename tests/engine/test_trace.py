@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from setlist.engine import trace, world
 from setlist.engine.trace import MOST, Found, Stale, Store
-from setlist.engine.world import ACCESS, FILE, KIND, MODULES, NAMES, PROGRAM, STATUS, VARIABLE, VARIABLES, World
+from setlist.engine.world import ACCESS, FILE, IDENTITY, KIND, MODULES, NAMES, STATUS, VARIABLE, VARIABLES, World
 
 OLD = 1_600_000_000_123_456_789
 """A time of files that nobody has written lately, in nanoseconds."""
@@ -62,7 +62,7 @@ class Kept:
     def why(self) -> list[str] | None:
         """What differs; None where the value holds."""
         found = self.store.explain("a/b")
-        return [str(difference) for difference in found.differences] if isinstance(found, Stale) else None
+        return [str(each) for each in found.differences] if isinstance(found, Stale) else None
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def kept(tmp_path: Path) -> Kept:
 
 
 def test_a_value_comes_back(kept: Kept) -> None:
-    value = {"text": "ä\0", "numbers": (1, 2.5, None, True), "bytes": b"\xff", "list": [{}]}
+    value: object = {"text": "ä\0", "numbers": (1, 2.5, None, True), "bytes": b"\xff", "list": [{}]}
     kept.put((FILE, "missing"), value=value)
     found = kept.store.get("a/b")
     assert isinstance(found, Found)
@@ -108,7 +108,7 @@ EDITS: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
     "a package more": ((MODULES, "package"), lambda root: (root / "package" / "inner").mkdir()),
     "time": ((STATUS, "file"), lambda root: os.utime(root / "file")),
     "permissions": ((ACCESS, "file"), lambda root: (root / "file").chmod(0o600)),
-    "a program installed anew": ((PROGRAM, "file"), lambda root: _copied(root / "file")),
+    "a program installed anew": ((IDENTITY, "file"), lambda root: _copied(root / "file")),
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_an_edit_is_seen(kept: Kept, edit: str, settled: bool) -> None:
     kept.put(look)
     assert kept.why is None
     change(kept.root)
-    assert [difference.split(" ")[0] for difference in kept.why or ()] == [look[1]]
+    assert [reason.split(" ")[0] for reason in kept.why or []] == [look[1]]
 
 
 UNSEEN: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
@@ -275,7 +275,7 @@ def test_what_another_computation_looked_at(kept: Kept) -> None:
     inner = kept.world
     inner.read(str(kept.root / "file"))
     outer = kept.world
-    outer.include(inner.trace)
+    outer.include(inner)
     kept.store.put("a/b", outer, None)
     (kept.root / "file").write_text("")
     assert kept.why == ["file is new"]
@@ -457,6 +457,7 @@ def test_many_write_and_read_at_once(kept: Kept) -> None:
 
 
 def test_a_warm_run_can_afford_it(kept: Kept) -> None:
+    settle()
     kept.put((FILE, "file"), (NAMES, "."), (VARIABLE, "HOME"))
     program = (
         "import marshal, sys, time; before = set(sys.modules)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from setlist.core.files import digest
+from setlist.core.fingerprint import digest
 from setlist.core.system import python_of
 from support.index import LocalIndex
 from support.project import ProjectFolder

@@ -1,4 +1,4 @@
-"""The compiled registry: when it answers, and what is loaded anew."""
+"""The registry: when it is read from the store, and what is loaded anew."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
+from marshal import dumps, loads
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from setlist.core.errors import ConfigurationError
+from setlist.core.fingerprint import checksum
 from setlist.core.project import Project
-from setlist.engine.warm import digest
 from setlist.registry.load import load_registry
 
 PYPROJECT = """
@@ -39,6 +42,7 @@ def project(tmp_path: Path) -> Project:
     write(tmp_path / "sessions" / "a.py", source("a", "import helper_of_load", "python=['3.11', '3.12']", name="test"))
     write(tmp_path / "sessions" / "b.py", source("b"))
     write(tmp_path / "sessions" / "helper_of_load.py", "VALUE = 1\n")
+    time.sleep(0.03)  # a file that was written just now is read again
     return Project(tmp_path)
 
 
@@ -70,20 +74,29 @@ def touch(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
 
 
-def resealed(text: str, change: Callable[[list[str]], list[str]]) -> str:
-    """A compiled registry with other lines, and the digest that belongs to them."""
-    content = "\n".join(change(text.split("\n")[1:]))
-    return f"{digest(content.encode())}\n{content}"
+def entries(project: Project, kind: str = "registry") -> list[Path]:
+    """The files of the entries of a kind."""
+    return sorted((project.store / kind).iterdir())
 
 
-def test_the_compiled_registry_equals_the_one_it_was_made_from(project: Project) -> None:
+def put(project: Project, kind: str, value: Callable[[Any], Any]) -> None:
+    """Change the values of the entries of a kind, as another setlist of the same version might have written them."""
+    for entry in entries(project, kind):
+        data = entry.read_bytes()[32:]
+        whole = loads(data)
+        data = dumps((*whole[:-1], value(whole[-1])))
+        entry.write_bytes(checksum(data).encode() + data)
+
+
+def test_the_kept_registry_equals_the_one_it_was_made_from(project: Project) -> None:
     cold = load_registry(project)
     assert imported(project) == ["a", "b"]
-    before = project.compiled_registry.read_bytes()
+    (entry,) = entries(project)
+    before = entry.read_bytes()
     assert load_registry(project) == cold
     assert list(cold.sessions) == ["lint", "docs", "test-py311", "test-py312", "b"]
     assert imported(project) == []
-    assert project.compiled_registry.read_bytes() == before
+    assert entry.read_bytes() == before
     assert (project.state / ".gitignore").read_text() == "*\n"
 
 
@@ -92,13 +105,14 @@ def test_a_touched_file_is_not_imported_again_and_the_record_is_refreshed(projec
     imported(project)
     for path in (project.root / "pyproject.toml", *(project.root / "sessions").glob("*.*")):
         touch(path)
-    before = project.compiled_registry.read_bytes()
+    (entry,) = entries(project)
+    before = entry.read_bytes()
     assert load_registry(project) == cold
     assert imported(project) == []
-    refreshed = project.compiled_registry.read_bytes()
+    refreshed = entry.read_bytes()
     assert refreshed != before
     assert load_registry(project) == cold
-    assert project.compiled_registry.read_bytes() == refreshed
+    assert entry.read_bytes() == refreshed
 
 
 def test_a_change_of_pyproject_imports_no_session_file(project: Project) -> None:
@@ -174,47 +188,51 @@ def test_what_is_hidden_or_a_directory_is_no_source(project: Project) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda text: "",
-        lambda text: text[: len(text) // 2],
-        lambda text: "[]",
-        lambda text: "\0",
-        lambda text: text.replace('"key":"', '"key":"other'),
-        lambda text: text[:-1],
-        lambda text: text.replace('"test-py312"', '"test-py313"'),
-        lambda text: resealed(text, lambda lines: lines[:-1]),
-        lambda text: resealed(text, lambda lines: [lines[0].replace('"families"', '"nope"'), *lines[1:]]),
-        lambda text: resealed(text, lambda lines: ["[]", *lines[1:]]),
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: b"[]",
+        lambda data: b"\0",
+        lambda data: data[:-1],
+        lambda data: data.replace(b"file", b"fole"),
     ],
 )
-def test_a_corrupt_compiled_registry_is_made_again(project: Project, damage: Callable[[str], str]) -> None:
+def test_corrupt_entries_are_made_again(project: Project, damage: Callable[[bytes], bytes]) -> None:
     cold = load_registry(project)
     imported(project)
-    project.compiled_registry.write_text(damage(project.compiled_registry.read_text()))
+    for entry in (*entries(project), *entries(project, "source")):
+        entry.write_bytes(damage(entry.read_bytes()))
     assert load_registry(project) == cold
     assert sorted(imported(project)) == ["a", "b"]
     assert load_registry(project) == cold
     assert imported(project) == []
 
 
-@pytest.mark.parametrize("records", ["", "[]", "{", '{"pyproject.toml": {}}', '{"pyproject.toml": 3}'])
-def test_corrupt_records_are_made_again(project: Project, records: str) -> None:
+@pytest.mark.parametrize("kind", ["registry", "source"])
+@pytest.mark.parametrize("value", [None, 3, [], {"file": 1}, ((), {}, {}), ({}, {}, {}, {})])
+def test_entries_with_other_values_are_made_again(project: Project, kind: str, value: object) -> None:
     cold = load_registry(project)
     imported(project)
-    text = project.compiled_registry.read_text()
-    project.compiled_registry.write_text(resealed(text, lambda lines: [lines[0], records, *lines[2:]]))
+    put(project, kind, lambda _: value)
     touch(project.root / "sessions" / "b.py")
     assert load_registry(project) == cold
-    assert imported(project) == ["a", "b"]
+    if kind == "source":
+        assert imported(project) == [], "the registry holds still"
+        write(project.root / "pyproject.toml", PYPROJECT + "\n")
+        assert load_registry(project) == cold
+        assert imported(project) == ["a", "b"]
 
 
-def test_a_compiled_registry_that_cannot_be_written_is_no_problem(project: Project) -> None:
+def test_a_store_that_cannot_be_written_is_no_problem(project: Project) -> None:
     project.state.parent.write_text("a file where the directory should be")
     assert load_registry(project) == load_registry(project)
 
 
-def test_a_compiled_registry_that_is_a_directory_is_no_problem(project: Project) -> None:
-    project.compiled_registry.mkdir(parents=True)
-    assert load_registry(project) == load_registry(project)
+def test_an_entry_that_is_a_directory_is_no_problem(project: Project) -> None:
+    cold = load_registry(project)
+    (entry,) = entries(project)
+    entry.unlink()
+    entry.mkdir()
+    assert load_registry(project) == load_registry(project) == cold
 
 
 def test_an_error_is_told_every_time_and_spoils_nothing(project: Project) -> None:
@@ -262,13 +280,12 @@ def test_a_warm_load_imports_nothing_heavy_and_opens_no_source(project: Project)
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     modules, opened = done.stdout.splitlines()
     loaded = set(modules.split())
-    assert opened == str(project.compiled_registry)
+    assert opened == str(*entries(project))
     heavy = {"tomllib", "tomli", "packaging", "difflib", "hashlib", "shlex", "tempfile", "subprocess", "importlib.util"}
     assert not loaded & (heavy - set(_bare_modules()))
     assert {name for name in loaded if name.startswith("setlist.registry")} == {
         "setlist.registry",
         "setlist.registry.load",
-        "setlist.registry.registry_cache",
     }
 
 

@@ -25,16 +25,17 @@ print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - b
 CHEAP = {
     "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine", "setlist.engine.warm",
     "setlist.process", "setlist.process.guardian",
+    "setlist.core", "setlist.core.fingerprint", "setlist.engine.trace", "setlist.engine.world", "_sha256", "_sha2",
     "__future__", "_imp", "marshal", "_signal", "time", "fcntl",
 }  # fmt: skip
 
 
 def forget(project: ProjectFolder) -> None:
-    shutil.rmtree(project.path / STATE_DIRECTORY / "warm", ignore_errors=True)
+    shutil.rmtree(project.path / STATE_DIRECTORY / "store" / "run", ignore_errors=True)
 
 
 def records(project: ProjectFolder) -> list[Path]:
-    place = project.path / STATE_DIRECTORY / "warm"
+    place = project.path / STATE_DIRECTORY / "store" / "run"
     return sorted(place.iterdir()) if place.exists() else []
 
 

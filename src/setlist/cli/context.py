@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from setlist.cli.options import Arguments
     from setlist.core.events import Event
     from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
+    from setlist.engine.trace import Store
     from setlist.environment.prepare import Environments
     from setlist.registry.load import Loaded
     from setlist.runner.run_context import Closable
@@ -118,13 +119,20 @@ class Context:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The registry, and the files and variables that it was made from."""
+        """The registry, and what was looked at for it."""
         from setlist.registry.load import load
 
         loaded = load(self.project, self.caller.environ, self.loader_python)
         for warning in loaded.warnings:
             self.err.line(f"{self.err.styled('warning:', 'yellow')} {warning}")
         return loaded
+
+    @property
+    def store(self) -> Store:
+        """The trace store of the project."""
+        from setlist.engine.trace import Store
+
+        return Store(str(self.project.store), str(self.project.root), self.caller.environ)
 
     def use_project(self, project: Project) -> None:
         """Use this project instead of that of the caller's directory."""

@@ -49,11 +49,12 @@ def show_sessions(
         as_json: print the documented JSON.
     """
     from setlist.cli.relisting import finished_environments, keep
+    from setlist.engine.world import World
     from setlist.environment.state import NAME
 
     # 'why' tells whether they are current
-    finished = finished_environments(str(context.project.environments), NAME)
-    ready = frozenset(finished)
+    world = World(str(context.project.root), context.caller.environ)
+    ready = frozenset(finished_environments(str(context.project.environments), NAME, world))
     note = ""
     if as_json:
         import json
@@ -72,7 +73,7 @@ def show_sessions(
     if note:
         context.err.write(note)
     if words is not None:
-        keep(words, context, finished, context.out.plain(text), context.err.plain(note))
+        keep(words, context, world, context.out.plain(text), context.err.plain(note))
 
 
 def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Record a run that passed, so that :mod:`setlist.engine.warm` can replay it.
 
-Kept is only what can be done again by looking at signatures: one session of commands, typed at the project's root by
-its name, with posargs and a few options whose meaning is known there. What is recorded of files are the signatures that
-its environment and the registry were found to be right by, so a file that changed meanwhile is seen. No environment
+Kept is only what can be done again by looking at its trace: one session of commands, typed at the project's root by
+its name, with posargs and a few options whose meaning is known there. The trace is what its environment and the
+registry were found to be right by, so a file that changed meanwhile is seen. No environment
 variable's value is written down but those that setlist or the session's definition sets.
 """
 
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ from setlist.core.events import (
     SessionStarted,
     to_json,
 )
-from setlist.core.files import stat_signature, write_atomically
-from setlist.core.logins import holds_login
+from setlist.core.fingerprint import stat_signature
 from setlist.engine import warm
+from setlist.engine.world import IDENTITY, World
 from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.plan import AS_ASKED
 from setlist.reports.console import Console
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import EnvironmentAction, PlannedCommand, SessionSpec
     from setlist.environment.prepare import Fingerprint
-
-MOST = 64
-"""The maximum number of records."""
 
 ACTIONS: tuple[EnvironmentAction, ...] = ("created", "recreated", "reused")
 """The actions on the environment that a replayed run may report."""
@@ -94,10 +92,9 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
     if any(mark in word for command in commands for word in command.words for mark in _MARKS):
         return
     loaded = context.loaded
-    fingerprint = None if loaded.signatures is None else context.environments.fingerprint(session)
-    if loaded.signatures is None or fingerprint is None:
+    fingerprint = None if loaded.trace is None else context.environments.fingerprint(session)
+    if loaded.trace is None or fingerprint is None:
         return
-    sources = {str(context.project.root / file): value for file, value in loaded.signatures.items()}
     environ = dict(os.environ)
     programs = {str(command.argv[0]): None for command in commands}
     if not all(os.path.isabs(program) for program in programs):
@@ -105,20 +102,18 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
     inside = f"{fingerprint.directory}{os.sep}"
     signed = {program: stat_signature(program) for program in programs}
     own = {**fingerprint.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
-    files = {
-        **fingerprint.files,
-        **sources,
-        **{program: value for program, value in signed.items() if program not in own},
-    }
+    world = World(str(context.project.root), environ)
+    world.include_trace(loaded.trace)
+    for path, value in (*fingerprint.files.items(), *signed.items()):
+        if path not in own:
+            world.expect(IDENTITY, path, value)
     anew = _anew(session, fingerprint)
     if anew is None and warm.recreates(argv):
         return  # it is to be made anew each time, and that takes the whole program
     record = {
-        "by": warm.written_by(),
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
         "directory": str(fingerprint.directory),
-        "files": tuple(files.items()),
         "own": tuple(own.items()),
         "anew": anew,
         "history": str(context.project.history),
@@ -127,18 +122,8 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
         "frozen": fingerprint.frozen,
         **_told(argv, context, session, fingerprint, commands, environ),
     }
-    from marshal import dumps
-
-    if holds_login(record):
-        return
-    place = context.project.state / warm.FOLDER
-    try:
-        write_atomically(place / warm.key_of(argv, str(context.project.root), environ), dumps(record))
-        records = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime)
-        for old in records[:-MOST]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        pass
+    with suppress(OSError):
+        context.store.put(warm.key_of("run", argv, world.root, environ), world, record)
 
 
 def _anew(session: SessionSpec, fingerprint: Fingerprint) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from setlist.core.fingerprint import stat_signature
 from setlist.core.limits import LARGEST_FILE
 
 TYPE_CHECKING = False
@@ -39,7 +38,6 @@ def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST_FILE) -> bytes
         OSError: it isn't there, can't be read, isn't a regular file, or is too large; ``strerror`` says so.
     """
     import errno
-    import stat
 
     try:
         mode = os.stat(path).st_mode
@@ -288,27 +286,6 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     return not is_owned(Path(entry.path))
 
 
-MODULES, KIND, TIMES, ACCESS = "\0modules", "\0kind", "\0times", "\0access"
-"""Suffixes of a path of which less than the content (of a directory: the names) was read: the modules in a directory;
-the existence, the type and the target of a link; times and size; permissions."""
-
-
-def look(root: Path, looked: str) -> str:
-    """A signature of a path relative to the root, with one of the suffixes above; empty if it can't be read."""
-    path, _, how = looked.partition("\0")
-    path = os.path.join(root, path)
-    try:
-        if f"\0{how}" == KIND:
-            mode = os.lstat(path).st_mode
-            return f"link {os.readlink(path)}" if stat.S_ISLNK(mode) else f"{stat.S_IFMT(mode):o}"
-        if f"\0{how}" == ACCESS:
-            status = os.stat(path)
-            return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
-    except (OSError, ValueError):
-        return ""
-    return stat_signature(path) or ""
-
-
 def remove_tree(path: Path) -> None:
     """Remove a directory or a file, including read-only entries.
 
@@ -363,7 +340,6 @@ def delete_renamed(doomed: Path) -> None:
         OSError: something can't be removed.
     """
     import shutil
-    import stat
     from collections.abc import Callable
 
     if doomed.is_symlink() or not doomed.is_dir():

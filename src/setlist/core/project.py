@@ -133,12 +133,9 @@ class Project:
         return self.state / "pyproject.json"
 
     @property
-    def compiled_registry(self) -> Path:
-        if not self.provider_arguments:
-            return self.state / "registry.json"
-        from setlist.core.files import digest
-
-        return self.state / f"registry-{digest(chr(0).join(self.provider_arguments))[:12]}.json"
+    def store(self) -> Path:
+        """The entries of the trace store (:mod:`setlist.engine.trace`)."""
+        return self.state / "store"
 
     def relative(self, path: Path | str) -> str:
         """The path as people write it: relative to the root where it lies in it, with ``/``."""
@@ -239,7 +236,7 @@ def environment_directory(root: Path, file: Path | None, environ: Mapping[str, s
         written = environ.get("HOME" if os.name == "posix" else "USERPROFILE", "~") + written[1:]
     path = Path(os.path.normpath(root / written))
     if not path.is_relative_to(root):
-        from setlist.core.files import digest
+        from setlist.core.fingerprint import digest
 
         path = path / f"{root.name or 'root'}-{digest(str(root))[:8]}"
     try:

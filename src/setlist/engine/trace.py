@@ -3,7 +3,7 @@
 ``put`` writes a value and its trace as one entry. ``get`` looks again at everything in the trace, and gives the value
 if all of it is as it was. Where only times have changed, the entry is written again with the new ones.
 
-An entry is one file, written under another name and renamed. It begins with a digest of the rest: a file that is cut
+An entry is one file, written under another name and renamed. It begins with a checksum of the rest: a file that is cut
 off, edited, or of another version of setlist is no entry. So any number of processes may use a store at once, and no
 file of it has to be trusted or repaired.
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from setlist import __version__
-from setlist.core.fingerprint import digest
+from setlist.core.fingerprint import checksum, digest
 from setlist.engine.world import ENTRY, differing
 
 TYPE_CHECKING = False
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The format of entries, and of the values in them: raised when setlist keeps something else under the same key."""
 
-MOST = 64
+MOST = 256
 """How many entries of one kind are kept: those written last."""
 
 _SEAL = 32
-"""Characters of the digest at the beginning of an entry."""
+"""Characters of the checksum at the beginning of an entry."""
 
 
 class Found:
@@ -122,7 +122,7 @@ class Store:
                 data = stream.read()
         except OSError:
             return None
-        if data[:_SEAL] != digest(data[_SEAL:]).encode():
+        if data[:_SEAL] != checksum(data[_SEAL:]).encode():
             return None
         from marshal import loads
 
@@ -135,7 +135,7 @@ class Store:
     def put(self, key: str, world: World, value: Any) -> None:
         """Keep a value, in place of the entry of that key.
 
-        A value or a trace in which a login stands isn't kept.
+        Nothing is kept of what isn't repeatable, or in which a login stands.
 
         Args:
             key: kind and name: ``registry/pyproject.toml``. No ``/`` but this one; the name may be anything.
@@ -146,7 +146,10 @@ class Store:
             OSError: it can't be written. There is no entry of that key then, or the one that there was.
             ValueError: the value is something else.
         """
-        self._write(key, world.trace, value)
+        if world.is_repeatable:
+            self._write(key, world.trace, value)
+        else:
+            self.drop(key)
 
     def drop(self, key: str) -> None:
         """Remove an entry, if there is one.
@@ -208,7 +211,7 @@ class Store:
         content = digest(dumps(value, 2))
         data = dumps((__version__, FORMAT, key, content, trace, value))
         path = Path(self._path(key))
-        write_atomically(path, (digest(data).encode(), data))
+        write_atomically(path, (checksum(data).encode(), data))
         _prune(path.parent)
 
     def _path(self, key: str) -> str:

@@ -1,10 +1,10 @@
 """Fast path: replay a recorded run when none of its inputs changed.
 
-A run that passed leaves a record (:mod:`setlist.cli.warming`): the files that it depended on with their signatures, the
-commands that it started, its messages and its history events. If the command line, the directory, the environment
-variables and all of those files are the same, the run is repeated from its record. In all other cases the whole program
-runs: for another option, a changed file, an environment that is being changed now, an unreadable record. It also takes
-over after a failed command or a signal (:mod:`setlist.cli.aftermath`).
+A run that passed leaves a record in the trace store (:mod:`setlist.cli.warming`): the commands that it started, its
+messages and its history events. If the command line, the directory, the environment variables and all that was looked
+at are the same, the run is repeated from its record. In all other cases the whole program runs: for another option, a
+changed file, an environment that is being changed now, an unreadable record. It also takes over after a failed command
+or a signal (:mod:`setlist.cli.aftermath`).
 
 Imports take a good part of the time of a warm run, so there are next to none; ``os`` and ``sys`` are always loaded.
 The modules of the whole program explain at length what is done here in short.
@@ -16,6 +16,8 @@ import os
 import sys
 
 from setlist import STATE_DIRECTORY
+from setlist.core.fingerprint import checksum, stat_signature
+from setlist.engine.trace import Found, Store
 
 TYPE_CHECKING = False
 
@@ -27,17 +29,11 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-FORMAT = 3
-
 VOLATILE = ("_", "OLDPWD", "SHLVL")
 """Variables that don't affect commands and differ at each start."""
 
-FOLDER = "warm"
-"""The folder of records in the project's state directory."""
-
-_KEYS = (0x5E711157, 0x57A27)
-"""Two keys of 64-bit hashes, for a digest of 128 bits."""
-
+STORE = f"{STATE_DIRECTORY}/store"
+"""The trace store of a project, relative to its root."""
 
 RECREATING = ("-r", "--recreate")
 
@@ -51,45 +47,14 @@ def options_of(argv: Sequence[str]) -> Sequence[str]:
     return [word for word in words if word.startswith("-")]
 
 
-def digest(data: bytes) -> str:
-    """A digest of some data by the import system's own hash, which needs no import."""
-    from _imp import source_hash
-
-    return "".join(source_hash(key, data).hex() for key in _KEYS)
-
-
-def key_of(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
-    """The key of a record: a digest of all inputs of a run that aren't files."""
+def key_of(kind: str, argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> str:
+    """The key of an entry in the store: a digest of all inputs of a command that aren't files."""
     from marshal import dumps
 
     variables = sorted(item for item in environ.items() if item[0] not in VOLATILE)
     terminals = (os.isatty(0), os.isatty(1), os.isatty(2), getattr(sys.stderr, "encoding", None))
     # format 2 has no references, which would give different bytes for equal values
-    return digest(dumps((list(argv), cwd, sys.executable, sys.version, terminals, variables), 2))
-
-
-def read_record(folder: str, key: str, cwd: str) -> bytes:
-    """Read the record with this key from a folder of the project's state directory.
-
-    Raises:
-        OSError: it doesn't exist, or it can't be read.
-    """
-    with open(f"{cwd}/{STATE_DIRECTORY}/{folder}/{key}", "rb", 0) as stream:
-        return stream.read()
-
-
-def signature(path: str) -> str | None:
-    """The same as :func:`setlist.core.files.stat_signature`, without the import."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-
-
-def written_by() -> tuple[int, str | None]:
-    """Identify this version of the fast path: it reads only records of its own."""
-    return FORMAT, signature(__file__)
+    return f"{kind}/{checksum(dumps((list(argv), cwd, sys.executable, sys.version, terminals, variables), 2))}"
 
 
 def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
@@ -105,30 +70,25 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
     try:
         cwd = os.getcwd()
         environ = dict(os.environ)
-        data = read_record(FOLDER, key_of(argv, cwd, environ), cwd)
-    except OSError:
-        return None
-    from marshal import loads
-
-    try:
-        record = loads(data)  # noqa: S302 - as trusted as compiled Python is
-        if record["by"] != written_by():
+        found = Store(f"{cwd}/{STORE}", cwd, environ).get(key_of("run", argv, cwd, environ))
+        if not isinstance(found, Found):
             return None
+        record = found.value
         guard = os.open(record["guard"], os.O_RDWR)
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
+    except OSError:
         return None
     import fcntl
 
     made = None
     anew = record["anew"]
     making = recreates(argv) or (anew is not None and not os.path.lexists(anew["directory"]))
-    same = _untouched(record["files"]) and all(os.path.isdir(command["cwd"]) for command in record["commands"])
+    same = all(os.path.isdir(command["cwd"]) for command in record["commands"])
     try:
         if making and same:
             from setlist.engine.anew import make
 
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            made = None if anew is None else make(anew, signature)
+            made = None if anew is None else make(anew, stat_signature)
             same = made is not None
         # held until the process ends, so that nobody changes the environment while it is used
         fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -163,7 +123,7 @@ def recreates(argv: Sequence[str]) -> bool:
 
 
 def _untouched(files: Sequence[tuple[str, str | None]]) -> bool:
-    return all(signature(path) == signed for path, signed in files)
+    return all(stat_signature(path) == signed for path, signed in files)
 
 
 class Trouble(Protocol):

@@ -16,7 +16,7 @@ import os
 from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 
 from setlist import STATE_DIRECTORY
-from setlist.core.fingerprint import digest, sha256
+from setlist.core.fingerprint import digest, sha256, stat_signature
 
 TYPE_CHECKING = False
 
@@ -42,8 +42,8 @@ STATUS = "status"
 """Size and modification time, without the content."""
 ACCESS = "access"
 """Permissions and owner."""
-PROGRAM = "program"
-"""Which file a program is: one that is installed anew is another one."""
+IDENTITY = "identity"
+"""Which file or directory it is: size, modification time and inode. A program that is installed anew is another one."""
 VARIABLE = "variable"
 """The value of an environment variable, or that it isn't set."""
 VARIABLES = "variables"
@@ -59,6 +59,9 @@ PASSING = frozenset(
 )
 """Variables that say where and how something was started. Only a look at one by its name makes it count."""
 
+_TIMED = frozenset({FILE, NAMES, MODULES, STATUS, ACCESS})
+"""Kinds of which a file's times tell whether they were something else before."""
+
 _FINE, _COARSE = 20_000_000, 2_000_000_000
 """Nanoseconds that a file system's clock may stand still: by the kernel's ticks, and on FAT or HFS+."""
 
@@ -69,11 +72,16 @@ class World:
     Args:
         root: the directory that paths are relative to, absolute.
         environ: the environment variables.
+
+    Attributes:
+        is_repeatable: false if something was looked at that nobody can look at again, such as what a program answered:
+            the value isn't kept then.
     """
 
     def __init__(self, root: str, environ: Mapping[str, str]) -> None:
         self.root = root
         self.environ = environ
+        self.is_repeatable = True
         self._observations: dict[tuple[str, str], Observation] = {}
 
     @property
@@ -148,18 +156,34 @@ class World:
         Args:
             by: the process, in a word or two: ``uv``, ``noxfile.py``.
             looks: kind and name of each look.
-            since: when the process started, in nanoseconds since the epoch. What has changed since then may not be what
-                it saw. None: the process hasn't looked yet.
+            since: when the process started, by :func:`next_tick`. What has changed since then may not be what it saw.
+                None: the process hasn't looked yet.
         """
         for kind, name in looks:
             status = _status(kind, name)
             content = content_of(kind, name, self.environ)
-            if since is not None and kind in (FILE, NAMES, MODULES) and _changed_since(name, since):
+            if since is not None and kind in _TIMED and _changed_since(name, since):
                 status, content = (), MOVED
             self._note(kind, name, status, content, by)
 
-    def include(self, trace: Trace) -> None:
+    def expect(self, kind: str, path: str, content: str | None, by: str = "setlist") -> None:
+        """Record what was seen at an earlier look.
+
+        Args:
+            kind: the kind of look.
+            path: what was looked at.
+            content: as :meth:`look` returned it.
+            by: who looked.
+        """
+        self._note(kind, path, (), content, by)
+
+    def include(self, other: World) -> None:
         """Record all that another computation looked at: its value is part of this one's."""
+        self.include_trace(other.trace)
+        self.is_repeatable = self.is_repeatable and other.is_repeatable
+
+    def include_trace(self, trace: Trace) -> None:
+        """Record all that was looked at for a value that was kept."""
         for observation in trace:
             self._observations.setdefault(observation[:2], observation)
 
@@ -233,13 +257,30 @@ def _is_settled(latest: int) -> bool:
     return latest + (_FINE if latest % 1_000_000 else _COARSE) < time_ns()
 
 
+def next_tick() -> int:
+    """Wait until the clock of the file system has moved on, some milliseconds, and return its time in nanoseconds.
+
+    A file that is changed from now on has a time that isn't before it; one that was changed before has an earlier one.
+    """
+    import time
+
+    clock = getattr(time, "CLOCK_REALTIME_COARSE", None)
+    if clock is None:
+        return time.time_ns()
+    before = now = time.clock_gettime_ns(clock)
+    while now == before:
+        time.sleep(0.0005)
+        now = time.clock_gettime_ns(clock)
+    return now
+
+
 def _changed_since(path: str, since: int) -> bool:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return False
     latest = max(status.st_ctime_ns, status.st_mtime_ns)
-    return latest + (_FINE if latest % 1_000_000 else _COARSE) >= since
+    return latest + (0 if latest % 1_000_000 else _COARSE) >= since
 
 
 def _read(path: str) -> bytes:
@@ -317,12 +358,8 @@ def _content_of_access(path: str, _: Any = None) -> str | None:
     return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
 
 
-def _content_of_program(path: str, _: Any = None) -> str | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+def _content_of_identity(path: str, _: Any = None) -> str | None:
+    return stat_signature(path)
 
 
 def _content_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
@@ -365,7 +402,7 @@ _CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
     KIND: _content_of_kind,
     STATUS: _content_of_status,
     ACCESS: _content_of_access,
-    PROGRAM: _content_of_program,
+    IDENTITY: _content_of_identity,
     VARIABLE: _content_of_variable,
     VARIABLES: _content_of_variables,
 }

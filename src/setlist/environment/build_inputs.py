@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from setlist.core.files import digest, signature_of
+from setlist.core.fingerprint import digest, signature_of
 
 # What no build reads and what changes all the time. Anything else counts: a needless build is better
 # than a stale one.

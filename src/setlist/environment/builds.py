@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from setlist.core.errors import BuildFailed, SyncFailed
-from setlist.core.files import digest, remove_tree, temporary_directory
+from setlist.core.files import remove_tree, temporary_directory
+from setlist.core.fingerprint import digest
 from setlist.core.model import Interpreter, ProjectMode
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field

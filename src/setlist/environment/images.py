@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, remove_tree, signature_of, stat_signature, temporary_name
+from setlist.core.files import remove_tree, temporary_name
+from setlist.core.fingerprint import digest, signature_of, stat_signature
 from setlist.core.model import EnvironmentSpec
 from setlist.core.system import bin_directory, machine
 from setlist.engine import image

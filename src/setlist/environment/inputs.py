@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from setlist.core.errors import CreationFailed
-from setlist.core.files import digest, stat_signature
+from setlist.core.fingerprint import digest, stat_signature
 from setlist.core.model import InputChange, Interpreter, SessionSpec
 from setlist.core.records import dataclass
 from setlist.core.system import python_of

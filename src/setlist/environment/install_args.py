@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, read_text, text_or_nothing
+from setlist.core.files import read_text, text_or_nothing
+from setlist.core.fingerprint import digest
 from setlist.core.limits import DEEPEST_INCLUDES
 from setlist.core.records import dataclass, field
 from setlist.environment.markers import holds
@@ -159,7 +160,7 @@ class Sources:
 
     def digest(self, path: Path) -> str:
         """What a directory, or a file, holds."""
-        from setlist.core.files import stat_signature
+        from setlist.core.fingerprint import stat_signature
         from setlist.environment.build_inputs import digest_sources, sign_sources
 
         name = str(path)
@@ -179,7 +180,7 @@ class Sources:
 
     def metadata(self, path: Path) -> str:
         """What the project in a directory says of itself: all that decides what an editable install of it is."""
-        from setlist.core.files import stat_signature
+        from setlist.core.fingerprint import stat_signature
 
         name = f"metadata {path}"
         if name in self.known:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.core.errors import SessionError
-from setlist.core.files import digest
+from setlist.core.fingerprint import digest
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import dump, replace
 from setlist.environment import locking

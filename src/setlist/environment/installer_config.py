@@ -24,7 +24,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.files import digest, read_text, temporary_directory, write_atomically
+from setlist.core.files import read_text, temporary_directory, write_atomically
+from setlist.core.fingerprint import digest
 from setlist.core.model import InstallerName
 from setlist.core.project import Project
 from setlist.core.records import dataclass

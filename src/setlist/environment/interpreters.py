@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import InterpreterNotFound
-from setlist.core.files import stat_signature, write_atomically
+from setlist.core.files import write_atomically
+from setlist.core.fingerprint import stat_signature
 from setlist.core.model import Interpreter
 from setlist.core.project import Caller
 from setlist.core.records import DecodeError, dataclass, dump, dumps, load, loads, replace

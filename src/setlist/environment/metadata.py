@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import nearest
-from setlist.core.files import digest, text_or_nothing
+from setlist.core.files import text_or_nothing
+from setlist.core.fingerprint import digest
 from setlist.core.project import Project
 from setlist.core.records import dataclass
 from setlist.environment.pyproject import Pyproject

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from setlist.core.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
-from setlist.core.files import remove_leftovers, stat_signature
+from setlist.core.files import remove_leftovers
+from setlist.core.fingerprint import stat_signature
 from setlist.core.model import EnvironmentSpec, InputChange, Origin, SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project, loader_environment

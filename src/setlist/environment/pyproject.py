@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.core.files import parse_json, stat_signature, write_atomically
+from setlist.core.files import parse_json, write_atomically
+from setlist.core.fingerprint import stat_signature
 from setlist.core.logins import holds_login
 from setlist.core.project import Project
 from setlist.core.records import dataclass

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.files import digest, read_definition, text_or_nothing
+from setlist.core.files import read_definition, text_or_nothing
+from setlist.core.fingerprint import digest
 from setlist.core.limits import DEEPEST_INCLUDES
 from setlist.core.logins import Logins, masked, refers_to_login
 from setlist.core.project import Project

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from setlist.core.files import stat_signature
+from setlist.core.fingerprint import stat_signature
 from setlist.core.records import dataclass
 from setlist.core.system import bin_directory
 from setlist.environment.requirement_lines import normalised

@@ -12,14 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from setlist.core.errors import LockOutOfDate, SyncFailed
-from setlist.core.files import (
-    delete_renamed,
-    digest,
-    remove_tree,
-    rename_aside,
-    temporary_directory,
-    write_atomically,
-)
+from setlist.core.files import delete_renamed, remove_tree, rename_aside, temporary_directory, write_atomically
+from setlist.core.fingerprint import digest
 from setlist.core.logins import Logins, refers_to_login
 from setlist.core.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.core.records import dataclass, replace

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import CreationFailed, StorageError
-from setlist.core.files import digest, parse_json, remove_tree, write_atomically
+from setlist.core.files import parse_json, remove_tree, write_atomically
+from setlist.core.fingerprint import digest
 from setlist.core.records import dataclass, load
 from setlist.core.system import WINDOWS, bin_directory, python_of
 from setlist.engine.image import CorruptImage, rewrite, write

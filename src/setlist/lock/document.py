@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from setlist.core.errors import LockOutOfDate
-from setlist.core.files import digest
+from setlist.core.fingerprint import digest
 from setlist.core.records import dataclass
 from setlist.environment.requirement_lines import RequirementLine, read_resolution, with_hashes
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, text_or_nothing
+from setlist.core.files import text_or_nothing
+from setlist.core.fingerprint import digest
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.core.project import Project

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.core.errors import LockOutOfDate
-from setlist.core.files import digest
+from setlist.core.fingerprint import digest
 from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
+from setlist.engine.world import World
 from setlist.registry.definition import Declared, LoaderPython
 from setlist.registry.select import Matches
 from setlist.runner.output import SessionOutput
@@ -27,15 +28,13 @@ class Provider(Protocol):
     def shows_ours(self, file: Path) -> bool:
         """Whether a file of its is there only to show our sessions to its tool."""
 
-    def load(
-        self, project: Project, file: str, environ: Mapping[str, str], loader_python: LoaderPython | None
-    ) -> Declared:
-        """Load its sessions, and say what was looked at for that.
+    def load(self, project: Project, file: str, world: World, loader_python: LoaderPython | None) -> Declared:
+        """Load its sessions.
 
         Args:
             project: whose definitions they are; its ``provider_arguments`` count.
             file: relative to the root.
-            environ: the variables that the definitions see.
+            world: records what is looked at for that; its variables are those that the definitions see.
             loader_python: makes the environment that they ask to be loaded in; None where none can be made.
 
         Raises:

@@ -1,21 +1,19 @@
 """Definitions as they are written, and how ``defaults`` and ``extends`` are merged into them.
 
-Loaders of sources return a :class:`Declared`. The registry cache holds one for each source, and sessions are made from
+Loaders of sources return a :class:`Declared`. The store holds one for each source, and sessions are made from
 them. A further kind of source only has to return one as well.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
 from setlist.core.errors import nearest
-from setlist.core.files import parse_json
 from setlist.core.model import EnvironmentSpec, FunctionReference, SessionSpec
-from setlist.core.records import dataclass, dump, field, load
+from setlist.core.records import dataclass, field
 from setlist.registry.definition_errors import DefinitionProblem, Place
 from setlist.registry.keys import INSTALLING, Keys
 
@@ -42,10 +40,8 @@ class TopLevel:
 class Declared:
     """All that one file declares.
 
-    ``defaults`` apply to the file's own sessions, with ``for_all`` to those of every source. The file is loaded again
-    when it changes, or one of its ``imports`` (other files of the project), or an environment variable among
-    ``variables`` (see :func:`setlist.registry.registry_cache.signed_value`), and each time unless it is ``lasting``.
-    ``sessions`` are resolved already, by a provider.
+    ``defaults`` apply to the file's own sessions, with ``for_all`` to those of every source. ``sessions`` are resolved
+    already, by a provider.
     """
 
     file: str
@@ -54,31 +50,7 @@ class Declared:
     defaults_place: Place | None = None
     for_all: bool = False
     top_level: TopLevel = TopLevel()
-    imports: tuple[str, ...] = ()
     sessions: tuple[SessionSpec, ...] = ()
-    variables: tuple[tuple[str, str | None], ...] = ()
-    lasting: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedSource:
-    """What one source declared, and the digests of the files that it depends on: the source itself and its imports."""
-
-    digests: Mapping[str, str]
-    declared: Declared
-
-
-def dump_sources(sources: Mapping[str, LoadedSource]) -> str:
-    """Loaded sources, by file, as one line of text."""
-    return json.dumps(dump(sources, defaults=False), separators=(",", ":"))
-
-
-def load_sources(text: str) -> dict[str, LoadedSource]:
-    """The sources that :func:`dump_sources` wrote; empty if the text is anything else."""
-    try:
-        return load(dict[str, LoadedSource], parse_json(text))
-    except ValueError:
-        return {}
 
 
 LoaderPython = Callable[[EnvironmentSpec, str], AbstractContextManager[Path]]

@@ -17,6 +17,7 @@ from setlist.core.errors import ConfigurationError, SetlistError
 from setlist.core.files import read_bytes
 from setlist.core.model import FunctionReference
 from setlist.core.project import Project
+from setlist.engine.world import FILE, World, next_tick
 from setlist.registry.decorator import Declaration, collecting
 from setlist.registry.definition import Declared, Definition
 from setlist.registry.definition_errors import Place
@@ -24,21 +25,28 @@ from setlist.registry.definition_errors import Place
 PRIVATE = "_setlist_sessions_"
 
 
-def load_functions(project: Project, file: str) -> Declared:
+def load_functions(project: Project, file: str, world: World) -> Declared:
     """Import one session file and return what it declares.
+
+    Args:
+        project: whose file it is.
+        file: relative to the root.
+        world: records which files were imported.
 
     Raises:
         ConfigurationError: it can't be read or compiled, raises, or exits.
     """
     folder = (project.root / file).parent
     before = frozenset(sys.modules)
+    since = next_tick()
     with _importable(folder):
         try:
             declarations = _execute(project, file)
-            imports = imported_files(project)
+            imports = [(FILE, str(project.root / name)) for name in imported_files(project)]
         finally:
             # The next file, and the next project of this process, imports modules of its own folder.
             _forget(folder, before)
+    world.observed(file, imports, since)
     return Declared(
         file=file,
         definitions=tuple(
@@ -50,7 +58,6 @@ def load_functions(project: Project, file: str) -> Declared:
             )
             for declaration in declarations
         ),
-        imports=imports,
     )
 
 

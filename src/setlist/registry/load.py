@@ -1,8 +1,8 @@
 """What sessions does the project have?
 
-Sources are found, each is loaded into what it declares, and all of that becomes the registry. As
-long as no file behind it changed, the compiled registry answers in place of all this, and the only
-work is a ``stat`` per file. Where one changed, only that one is loaded anew.
+Sources are found, each is loaded into what it declares, and all of that becomes the registry. What was looked at for it
+is its trace (:mod:`setlist.engine.trace`): while that is the same, the registry is read from the store. If something
+differs, only the sources that it concerns are loaded again: what each declares is an entry of its own.
 
 Where there are definitions of setlist's own, those of a provider (:mod:`setlist.providers`) aren't used, unless
 ``sources`` in ``[tool.setlist]`` names their kind.
@@ -11,12 +11,12 @@ Where there are definitions of setlist's own, those of a provider (:mod:`setlist
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from setlist import STATE_DIRECTORY
-from setlist.core.files import ACCESS, KIND, MODULES, TIMES, look, read_bytes, stat_signature
-from setlist.core.model import Registry
+from setlist.core.errors import StorageError
+from setlist.core.model import Registry, RegistryIndex, SessionSpec, Settings
 from setlist.core.plugins import definition_files, find_provider, kind_of
 from setlist.core.project import (
     FOLDERS,
@@ -26,26 +26,22 @@ from setlist.core.project import (
     session_file_names,
     setuptools_packages,
 )
-from setlist.core.records import dataclass, replace
-from setlist.registry.registry_cache import Compiled, read_compiled, same_variables, write_compiled
+from setlist.core.records import DecodeError, dataclass, dump, replace
+from setlist.core.records import load as load_record
+from setlist.engine.trace import Found, Store
+from setlist.engine.world import FILE, KIND, World
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
-    from setlist.registry.definition import Declared, LoadedSource, LoaderPython
+    from setlist.engine.world import Trace
+    from setlist.registry.definition import Declared, LoaderPython
 
 SESSION_FILES = "sessions"
 """What ``sources`` calls session files."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What foreign definitions are loaded in: the caller's variables, and what makes an environment to load them in."""
-
-    environ: Mapping[str, str]
-    loader_python: LoaderPython | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +53,19 @@ class Source:
 
     kind: str
     file: str
-    load: Callable[[Project, str, World], Declared]
+    load: Callable[[Project, str, World, LoaderPython | None], Declared]
     provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The registry, and by what can be told that it would be the same again.
+    """The registry, and what was looked at for it; None: that can't be looked at again.
 
-    ``signatures`` are those of the files behind it, relative to the root, and of the places where others could appear;
-    None: it can't be told. ``variables`` are the environment variables that it goes by. ``warnings`` are about the
-    sources, and given only where they were read.
+    ``warnings`` are about the sources, and given only where they were read.
     """
 
     registry: Registry
-    signatures: Mapping[str, str | None] | None
-    variables: tuple[str, ...] = ()
+    trace: Trace | None
     warnings: tuple[str, ...] = ()
 
 
@@ -96,8 +89,8 @@ def _foreign_files(project: Project) -> Iterator[Source]:
 
 
 def _foreign_source(file: str, provider: str) -> Source:
-    def load(project: Project, file: str, world: World) -> Declared:
-        declared: Declared = find_provider(provider).load(project, file, world.environ, world.loader_python)
+    def load(project: Project, file: str, world: World, loader_python: LoaderPython | None) -> Declared:
+        declared: Declared = find_provider(provider).load(project, file, world, loader_python)
         return declared
 
     return Source(kind_of(file), file, load, provider)
@@ -127,28 +120,74 @@ def load(
     Raises:
         ConfigurationError: a definition is wrong.
     """
-    world = World(os.environ if environ is None else environ, loader_python)
-    # looked at first: what appears from now on makes them others
-    places = {file: stat_signature(project.root / file) for file in _places(project)}
-    sources = tuple(_given(project)) if project.file is not None else _found(project)
-    compiled = read_compiled(project)
-    if (
-        compiled is not None
-        and compiled.sources == tuple(source.file for source in sources)
-        and all(look(project.root, file) == signed for file, signed in compiled.signatures.items())
-        and same_variables(compiled.variables, world.environ)
-    ):
-        current = compiled
-        warnings: tuple[str, ...] = ()
-    else:
-        current, lasting = _made_anew(project, sources, compiled, world)
-        warnings = tuple(_warnings(project, sources))
-        if not lasting:
-            return Loaded(current.registry, None, warnings=warnings)
-    signatures = _whole_signatures(project, current.signatures)
-    if signatures is None:
-        return Loaded(current.registry, None, warnings=warnings)
-    return Loaded(current.registry, {**places, **signatures}, tuple(current.variables), warnings)
+    variables = os.environ if environ is None else environ
+    store = Store(str(project.store), str(project.root), variables)
+    found = store.get(_key("registry", project))
+    if isinstance(found, Found):
+        with suppress(DecodeError):
+            return Loaded(_registry_of(found.value), found.trace)
+    world = World(str(project.root), variables)
+    sources = _sources(project, world)
+    registry = _made_anew(project, sources, store, world, loader_python)
+    if registry.sessions:
+        _keep(project, store, _key("registry", project), world, _data_of(registry))
+    warnings = tuple(_warnings(project, sources))
+    return Loaded(registry, world.trace if registry.sessions and world.is_repeatable else None, warnings)
+
+
+def _key(kind: str, project: Project, file: str = "") -> str:
+    """The key of an entry. Another Python, and another command line of a provider's, may declare other sessions."""
+    given = project.relative(project.file) if project.file is not None else ""
+    return "\0".join((f"{kind}/{sys.implementation.cache_tag}", sys.platform, given, file, *project.provider_arguments))
+
+
+def _keep(project: Project, store: Store, key: str, world: World, value: object) -> None:
+    """Keep what was loaded. Where that can't be written, the next run loads it again."""
+    with suppress(OSError, StorageError):
+        project.prepare()
+        store.put(key, world, value)
+
+
+def _data_of(registry: Registry) -> object:
+    """The registry as data of which a run reads as much as it uses: its settings, its index, and a few sessions."""
+    from marshal import dumps
+
+    sessions = {name: dumps(dump(session, defaults=False)) for name, session in registry.sessions.items()}
+    return dump(registry.settings, defaults=False), dump(registry.index), sessions
+
+
+def _registry_of(data: Any) -> Registry:
+    if not isinstance(data, tuple) or len(data) != 3:
+        raise DecodeError("not a registry")
+    settings, index, sessions = data
+    return Registry.with_index(
+        LazySessions(sessions), load_record(Settings, settings), load_record(RegistryIndex, index)
+    )
+
+
+class LazySessions(Mapping[str, SessionSpec]):
+    """Sessions that were kept as data, each made when it is first used."""
+
+    def __init__(self, data: Mapping[str, bytes]) -> None:
+        self._data = data
+        self._made: dict[str, SessionSpec] = {}
+
+    def __getitem__(self, name: str) -> SessionSpec:
+        session = self._made.get(name)
+        if session is None:
+            from marshal import loads
+
+            session = self._made[name] = load_record(SessionSpec, loads(self._data[name]))  # noqa: S302 - our own
+        return session
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
 
 
 def _warnings(project: Project, sources: Sequence[Source]) -> Iterator[str]:
@@ -158,36 +197,18 @@ def _warnings(project: Project, sources: Sequence[Source]) -> Iterator[str]:
         yield f"setuptools takes {visible}/ for a package of the project, and may refuse to build it: {PACKAGING_HINT}"
 
 
-def _whole_signatures(project: Project, signatures: Mapping[str, str]) -> dict[str, str | None] | None:
-    """Stat signatures that change whenever one of these does; None where no such signature tells it."""
-    whole: dict[str, str | None] = {}
-    for looked, signed in signatures.items():
-        file, _, how = looked.partition("\0")
-        if f"\0{how}" == KIND and signed:
-            if signed.startswith("link"):
-                return None
-            before = stat_signature(project.root / file)
-            if look(project.root, looked) != signed:
-                return None
-            whole[file] = before
-        elif f"\0{how}" == ACCESS and signed:
-            return None
-        else:
-            whole[file] = signed or None
-    return whole
-
-
-def _places(project: Project) -> Iterator[str]:
-    """Where sources can appear."""
-    yield from ("pyproject.toml", *definition_files())
+def _sources(project: Project, world: World) -> tuple[Source, ...]:
+    """The project's sources. Where they could appear is recorded."""
+    if project.file is not None:
+        return tuple(_given(project))
+    root = str(project.root)
+    for file in ("pyproject.toml", *definition_files()):
+        world.is_file(os.path.join(root, file))
     for folder in FOLDERS:
-        yield folder
-        with suppress(OSError), os.scandir(project.root / folder) as entries:
-            # what they lead to comes and goes by itself
-            yield from [f"{folder}/{entry.name}" for entry in entries if entry.is_symlink()]
-
-
-def _found(project: Project) -> tuple[Source, ...]:
+        place = os.path.join(root, folder)
+        for name in world.names(place) or ():
+            if name.endswith((".toml", ".py")):
+                world.is_file(os.path.join(place, name))
     return tuple(source for find in SOURCES for source in find(project))
 
 
@@ -219,57 +240,37 @@ def _own_file(provider: str) -> str:
 
 
 def _made_anew(
-    project: Project, sources: tuple[Source, ...], compiled: Compiled | None, world: World
-) -> tuple[Compiled, bool]:
-    """What the sources come to now, kept for the next time, and whether it was: not everything lasts."""
+    project: Project, sources: Sequence[Source], store: Store, world: World, loader_python: LoaderPython | None
+) -> Registry:
+    """Load the sources that have changed, and build the registry from all."""
     from setlist.registry.build import build_registry
-    from setlist.registry.definition import dump_sources, load_sources
     from setlist.registry.definition_errors import DefinitionProblem, located
 
-    seen = SignatureCache(project)
-    known = load_sources(compiled.declared) if compiled is not None else {}
-    records: dict[str, LoadedSource] = {}
+    declared: list[Declared] = []
     wanted: tuple[str, ...] | None = None
     unused: list[str] = []
     try:
         for source in sources:
-            if not _is_used(source, wanted, records):
+            if not _is_used(source, wanted, declared):
+                world.look(FILE, os.path.join(world.root, source.file))
                 if not _hands_over(project, source):
                     unused.append(source.file)
                 continue
-            record = known.get(source.file)
-            if record is None or not _is_current(record, seen, world):
-                record = _loaded(project, source, seen, world)
-            records[source.file] = record
+            declared.append(_declared(project, source, store, world, loader_python))
             if source.kind == "pyproject":
-                wanted = _sources_of(record)
-        unchanged = compiled is not None and known == records
-        if compiled is not None and unchanged and compiled.registry.settings.unused == tuple(unused):
-            registry = compiled.registry
-        else:
-            registry = build_registry([record.declared for record in records.values()], unused)
+                wanted = _sources_of(declared[-1])
+        return build_registry(declared, unused)
     except DefinitionProblem as problem:
         raise located(problem, project.root) from None
-    made = Compiled(
-        tuple(source.file for source in sources),
-        {file: seen.signature(file) for record in records.values() for file in record.digests},
-        registry,
-        compiled.declared if compiled and unchanged else dump_sources(records),
-        {name: value for record in records.values() for name, value in record.declared.variables},
-    )
-    lasting = bool(registry.sessions) and all(record.declared.lasting for record in records.values())
-    if lasting:
-        write_compiled(project, made)
-    return made, lasting
 
 
-def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Mapping[str, LoadedSource]) -> bool:
+def _is_used(source: Source, wanted: tuple[str, ...] | None, before: Sequence[Declared]) -> bool:
     """Whether a file's definitions count: where nothing is said, foreign ones do if there are no others."""
     if source.kind == "pyproject":
         return True  # for its settings; its sessions are left out where they aren't wanted
     if wanted is not None:
         return source.kind in wanted
-    return not source.provider or not any(record.declared.definitions for record in before.values())
+    return not source.provider or not any(declared.definitions for declared in before)
 
 
 def _hands_over(project: Project, source: Source) -> bool:
@@ -277,122 +278,70 @@ def _hands_over(project: Project, source: Source) -> bool:
     return bool(source.provider) and bool(find_provider(source.provider).shows_ours(project.root / source.file))
 
 
-def _sources_of(record: LoadedSource) -> tuple[str, ...] | None:
-    said = record.declared.top_level.settings.get("sources")
-    return said if isinstance(said, tuple) else None
+def _sources_of(declared: Declared) -> tuple[str, ...] | None:
+    sources = declared.top_level.settings.get("sources")
+    return sources if isinstance(sources, tuple) else None
 
 
-def _is_current(record: LoadedSource, seen: SignatureCache, world: World) -> bool:
-    declared = record.declared
-    return (
-        declared.lasting
-        and all(seen.digest(file) == value for file, value in record.digests.items())
-        and same_variables(dict(declared.variables), world.environ)
-    )
+def _declared(
+    project: Project, source: Source, store: Store, world: World, loader_python: LoaderPython | None
+) -> Declared:
+    """What a source declares, and in ``world`` what was looked at for it."""
+    from setlist.registry.definition import Declared
 
-
-def _loaded(project: Project, source: Source, seen: SignatureCache, world: World) -> LoadedSource:
-    from setlist.registry.definition import LoadedSource
-
-    # Looked at before it is read: a change that falls in between is then noticed by the next run.
-    digests = {source.file: seen.digest(source.file)}
-    declared = source.load(project, source.file, world)
-    digests |= {file: seen.digest(file) for file in declared.imports}
-    return LoadedSource(digests, declared)
-
-
-class SignatureCache:
-    """Signatures and digests of the project's files, each taken once."""
-
-    def __init__(self, project: Project) -> None:
-        self._root = project.root
-        self._signatures: dict[str, str] = {}
-        self._digests: dict[str, str] = {}
-
-    def signature(self, file: str) -> str:
-        """That of :func:`setlist.core.files.look`; empty where there is no such file."""
-        if file not in self._signatures:
-            self._signatures[file] = look(self._root, file)
-        return self._signatures[file]
-
-    def digest(self, file: str) -> str:
-        """The content's digest, for a directory that of its names; empty where it can't be read.
-
-        Where something else than that was looked at, it is the signature.
-        """
-        from setlist.core.files import digest
-
-        if file not in self._digests:
-            self.signature(file)
-            if file.endswith((KIND, TIMES, ACCESS)):
-                self._digests[file] = self._signatures[file]
-                return self._digests[file]
-            path = self._root / file.partition("\0")[0]
-            try:
-                modules = file.endswith(MODULES)
-                self._digests[file] = digest(_names_in(path, modules) if path.is_dir() else read_bytes(path))
-            except OSError:
-                # one that isn't there has no signature; one that can't be read as a whole is known by it
-                self._digests[file] = self.signature(file)
-        return self._digests[file]
-
-
-def _names_in(folder: Path, modules: bool) -> str:
-    """What a program sees that lists a directory, or only what it can import."""
-    own = STATE_DIRECTORY.partition("/")[0]
-    with os.scandir(folder) as entries:
-        found = sorted(
-            f"{entry.name}{'/' * entry.is_dir()}"
-            for entry in entries
-            if (_is_module(entry) if modules else entry.name != own)
-        )
-    return "\0".join(found)
-
-
-def _is_module(entry: os.DirEntry[str]) -> bool:
-    # what is compiled comes and goes by itself
-    if entry.name.startswith((".", "__pycache__")):
-        return False
-    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
+    key = _key("source", project, source.file)
+    found = store.get(key)
+    if isinstance(found, Found):
+        with suppress(DecodeError):
+            declared = load_record(Declared, found.value)
+            world.include_trace(found.trace)
+            return declared
+    own = World(world.root, world.environ)
+    own.look(FILE, os.path.join(own.root, source.file))
+    declared = source.load(project, source.file, own, loader_python)
+    if declared.definitions or declared.sessions or project.state.is_dir():
+        _keep(project, store, key, own, dump(declared, defaults=False))
+    world.include(own)
+    return declared
 
 
 # Each loader is imported when a file of its kind is to be read, which a warm run never does.
 
 
-def _load_pyproject(project: Project, file: str, _: World) -> Declared:
+def _load_pyproject(project: Project, file: str, *_: object) -> Declared:
     from setlist.registry.toml_source import load_pyproject
 
     return load_pyproject(project, file)
 
 
-def _load_sessions_file(project: Project, file: str, _: World) -> Declared:
+def _load_sessions_file(project: Project, file: str, world: World, *_: object) -> Declared:
     package = f"{os.path.dirname(file)}/__init__.py"
-    if (project.root / package).exists() and not is_session_file(project.root / file):
-        return _foreign(file, package)
+    if world.look(KIND, os.path.join(world.root, package)) is not None and not is_session_file(project.root / file):
+        return _foreign(file)
 
     from setlist.registry.toml_source import load_sessions_file
 
     return load_sessions_file(project, file)
 
 
-def _load_given_file(project: Project, file: str, _: World) -> Declared:
+def _load_given_file(project: Project, file: str, *_: object) -> Declared:
     from setlist.registry.toml_source import load_given_file
 
     return load_given_file(project, file)
 
 
-def _load_functions(project: Project, file: str, _: World) -> Declared:
+def _load_functions(project: Project, file: str, world: World, *_: object) -> Declared:
     from setlist.registry.functions import load_functions
 
-    return load_functions(project, file)
+    return load_functions(project, file, world)
 
 
-def _load_found_functions(project: Project, file: str, _: World) -> Declared:
-    return _load_functions(project, file, _) if is_session_file(project.root / file) else _foreign(file)
+def _load_found_functions(project: Project, file: str, world: World, *_: object) -> Declared:
+    return _load_functions(project, file, world) if is_session_file(project.root / file) else _foreign(file)
 
 
-def _foreign(file: str, *reasons: str) -> Declared:
+def _foreign(file: str) -> Declared:
     """A file that is no session file, though it lies where they do: it declares nothing, and isn't executed."""
     from setlist.registry.definition import Declared
 
-    return Declared(file=file, imports=reasons)
+    return Declared(file=file)

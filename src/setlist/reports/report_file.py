@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from setlist.core.events import Event, RunFinished, SessionFinished
-from setlist.core.files import stat_signature, write_atomically
+from setlist.core.files import write_atomically
+from setlist.core.fingerprint import stat_signature
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 from setlist.reports.ansi import xml_text

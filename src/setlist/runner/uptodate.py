@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import digest, stat_signature, write_atomically
+from setlist.core.files import write_atomically
+from setlist.core.fingerprint import digest, stat_signature
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import DecodeError, dataclass, dump, dumps, loads

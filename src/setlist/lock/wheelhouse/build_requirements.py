@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from setlist.core.errors import BuildFailed
-from setlist.core.files import digest, temporary_directory, write_atomically
+from setlist.core.files import temporary_directory, write_atomically
+from setlist.core.fingerprint import digest
 from setlist.core.model import Interpreter
 from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from setlist.core.model import SessionSpec
     from setlist.core.project import Project
+    from setlist.engine.world import World
     from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.providers.protocol import Provider
     from setlist.registry.definition import Declared, LoaderPython
@@ -34,12 +35,10 @@ class NoxProvider:
 
         return shows_ours(file)
 
-    def load(
-        self, project: Project, file: str, environ: Mapping[str, str], loader_python: LoaderPython | None
-    ) -> Declared:
+    def load(self, project: Project, file: str, world: World, loader_python: LoaderPython | None) -> Declared:
         from setlist.providers.nox.definitions import load_noxfile
 
-        return load_noxfile(project, file, environ, loader_python)
+        return load_noxfile(project, file, world, loader_python)
 
     def keyword(self, expression: str) -> Matches:
         from setlist.providers.nox.definitions import keyword_matches

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from setlist.core.files import read_bytes
 from setlist.core.limits import LONGEST_NAME
 from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
+from setlist.engine.world import VARIABLE, VARIABLES, World, next_tick
 from setlist.process.bootstrap import program
 from setlist.process.spawn import Grace, run_process
 from setlist.providers.nox.backends import PROVIDER, provided
@@ -75,38 +76,37 @@ def keyword_matches(expression: str) -> Matches:
     return matches
 
 
-def load_noxfile(
-    project: Project, file: str, environ: Mapping[str, str], loader_python: LoaderPython | None = None
-) -> Declared:
+def load_noxfile(project: Project, file: str, world: World, loader_python: LoaderPython | None = None) -> Declared:
     """The sessions of a noxfile.
 
     Args:
         project: whose noxfile it is; its ``provider_arguments`` count.
         file: relative to the root.
-        environ: the variables that the noxfile sees.
+        world: records what the noxfile looks at; its variables are those that the noxfile sees.
         loader_python: makes the environment that its ``# /// script`` block asks for.
 
     Raises:
         ConfigurationError: it can't be loaded.
     """
     runs_in: EnvironmentSpec | None = None
+    environ, since = world.environ, next_tick()
     answer = ask(project, file, environ, Path(sys.executable), in_environment=False)
     if "script" in answer:
         runs_in = script_spec(answer["script"])
         if loader_python is None:
             raise ConfigurationError("asks for an environment of its own, and none can be made here", file=file)
         with loader_python(runs_in, file) as python:
+            since = next_tick()
             answer = ask(project, file, environ, python, in_environment=True)
     if "error" in answer:
         raise failed(project, file, answer["error"])
+    world.observed(file, _looks(project, answer), since)
+    world.is_repeatable = world.is_repeatable and not answer["unknowable"]
     sessions = _specs(project, file, answer["sessions"], answer["options"], runs_in)
     return Declared(
         file=file,
         sessions=sessions,
         top_level=_top_level(answer["options"], answer["sessions"], sessions),
-        imports=tuple(path for path in answer["files"] if path != file),
-        variables=_variables(answer, environ),
-        lasting=not answer["unknowable"],
     )
 
 
@@ -183,13 +183,12 @@ def _relative(project: Project, path: str) -> str:
     return path
 
 
-def _variables(answer: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[tuple[str, str | None], ...]:
-    from setlist.registry.registry_cache import WHOLE, signed_environ, signed_value
-
-    seen = {name: None if value is None else signed_value(value) for name, value in answer["variables"].items()}
+def _looks(project: Project, answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the process that loaded the noxfile looked at, as :meth:`setlist.engine.world.World.observed` takes it."""
+    for kind, name in answer["looks"]:
+        yield kind, name if kind == VARIABLE else str(project.root / name)
     if answer["whole_environ"]:
-        seen[WHOLE] = signed_environ(environ)
-    return tuple(sorted(seen.items()))
+        yield VARIABLES, ""
 
 
 def _top_level(
@@ -316,7 +315,7 @@ def _slug(name: str) -> str:
 
 def _bounded(name: str, nox_name: str) -> str:
     """A name that a session can have. One that is too long is cut, and told from others by a digest."""
-    from setlist.core.files import digest
+    from setlist.core.fingerprint import digest
 
     if len(name) > LONGEST_NAME - 10:
         name = f"{proposal(name[: LONGEST_NAME - 20])}-{digest(nox_name)[:8]}"

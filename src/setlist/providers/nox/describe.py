@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from setlist.engine.world import FILE
 from setlist.providers.nox.loading import Loaded, LoadFailed, load_config, parse
 from setlist.providers.nox.script import wanted_environment
 from setlist.providers.nox.tracer import Watch
@@ -70,15 +71,15 @@ def _looked_at(watch: Watch) -> dict[str, Any]:
     import importlib.metadata
 
     watch.stop()
-    files = list(watch.files())
+    looks = watch.looks()
     # Another nox may have other sessions. Its version stands in the path.
     metadata = next(
         (file for file in importlib.metadata.files("nox") or () if file.name == "METADATA"),
         None,
     )
     if metadata is not None:
-        files.append(os.path.abspath(str(metadata.locate())))
-    return {"files": files, "variables": watch.variables, "whole_environ": watch.whole, "unknowable": watch.unknowable}
+        looks.append((FILE, os.path.abspath(str(metadata.locate()))))
+    return {"looks": looks, "whole_environ": watch.whole, "unknowable": watch.unknowable}
 
 
 def _sessions(loaded: Loaded) -> list[dict[str, Any]]:

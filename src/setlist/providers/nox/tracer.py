@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from setlist.core.files import ACCESS, KIND, MODULES, TIMES
+from setlist.engine.world import ACCESS, FILE, KIND, MODULES, NAMES, STATUS, VARIABLE
 
 _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "socket.connect")
 
@@ -36,7 +36,7 @@ class Watch:
         self._roots = tuple(dict.fromkeys(os.path.join(path, "") for path in (root, os.path.realpath(root))))
         self._python = _own_directories()
         self._preloaded = frozenset(sys.modules)
-        self._paths: dict[str, None] = {}
+        self._paths: dict[tuple[str, str], None] = {}
         self._before = dict(os.environ)
         self.variables: dict[str, str | None] = {}
         self.whole = False
@@ -60,13 +60,17 @@ class Watch:
         self.variables = {name: value for name, value in self.variables.items() if name.startswith(prefix)}
         self._paths.clear()
 
-    def files(self) -> tuple[str, ...]:
-        """The files and directories, relative to the root where they lie in it; those included that weren't there.
+    def looks(self) -> list[tuple[str, str]]:
+        """What was looked at, as :meth:`setlist.engine.world.World.observed` takes it; what wasn't there is included.
 
-        Each as :func:`setlist.core.files.look` takes it.
+        Paths in the root are relative to it.
         """
-        found = dict.fromkeys((*self._paths, *self._imported()))
-        return tuple(sorted(path for path in map(self._relative, found) if path is not None))
+        paths = dict.fromkeys((*self._paths, *((FILE, file) for file in self._imported())))
+        places = [(kind, self._relative(kind, path)) for kind, path in paths]
+        return [
+            *((kind, path) for kind, path in places if path is not None),
+            *((VARIABLE, each) for each in self.variables),
+        ]
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> None:  # noqa: ARG002
         """Called by ``import`` for what no other finder has found: it may be there the next time."""
@@ -85,19 +89,16 @@ class Watch:
             ):
                 yield file
 
-    def _relative(self, looked: str) -> str | None:
-        path, how = looked[: looked.find("\0")], looked[looked.find("\0") :]
-        if "\0" not in looked:
-            path, how = looked, ""
+    def _relative(self, kind: str, path: str) -> str | None:
         if _lies_in(path, self._python) and not {"site-packages", "dist-packages"}.intersection(Path(path).parts):
             return None
         inside = os.path.join(path, "")
-        if how == KIND and any(root.startswith(inside) for root in self._roots):
+        if kind == KIND and any(root.startswith(inside) for root in self._roots):
             return None  # the root and what it lies in: were it elsewhere, nobody would look here
         if inside in self._roots:
-            return f".{how}"
+            return "."
         root = next((root for root in self._roots if path.startswith(root)), None)
-        return (path if root is None else Path(path[len(root) :]).as_posix()) + how
+        return path if root is None else Path(path[len(root) :]).as_posix()
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._on:
@@ -113,7 +114,7 @@ class Watch:
         elif event in ("os.listdir", "os.scandir"):
             path = "." if arguments[0] is None else arguments[0]
             if not _is_import():
-                self._saw(path)
+                self._saw(path, NAMES)
             elif isinstance(path, str) and not _lies_in(os.path.abspath(path), self._python):
                 self._saw(path, MODULES)
         elif event in _STARTS:
@@ -125,7 +126,7 @@ class Watch:
         self._replace(os, "access", lambda original: self._noting(original, ACCESS))
         self._replace(os, "readlink", lambda original: self._noting(original, KIND))
         for name in ("getmtime", "getatime", "getctime"):
-            self._replace(os.path, name, lambda original: self._noting(original, TIMES))
+            self._replace(os.path, name, lambda original: self._noting(original, STATUS))
         if os.name == "nt":
             # written in C there: they call none of the above
             for name in ("exists", "lexists", "isdir", "isfile", "islink", "isjunction"):
@@ -141,10 +142,10 @@ class Watch:
             if original in functions:
                 functions.add(replacement)
 
-    def _noting(self, original: Callable[..., Any], how: str) -> Callable[..., Any]:
+    def _noting(self, original: Callable[..., Any], kind: str) -> Callable[..., Any]:
         @wraps(original)
         def noting(path: Any, *arguments: Any, **options: Any) -> Any:
-            self._saw(path, how, options)
+            self._saw(path, kind, options)
             return original(path, *arguments, **options)
 
         return noting
@@ -159,10 +160,10 @@ class Watch:
             try:
                 result = original(path, *arguments, **options)
             except (OSError, ValueError):
-                self._saw(path, "", options)
+                self._saw(path, FILE, options)
                 raise
             # a directory's times change whenever something comes or goes in it, and most only ask whether it is there
-            self._saw(path, TIMES if stat.S_ISREG(result.st_mode) else KIND, options)
+            self._saw(path, STATUS if stat.S_ISREG(result.st_mode) else KIND, options)
             return result
 
         return noting
@@ -177,11 +178,11 @@ class Watch:
 
         return asking
 
-    def _saw(self, path: object, how: str = "", options: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _saw(self, path: object, kind: str = FILE, options: Mapping[str, Any] = MappingProxyType({})) -> None:
         if options.get("dir_fd") is not None:
             self.unknowable = self.unknowable or self._on
         elif self._on and isinstance(path, (str, bytes, os.PathLike)):
-            self._paths.setdefault(os.path.abspath(os.fsdecode(path)) + how)
+            self._paths.setdefault((kind, os.path.abspath(os.fsdecode(path))))
 
     def _watch_variables(self) -> None:
         watch = self

@@ -1,4 +1,4 @@
-"""The compiled registry as it is kept: what is read equals what was written, and only what is asked for is made."""
+"""The registry as it is kept: what is read equals what was written, and only what is asked for is made."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from setlist.core.model import (
     SessionSpec,
     Settings,
 )
-from setlist.core.project import Project
-from setlist.registry import registry_cache
-from setlist.registry.registry_cache import Compiled, read_compiled, write_compiled
+from setlist.engine.trace import Found, Store
+from setlist.engine.world import World
+from setlist.registry import load as loading
 from setlist.registry.select import select
 from setlist.scheduling.order import make_plan
 from support.project import ProjectFolder
@@ -77,11 +77,11 @@ REGISTRIES = st.builds(
 
 def kept(registry: Registry, root: Path) -> Registry:
     """A registry, written and read back."""
-    project = Project(root)
-    write_compiled(project, Compiled(("pyproject.toml",), {"pyproject.toml": "1:2:3"}, registry, "{}"))
-    found = read_compiled(project)
-    assert found is not None
-    return found.registry
+    store = Store(str(root / "store"), str(root), {})
+    store.put("registry/x", World(str(root), {}), loading._data_of(registry))
+    found = store.get("registry/x")
+    assert isinstance(found, Found)
+    return loading._registry_of(found.value)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             names.append(data["name"])
         return load(cls, data)
 
-    monkeypatch.setattr(registry_cache, "load", counting)
+    monkeypatch.setattr(loading, "load_record", counting)
     return names
 
 
