@@ -150,7 +150,8 @@ def test_an_edit_is_seen(kept: Kept, edit: str, settled: bool) -> None:
     kept.put(look)
     assert kept.why is None
     change(kept.root)
-    assert [reason.split(" ")[0] for reason in kept.why or []] == [look[1]]
+    reasons: list[str] = kept.why or []
+    assert [reason.split(" ")[0] for reason in reasons] == [look[1]]
 
 
 UNSEEN: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
