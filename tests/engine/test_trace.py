@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,19 @@ from hypothesis import strategies as st
 
 from setlist.engine import trace, world
 from setlist.engine.trace import MOST, Found, Stale, Store
-from setlist.engine.world import ACCESS, FILE, IDENTITY, KIND, MODULES, NAMES, STATUS, VARIABLE, VARIABLES, World
+from setlist.engine.world import (
+    ACCESS,
+    DEFINITIONS,
+    FILE,
+    IDENTITY,
+    KIND,
+    MODULES,
+    NAMES,
+    STATUS,
+    VARIABLE,
+    VARIABLES,
+    World,
+)
 
 OLD = 1_600_000_000_123_456_789
 """A time of files that nobody has written lately, in nanoseconds."""
@@ -31,8 +44,10 @@ def aged(path: Path) -> Path:
 
 
 def settle() -> None:
-    """Wait until the file system's clock has moved on."""
-    time.sleep(world._FINE / 1e9 * 1.5)
+    """Wait until the times of what was changed so far are trusted."""
+    now = time.time_ns()
+    while not world._is_settled(now | 1):
+        time.sleep(0.001)
 
 
 class Kept:
@@ -104,6 +119,7 @@ EDITS: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
     "a name less": ((NAMES, "package"), lambda root: (root / "package" / "module.py").unlink()),
     "directory gone": ((NAMES, "package"), lambda root: shutil.rmtree(root / "package")),
     "directory there": ((NAMES, "missing"), lambda root: (root / "missing").mkdir()),
+    "a definition more": ((DEFINITIONS, "package"), lambda root: (root / "package" / "x.toml").write_text("")),
     "a module more": ((MODULES, "package"), lambda root: (root / "package" / "other.py").write_text("")),
     "a package more": ((MODULES, "package"), lambda root: (root / "package" / "inner").mkdir()),
     "time": ((STATUS, "file"), lambda root: os.utime(root / "file")),
@@ -165,6 +181,9 @@ UNSEEN: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
     "a name came and went": ((NAMES, "package"), lambda root: _written(root / "package" / "x", "").unlink()),
     "our own directory": ((NAMES, "."), lambda root: (root / ".setlist").mkdir()),
     "no module": ((MODULES, "package"), lambda root: (root / "package" / "data.txt").write_text("")),
+    "no definition": ((DEFINITIONS, "package"), lambda root: (root / "package" / "data.txt").write_text("")),
+    "a private one": ((DEFINITIONS, "package"), lambda root: (root / "package" / "_shared.py").write_text("")),
+    "compiled, beside definitions": ((DEFINITIONS, "package"), lambda root: (root / "package" / "__pycache__").mkdir()),
     "compiled": ((MODULES, "package"), lambda root: (root / "package" / "__pycache__").mkdir()),
 }  # fmt: skip
 
@@ -184,7 +203,7 @@ def test_what_changes_nothing_isnt_seen_and_is_learned(kept: Kept, edit: str) ->
         raise AssertionError(f"{path} is read again: the first look hasn't refreshed its status")
 
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (FILE, NAMES, MODULES):
+        for kind in (FILE, NAMES, MODULES, DEFINITIONS):
             patch.setitem(world._CONTENTS, kind, unexpected)
         assert kept.why is None
 
@@ -206,7 +225,7 @@ def test_a_file_written_just_now_is_judged_by_its_content(kept: Kept) -> None:
 def test_a_clock_that_is_behind_trusts_no_times(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     _written(kept.root / "file", "1")
     settle()
-    monkeypatch.setattr("time.time_ns", lambda: OLD)
+    monkeypatch.setattr(world, "_clock", lambda: OLD)
     kept.put((FILE, "file"))
     found = kept.store.last("a/b")
     assert found is not None
@@ -215,7 +234,7 @@ def test_a_clock_that_is_behind_trusts_no_times(kept: Kept, monkeypatch: pytest.
 
 def test_a_file_system_without_fractions_needs_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_700_000_001_500_000_000
-    monkeypatch.setattr("time.time_ns", lambda: now)
+    monkeypatch.setattr(world, "_clock", lambda: now)
     assert not world._is_settled(1_700_000_001_000_000_000)
     assert world._is_settled(1_699_999_999_000_000_000)
     assert world._is_settled(now - world._FINE - 1)
@@ -302,6 +321,52 @@ def test_observed_by_a_tool(kept: Kept) -> None:
     seen.observed("uv", [(FILE, str(kept.root / "early"))], before)
     kept.store.put("a/b", seen, None)
     assert kept.why == ["early changed"]
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("x"), lambda path: path.chmod(0o600)])
+@pytest.mark.parametrize("looked_at", [True, False], ids=["looked at before", "new"])
+def test_a_tick_tells_changes_before_it_from_those_after_it(
+    tmp_path: Path, change: Callable[[Path], object], looked_at: bool
+) -> None:
+    for turn in range(40):
+        before, after = tmp_path / f"before{turn}", tmp_path / f"after{turn}"
+        for path in (before, after):
+            path.touch()
+            if looked_at:
+                path.stat()  # Linux gives the next change a finer time then
+        change(before)
+        since = world.next_tick()
+        change(after)
+        assert not world._changed_since(str(before), since)
+        assert world._changed_since(str(after), since)
+
+
+def test_a_tick_is_not_waited_for_when_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "_clock", lambda: OLD)
+    assert world.next_tick() == OLD
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the coarse clock of Linux")
+def test_the_clock_is_behind_no_more_than_some_ticks() -> None:
+    lag = [time.time_ns() - world._clock() for _ in range(1000)]
+    assert min(lag) >= 0
+    assert sorted(lag)[500] < world._FINE
+
+
+def test_a_time_that_was_rounded_down_counts_as_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _written(tmp_path / "file", "")
+
+    def at(changed: int) -> None:
+        times = SimpleNamespace(st_ctime_ns=changed, st_mtime_ns=changed)
+        monkeypatch.setattr("os.stat", lambda _: times)
+
+    since = OLD
+    at(since - since % 100)  # hundreds of nanoseconds, as on NTFS
+    assert world._changed_since(str(path), since)
+    at(since - since % 1_000_000_000)  # seconds
+    assert world._changed_since(str(path), since)
+    at(since - 2 * world._ROUNDED)
+    assert not world._changed_since(str(path), since)
 
 
 def test_reading_through_a_world(kept: Kept) -> None:

@@ -35,8 +35,9 @@ inherit-env = ["CI"]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with sessions from all sources; every import of a session file is noted in ``log``."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     write(tmp_path / "pyproject.toml", PYPROJECT)
     write(tmp_path / "sessions" / "t.toml", "defaults = { tags = ['file'] }\n[session.docs]\nrequires = ['test']\n")
     write(tmp_path / "sessions" / "a.py", source("a", "import helper_of_load", "python=['3.11', '3.12']", name="test"))
@@ -98,6 +99,20 @@ def test_the_kept_registry_equals_the_one_it_was_made_from(project: Project) -> 
     assert imported(project) == []
     assert entry.read_bytes() == before
     assert (project.state / ".gitignore").read_text() == "*\n"
+
+
+def test_bytecode_beside_session_files_is_no_change(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    cold = load_registry(project)
+    assert (project.root / "sessions" / "__pycache__").is_dir()
+    assert imported(project) == ["a", "b"]
+    time.sleep(0.05)
+    assert load_registry(project) == cold
+    assert imported(project) == []
+    (entry,) = entries(project)
+    before = entry.read_bytes()
+    assert load_registry(project) == cold
+    assert entry.read_bytes() == before, "the directory's new time was kept"
 
 
 def test_a_touched_file_is_not_imported_again_and_the_record_is_refreshed(project: Project) -> None:

@@ -13,6 +13,7 @@ A warm run imports this module, so it imports next to nothing itself.
 from __future__ import annotations
 
 import os
+import sys
 from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 
 from setlist import STATE_DIRECTORY
@@ -36,6 +37,8 @@ NAMES = "names"
 """The names in a directory, apart from setlist's own."""
 MODULES = "modules"
 """The names in a directory that Python can import."""
+DEFINITIONS = "definitions"
+"""The names in a directory of files that may hold definitions: Python and TOML files that aren't hidden or private."""
 KIND = "kind"
 """Whether there is a file, a directory or a symbolic link, and where the link leads."""
 STATUS = "status"
@@ -59,11 +62,23 @@ PASSING = frozenset(
 )
 """Variables that say where and how something was started. Only a look at one by its name makes it count."""
 
-_TIMED = frozenset({FILE, NAMES, MODULES, STATUS, ACCESS})
+_LISTED = frozenset({NAMES, MODULES, DEFINITIONS})
+"""Kinds that are about the names in a directory."""
+
+_TIMED = frozenset({FILE, *_LISTED, STATUS, ACCESS})
 """Kinds of which a file's times tell whether they were something else before."""
 
 _FINE, _COARSE = 20_000_000, 2_000_000_000
 """Nanoseconds that a file system's clock may stand still: by the kernel's ticks, and on FAT or HFS+."""
+
+_ROUNDED = 1_000_000
+"""Nanoseconds by which a time is rounded down at most, if it has a fraction of a millisecond."""
+
+_LONGEST_WAIT = 0.2
+"""Seconds to wait for a tick at most: somebody may set the clock back."""
+
+_COARSE_CLOCK = 5
+"""CLOCK_REALTIME_COARSE of Linux, which the time module has no name for."""
 
 
 class World:
@@ -106,14 +121,20 @@ class World:
         self._note(FILE, path, status, None if data is None else digest(data), by)
         return data
 
-    def names(self, directory: str, by: str = "setlist") -> tuple[str, ...] | None:
-        """The names in a directory, sorted, apart from setlist's own; None if there is no such directory."""
-        status = _status(NAMES, directory)
+    def names(self, directory: str, by: str = "setlist", kind: str = NAMES) -> tuple[str, ...] | None:
+        """The names in a directory, sorted; None if there is no such directory.
+
+        Args:
+            directory: the directory.
+            by: who looks.
+            kind: which names: ``NAMES``, ``MODULES`` or ``DEFINITIONS``. Those of directories end with ``/``.
+        """
+        status = _status(kind, directory)
         try:
-            names = _names(directory)
+            names = _names(kind, directory)
         except OSError:
             names = None
-        self._note(NAMES, directory, status, _joined(names), by)
+        self._note(kind, directory, status, _joined(names), by)
         return names
 
     def kind(self, path: str, by: str = "setlist") -> str | None:
@@ -154,7 +175,7 @@ class World:
         """Record what a process that was started has looked at.
 
         Args:
-            by: the process, in a word or two: ``uv``, ``noxfile.py``.
+            by: the process, in a word or two: ``uv``, or a file with definitions.
             looks: kind and name of each look.
             since: when the process started, by :func:`next_tick`. What has changed since then may not be what it saw.
                 None: the process hasn't looked yet.
@@ -236,7 +257,7 @@ def content_of(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
 
 def _status(kind: str, path: str) -> Any:
     """What tells, without a look at the content, that it is the same. ``()``: nothing does. None: there is nothing."""
-    if kind not in (FILE, NAMES, MODULES):
+    if kind != FILE and kind not in _LISTED:
         return ()
     try:
         status = os.stat(path)
@@ -251,26 +272,40 @@ def _status(kind: str, path: str) -> Any:
 
 
 def _is_settled(latest: int) -> bool:
-    from time import time_ns
+    """Whether another change would have a later time than this one."""
+    return latest + (_FINE if latest % _ROUNDED else _COARSE) < _clock()
 
-    # a time without fractions of a millisecond comes from a clock that has none
-    return latest + (_FINE if latest % 1_000_000 else _COARSE) < time_ns()
+
+def _clock() -> int:
+    """The earliest time, in nanoseconds, that a local file system gives to what changes from now on.
+
+    Linux takes a file's times from the coarse clock. That moves with the kernel's ticks, and is behind the real time by
+    up to two of them. Since 6.13 a change has the real time if somebody has looked at the file's times before, and no
+    change has an earlier time than one before it. So a change has a time between the coarse clock and the real time.
+    Other systems aren't behind the real time by more than the longest tick of Windows, 16 milliseconds.
+    """
+    import time
+
+    if sys.platform == "linux":
+        try:
+            return time.clock_gettime_ns(_COARSE_CLOCK)
+        except OSError:
+            pass  # an emulated Linux
+    return time.time_ns() - _FINE
 
 
 def next_tick() -> int:
     """Wait until the clock of the file system has moved on, some milliseconds, and return its time in nanoseconds.
 
-    A file that is changed from now on has a time that isn't before it; one that was changed before has an earlier one.
+    A file that is changed from now on has a time that isn't before it. One that was changed before the call has an
+    earlier time, unless somebody has set the clock back since. One that was changed during the call may have either.
     """
     import time
 
-    clock = getattr(time, "CLOCK_REALTIME_COARSE", None)
-    if clock is None:
-        return time.time_ns()
-    before = now = time.clock_gettime_ns(clock)
-    while now == before:
+    # the real time: a change before the call may have it
+    called, limit = time.time_ns() + _ROUNDED, time.monotonic() + _LONGEST_WAIT
+    while (now := _clock()) <= called and time.monotonic() < limit:
         time.sleep(0.0005)
-        now = time.clock_gettime_ns(clock)
     return now
 
 
@@ -280,7 +315,8 @@ def _changed_since(path: str, since: int) -> bool:
     except (OSError, ValueError):
         return False
     latest = max(status.st_ctime_ns, status.st_mtime_ns)
-    return latest + (0 if latest % 1_000_000 else _COARSE) >= since
+    # it may have been rounded down
+    return latest + (_ROUNDED if latest % _ROUNDED else _COARSE) > since
 
 
 def _read(path: str) -> bytes:
@@ -312,26 +348,28 @@ def _content_of_file(path: str, _: Any = None) -> str | None:
     return content
 
 
-def _content_of_names(directory: str, _: Any = None) -> str | None:
-    try:
-        return _joined(_names(directory))
-    except OSError:
-        return None
+def _content_of_listed(kind: str) -> Callable[[str, Any], str | None]:
+    def content(directory: str, _: Any = None) -> str | None:
+        try:
+            return _joined(_names(kind, directory))
+        except OSError:
+            return None
 
-
-def _content_of_modules(directory: str, _: Any = None) -> str | None:
-    try:
-        with os.scandir(directory) as entries:
-            return _joined(tuple(sorted(entry.name for entry in entries if _is_module(entry))))
-    except (OSError, ValueError):
-        return None
+    return content
 
 
 def _is_module(entry: os.DirEntry[str]) -> bool:
     # what is compiled comes and goes by itself
     if entry.name.startswith((".", "__pycache__")):
         return False
-    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and entry.is_dir())
+    return entry.name.endswith((".py", ".so", ".pyd")) or (entry.name.isidentifier() and _is_directory(entry))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link in a circle
 
 
 def _content_of_kind(path: str, _: Any = None) -> str | None:
@@ -376,13 +414,21 @@ def _hidden(value: str) -> str:
     return digest(value.encode("utf-8", "surrogateescape"))
 
 
-def _names(directory: str) -> tuple[str, ...]:
-    own = STATE_DIRECTORY.partition("/")[0]
+def _names(kind: str, directory: str) -> tuple[str, ...]:
+    counts = _COUNTS[kind]
     try:
         with os.scandir(directory) as entries:
-            return tuple(sorted(f"{each.name}{'/' * each.is_dir()}" for each in entries if each.name != own))
+            return tuple(sorted(f"{entry.name}{'/' * _is_directory(entry)}" for entry in entries if counts(entry)))
     except ValueError as error:
         raise FileNotFoundError(directory) from error
+
+
+def _is_not_ours(entry: os.DirEntry[str]) -> bool:
+    return entry.name != STATE_DIRECTORY.partition("/")[0]
+
+
+def _may_define(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith((".py", ".toml")) and not entry.name.startswith((".", "_"))
 
 
 def _joined(names: tuple[str, ...] | None) -> str | None:
@@ -395,10 +441,15 @@ def _word_for(mode: int) -> str:
     return "directory" if S_ISDIR(mode) else f"special {S_IFMT(mode):o}"
 
 
+_COUNTS: dict[str, Callable[[os.DirEntry[str]], bool]] = {
+    NAMES: _is_not_ours,
+    MODULES: _is_module,
+    DEFINITIONS: _may_define,
+}
+
 _CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
     FILE: _content_of_file,
-    NAMES: _content_of_names,
-    MODULES: _content_of_modules,
+    **{kind: _content_of_listed(kind) for kind in _LISTED},
     KIND: _content_of_kind,
     STATUS: _content_of_status,
     ACCESS: _content_of_access,

@@ -29,7 +29,7 @@ from setlist.core.project import (
 from setlist.core.records import DecodeError, dataclass, dump, replace
 from setlist.core.records import load as load_record
 from setlist.engine.trace import Found, Store
-from setlist.engine.world import FILE, KIND, World
+from setlist.engine.world import DEFINITIONS, FILE, KIND, World
 
 TYPE_CHECKING = False
 
@@ -206,9 +206,8 @@ def _sources(project: Project, world: World) -> tuple[Source, ...]:
         world.is_file(os.path.join(root, file))
     for folder in FOLDERS:
         place = os.path.join(root, folder)
-        for name in world.names(place) or ():
-            if name.endswith((".toml", ".py")):
-                world.is_file(os.path.join(place, name))
+        for name in world.names(place, kind=DEFINITIONS) or ():
+            world.is_file(os.path.join(place, name))
     return tuple(source for find in SOURCES for source in find(project))
 
 
