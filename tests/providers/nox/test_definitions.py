@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -242,6 +244,29 @@ def test_what_a_noxfile_looked_at_is_looked_at_again(
     assert loads() == 2
     tag()
     assert loads() == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="change times")
+def test_a_new_link_to_an_installed_file_is_no_change_of_nox(
+    project: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    original = definitions.call
+    (metadata,) = (file for file in importlib.metadata.files("nox") or () if file.name == "METADATA")
+
+    def call(*arguments: Any) -> object:
+        calls.append("")
+        answer = original(*arguments)
+        path = Path(str(metadata.locate()))
+        before = path.stat()
+        path.chmod(before.st_mode)  # as a link that an installer makes meanwhile: the change time is another one
+        assert path.stat().st_ctime_ns > before.st_ctime_ns
+        return answer
+
+    monkeypatch.setattr(definitions, "call", call)
+    project.write("noxfile.py", PLAIN)
+    assert registry(project).sessions == registry(project).sessions
+    assert len(calls) == 1
 
 
 def test_the_value_of_a_variable_is_not_written_down(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from setlist.core.files import read_bytes
 from setlist.core.limits import LONGEST_NAME
 from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
-from setlist.engine.world import VARIABLE, VARIABLES, World, next_tick
+from setlist.engine.world import IDENTITY, VARIABLE, VARIABLES, World, next_tick
 from setlist.process.bootstrap import program
 from setlist.process.spawn import Grace, run_process
 from setlist.providers.nox.backends import PROVIDER, provided
@@ -101,6 +101,9 @@ def load_noxfile(project: Project, file: str, world: World, loader_python: Loade
     if "error" in answer:
         raise failed(project, file, answer["error"])
     world.observed(file, _looks(project, answer), since)
+    if answer["nox"] is not None:
+        # without its change time: installers link files from a cache, and each new link changes that
+        world.expect(IDENTITY, *answer["nox"], by=file)
     world.is_repeatable = world.is_repeatable and not answer["unknowable"]
     sessions = _specs(project, file, answer["sessions"], answer["options"], runs_in)
     return Declared(

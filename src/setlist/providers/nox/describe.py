@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from setlist.engine.world import FILE
+from setlist.core.fingerprint import stat_signature
 from setlist.providers.nox.loading import Loaded, LoadFailed, load_config, parse
 from setlist.providers.nox.script import wanted_environment
 from setlist.providers.nox.tracer import Watch
@@ -72,14 +72,18 @@ def _looked_at(watch: Watch) -> dict[str, Any]:
 
     watch.stop()
     looks = watch.looks()
-    # Another nox may have other sessions. Its version stands in the path.
+    # Another nox may have other sessions
     metadata = next(
         (file for file in importlib.metadata.files("nox") or () if file.name == "METADATA"),
         None,
     )
-    if metadata is not None:
-        looks.append((FILE, os.path.abspath(str(metadata.locate()))))
-    return {"looks": looks, "whole_environ": watch.whole, "unknowable": watch.unknowable}
+    installed = None if metadata is None else os.path.abspath(str(metadata.locate()))
+    return {
+        "looks": looks,
+        "nox": None if installed is None else (installed, stat_signature(installed)),
+        "whole_environ": watch.whole,
+        "unknowable": watch.unknowable,
+    }
 
 
 def _sessions(loaded: Loaded) -> list[dict[str, Any]]:
