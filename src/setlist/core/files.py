@@ -1,4 +1,4 @@
-"""Read files, write them atomically, and notice changes by stat signature and digest."""
+"""Read files and write them atomically, make temporary directories, and remove directories."""
 
 from __future__ import annotations
 

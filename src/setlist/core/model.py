@@ -1,6 +1,6 @@
 """Sessions, commands and the rest, as plain frozen data.
 
-Everything here can be written as JSON and read back (see :mod:`setlist.registry.registry_cache`), so that
+Everything here can be written as JSON and read back (see :mod:`setlist.registry.load`), so that
 it can be cached, sent to a worker, and listed without running anybody's code.
 """
 
