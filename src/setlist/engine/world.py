@@ -98,11 +98,24 @@ class World:
         self.environ = environ
         self.is_repeatable = True
         self._observations: dict[tuple[str, str], Observation] = {}
+        self._ticks: list[int] = []
 
     @property
     def trace(self) -> Trace:
         """All that was looked at so far, in order."""
         return tuple(self._observations.values())
+
+    def part(self) -> World:
+        """The recording of a part of this computation, whose value is kept by itself as well (:meth:`include`)."""
+        part = World(self.root, self.environ)
+        part._ticks = self._ticks
+        return part
+
+    def tick(self) -> int:
+        """:func:`next_tick` at the first call, and the same time from then on, in all parts of a computation."""
+        if not self._ticks:
+            self._ticks.append(next_tick())
+        return self._ticks[0]
 
     def read(self, path: str, by: str = "setlist") -> bytes | None:
         """The content of a regular file; None if there is none.
@@ -177,8 +190,8 @@ class World:
         Args:
             by: the process, in a word or two: ``uv``, or a file with definitions.
             looks: kind and name of each look.
-            since: when the process started, by :func:`next_tick`. What has changed since then may not be what it saw.
-                None: the process hasn't looked yet.
+            since: a time before it started, by :meth:`tick` or :func:`next_tick`. What has changed since may not be
+                what it saw. None: the process hasn't looked yet.
         """
         for kind, name in looks:
             status = _status(kind, name)
@@ -302,8 +315,9 @@ def next_tick() -> int:
     """
     import time
 
-    # the real time: a change before the call may have it
-    called, limit = time.time_ns() + _ROUNDED, time.monotonic() + _LONGEST_WAIT
+    # A change before the call may have the real time. Windows' files may have finer times than time_ns()
+    called = time.time_ns() + (_ROUNDED if sys.platform == "linux" else _FINE)
+    limit = time.monotonic() + _LONGEST_WAIT
     while (now := _clock()) <= called and time.monotonic() < limit:
         time.sleep(0.0005)
     return now

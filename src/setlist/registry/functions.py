@@ -17,7 +17,7 @@ from setlist.core.errors import ConfigurationError, SetlistError
 from setlist.core.files import read_bytes
 from setlist.core.model import FunctionReference
 from setlist.core.project import Project
-from setlist.engine.world import FILE, World, next_tick
+from setlist.engine.world import FILE, World
 from setlist.registry.decorator import Declaration, collecting
 from setlist.registry.definition import Declared, Definition
 from setlist.registry.definition_errors import Place
@@ -38,7 +38,7 @@ def load_functions(project: Project, file: str, world: World) -> Declared:
     """
     folder = (project.root / file).parent
     before = frozenset(sys.modules)
-    since = next_tick()
+    since = world.tick()
     with _importable(folder):
         try:
             declarations = _execute(project, file)

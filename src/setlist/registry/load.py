@@ -295,7 +295,7 @@ def _declared(
             declared = load_record(Declared, found.value)
             world.include_trace(found.trace)
             return declared
-    own = World(world.root, world.environ)
+    own = world.part()
     own.look(FILE, os.path.join(own.root, source.file))
     declared = source.load(project, source.file, own, loader_python)
     if declared.definitions or declared.sessions or project.state.is_dir():

@@ -89,7 +89,7 @@ def load_noxfile(project: Project, file: str, world: World, loader_python: Loade
         ConfigurationError: it can't be loaded.
     """
     runs_in: EnvironmentSpec | None = None
-    environ, since = world.environ, next_tick()
+    environ, since = world.environ, world.tick()
     answer = ask(project, file, environ, Path(sys.executable), in_environment=False)
     if "script" in answer:
         runs_in = script_spec(answer["script"])
@@ -103,7 +103,8 @@ def load_noxfile(project: Project, file: str, world: World, loader_python: Loade
     world.observed(file, _looks(project, answer), since)
     if answer["nox"] is not None:
         # without its change time: installers link files from a cache, and each new link changes that
-        world.expect(IDENTITY, *answer["nox"], by=file)
+        path, identity = answer["nox"]
+        world.expect(IDENTITY, path, identity, file)
     world.is_repeatable = world.is_repeatable and not answer["unknowable"]
     sessions = _specs(project, file, answer["sessions"], answer["options"], runs_in)
     return Declared(
