@@ -40,8 +40,8 @@ def setlist() -> int:
         code = _listed(*argv) if os.name == "posix" else None
         if code is not None:
             return code
-        if argv[:1] == ["nox"] and os.name == "posix":
-            _start_worker("nox")
+        if argv and os.name == "posix":
+            _start_worker(argv[0])  # the verb of a provider is named after it
         return _whole("setlist", argv)
     except KeyboardInterrupt:
         return _interrupted()
