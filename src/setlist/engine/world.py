@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
-from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 
 from setlist import STATE_DIRECTORY
 from setlist.core.fingerprint import digest, sha256, stat_signature
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     relative to it, with ``/``. ``status`` tells without reading that the content is the same; ``()``: it can't tell.
     ``content`` is a short text that stands for what was seen; None: there is nothing of that name."""
     Trace = tuple[Observation, ...]
+    Look = tuple[str, str] | tuple[str, str, int]
+    """Kind and name, and if it is known, the type of the file that was there by :func:`type_of`."""
 
 FILE = "file"
 """The content of a file, or that there is none."""
@@ -184,19 +186,22 @@ class World:
         self._note(kind, name, status, content, by)
         return content
 
-    def observed(self, by: str, looks: Iterable[tuple[str, str]], since: int | None = None) -> None:
+    def observed(self, by: str, looks: Iterable[Look], since: int | None = None) -> None:
         """Record what a process that was started has looked at.
 
         Args:
             by: the process, in a word or two: ``uv``, or a file with definitions.
-            looks: kind and name of each look.
+            looks: the looks, each name once for a kind.
             since: a time before it started, by :meth:`tick` or :func:`next_tick`. What has changed since may not be
                 what it saw. None: the process hasn't looked yet.
         """
-        for kind, name in looks:
+        for kind, name, *types in looks:
             status = _status(kind, name)
             content = content_of(kind, name, self.environ)
-            if since is not None and kind in _TIMED and _changed_since(name, since):
+            # What is gone has no times. Those of a directory are about its names
+            is_other = bool(types) and types[0] != type_of(kind, name)
+            is_timed = kind in _TIMED and not (kind == FILE and S_IFDIR in types)
+            if is_other or (since is not None and is_timed and _changed_since(name, since)):
                 status, content = (), MOVED
             self._note(kind, name, status, content, by)
 
@@ -236,6 +241,26 @@ class World:
         if not path.startswith(inside):
             return "." if path == self.root else path
         return path[len(inside) :].replace(os.sep, "/")
+
+
+def type_of(
+    kind: str,
+    path: str,
+    stat: Callable[[str], os.stat_result] | None = None,
+    lstat: Callable[[str], os.stat_result] | None = None,
+) -> int:
+    """The type of a file, as :func:`stat.S_IFMT` gives it; 0: there is none.
+
+    Args:
+        kind: the kind of look, which follows links or doesn't.
+        path: the file.
+        stat: :func:`os.stat`, if something else has taken its place.
+        lstat: :func:`os.lstat` likewise.
+    """
+    try:
+        return S_IFMT(((lstat or os.lstat) if kind == KIND else (stat or os.stat))(path).st_mode)
+    except (OSError, ValueError):
+        return 0
 
 
 def is_path(kind: str) -> bool:

@@ -414,3 +414,57 @@ def test_a_noxfile_is_loaded_where_what_it_asks_for_is(project: ProjectFolder) -
     assert sessions["lint"].environment.python is not None
     load_registry(Project(project.path))  # from what was kept
     assert len(asked) == 1
+
+
+def test_what_is_removed_while_a_noxfile_is_loaded_counts(
+    project: ProjectFolder, loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = definitions.call
+    (project.path / "folder").mkdir()
+    project.write("tag.txt", "a")
+
+    def call(*arguments: Any) -> object:
+        answer = counting(*arguments)
+        if loads() == 1:
+            (project.path / "tag.txt").unlink()
+            (project.path / "folder").rmdir()
+        return answer
+
+    monkeypatch.setattr(definitions, "call", call)
+    project.write(
+        "noxfile.py",
+        """
+        import os, pathlib
+        import nox
+        text = pathlib.Path("tag.txt").read_text() if os.path.exists("tag.txt") else "none"
+
+        @nox.session(tags=[text, f"folder-{os.path.isdir('folder')}"])
+        def one(session): ...
+        """,
+    )
+    assert registry(project).sessions["one"].tags == ("a", "folder-True")
+    assert registry(project).sessions["one"].tags == ("none", "folder-False")
+    assert loads() == 2
+    registry(project)
+    assert loads() == 2
+
+
+def test_a_noxfile_that_makes_files_is_kept_once_they_are_there(project: ProjectFolder, loads: Loads) -> None:
+    project.write(
+        "noxfile.py",
+        PLAIN
+        + """
+import os, tempfile
+with tempfile.NamedTemporaryFile() as stream:
+    os.path.exists(stream.name)
+os.makedirs("made/for/it", exist_ok=True)
+with open("made/file", "w") as stream:
+    stream.write("1")
+os.remove("made/file")
+""",
+    )
+    registry(project)
+    registry(project)
+    assert loads() == 2
+    registry(project)
+    assert loads() == 2

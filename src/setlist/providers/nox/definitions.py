@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from setlist.core.errors import ConfigurationError, UsageError
 from setlist.core.files import read_bytes
@@ -23,6 +23,9 @@ from setlist.registry.definition import Declared, LoaderPython, TopLevel
 from setlist.registry.naming import check_name, proposal, python_suffix, variant_name
 from setlist.registry.select import Matches
 from setlist.registry.validators import ValidationError
+
+if TYPE_CHECKING:
+    from setlist.engine.world import Look
 
 
 def is_noxfile(file: Path) -> bool:
@@ -187,10 +190,10 @@ def _relative(project: Project, path: str) -> str:
     return path
 
 
-def _looks(project: Project, answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _looks(project: Project, answer: Mapping[str, Any]) -> Iterator[Look]:
     """What the process that loaded the noxfile looked at, as :meth:`setlist.engine.world.World.observed` takes it."""
-    for kind, name in answer["looks"]:
-        yield kind, name if kind == VARIABLE else str(project.root / name)
+    for kind, name, *types in answer["looks"]:
+        yield (kind, name) if kind == VARIABLE else (kind, str(project.root / name), *types)
     if answer["whole_environ"]:
         yield VARIABLES, ""
 

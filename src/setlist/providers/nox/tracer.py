@@ -16,9 +16,12 @@ from functools import wraps
 from importlib.util import source_from_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from setlist.engine.world import ACCESS, FILE, KIND, MODULES, NAMES, STATUS, VARIABLE
+from setlist.engine.world import ACCESS, FILE, KIND, MODULES, NAMES, STATUS, VARIABLE, type_of
+
+if TYPE_CHECKING:
+    from setlist.engine.world import Look
 
 _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "socket.connect")
 
@@ -36,7 +39,9 @@ class Watch:
         self._roots = tuple(dict.fromkeys(os.path.join(path, "") for path in (root, os.path.realpath(root))))
         self._python = _own_directories()
         self._preloaded = frozenset(sys.modules)
-        self._paths: dict[tuple[str, str], None] = {}
+        self._paths: dict[tuple[str, str], int] = {}
+        self._removed: set[str] = set()
+        self._stat, self._lstat = os.stat, os.lstat
         self._before = dict(os.environ)
         self.variables: dict[str, str | None] = {}
         self.whole = False
@@ -60,15 +65,20 @@ class Watch:
         self.variables = {name: value for name, value in self.variables.items() if name.startswith(prefix)}
         self._paths.clear()
 
-    def looks(self) -> list[tuple[str, str]]:
+    def looks(self) -> list[Look]:
         """What was looked at, as :meth:`setlist.engine.world.World.observed` takes it; what wasn't there is included.
 
         Paths in the root are relative to it.
         """
-        paths = dict.fromkeys((*self._paths, *((FILE, file) for file in self._imported())))
-        places = [(kind, self._relative(kind, path)) for kind, path in paths]
+        for file in self._imported():
+            self._note(FILE, file)
+        # that a file which the noxfile itself removed is gone says nothing
+        places = [
+            (kind, self._relative(kind, path), () if path in self._removed else (type_,))
+            for (kind, path), type_ in self._paths.items()
+        ]
         return [
-            *((kind, path) for kind, path in places if path is not None),
+            *((kind, path, *types) for kind, path, types in places if path is not None),
             *((VARIABLE, each) for each in self.variables),
         ]
 
@@ -117,6 +127,8 @@ class Watch:
                 self._saw(path, NAMES)
             elif isinstance(path, str) and not _lies_in(os.path.abspath(path), self._python):
                 self._saw(path, MODULES)
+        elif event in ("os.remove", "os.rmdir") and isinstance(arguments[0], (str, bytes, os.PathLike)):
+            self._removed.add(os.path.abspath(os.fsdecode(arguments[0])))
         elif event in _STARTS:
             self.unknowable = True
 
@@ -182,7 +194,11 @@ class Watch:
         if options.get("dir_fd") is not None:
             self.unknowable = self.unknowable or self._on
         elif self._on and isinstance(path, (str, bytes, os.PathLike)):
-            self._paths.setdefault((kind, os.path.abspath(os.fsdecode(path))))
+            self._note(kind, os.path.abspath(os.fsdecode(path)))
+
+    def _note(self, kind: str, path: str) -> None:
+        if (kind, path) not in self._paths:
+            self._paths[kind, path] = type_of(kind, path, self._stat, self._lstat)
 
     def _watch_variables(self) -> None:
         watch = self
