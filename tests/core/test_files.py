@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from setlist.core import system
 from setlist.core.files import is_owned, remove_abandoned, remove_leftovers, temporary_directory, write_atomically
 
 HOLD = """
@@ -121,3 +122,20 @@ def test_what_an_interrupted_write_has_left_is_removed_by_the_next(tmp_path: Pat
         os.utime(path, (1, 1))
     write_atomically(tmp_path / "file", "whole")
     assert {*tmp_path.iterdir()} == {*others, tmp_path / "file"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no directory that holds an open file")
+def test_a_directory_is_not_removed_before_its_owner_has_locked_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = system.lock_exclusive
+
+    def lock_late(descriptor: int) -> bool:
+        monkeypatch.setattr(system, "lock_exclusive", lock)
+        remove_abandoned(tmp_path)
+        return lock(descriptor)
+
+    monkeypatch.setattr(system, "lock_exclusive", lock_late)
+    with temporary_directory(tmp_path) as path:
+        assert path.is_dir()
+        assert is_owned(path)

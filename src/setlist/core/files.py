@@ -224,7 +224,7 @@ def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
     """
     import tempfile
 
-    from setlist.core.system import lock_exclusive
+    from setlist.core.system import WINDOWS, lock_exclusive
 
     shared = Path(tempfile.gettempdir())
     remove_abandoned(shared)
@@ -235,9 +235,13 @@ def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
         remove_abandoned(parent)
     path = parent / f"{prefix}{os.urandom(6).hex()}"
     path.mkdir(mode=0o700, parents=True)
-    owner = os.open(path / _OWNER, os.O_RDWR | os.O_CREAT, 0o600)
+    # the file gets its name when it is locked: with that name and without a lock, the directory counts as abandoned
+    unlocked = path / (_OWNER if WINDOWS else f"{_OWNER}.new")
+    owner = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         lock_exclusive(owner)
+        if not WINDOWS:  # which removes no directory that holds an open file, and renames none
+            unlocked.rename(path / _OWNER)
         yield path
     finally:
         os.close(owner)
