@@ -155,7 +155,7 @@ def _split(text: str) -> UnverifiedLock:
     return UnverifiedLock(fields, inputs, body, len(lines) + 2)
 
 
-@lru_cache(maxsize=8)  # the sessions of a family often have the same requirements
+@lru_cache(maxsize=64)  # the sessions of a family often have the same requirements
 def checked_body(text: str, first: int = 1) -> str:
     """Parse the body of a lock strictly, and write it again from what was parsed.
 
