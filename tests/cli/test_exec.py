@@ -44,7 +44,9 @@ def test_exec_sees_the_variables_of_run(project: ProjectFolder, backend: str, in
     assert in_exec["TOKEN"] == "secret"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the jobserver hands down descriptors of a pipe, by number")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="GNU make on Windows takes a semaphore, and setlist has only the pipe of POSIX"
+)
 def test_exec_gives_a_jobserver_as_run_does(project: ProjectFolder) -> None:
     project.write(
         "show.py",

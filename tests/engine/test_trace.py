@@ -155,7 +155,7 @@ def furnish(root: Path) -> None:
     aged(_written(root / "package" / "module.py", "module"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links, and change times")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no change time, and symbolic links ask for a privilege")
 @pytest.mark.parametrize("settled", [True, False], ids=["settled", "at once"])
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_is_seen(kept: Kept, edit: str, settled: bool) -> None:
@@ -188,7 +188,7 @@ UNSEEN: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(os.name == "nt", reason="hard links, and change times")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no change time that a new hard link would move")
 @pytest.mark.parametrize("edit", UNSEEN)
 def test_what_changes_nothing_isnt_seen_and_is_learned(kept: Kept, edit: str) -> None:
     look, change = UNSEEN[edit]
@@ -323,7 +323,7 @@ def test_observed_by_a_tool(kept: Kept) -> None:
     assert kept.why == ["early changed"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="change times")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no change time: a restored modification time leaves no sign")
 @pytest.mark.parametrize(
     "change",
     [lambda path: path.write_text("x"), lambda path: path.chmod(0o600), lambda path: aged(path)],
@@ -357,7 +357,7 @@ def test_a_tick_is_not_waited_for_when_the_clock_was_set_back(monkeypatch: pytes
     assert world.next_tick() == OLD
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the coarse clock of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a coarse clock; elsewhere the lag is assumed")
 def test_the_clock_is_behind_no_more_than_some_ticks() -> None:
     lag = [-world._clock() + time.time_ns() for _ in range(1000)]  # the real time is read last
     assert min(lag) >= 0
@@ -421,7 +421,7 @@ def test_a_circle_of_links(kept: Kept) -> None:
     assert seen.read(str(kept.root / "a")) is None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes among the files of Windows")
 def test_nothing_waits_at_a_pipe(kept: Kept) -> None:
     os.mkfifo(kept.root / "pipe")
     kept.put((FILE, "pipe"))

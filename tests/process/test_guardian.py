@@ -19,9 +19,9 @@ import pytest
 
 from setlist.core.errors import CommandRefused
 from setlist.process import guardian
-from setlist.process.guardian import guarding, note_ended, note_started, note_starting
+from setlist.process.guardian import MARK, guarding, note_ended, note_started, note_starting
 from setlist.process.spawn import run_process
-from setlist.process.tree import MARK, ProcessTree, end_all, run_guardian
+from setlist.process.tree import ProcessTree, end_all, run_guardian
 from support.strays import PATIENCE, Strays, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell that listens at a pipe")
@@ -31,7 +31,7 @@ DRIVER = textwrap.dedent(
     """
     import json, os, subprocess, sys, time
     from setlist.process.guardian import guarding, note_ended, note_started, note_starting
-    from setlist.process.tree import MARK
+    from setlist.process.guardian import MARK
 
     order = json.loads(sys.argv[1])
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from setlist.process import prestart
+from setlist.process.guardian import MARK
 from setlist.process.spawn import Interrupted, handling_signals, run_process
-from setlist.process.tree import MARK
 from support.strays import Strays, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are started ahead on POSIX")

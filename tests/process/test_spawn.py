@@ -22,8 +22,9 @@ import pytest
 from setlist.core import system
 from setlist.core.errors import CommandRefused, SessionError
 from setlist.process import tree as process_tree
+from setlist.process.guardian import MARK
 from setlist.process.spawn import Completed, Grace, Interrupted, handling_signals, run_process
-from setlist.process.tree import MARK, ProcessTree, marked
+from setlist.process.tree import ProcessTree, marked
 from support.storm import is_over, storm
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes and signals")

@@ -26,7 +26,7 @@ def main() -> int:
             if code is not None:
                 return code
             if replayable:
-                _start_workers()
+                _start_worker_for_files()
         return _whole("run", argv)
     except KeyboardInterrupt:
         return _interrupted()
@@ -72,8 +72,8 @@ def _whole(program: str, argv: Sequence[str]) -> int:
     return code
 
 
-def _start_workers() -> None:
-    """Start the worker of the provider whose definitions lie here: it imports what it needs while we do."""
+def _start_worker_for_files() -> None:
+    """Start the worker of the provider whose definitions lie here."""
     from setlist.providers import FILES
 
     for file, provider in FILES.items():
@@ -83,11 +83,13 @@ def _start_workers() -> None:
 
 
 def _start_worker(provider: str) -> None:
-    from setlist.engine.warm import has_controlling_terminal
-    from setlist.process import prestart
+    """Start a provider's worker, if it has one: it imports what it needs while this process does."""
     from setlist.providers import WORKERS
 
     if module := WORKERS.get(provider):
+        from setlist.engine.warm import has_controlling_terminal
+        from setlist.process import prestart
+
         prestart.start(module, own_group=not has_controlling_terminal())
 
 

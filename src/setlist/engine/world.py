@@ -420,19 +420,20 @@ def _content_of_kind(path: str, _: Any = None) -> str | None:
 
 
 def _content_of_status(path: str, _: Any = None) -> str | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return f"{status.st_size}:{status.st_mtime_ns}"
+    status = _stat(path)
+    return None if status is None else f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def _content_of_access(path: str, _: Any = None) -> str | None:
+    status = _stat(path)
+    return None if status is None else f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
+
+
+def _stat(path: str) -> os.stat_result | None:
     try:
-        status = os.stat(path)
-    except (OSError, ValueError):
+        return os.stat(path)
+    except (OSError, ValueError):  # nothing is there, or no file can have that name
         return None
-    return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
 
 
 def _content_of_identity(path: str, _: Any = None) -> str | None:

@@ -21,6 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MARK = "SETLIST_PROCESS"
+"""The environment variable by which the processes that a process started are recognised, if nothing else tells."""
+
 SHELL = "/bin/sh"
 
 # The shell keeps the processes that run as its arguments. A line is about the process with a certain mark:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from setlist.process.bootstrap import program
-from setlist.process.guardian import inheritable
+from setlist.process.guardian import MARK, inheritable
 
 TYPE_CHECKING = False
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from threading import Lock
     from typing import IO, Any
-
-VARIABLE = "SETLIST_PROCESS"
-"""As :data:`setlist.process.tree.MARK`."""
 
 
 class Prestarted:
@@ -115,7 +112,7 @@ def start(module: str, *, own_group: bool) -> None:
     closed = inheritable()
     group: Any = {"setpgroup": 0} if own_group else {}
     mark = os.urandom(8).hex()
-    outer = os.environ.get(VARIABLE)
+    outer = os.environ.get(MARK)
     _HOLDER.module, _HOLDER.environ = module, dict(os.environ)
     try:
         for descriptor in (far_reader, far_writer):
@@ -123,13 +120,13 @@ def start(module: str, *, own_group: bool) -> None:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-c", program(module), str(far_reader), str(far_writer)],
-            {**os.environ, VARIABLE: f"{outer}/{mark}" if outer else mark},
+            {**os.environ, MARK: f"{outer}/{mark}" if outer else mark},
             file_actions=[(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in closed],
             setsigmask=(SIGINT,),  # so that Ctrl-C doesn't show a traceback of what it imports
             setsigdef=(SIGPIPE, SIGXFSZ),  # which Python ignores for itself
             **group,
         )
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # no more processes or memory; a posix_spawn without setpgroup
         os.close(reader)
         os.close(writer)
     else:

@@ -26,10 +26,11 @@ from setlist.core import system
 from setlist.core.errors import CommandRefused, SessionError
 from setlist.core.records import dataclass
 from setlist.process import guardian
+from setlist.process.guardian import MARK
 from setlist.process.prestart import Prestarted
 from setlist.process.process_io import KILL_PATIENCE, Child, OnOutput, Service
 from setlist.process.signals import Interrupted, checkpoint, handling_signals, interruptible, signals_here
-from setlist.process.tree import MARK, ProcessTree
+from setlist.process.tree import ProcessTree
 
 __all__ = ["Completed", "Grace", "Interrupted", "checkpoint", "handling_signals", "interruptible", "run_process"]
 

@@ -33,11 +33,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from setlist.process import guardian
+from setlist.process.guardian import MARK
 
 if TYPE_CHECKING:
     import psutil
-
-MARK = "SETLIST_PROCESS"
 
 KILL = 9
 """SIGKILL, which Windows doesn't name."""

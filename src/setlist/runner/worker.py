@@ -21,8 +21,8 @@ from setlist.core.errors import CommandFailed, SessionError, SessionFunctionFail
 from setlist.core.model import Change, Interpreter, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, load
+from setlist.process.guardian import MARK
 from setlist.process.spawn import Grace, Interrupted, handling_signals, interruptible
-from setlist.process.tree import MARK
 from setlist.registry.functions import load_function
 from setlist.registry.substitution import Values
 from setlist.runner.command import SessionPlan

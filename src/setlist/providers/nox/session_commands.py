@@ -24,8 +24,8 @@ from nox.popen import DEFAULT_INTERRUPT_TIMEOUT, DEFAULT_TERMINATE_TIMEOUT
 
 from setlist.core.errors import LockOutOfDate, SessionError
 from setlist.core.events import CommandFinished, CommandStarted, to_json
+from setlist.process.guardian import MARK
 from setlist.process.spawn import Completed, Grace, run_process
-from setlist.process.tree import MARK
 from setlist.runner.error_text import failure_text
 from setlist.runner.worker_rpc import Host
 
