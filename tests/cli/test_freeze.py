@@ -176,7 +176,7 @@ def test_an_environment_that_isnt_right_isnt_locked(made: ProjectFolder) -> None
         result = made.setlist_inside("freeze", "test", name, "--to-lock")
         assert (result.code, said in result.err) == (1, True), result
         assert f"'run {name}'" in result.err
-    (made.environment("lint") / "state.json").unlink()
+    (made.environment("lint") / "state").unlink()
     result = made.setlist_inside("freeze", "lint", "--to-lock")
     assert (result.code, "unfinished" in result.err) == (1, True)
     assert not (made.path / "sessions").exists()

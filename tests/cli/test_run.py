@@ -219,7 +219,7 @@ def test_dry_run_tells_what_would_become_of_an_environment(project: ProjectFolde
     assert would("--upgrade") == "would be resolved again (--upgrade)"
     project.sessions('[tool.setlist.session.lint]\ndeps = ["beta", "delta"]\nrun = []\n')
     assert would().startswith("would be brought up to date (")
-    (project.environment("lint") / "state.json").unlink()
+    (project.environment("lint") / "state").unlink()
     assert would() == "would be repaired"
 
 

@@ -12,7 +12,8 @@ LINT = '[tool.setlist.session.lint]\ndeps = ["alpha==1.0"]\nrun = []\n'
 
 
 @pytest.fixture
-def made(project: ProjectFolder, wheelhouse: Path) -> ProjectFolder:
+def made(project: ProjectFolder, wheelhouse: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
+    monkeypatch.delenv("UV_NO_CONFIG")
     project.sessions(LINT)
     project.run_inside("lint", check=True)
     return project
@@ -53,6 +54,16 @@ def test_json(made: ProjectFolder) -> None:
     assert lint["interpreter"].startswith("python 3.")
     assert {"name", "changed", "old", "new"} == set(lint["inputs"][0])
     assert not any(change["changed"] for change in lint["inputs"])
+    assert {"kind": "file", "name": "uv.toml", "by": "uv", "changed": False} in lint["looks"]
+    assert {"kind": "file", "name": "pyproject.toml", "by": "setlist", "changed": False} in data["definitions"]
+
+
+def test_json_says_what_is_seen_now_that_was_not_seen_then(made: ProjectFolder) -> None:
+    made.write("uv.toml", "")
+    data = made.setlist_inside("why", "lint", "--json", check=True).json
+    (lint,) = data["sessions"]
+    assert [look["name"] for look in lint["looks"] if look["changed"]] == ["uv.toml"]
+    assert made.setlist_inside("why", "lint", "--json", check=True).json == data, "nothing was written"
 
 
 def test_a_session_must_be_named(made: ProjectFolder) -> None:

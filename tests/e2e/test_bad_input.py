@@ -112,7 +112,7 @@ def test_a_damaged_environment_is_mended(project: ProjectFolder, wheelhouse: Pat
     elif damage == "half":
         remove_tree(next(environment.glob("lib*/**/site-packages")))
     elif damage == "corrupt state":
-        (environment / "state.json").write_text('{"format": 1, "trunc')
+        (environment / "state").write_text('{"format": 1, "trunc')
     else:
         project.python("a").unlink()
     result = project.run("a", check=True)

@@ -139,7 +139,7 @@ CHANGES: dict[str, Callable[[ProjectFolder], object]] = {
     "a noxfile appears": lambda project: project.write("noxfile.py", "import nox\n"),
     "what a link leads to appears": linked,
     "an environment is made": lambda project: project.run("lint", check=True),
-    "an environment is finished": lambda project: project.write(f"{STATE_DIRECTORY}/envs/more-py310/state.json", "{}"),
+    "an environment is finished": lambda project: project.write(f"{STATE_DIRECTORY}/envs/more-py310/state", "{}"),
 }
 
 
@@ -164,9 +164,9 @@ def test_an_environment_that_is_made_changed_and_removed_shows(made: ProjectFold
     made.run("lint", check=True)
     assert "ready" in lint_line()
     assert by_record(made, "run", "-l")
-    (made.environment("lint") / "state.json").rename(made.environment("lint") / "away")
+    (made.environment("lint") / "state").rename(made.environment("lint") / "away")
     assert "ready" not in lint_line()
-    (made.environment("lint") / "away").rename(made.environment("lint") / "state.json")
+    (made.environment("lint") / "away").rename(made.environment("lint") / "state")
     assert "ready" in lint_line()
     made.setlist("clean", "lint", check=True)
     assert "ready" not in lint_line()

@@ -93,7 +93,7 @@ def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: P
     assert opened[project.path / ".sessions/locks/lint.txt"] == 1
     assert opened[project.path / "pyproject.toml"] <= 2  # looked through for [tool.setlist] and for env-dir, not parsed
     # written under another name, then renamed: its own is opened to read what is new in it, and for the next run
-    assert opened[environment / "state.json"] <= 4
+    assert opened[environment / "state"] <= 4
     # Nothing of what was installed is read but what it is called and where it came from; and, to be kept as an image,
     # what the installer has written for this environment alone
     installed = Counter(path.name for path in opened if "site-packages" in path.parts and environment in path.parents)

@@ -272,4 +272,4 @@ def _check_environments(stress: Stress, what: str) -> None:
         assert "by hand" not in reasons, f"{what}\n{done}"
     assert stress.installed("warm") == {"alpha": "1.0", "beta": "2.0"}
     assert stress.installed("cold") == {"tool": f"{stress.cold}.0", "delta": "1.0"}
-    assert all((stress.environment(name) / "state.json").exists() for name in ("warm", "cold"))
+    assert all((stress.environment(name) / "state").exists() for name in ("warm", "cold"))

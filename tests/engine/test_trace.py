@@ -24,10 +24,12 @@ from setlist.engine.world import (
     DEFINITIONS,
     FILE,
     IDENTITY,
+    INSTALLED,
     KIND,
     MODULES,
     NAMES,
     STATUS,
+    TREE,
     VARIABLE,
     VARIABLES,
     World,
@@ -125,6 +127,17 @@ EDITS: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
     "time": ((STATUS, "file"), lambda root: os.utime(root / "file")),
     "permissions": ((ACCESS, "file"), lambda root: (root / "file").chmod(0o600)),
     "a program installed anew": ((IDENTITY, "file"), lambda root: _copied(root / "file")),
+    "a source": ((TREE, "package"), lambda root: (root / "package" / "module.py").write_text("other")),
+    "a source, time restored": ((TREE, "package"), lambda root: aged(_written(root / "package/module.py", "OTHER!"))),
+    "a source more": ((TREE, "package"), lambda root: (root / "package" / "data.txt").write_text("")),
+    "a source less": ((TREE, "package"), lambda root: (root / "package" / "module.py").unlink()),
+    "sources gone": ((TREE, "package"), lambda root: shutil.rmtree(root / "package")),
+    "sources there": ((TREE, "missing"), lambda root: (root / "missing").mkdir()),
+    "an installed file": ((INSTALLED, "package"), lambda root: (root / "package" / "module.py").write_text("other!!")),
+    "an installed file more": ((INSTALLED, "package"), lambda root: (root / "package" / "data.txt").write_text("")),
+    "an installed directory more": ((INSTALLED, "package"), lambda root: (root / "package" / "inner").mkdir()),
+    "another installed file there": ((INSTALLED, "package"), lambda root: _copied(root / "package" / "module.py")),
+    "installed files gone": ((INSTALLED, "package"), lambda root: shutil.rmtree(root / "package")),
 }  # fmt: skip
 
 
@@ -225,7 +238,7 @@ def test_a_file_written_just_now_is_judged_by_its_content(kept: Kept) -> None:
 def test_a_clock_that_is_behind_trusts_no_times(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     _written(kept.root / "file", "1")
     settle()
-    monkeypatch.setattr(world, "_clock", lambda: OLD)
+    monkeypatch.setattr(world, "clock", lambda: OLD)
     kept.put((FILE, "file"))
     found = kept.store.last("a/b")
     assert found is not None
@@ -234,7 +247,7 @@ def test_a_clock_that_is_behind_trusts_no_times(kept: Kept, monkeypatch: pytest.
 
 def test_a_file_system_without_fractions_needs_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_700_000_001_500_000_000
-    monkeypatch.setattr(world, "_clock", lambda: now)
+    monkeypatch.setattr(world, "clock", lambda: now)
     assert not world._is_settled(1_700_000_001_000_000_000)
     assert world._is_settled(1_699_999_999_000_000_000)
     assert world._is_settled(now - world._FINE - 1)
@@ -353,13 +366,13 @@ def test_parts_of_a_computation_wait_for_one_tick(kept: Kept, monkeypatch: pytes
 
 
 def test_a_tick_is_not_waited_for_when_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "_clock", lambda: OLD)
+    monkeypatch.setattr(world, "clock", lambda: OLD)
     assert world.next_tick() == OLD
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a coarse clock; elsewhere the lag is assumed")
 def test_the_clock_is_behind_no_more_than_some_ticks() -> None:
-    lag = [-world._clock() + time.time_ns() for _ in range(1000)]  # the real time is read last
+    lag = [-world.clock() + time.time_ns() for _ in range(1000)]  # the real time is read last
     assert min(lag) >= 0
     assert sorted(lag)[500] < world._FINE
 

@@ -11,7 +11,7 @@ import pytest
 
 from setlist import STATE_DIRECTORY
 from setlist.core.errors import BuildFailed
-from setlist.environment import build_inputs
+from setlist.engine import source_tree
 from support.environments import EnvironmentWorld
 from support.project import ProjectFolder
 
@@ -118,24 +118,24 @@ def test_sources_are_told_by_content_name_and_mode(tmp_path: Path) -> None:
     file = tmp_path / "pkg" / "build" / "mod.py"
     file.parent.mkdir(parents=True)
     file.write_text("a")
-    seen = {build_inputs.digest_sources(tmp_path)}
+    seen = {source_tree.digest_sources(tmp_path)}
     file.write_text("b")
-    seen.add(build_inputs.digest_sources(tmp_path))
+    seen.add(source_tree.digest_sources(tmp_path))
     file.chmod(0o755)
-    seen.add(build_inputs.digest_sources(tmp_path))
+    seen.add(source_tree.digest_sources(tmp_path))
     file.rename(file.with_name("other.py"))
-    seen.add(build_inputs.digest_sources(tmp_path))
+    seen.add(source_tree.digest_sources(tmp_path))
     assert len(seen) == 4  # 'build' is only ignored at the top: deeper down it may be a package
 
 
 def test_what_no_build_reads_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "mod.py").write_text("")
-    before = build_inputs.sign_sources(tmp_path), build_inputs.digest_sources(tmp_path)
+    before = source_tree.sign_sources(tmp_path)[0], source_tree.digest_sources(tmp_path)
     for name in (".git/x", "dist/x", "__pycache__/x", "x.egg-info/x", "env/pyvenv.cfg", ".coverage.x", ".setlist/x"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
-    assert (build_inputs.sign_sources(tmp_path), build_inputs.digest_sources(tmp_path)) == before
+    assert (source_tree.sign_sources(tmp_path)[0], source_tree.digest_sources(tmp_path)) == before
 
 
 def git(root: Path, *words: str) -> None:
@@ -168,10 +168,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def counts(root: Path, name: str) -> bool:
     """Whether a file of this name is one of the sources."""
     environ = dict(os.environ)
-    before = build_inputs.digest_sources(root, environ)
+    before = source_tree.digest_sources(root, environ)
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_text("x")
-    return build_inputs.digest_sources(root, environ) != before
+    return source_tree.digest_sources(root, environ) != before
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_copy_of_the_sources_has_the_repository_and_no_caches(tmp_path: Path) 
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    build_inputs.copy_sources(tmp_path / "root", tmp_path / "copy", dict(os.environ))
+    source_tree.copy_sources(tmp_path / "root", tmp_path / "copy", dict(os.environ))
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {"src", ".git", ".gitignore"}
     assert (tmp_path / "copy" / ".git" / "HEAD").read_text() == "x"
     assert not (tmp_path / "copy" / "src" / "__pycache__").exists()

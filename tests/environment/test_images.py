@@ -252,6 +252,16 @@ def test_modules_that_were_copied_are_not_shared(two: ProjectFolder, home: Path,
     assert len(kept(home)) == 1
 
 
+def test_what_isnt_what_its_package_says_is_not_shared(two: ProjectFolder, home: Path) -> None:
+    two.run_inside("first", check=True)
+    (alpha,) = two.environment("first").rglob("site-packages/alpha.py")
+    with open(alpha, "a") as stream:  # in the installer's cache as well: they are the same file
+        stream.write("\n")
+    with pytest.raises(images.NotCacheable, match="cache is damaged"):
+        images.keep(home / "other", two.environment("first"), _template(two))
+    alpha.write_bytes(alpha.read_bytes()[:-1])
+
+
 def test_what_has_its_path_in_a_program_is_not_shared(two: ProjectFolder, home: Path) -> None:
     two.run_inside("first", check=True)
     with pytest.raises(images.NotCacheable, match="another one"):

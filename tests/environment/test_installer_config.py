@@ -38,7 +38,13 @@ def test_variables_without_effect_on_what_is_installed_do_not_count(name: str) -
 def test_values_are_kept_as_digests_only() -> None:
     kept = variables("uv", {"UV_DEFAULT_INDEX": "https://user:secret@example.invalid/"})
     assert "secret" not in str(kept)
-    assert kept != variables("uv", {"UV_DEFAULT_INDEX": "https://user:other@example.invalid/"})
+    assert kept != variables("uv", {"UV_DEFAULT_INDEX": "https://user:secret@other.invalid/"})
+
+
+def test_another_login_is_no_other_setting() -> None:
+    kept = variables("uv", {"UV_DEFAULT_INDEX": "https://user:secret@example.invalid/", "UV_INDEX_OWN_PASSWORD": "a"})
+    assert kept == variables("uv", {"UV_DEFAULT_INDEX": "https://me:other@example.invalid/"})
+    assert kept == variables("uv", {"UV_DEFAULT_INDEX": "https://example.invalid/", "UV_INDEX_OWN_USERNAME": "me"})
 
 
 def test_uv_reads_its_files_on_posix() -> None:

@@ -61,7 +61,7 @@ def test_seed_packages_go_from_an_environment_of_an_older_setlist(
     configuration = environment.directory / "pyvenv.cfg"
     lines = configuration.read_text().splitlines()
     configuration.write_text("".join(f"{line}\n" for line in lines if not line.startswith("uv")))
-    (environment.directory / "state.json").touch()
+    (environment.directory / "state").touch()
     world.run(deps=("six",))
     assert set(project.installed("lint")) == {"six"}
 

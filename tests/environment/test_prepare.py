@@ -136,12 +136,8 @@ def test_a_touched_file_changes_nothing(
     assert started == []
     # and the record has learnt it: the next check needs only stat
     environments = world.environments()
-    from setlist.environment.state import read_state
-
-    state = read_state(project.environment("lint"))
-    assert state is not None
     session = world.session(requirements=("requirements.txt",))
-    assert environments._untouched(session, project.environment("lint"), state)
+    assert environments._untouched(session, project.environment("lint")) is not None
 
 
 def test_a_package_installed_by_hand_is_noticed_and_removed(world: EnvironmentWorld, project: ProjectFolder) -> None:
@@ -193,8 +189,8 @@ def _replace_by_a_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (lambda path: (path / "state.json").unlink(), "an earlier run was cut off while making it"),
-        (lambda path: (path / "state.json").write_text("{"), "an earlier run was cut off while making it"),
+        (lambda path: (path / "state").unlink(), "an earlier run was cut off while making it"),
+        (lambda path: (path / "state").write_text("{"), "an earlier run was cut off while making it"),
         (lambda path: shutil.rmtree(path / "bin"), "its python is gone"),
         (lambda path: (path / "pyvenv.cfg").unlink(), "pyvenv.cfg is gone"),
         (_replace_by_a_file, "a file stood in its place"),
@@ -230,7 +226,7 @@ def test_a_new_environment_of_which_nothing_comes_leaves_the_old_one(
     world: EnvironmentWorld, project: ProjectFolder, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def refuse(*_: object) -> None:
-        assert not (project.environment("lint") / "state.json").exists()
+        assert not (project.environment("lint") / "state").exists()
         raise error
 
     world.run(deps=("alpha==1.1",))
@@ -250,7 +246,7 @@ def test_one_that_was_not_sound_is_not_brought_back(
         raise SyncFailed("no network")
 
     world.run(deps=("alpha==1.1",))
-    (project.environment("lint") / "state.json").unlink()
+    (project.environment("lint") / "state").unlink()
     with monkeypatch.context() as patched:
         patched.setattr(installers.Uv, "sync", refuse)
         with pytest.raises(SyncFailed):
@@ -361,7 +357,7 @@ def test_index_settings_are_inputs(world: EnvironmentWorld, tmp_path: Path, monk
     make_wheel(tmp_path / "shelf", "delta", "9.0")
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "shelf"))
     environment = world.run(deps=("delta==9.0",))
-    assert set(environment.reasons) == {"deps changed", "UV_FIND_LINKS changed"}
+    assert set(environment.reasons) == {"deps changed", "directories of wheels changed", "UV_FIND_LINKS changed"}
 
 
 def test_a_changed_interpreter_means_a_new_environment_and_why_says_so(
@@ -427,7 +423,7 @@ def test_explain_tells_each_input_and_changes_nothing(world: EnvironmentWorld, p
     assert [(c.name, c.old, c.new) for c in other.inputs if c.changed] == [("deps", "alpha", "alpha, delta")]
     _by_hand(project, "install", "delta")
     assert world.explain(deps=("alpha",)).notes == ("changed by hand: delta",)
-    (project.environment("lint") / "state.json").unlink()
+    (project.environment("lint") / "state").unlink()
     assert world.explain(deps=("alpha",)).state == "unfinished"
 
 

@@ -9,6 +9,7 @@ import pytest
 from setlist.core.errors import ConfigurationError
 from setlist.core.model import EnvironmentSpec, Origin, SessionSpec
 from setlist.core.project import Project
+from setlist.engine.world import World
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather
 from support.project import ProjectFolder
@@ -22,7 +23,7 @@ def gathered(folder: ProjectFolder, environ: dict[str, str] | None = None, /, **
         environment=EnvironmentSpec(**spec),  # type: ignore[arg-type]
     )
     place = Project(folder.path)
-    return gather(place, session, read_pyproject(place), environ or {})
+    return gather(place, session, read_pyproject(place), World(str(place.root), environ or {}))
 
 
 def test_dependencies_are_taken_as_written(project: ProjectFolder) -> None:
@@ -107,10 +108,17 @@ def test_every_spelling_of_an_include_is_followed(project: ProjectFolder, line: 
 
 
 def test_a_variable_in_a_file_is_an_input(project: ProjectFolder) -> None:
+    project.write("requirements.txt", "--index-url https://${HOST}.invalid/\nalpha\n")
+    first = gathered(project, {"HOST": "a"}, requirements=("requirements.txt",))
+    second = gathered(project, {"HOST": "b"}, requirements=("requirements.txt",))
+    assert first.inputs != second.inputs
+    assert first.options
+
+
+def test_a_variable_that_is_a_login_is_no_input(project: ProjectFolder) -> None:
     project.write("requirements.txt", "--index-url https://${TOKEN}@example.invalid/\nalpha\n")
     first = gathered(project, {"TOKEN": "a"}, requirements=("requirements.txt",))
-    second = gathered(project, {"TOKEN": "b"}, requirements=("requirements.txt",))
-    assert first.inputs != second.inputs
+    assert first.inputs == gathered(project, {"TOKEN": "b"}, requirements=("requirements.txt",)).inputs
     assert first.options
     assert "a@example" not in str(first.inputs)
 
@@ -146,7 +154,7 @@ def test_local_paths_mean_the_projects_root(project: ProjectFolder, written: str
 def test_a_copied_local_project_is_an_input_as_a_whole_and_an_editable_one_by_its_metadata(
     project: ProjectFolder,
 ) -> None:
-    project.write("lib/pyproject.toml", "[project]\n")
+    project.write("lib/pyproject.toml", "[project]\nname = 'lib'\n")
     source = project.write("lib/mod.py", "a = 1\n")
     copied, linked = gathered(project, deps=("./lib",)).inputs, gathered(project, deps=("-e ./lib",)).inputs
     source.write_text("a = 2\n")

@@ -268,7 +268,7 @@ def test_a_wheel_that_isnt_what_was_locked_is_refused_and_the_old_environment_st
     assert project.installed("lint") == before
     subprocess.run([project.python("lint"), "-c", "import demo, one, three"], check=True)
     # and it isn't taken for one that was cut off
-    assert (project.environment("lint") / "state.json").is_file()
+    assert (project.environment("lint") / "state").is_file()
 
 
 # What others make of it

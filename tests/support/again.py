@@ -83,7 +83,7 @@ def remove_program(project: ProjectFolder) -> None:
 
 
 def remove_state(project: ProjectFolder) -> None:
-    (project.environment("lint") / "state.json").unlink()
+    (project.environment("lint") / "state").unlink()
 
 
 def remove_environment(project: ProjectFolder) -> None:

@@ -49,12 +49,12 @@ def show_sessions(
         as_json: print the documented JSON.
     """
     from setlist.cli.relisting import finished_environments, keep
+    from setlist.engine.trace import STATE
     from setlist.engine.world import World
-    from setlist.environment.state import NAME
 
     # 'why' tells whether they are current
     world = World(str(context.project.root), context.caller.environ)
-    ready = frozenset(finished_environments(str(context.project.environments), NAME, world))
+    ready = frozenset(finished_environments(str(context.project.environments), STATE, world))
     note = ""
     if as_json:
         import json

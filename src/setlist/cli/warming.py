@@ -1,9 +1,9 @@
 """Record a run that passed, so that :mod:`setlist.engine.warm` can replay it.
 
 Kept is only what can be done again by looking at its trace: one session of commands, typed at the project's root by
-its name, with posargs and a few options whose meaning is known there. The trace is what its environment and the
-registry were found to be right by, so a file that changed meanwhile is seen. No environment
-variable's value is written down but those that setlist or the session's definition sets.
+its name, with posargs and a few options whose meaning is known there. Its trace is that of the registry, and the entry
+of its environment. No environment variable's value is written down but those that setlist or the session's definition
+sets.
 """
 
 from __future__ import annotations
@@ -28,22 +28,18 @@ from setlist.core.events import (
     SessionStarted,
     to_json,
 )
-from setlist.core.fingerprint import stat_signature
 from setlist.engine import warm
 from setlist.engine.world import IDENTITY, World
 from setlist.environment.freeze import NAME as FROZEN
-from setlist.environment.plan import AS_ASKED
+from setlist.environment.state import key_of
 from setlist.reports.console import Console
 from setlist.reports.history import KEPT
 from setlist.reports.terminal import Terminal, printable
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.model import EnvironmentAction, PlannedCommand, SessionSpec
-    from setlist.environment.prepare import Fingerprint
-
-ACTIONS: tuple[EnvironmentAction, ...] = ("created", "recreated", "reused")
-"""The actions on the environment that a replayed run may report."""
+    from setlist.core.model import PlannedCommand, SessionSpec
+    from setlist.environment.state import State
 
 TIME, DURATION, RUN = 1111111111.25, 2222222222.25, "@run@"
 """Placeholders in events for values that differ in each run."""
@@ -92,109 +88,48 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
     if any(mark in word for command in commands for word in command.words for mark in _MARKS):
         return
     loaded = context.loaded
-    fingerprint = None if loaded.trace is None else context.environments.fingerprint(session)
-    if loaded.trace is None or fingerprint is None:
+    found = None if loaded.trace is None else context.environments.recorded(session)
+    if loaded.trace is None or found is None:
         return
+    directory, state = found
     environ = dict(os.environ)
-    programs = {str(command.argv[0]): None for command in commands}
-    if not all(os.path.isabs(program) for program in programs):
-        return
-    inside = f"{fingerprint.directory}{os.sep}"
-    signed = {program: stat_signature(program) for program in programs}
-    own = {**fingerprint.own, **{program: value for program, value in signed.items() if program.startswith(inside)}}
     world = World(str(context.project.root), environ)
     world.include_trace(loaded.trace)
-    for path, value in (*fingerprint.files.items(), *signed.items()):
-        if path not in own:
-            world.expect(IDENTITY, path, value)
-    anew = _anew(session, fingerprint)
-    if anew is None and warm.recreates(argv):
-        return  # it is to be made anew each time, and that takes the whole program
+    for command in commands:
+        if not os.path.isabs(command.argv[0]):
+            return
+        world.look(IDENTITY, str(command.argv[0]))
+    key = key_of(directory)
+    entry = context.store.last(key)
+    if entry is None:
+        return
+    world.entry(key, entry.content)
     record = {
         "session": session.name,
         "guard": str(context.project.guard(session.name)),
-        "directory": str(fingerprint.directory),
-        "own": tuple(own.items()),
-        "anew": anew,
+        "directory": str(directory),
         "history": str(context.project.history),
         "kept": KEPT,
         "grace": (context.registry.settings.interrupt_grace, context.registry.settings.terminate_grace),
-        "frozen": fingerprint.frozen,
-        **_told(argv, context, session, fingerprint, commands, environ),
+        "frozen": context.project.relative(directory / FROZEN),
+        **_told(argv, context, session, state, commands, environ),
     }
     with suppress(OSError):
         context.store.put(warm.key_of("run", argv, world.root, environ), world, record)
-
-
-def _anew(session: SessionSpec, fingerprint: Fingerprint) -> dict[str, Any] | None:
-    """All that is needed to make the environment anew; None where more than laying it out would have to be done."""
-    from setlist.engine import image
-    from setlist.environment.state import state_text
-    from setlist.environment.sync import RESOLVED
-    from setlist.environment.virtualenv import plain_place
-
-    if fingerprint.image is None:
-        return None
-    found = image.read(str(fingerprint.image))
-    path = plain_place(fingerprint.directory, session.name)
-    if found is None or path is None:
-        return None
-    # what has another signature each time it is made
-    names = dict.fromkeys([*fingerprint.state.contents.directories, *(name for name, _, _ in found["written"])])
-    state = state_text(fingerprint.state)
-    marks = []
-    for name in names:
-        signed, mark = f'{stat_signature(fingerprint.directory / name)}"', f"<{name}>"
-        if mark in state:
-            return None
-        if signed in state:
-            marks.append((mark, name))
-            state = state.replace(signed, f'{mark}"')
-    try:
-        texts = [(name, (fingerprint.directory / name).read_bytes()) for name in (RESOLVED, FROZEN)]
-    except OSError:
-        return None
-    return {
-        "image": str(fingerprint.image),
-        "directory": str(fingerprint.directory),
-        "path": path,
-        "prompt": session.name,
-        "state": state.encode(),
-        "marks": tuple((mark.encode(), name) for mark, name in marks),
-        "texts": tuple(texts),
-    }
 
 
 def _told(
     argv: Sequence[str],
     context: Context,
     session: SessionSpec,
-    fingerprint: Fingerprint,
+    state: State,
     commands: Sequence[PlannedCommand],
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The commands, what is said of them, and what the history is told."""
     name = session.name
-    from setlist.environment.sync import changes_of, versions_of
-
+    frozen = context.project.relative(context.project.environment(name) / FROZEN)
     stream = io.StringIO()
-
-    def beginning(action: EnvironmentAction) -> tuple[Console, tuple[Event, ...]]:
-        anew = action != "reused"
-        begins = (
-            RunStarted(time=TIME, run=RUN, sessions=(name,), argv=tuple(argv)),
-            SessionStarted(time=TIME, session=name),
-            EnvironmentReady(
-                time=TIME,
-                session=name,
-                interpreter=fingerprint.interpreter,
-                action=action,
-                reasons=AS_ASKED.reasons if action == "recreated" else (),
-                changes=changes_of({}, versions_of(fingerprint.state)) if anew else (),
-                duration=DURATION,
-            ),
-        )
-        return Console(Terminal(stream, color=context.err.color)), begins
 
     def said(console: Console, *events: Event) -> str:
         stream.seek(0)
@@ -203,10 +138,21 @@ def _told(
             console(event)
         return printable(stream.getvalue(), getattr(sys.stderr, "encoding", None))
 
-    ready = {}
-    for action in ACTIONS:
-        console, begins = beginning(action)
-        ready[action] = "".join(map(_line, begins)), said(console, *begins)
+    console = Console(Terminal(stream, color=context.err.color))
+    begins = (
+        RunStarted(time=TIME, run=RUN, sessions=(name,), argv=tuple(argv)),
+        SessionStarted(time=TIME, session=name),
+        EnvironmentReady(
+            time=TIME,
+            session=name,
+            interpreter=state.interpreter.label,
+            action="reused",
+            reasons=(),
+            changes=(),
+            duration=DURATION,
+        ),
+    )
+    ready = "".join(map(_line, begins)), said(console, *begins)
     records = []
     for command in commands:
         started = CommandStarted(time=TIME, session=name, command=command.words)
@@ -229,9 +175,7 @@ def _told(
         )
         said(console, finished)
     ends = (
-        SessionFinished(
-            time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=fingerprint.frozen
-        ),
+        SessionFinished(time=TIME, session=name, status="ok", reason=None, exit_code=0, duration=0.0, frozen=frozen),
         RunFinished(time=TIME, exit_code=0, duration=0.0),
     )
     tail = said(console, *ends).replace("%", "%%")

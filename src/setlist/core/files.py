@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -57,22 +57,31 @@ def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST_FILE) -> bytes
         return bytes(data)
 
 
+Reader = Callable[[str], "bytes | None"]
+"""Reads a file; None if there is none."""
+
 _BOM = b"\xef\xbb\xbf"
 _KINDS = (("S_ISDIR", "a directory"), ("S_ISFIFO", "a named pipe"), ("S_ISSOCK", "a socket"))
 
 
-def read_text(path: str | os.PathLike[str], *, lenient: bool = False) -> str:
+def read_text(path: str | os.PathLike[str], *, lenient: bool = False, read: Reader | None = None) -> str:
     """The content of a UTF-8 file, without a byte order mark, and with ``\\n`` as line end.
 
     Args:
         path: the file.
         lenient: replace invalid bytes, if another tool reads the file and reports them.
+        read: reads it, in place of :func:`read_bytes`.
 
     Raises:
         OSError: as :func:`read_bytes`.
         NotText: it isn't UTF-8.
     """
-    data = read_bytes(path).removeprefix(_BOM).replace(b"\r\n", b"\n")
+    whole = read_bytes(path) if read is None else read(str(path))
+    if whole is None:
+        import errno
+
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    data = whole.removeprefix(_BOM).replace(b"\r\n", b"\n")
     if lenient:
         return data.decode(errors="replace")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -106,12 +115,13 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def read_definition(path: Path, shown: str) -> str:
+def read_definition(path: Path, shown: str, *, read: Reader | None = None) -> str:
     """The text of a file that a person wrote.
 
     Args:
         path: the file.
         shown: its name in messages.
+        read: reads it, as for :func:`read_text`.
 
     Raises:
         FileNotFoundError: it isn't there.
@@ -120,7 +130,7 @@ def read_definition(path: Path, shown: str) -> str:
     from setlist.core.errors import ConfigurationError
 
     try:
-        return read_text(path)
+        return read_text(path, read=read)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -344,7 +354,6 @@ def delete_renamed(doomed: Path) -> None:
         OSError: something can't be removed.
     """
     import shutil
-    from collections.abc import Callable
 
     if doomed.is_symlink() or not doomed.is_dir():
         doomed.unlink(missing_ok=True)

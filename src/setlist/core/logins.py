@@ -36,6 +36,11 @@ def masked(text: str) -> str:
     return _replaced(text, lambda _url, user, _secret: f"{user}{MASK}")
 
 
+def without_logins(text: str) -> str:
+    """The text with no user and no secret in its URLs: what they lead to, whoever asks."""
+    return re.sub(_URL, lambda url: f"{url['scheme']}://{url['host']}", text) if _may_hold(text) else text
+
+
 def holds_login(data: object) -> bool:
     """Whether a secret stands in a URL of this text or data. A file that only saves time isn't written then."""
     if isinstance(data, bytes):

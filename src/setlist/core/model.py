@@ -16,6 +16,7 @@ from setlist.core.records import dataclass
 ProjectMode = Literal["editable", "wheel", "sdist"]
 Resolution = Literal["highest", "lowest-direct", "lowest"]
 InstallerName = Literal["uv", "pip"]
+LinkMode = Literal["clone", "copy", "hardlink", "symlink"]
 LockFormat = Literal["requirements", "pylock"]
 Backend = Literal["virtualenv", "none"]
 
@@ -86,8 +87,9 @@ class EnvironmentSpec:
 
     ``python`` is the request as written (``"3.12"``, ``"pypy3.11"``, ``"/opt/py/bin/python"``), None for the minor
     version of setlist's own interpreter. ``requirements`` and ``constraints`` are paths relative to the project's root.
-    ``exclude_newer`` is a date or a span, as the installer reads it. ``maker`` is the program that makes the
-    environment, with its arguments, if a provider chooses it.
+    ``exclude_newer`` is a date or a span, as the installer reads it. ``link_mode`` is how files get from uv's cache
+    into the environment, None for uv's own choice. ``maker`` is the program that makes the environment, with its
+    arguments, if a provider chooses it.
     """
 
     python: str | None = None
@@ -101,6 +103,7 @@ class EnvironmentSpec:
     exclude_newer: str | None = None
     index_url: str | None = None
     installer: InstallerName = "uv"
+    link_mode: LinkMode | None = None
     backend: Backend = "virtualenv"
     maker: tuple[str, ...] = ()
 
@@ -214,6 +217,20 @@ class InputChange:
     name: str
     old: str | None
     new: str | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the world while something was made.
+
+    ``kind`` is one of :mod:`setlist.engine.world`, ``name`` a path, relative to the root if it is in it, or the name of
+    a variable; ``by`` says who looked, ``changed`` whether something else is seen now.
+    """
+
+    kind: str
+    name: str
+    by: str
     changed: bool
 
 

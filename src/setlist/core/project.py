@@ -128,11 +128,6 @@ class Project:
         return self.state / "logs" / f"{session}.log"
 
     @property
-    def parsed_pyproject(self) -> Path:
-        """What pyproject.toml was last read as."""
-        return self.state / "pyproject.json"
-
-    @property
     def store(self) -> Path:
         """The entries of the trace store (:mod:`setlist.engine.trace`)."""
         return self.state / "store"

@@ -33,6 +33,13 @@ FORMAT = 1
 MOST = 256
 """How many entries of one kind are kept: those written last."""
 
+ENVIRONMENT = "environment"
+"""The kind of the entries that lie in what they are about, and are gone with it. The name of one is the path of an
+environment. Whoever gets or puts one holds the environment's lock."""
+
+STATE = "state"
+"""The name of an environment's entry in it."""
+
 _SEAL = 32
 """Characters of the checksum at the beginning of an entry."""
 
@@ -109,60 +116,22 @@ class Store:
 
     def get(self, key: str) -> Found | Stale:
         """The value of an entry, if it holds; else the first difference."""
-        return self._get(key, every=False)
+        found = self.last(key)
+        return Stale() if found is None else self.check(key, found)
 
     def explain(self, key: str) -> Found | Stale:
         """As :meth:`get`, with all differences."""
-        return self._get(key, every=True)
+        found = self.last(key)
+        return Stale() if found is None else self.check(key, found, every=True)
 
-    def last(self, key: str) -> Found | None:
-        """The value of an entry whether it holds or not; None if there is none."""
-        try:
-            with open(self._path(key), "rb", 0) as stream:
-                data = stream.read()
-        except OSError:
-            return None
-        if data[:_SEAL] != checksum(data[_SEAL:]).encode():
-            return None
-        from marshal import loads
-
-        # it is as it was written: marshal doesn't check what it reads
-        version, format_, name, content, trace, value = loads(data[_SEAL:])  # noqa: S302
-        if (version, format_, name) != (__version__, FORMAT, key):
-            return None
-        return Found(value, trace, content)
-
-    def put(self, key: str, world: World, value: Any) -> None:
-        """Keep a value, in place of the entry of that key.
-
-        Nothing is kept of what isn't repeatable, or in which a login stands.
+    def check(self, key: str, found: Found, *, every: bool = False) -> Found | Stale:
+        """Whether a value holds.
 
         Args:
-            key: kind and name: ``registry/pyproject.toml``. No ``/`` but this one; the name may be anything.
-            world: what the value was made from.
-            value: None, booleans, numbers, text, bytes, and tuples, lists and dictionaries of these.
-
-        Raises:
-            OSError: it can't be written. There is no entry of that key then, or the one that there was.
-            ValueError: the value is something else.
+            key: the key of its entry.
+            found: the value, as :meth:`last` gave it.
+            every: find all differences, and not the first one alone.
         """
-        if world.is_repeatable:
-            self._write(key, world.trace, value)
-        else:
-            self.drop(key)
-
-    def drop(self, key: str) -> None:
-        """Remove an entry, if there is one.
-
-        Raises:
-            OSError: it can't be removed.
-        """
-        _unlink(self._path(key))
-
-    def _get(self, key: str, *, every: bool) -> Found | Stale:
-        found = self.last(key)
-        if found is None:
-            return Stale()
         differences: list[Difference] = []
         refreshed: list[Observation] = []
         touched = False
@@ -182,12 +151,57 @@ class Store:
             self._refresh(key, found)
         return found
 
+    def last(self, key: str) -> Found | None:
+        """The value of an entry whether it holds or not; None if there is none."""
+        try:
+            with open(self._path(key), "rb", 0) as stream:
+                data = stream.read()
+        except OSError:
+            return None
+        if data[:_SEAL] != checksum(data[_SEAL:]).encode():
+            return None
+        from marshal import loads
+
+        # it is as it was written: marshal doesn't check what it reads
+        version, format_, name, content, trace, value = loads(data[_SEAL:])  # noqa: S302
+        if (version, format_, name) != (_writer(key), FORMAT, _inner(key)):
+            return None
+        return Found(value, trace, content)
+
+    def put(self, key: str, world: World, value: Any) -> None:
+        """Keep a value, in place of the entry of that key.
+
+        Nothing is kept of what isn't repeatable, or in which a login stands.
+
+        Args:
+            key: kind and name: ``registry/pyproject.toml``. The name may be anything; that of an ``ENVIRONMENT`` is a
+                path.
+            world: what the value was made from.
+            value: None, booleans, numbers, text, bytes, and tuples, lists and dictionaries of these.
+
+        Raises:
+            OSError: it can't be written. There is no entry of that key then, or the one that there was.
+            ValueError: the value is something else.
+        """
+        if world.is_repeatable:
+            self.write(key, world.trace, value)
+        else:
+            self.drop(key)
+
+    def drop(self, key: str) -> None:
+        """Remove an entry, if there is one.
+
+        Raises:
+            OSError: it can't be removed.
+        """
+        _unlink(self._path(key))
+
     def _refresh(self, key: str, found: Found) -> None:
         """Write an entry again with the times as they are now. An error costs another comparison of contents."""
         from contextlib import suppress
 
         with suppress(OSError):
-            self._write(key, found.trace, found.value)
+            self.write(key, found.trace, found.value)
 
     def _differs(self, observation: Observation) -> tuple[bool, Observation]:
         kind, name, status, content, by = observation
@@ -197,7 +211,13 @@ class Store:
         now = other.content if isinstance(other, Found) else None
         return now != content, (kind, name, status, now, by)
 
-    def _write(self, key: str, trace: Trace, value: Any) -> None:
+    def write(self, key: str, trace: Trace, value: Any) -> None:
+        """Keep a value with a trace that was recorded before.
+
+        Raises:
+            OSError: it can't be written.
+            ValueError: the value can't be kept.
+        """
         from marshal import dumps
         from pathlib import Path
 
@@ -209,15 +229,28 @@ class Store:
             return
         # the digest of a value must be the same for equal values: format 2 has no references
         content = digest(dumps(value, 2))
-        data = dumps((__version__, FORMAT, key, content, trace, value))
+        data = dumps((_writer(key), FORMAT, _inner(key), content, trace, value))
         path = Path(self._path(key))
         write_atomically(path, (checksum(data).encode(), data))
-        _prune(path.parent)
+        if not key.startswith(f"{ENVIRONMENT}/"):
+            _prune(path.parent)
 
     def _path(self, key: str) -> str:
         kind, _, name = key.partition("/")
+        if kind == ENVIRONMENT:
+            return os.path.join(self._root, name, STATE)
         # a name may be longer than a file's, or one that no file can have
         return f"{self._directory}{os.sep}{kind}{os.sep}{digest(name)}"
+
+
+def _writer(key: str) -> str:
+    """The version of setlist that an entry serves. An environment serves all: a new one needs no other."""
+    return "" if key.startswith(f"{ENVIRONMENT}/") else __version__
+
+
+def _inner(key: str) -> str:
+    """What an entry says of its own key: an environment's place is all that it has for a name."""
+    return ENVIRONMENT if key.startswith(f"{ENVIRONMENT}/") else key
 
 
 def _prune(directory: Path) -> None:

@@ -16,7 +16,7 @@ import os
 import sys
 
 from setlist import STATE_DIRECTORY
-from setlist.core.fingerprint import checksum, stat_signature
+from setlist.core.fingerprint import checksum
 from setlist.engine.trace import Found, Store
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
-    from setlist.engine.anew import Made
 else:
     Protocol = object
 
@@ -35,9 +34,7 @@ VOLATILE = ("_", "OLDPWD", "SHLVL")
 STORE = f"{STATE_DIRECTORY}/store"
 """The trace store of a project, relative to its root."""
 
-RECREATING = ("-r", "--recreate")
-
-OPTIONS = (*RECREATING, "--offline", "--locked")
+OPTIONS = ("--offline", "--locked")
 """The options that the fast path supports."""
 
 
@@ -67,45 +64,36 @@ def again(argv: Sequence[str], trouble: Callable[[], Trouble]) -> int | None:
     Returns:
         the exit code. None if there is no record, or an input changed: nothing was done.
     """
+    guard = -1
+    same = False
     try:
         cwd = os.getcwd()
         environ = dict(os.environ)
-        found = Store(f"{cwd}/{STORE}", cwd, environ).get(key_of("run", argv, cwd, environ))
-        if not isinstance(found, Found):
+        store = Store(f"{cwd}/{STORE}", cwd, environ)
+        key = key_of("run", argv, cwd, environ)
+        kept = store.last(key)
+        if kept is None:
             return None
-        record = found.value
+        record = kept.value
         guard = os.open(record["guard"], os.O_RDWR)
-    except OSError:
-        return None
-    import fcntl
+        import fcntl
 
-    made = None
-    anew = record["anew"]
-    making = recreates(argv) or (anew is not None and not os.path.lexists(anew["directory"]))
-    same = all(os.path.isdir(command["cwd"]) for command in record["commands"])
-    try:
-        if making and same:
-            from setlist.engine.anew import make
-
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            made = None if anew is None else make(anew, stat_signature)
-            same = made is not None
-        # held until the process ends, so that nobody changes the environment while it is used
+        # held until the process ends, so that nobody changes the environment while it is looked at or used
         fcntl.flock(guard, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        # the exclusive lock was released before the shared one was taken, and 'setlist clean' may have removed its file
-        same = same and os.path.samestat(os.fstat(guard), os.stat(record["guard"]))
-        same = same and (_untouched(record["own"]) if made is None else made.is_untouched())
-    except OSError:
-        same = False
-    try:
+        same = (
+            isinstance(store.check(key, kept), Found)
+            # somebody who had the lock may have removed its file
+            and os.path.samestat(os.fstat(guard), os.stat(record["guard"]))
+            and all(os.path.isdir(command["cwd"]) for command in record["commands"])
+        )
         if same:
             _clear(record["directory"])
-        return Again(record, environ, trouble, made).carry_out() if same else None
+    except OSError:
+        same = False
     finally:
-        if not same:
+        if guard >= 0 and not same:
             os.close(guard)
-        if made is not None:
-            made.end()
+    return Again(record, environ, trouble).carry_out() if same else None
 
 
 def _clear(directory: str) -> None:
@@ -115,15 +103,6 @@ def _clear(directory: str) -> None:
         from setlist.core.files import remove_leftovers
 
         remove_leftovers(directory)
-
-
-def recreates(argv: Sequence[str]) -> bool:
-    """Whether the command line asks for a new environment."""
-    return any(option in RECREATING for option in options_of(argv))
-
-
-def _untouched(files: Sequence[tuple[str, str | None]]) -> bool:
-    return all(stat_signature(path) == signed for path, signed in files)
 
 
 class Trouble(Protocol):
@@ -188,7 +167,6 @@ class Again:
         record: Mapping[str, Any],
         environ: Mapping[str, str],
         trouble: Callable[[], Trouble],
-        made: Made | None,
     ) -> None:
         import time
 
@@ -197,7 +175,7 @@ class Again:
         self.history = ""
         self._environ = environ
         self._trouble = trouble
-        self._begins, self._head = record["ready"]["reused" if made is None else made.action]
+        self._begins, self._head = record["ready"]
         self._wall: Callable[[], float] = time.time
         self._clock: Callable[[], float] = time.perf_counter
         self._began = self._clock()

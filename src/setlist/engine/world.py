@@ -47,6 +47,10 @@ STATUS = "status"
 """Size and modification time, without the content."""
 ACCESS = "access"
 """Permissions and owner."""
+TREE = "tree"
+"""All files in a directory that a build of it could read, and their contents (:mod:`setlist.engine.source_tree`)."""
+INSTALLED = "installed"
+"""The files in a directory, at any depth, by size, modification time and inode, without what Python compiles."""
 IDENTITY = "identity"
 """Which file or directory it is: size, modification time and inode. A program that is installed anew is another one."""
 VARIABLE = "variable"
@@ -67,7 +71,7 @@ PASSING = frozenset(
 _LISTED = frozenset({NAMES, MODULES, DEFINITIONS})
 """Kinds that are about the names in a directory."""
 
-_TIMED = frozenset({FILE, *_LISTED, STATUS, ACCESS})
+_TIMED = frozenset({FILE, *_LISTED, STATUS, ACCESS, INSTALLED})
 """Kinds of which a file's times tell whether they were something else before."""
 
 _FINE, _COARSE = 20_000_000, 2_000_000_000
@@ -87,18 +91,20 @@ class World:
     """One recording of what is looked at.
 
     Args:
-        root: the directory that paths are relative to, absolute.
+        root: the directory that paths are relative to, absolute; empty if all paths are absolute.
         environ: the environment variables.
 
     Attributes:
         is_repeatable: false if something was looked at that nobody can look at again, such as what a program answered:
             the value isn't kept then.
+        begun: when it began, by :func:`clock`.
     """
 
     def __init__(self, root: str, environ: Mapping[str, str]) -> None:
         self.root = root
         self.environ = environ
         self.is_repeatable = True
+        self.begun = clock()
         self._observations: dict[tuple[str, str], Observation] = {}
         self._ticks: list[int] = []
 
@@ -110,6 +116,7 @@ class World:
     def part(self) -> World:
         """The recording of a part of this computation, whose value is kept by itself as well (:meth:`include`)."""
         part = World(self.root, self.environ)
+        part.begun = self.begun
         part._ticks = self._ticks
         return part
 
@@ -180,7 +187,10 @@ class World:
         return self.environ.get(name)
 
     def look(self, kind: str, name: str, by: str = "setlist") -> str | None:
-        """Record one look of any kind, and return what stands for what was seen."""
+        """Record one look of any kind, and return what stands for what was seen: at the first look."""
+        seen = self._seen(kind, name)
+        if seen is not None and seen[3] != MOVED:
+            return seen[3]
         status = _status(kind, name)
         content = content_of(kind, name, self.environ)
         self._note(kind, name, status, content, by)
@@ -192,10 +202,12 @@ class World:
         Args:
             by: the process, in a word or two: ``uv``, or a file with definitions.
             looks: the looks, each name once for a kind.
-            since: a time before it started, by :meth:`tick` or :func:`next_tick`. What has changed since may not be
-                what it saw. None: the process hasn't looked yet.
+            since: a time before it started, by :meth:`tick`, :func:`next_tick` or :func:`clock`. What has changed since
+                may not be what it saw. None: the process hasn't looked yet.
         """
         for kind, name, *types in looks:
+            if self._seen(kind, name) is not None:
+                continue  # the first look counts
             status = _status(kind, name)
             content = content_of(kind, name, self.environ)
             # What is gone has no times. Those of a directory are about its names
@@ -230,14 +242,19 @@ class World:
         """Record the use of another entry of the store, by the digest of its value."""
         self._observations.setdefault((ENTRY, key), (ENTRY, key, (), content, by))
 
+    def _seen(self, kind: str, name: str) -> Observation | None:
+        return self._observations.get((kind, self._named(name) if is_path(kind) else name))
+
     def _note(self, kind: str, name: str, status: Any, content: str | None, by: str) -> None:
-        if kind not in (VARIABLE, VARIABLES):
+        if is_path(kind):
             name = self._named(name)
         # the first look counts: what is different at a second one has changed in between
         self._observations.setdefault((kind, name), (kind, name, status, content, by))
 
     def _named(self, path: str) -> str:
         inside = self.root + os.sep
+        if not self.root:
+            return path
         if not path.startswith(inside):
             return "." if path == self.root else path
         return path[len(inside) :].replace(os.sep, "/")
@@ -295,6 +312,14 @@ def content_of(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
 
 def _status(kind: str, path: str) -> Any:
     """What tells, without a look at the content, that it is the same. ``()``: nothing does. None: there is nothing."""
+    if kind == TREE:
+        from setlist.engine.source_tree import sign_sources
+
+        try:
+            signature, latest = sign_sources(path)
+        except (OSError, ValueError):
+            return None
+        return signature if _is_settled(latest) else ()
     if kind != FILE and kind not in _LISTED:
         return ()
     try:
@@ -311,10 +336,10 @@ def _status(kind: str, path: str) -> Any:
 
 def _is_settled(latest: int) -> bool:
     """Whether another change would have a later time than this one."""
-    return latest + (_FINE if latest % _ROUNDED else _COARSE) < _clock()
+    return latest + (_FINE if latest % _ROUNDED else _COARSE) < clock()
 
 
-def _clock() -> int:
+def clock() -> int:
     """The earliest time, in nanoseconds, that a local file system gives to what changes from now on.
 
     Linux takes a file's times from the coarse clock. That moves with the kernel's ticks, and is behind the real time by
@@ -343,7 +368,7 @@ def next_tick() -> int:
     # A change before the call may have the real time. Windows' files may have finer times than time_ns()
     called = time.time_ns() + (_ROUNDED if sys.platform == "linux" else _FINE)
     limit = time.monotonic() + _LONGEST_WAIT
-    while (now := _clock()) <= called and time.monotonic() < limit:
+    while (now := clock()) <= called and time.monotonic() < limit:
         time.sleep(0.0005)
     return now
 
@@ -440,6 +465,38 @@ def _content_of_identity(path: str, _: Any = None) -> str | None:
     return stat_signature(path)
 
 
+def _content_of_tree(path: str, environ: Mapping[str, str]) -> str | None:
+    from setlist.engine.source_tree import digest_sources
+
+    try:
+        return digest_sources(path, environ)
+    except OSError:
+        return None
+
+
+def _content_of_installed(path: str, _: Any = None) -> str | None:
+    lines: list[str] = []
+    folders = [path]
+    try:
+        while folders:
+            folder = folders.pop()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == "__pycache__" or entry.name.endswith(".pyc"):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                        lines.append(f"{entry.path}/")
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                    # the change time is another one whenever the file is linked into a further environment
+                    lines.append(f"{entry.path}\0{status.st_size}:{status.st_mtime_ns}:{status.st_ino}")
+    except (OSError, ValueError):
+        return None
+    lines.sort()
+    return digest("\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
 def _content_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name)
     # it may be a secret: only whether it changes matters
@@ -493,6 +550,8 @@ _CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
     KIND: _content_of_kind,
     STATUS: _content_of_status,
     ACCESS: _content_of_access,
+    TREE: _content_of_tree,
+    INSTALLED: _content_of_installed,
     IDENTITY: _content_of_identity,
     VARIABLE: _content_of_variable,
     VARIABLES: _content_of_variables,

@@ -1,6 +1,6 @@
 """Wheels and sdists of the project under test: built once, shared by every session that asks.
 
-A build lies under ``.setlist/.tox/builds/DIGEST/``, by the digest of the sources that it was made of. A pure wheel
+A build lies under ``.setlist/.tox/builds/DIGEST/``, by the digest of all that it was made of. A pure wheel
 (``py3-none-any``) serves every interpreter, any other just the one that it was built with.
 """
 
@@ -17,9 +17,17 @@ from setlist.core.fingerprint import digest
 from setlist.core.model import Interpreter, ProjectMode
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field
-from setlist.environment.build_inputs import copy_sources, digest_sources, sign_sources
+from setlist.engine.source_tree import copy_sources
 from setlist.environment.installers import Installer
+from setlist.environment.local_project import look_at_build
 from setlist.environment.locking import exclusive
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from setlist.engine.world import Trace, World
 
 KEPT = 4
 """How many versions of the sources have their builds kept."""
@@ -35,26 +43,28 @@ class Builds:
 
     project: Project
     environ: Mapping[str, str]
-    _signature: str | None = None
-    _digest: str | None = None
+    _seen: tuple[str, Trace] | None = None
     _artifacts: dict[tuple[str, str], Path] = field(default_factory=dict)
 
-    def signature(self) -> str:
-        """The sources' stat signatures as one digest, read once a run."""
-        if self._signature is None:
-            self._signature = sign_sources(self.project.root)
-        return self._signature
+    def look(self, world: World, data: Mapping[str, Any]) -> str:
+        """Look at all that a build depends on: once a run, for all of its sessions.
 
-    def sources(self) -> str:
-        """The sources' contents as one digest, read once a run."""
-        if self._digest is None:
-            # The signature first: a change while the files are read then shows in the next run
-            self.signature()
-            self._digest = digest_sources(self.project.root, self.environ)
-        return self._digest
+        Args:
+            world: records the looks.
+            data: the project's pyproject.toml.
+
+        Returns:
+            a digest of what was seen.
+        """
+        if self._seen is None:
+            own = world.part()
+            self._seen = look_at_build(own, self.project.root, data), own.trace
+        seen, trace = self._seen
+        world.include_trace(trace)
+        return seen
 
     def artifact(self, mode: ProjectMode, interpreter: Interpreter, installer: Installer) -> Path:
-        """The wheel or sdist of the project for an interpreter, built now if need be.
+        """The wheel or sdist of the project for an interpreter, built now if need be. :meth:`look` was called before.
 
         Raises:
             BuildFailed: the project doesn't build; the build's own output is the detail.
@@ -63,7 +73,8 @@ class Builds:
         for key in ((mode, ""), (mode, own)):
             if key in self._artifacts:
                 return self._artifacts[key]
-        home = self.project.builds / self.sources()
+        assert self._seen is not None
+        home = self.project.builds / self._seen[0]
         with exclusive(self.project, GUARD):
             for kind, folder in (("", home / mode), (own, home / f"{mode}-{own}")):
                 found = _only_file(folder)

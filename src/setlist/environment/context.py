@@ -15,6 +15,7 @@ from setlist.core.system import user_cache
 from setlist.environment.environ import clean
 
 if TYPE_CHECKING:
+    from setlist.engine.world import World
     from setlist.environment.builds import Builds
     from setlist.environment.interpreters import Interpreters
 
@@ -43,8 +44,8 @@ class Locks(Protocol):
         """Whether an environment made from the lock with this digest (None: from no lock) may be used as it is."""
         ...
 
-    def find(self, session: SessionSpec) -> Locked | None:
-        """What the session's lock holds; None where there is none.
+    def find(self, session: SessionSpec, world: World | None = None) -> Locked | None:
+        """What the session's lock holds; None where there is none. ``world`` records that it is read.
 
         Raises:
             LockOutOfDate: it is missing or stale where it must not be.

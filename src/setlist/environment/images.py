@@ -22,7 +22,9 @@ from setlist.core.model import EnvironmentSpec
 from setlist.core.system import bin_directory, machine
 from setlist.engine import image
 from setlist.engine.image import FORMAT, RECORD, CorruptImage, read, record_line, rewrite
+from setlist.engine.trace import STATE
 from setlist.environment.requirement_lines import options_of, read_resolution
+from setlist.environment.snapshot import damaged
 from setlist.environment.virtualenv import Template, is_shebang_too_long, plain_place, site_packages
 
 FOLDER = "images"
@@ -36,7 +38,7 @@ UNUSED = 30 * 86_400
 
 _WISHES = ("UV_LINK_MODE", "UV_NO_CACHE", "UV_COMPILE_BYTECODE")
 
-_OURS = frozenset({"state.json", "requirements.txt", "resolved.txt", ".lock"})
+_OURS = frozenset({STATE, "requirements.txt", "resolved.txt", ".lock"})
 """What lies in an environment beside what it consists of: ours, and the installer's lock."""
 
 
@@ -54,7 +56,7 @@ def key_of(spec: EnvironmentSpec, template: str, installer: str, text: str, inpu
         text: the resolution, without the project under test.
         inputs: all of the environment's.
     """
-    if spec.installer != "uv" or spec.maker or not text or options_of(text):
+    if spec.installer != "uv" or spec.link_mode not in (None, "hardlink") or spec.maker or not text or options_of(text):
         return None
     if not all(pin.version and pin.hashes for pin in read_resolution(text)):
         return None
@@ -122,6 +124,8 @@ def keep(place: Path, environment: Path, template: Template) -> None:
         if os.stat(making).st_dev != os.stat(path).st_dev:
             raise NotCacheable("it is on another disk than the cache")
         record, sources = _described(path, template, site_packages(environment))
+        if damaged(site_packages(environment), 0):
+            raise NotCacheable("a file isn't what its package's RECORD says: the installer's cache is damaged")
         for number, source in enumerate(sources):
             os.link(source, f"{making}/{number}")
         from marshal import dumps

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setlist.core.errors import CreationFailed
-from setlist.core.fingerprint import digest, stat_signature
+from setlist.core.fingerprint import digest
+from setlist.core.logins import without_logins
 from setlist.core.model import InputChange, Interpreter, SessionSpec
+from setlist.core.project import FOLDERS
 from setlist.core.records import dataclass
 from setlist.core.system import python_of
+from setlist.engine.trace import STATE
+from setlist.engine.world import FILE, World
 from setlist.environment.context import EnvironmentContext, Locked, python_request
 from setlist.environment.installer_config import configuration_files, settings, variables
+from setlist.environment.local_project import is_computed, look_at_metadata
 from setlist.environment.plan import changes_between
 from setlist.environment.pyproject import read_pyproject
-from setlist.environment.requirements import Requirements, gather
-from setlist.environment.snapshot import Drift, compare, look
+from setlist.environment.requirements import Requirements, gather, read_named_files
+from setlist.environment.snapshot import Drift, compare, damaged, look
 from setlist.environment.state import Contents, State
 from setlist.environment.virtualenv import site_packages
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from setlist.engine.world import Trace
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """All that a decision about an environment needs, and all that mending it needs.
 
-    ``problem`` says why what lies there can't be used as it is. ``watched`` and ``sources`` are the
-    signatures of what the inputs were read from, taken before it was read.
+    ``problem`` says why what lies there can't be used as it is. ``trace`` is all that was looked at for the inputs.
     """
 
     present: bool
@@ -35,9 +45,8 @@ class Evaluation:
     changes: tuple[InputChange, ...]
     drift: Drift
     contents: Contents
-    watched: dict[str, str | None]
+    trace: Trace
     variables: dict[str, str]
-    sources: str | None
     locked: Locked | None
 
 
@@ -50,17 +59,14 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
     project, caller, spec = context.project, context.caller, session.environment
     request = python_request(spec)
     interpreter = _interpreter(context, request, state)
-    # What is read may change while it is read: signatures taken both before and after must agree,
-    # or the file is recorded as never seen, so that the next run looks again.
-    before = _signatures(configuration_files(spec.installer, caller.environ, project.root))
-    pyproject_before = stat_signature(project.root / "pyproject.toml")
-    pyproject = read_pyproject(project)
-    requirements = gather(project, session, pyproject, caller.environ)
+    # what has changed since the recording began may not be what is read, and is looked at again by the next run
+    world = World(str(project.root), caller.environ)
+    pyproject = read_pyproject(project, world)
+    requirements = gather(project, session, pyproject, world)
     stated = settings(spec.installer, caller.environ, project)
-    watched: dict[str, str | None] = {str(path): stat_signature(path) for path in sorted(requirements.watched)}
-    if watched.get(str(pyproject.path)) != pyproject_before:
-        watched[str(pyproject.path)] = "changed while it was read"
-    watched |= before
+    places = configuration_files(spec.installer, caller.environ, project.root)
+    world.observed(spec.installer, [(FILE, str(path)) for path in places], world.begun)
+    read_named_files(requirements, session, project)
 
     inputs = {
         "place": str(directory),
@@ -77,28 +83,38 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
     special = {
         "resolution": spec.resolution if spec.resolution != "highest" else None,
         "exclude-newer": spec.exclude_newer,
-        "index-url": digest(spec.index_url)[:12] if spec.index_url else None,
+        "index-url": digest(without_logins(spec.index_url))[:12] if spec.index_url else None,
+        "link-mode": spec.link_mode,
     }
     inputs |= {name: value for name, value in special.items() if value is not None}
     locked = None
     if context.locks is not None:
-        file = context.locks.file(session)
-        watched[str(file)] = stat_signature(file)
-        locked = context.locks.find(session)
+        locked = context.locks.find(session, world)
+        # what decides where locks lie (setlist.core.project.sessions_folder)
+        for folder in FOLDERS:
+            world.kind(str(project.root / folder / "locks"))
+        scripts = [(FILE, str(project.root / name)) for name in ("setup.py", "setup.cfg")]
+        world.observed("setlist", scripts, world.begun)
         if locked is not None:
             inputs["lock"] = locked.digest
     found_variables = variables(spec.installer, caller.environ)
     inputs |= {f"variable {name}": value for name, value in found_variables.items()}
     for path, value in stated.items():
         inputs["tool.uv" if path == str(pyproject.path) else f"settings {project.relative(path)}"] = value
-    sources = None
-    if spec.project in ("wheel", "sdist"):
-        sources = context.builds.signature()
-        inputs["project sources"] = context.builds.sources()
+    if spec.project is not None:
+        data = pyproject.data
+        if spec.project == "editable":
+            seen = look_at_metadata(world, project.root, data)
+        else:
+            seen = inputs["project sources"] = context.builds.look(world, data)
+        if is_computed(data):
+            inputs["project metadata"] = digest(inputs["project metadata"] + seen)
+        if spec.project != "editable" or is_computed(data):
+            requirements.rebuilt |= set(requirements.project_names) or {""}
 
     present, problem = _soundness(directory, state)
     contents = _contents(directory) if present and problem is None else Contents()
-    drift = compare(state.contents, contents) if state is not None and problem is None else Drift()
+    drift = _drift(directory, state.contents, contents) if state is not None and problem is None else Drift()
     return Evaluation(
         present=present,
         problem=problem,
@@ -108,9 +124,8 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
         changes=changes_between(state.inputs, inputs) if state is not None else (),
         drift=drift,
         contents=contents,
-        watched=watched,
+        trace=world.trace,
         variables=found_variables,
-        sources=sources,
         locked=locked,
     )
 
@@ -148,5 +163,9 @@ def _contents(directory: Path) -> Contents:
         return Contents()
 
 
-def _signatures(paths: tuple[Path, ...]) -> dict[str, str | None]:
-    return {str(path): stat_signature(path) for path in paths}
+def _drift(directory: Path, recorded: Contents, contents: Contents) -> Drift:
+    drift = compare(recorded, contents)
+    if drift or recorded.files == contents.files:
+        return drift
+    # a tool may well leave files of its own among those of a package
+    return damaged(site_packages(directory), os.stat(directory / STATE).st_mtime_ns)

@@ -16,12 +16,14 @@ from setlist.core.files import read_text, text_or_nothing
 from setlist.core.fingerprint import digest
 from setlist.core.limits import DEEPEST_INCLUDES
 from setlist.core.records import dataclass, field
+from setlist.engine.world import World
 from setlist.environment.markers import holds
 from setlist.environment.requirement_lines import (
     FILE_OPTIONS,
     INDEX_OPTIONS,
     Argument,
     RequirementLine,
+    named_file,
     normalised,
     parse_requirement,
     path_beside,
@@ -105,8 +107,7 @@ def read_install(words: Sequence[str], cwd: Path, environ: Mapping[str, str]) ->
             install.groups.append((path_beside(cwd, file if colon else "pyproject.toml"), group))
         elif option == "--extra":
             install.extras.append(normalised(value))
-        elif option in FILE_OPTIONS and "://" not in value:
-            path = path_beside(cwd, value)
+        elif option in FILE_OPTIONS and (path := named_file(cwd, value)) is not None:
             if option == "-r":
                 install.requirement_files.append(path)
             elif option == "-c":
@@ -136,8 +137,8 @@ def _read_file(
             install.projects.append(path)
         return
     for line in read_lines(with_variables(text, environ)):
-        if line.option in FILE_OPTIONS and line.value and "://" not in line.value:
-            included = path_beside(path.parent, line.value)
+        included = named_file(path.parent, line.value) if line.option in FILE_OPTIONS and line.value else None
+        if included is not None:
             requested = is_requested and line.option == "-r"
             _read_file(install, included, cwd, environ, is_requested=requested, depth=depth + 1)
         elif line.option in ("", "-e") and is_requested:
@@ -161,13 +162,13 @@ class Sources:
     def digest(self, path: Path) -> str:
         """What a directory, or a file, holds."""
         from setlist.core.fingerprint import stat_signature
-        from setlist.environment.build_inputs import digest_sources, sign_sources
+        from setlist.engine.source_tree import digest_sources, sign_sources
 
         name = str(path)
         if name in self.known:
             return self.known[name][1]
         is_directory = path.is_dir()
-        signature = sign_sources(path) if is_directory else stat_signature(path) or "missing"
+        signature = sign_sources(path)[0] if is_directory else stat_signature(path) or "missing"
         before = self._before.get(name)
         if before is not None and before[0] == signature:
             content = before[1]
@@ -179,23 +180,19 @@ class Sources:
         return content
 
     def metadata(self, path: Path) -> str:
-        """What the project in a directory says of itself: all that decides what an editable install of it is."""
-        from setlist.core.fingerprint import stat_signature
+        """All that decides what an editable install of the project in a directory is."""
+        from setlist.environment.local_project import look_at_metadata, read_project
 
         name = f"metadata {path}"
-        if name in self.known:
-            return self.known[name][1]
-        before = self._before.get(name)
-        if before is not None and before[0] == " ".join(str(stat_signature(file)) for file in before[2:]):
-            self.known[name] = tuple(before)
-            return before[1]
-        content, files = _described(path)
-        self.known[name] = (" ".join(str(stat_signature(file)) for file in files), content, *map(str, files))
-        return content
+        if name not in self.known:
+            world = World(str(path), self._environ or {})
+            content = digest(_described(path) + look_at_metadata(world, path, read_project(path)))
+            self.known[name] = ("", content)
+        return self.known[name][1]
 
 
-def _described(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """A digest of what a project says of itself, and the files that it says it in."""
+def _described(path: Path) -> str:
+    """A digest of what a project says of itself."""
     from setlist.core.errors import SetlistError
     from setlist.core.model import Origin, SessionSpec
     from setlist.core.project import Project
@@ -208,8 +205,8 @@ def _described(path: Path) -> tuple[str, tuple[Path, ...]]:
         description = describe_project(project, session, read_pyproject(project))
     except SetlistError:
         files = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-        return digest("\0".join(text_or_nothing(file) for file in files if file.is_file())), tuple(files)
-    return description.digest, tuple(sorted(description.files))
+        return digest("\0".join(text_or_nothing(file) for file in files if file.is_file()))
+    return description.digest
 
 
 def inputs_of(install: InstallArgs, sources: Sources, compiled: Sequence[str] = ()) -> dict[str, str]:

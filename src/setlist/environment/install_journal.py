@@ -589,7 +589,7 @@ class Recorder:
         self._unwritten = True
 
     def _write(self) -> None:
-        from setlist.environment.build_inputs import digest_sources
+        from setlist.engine.source_tree import digest_sources
         from setlist.environment.sync import record_steps
 
         if self._broken:

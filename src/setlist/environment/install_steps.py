@@ -26,7 +26,7 @@ def stale_by_commands(state: State, root: Path, environ: Mapping[str, str]) -> s
 
     It will run again, but what it no longer installs would stay: the environment has to be recreated.
     """
-    from setlist.environment.build_inputs import digest_sources
+    from setlist.engine.source_tree import digest_sources
 
     unread = [step for step in state.steps if step.sources and step.brought]
     now = digest_sources(root, environ) if unread else ""

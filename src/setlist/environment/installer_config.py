@@ -26,6 +26,7 @@ from pathlib import Path
 from setlist.core.errors import ConfigurationError
 from setlist.core.files import read_text, temporary_directory, write_atomically
 from setlist.core.fingerprint import digest
+from setlist.core.logins import without_logins
 from setlist.core.model import InstallerName
 from setlist.core.project import Project
 from setlist.core.records import dataclass
@@ -33,6 +34,7 @@ from setlist.core.system import cache_of, user_cache
 from setlist.core.toml import read_toml, toml_value
 from setlist.environment.environ import clean
 from setlist.environment.pyproject import read_pyproject
+from setlist.environment.requirement_lines import named_file
 
 TYPE_CHECKING = False
 
@@ -113,6 +115,12 @@ _ENVIRONMENTS = ("environments", "required-environments")
 _PLACES = ("index-url", "extra-index-url", "find-links")
 """uv's settings that hold URLs, or paths relative to their file. ``index`` is a table that holds one as well."""
 
+_NAMING_FILES = ("constraint", "override", "exclude", "build-constraint", "find-links")
+"""Settings that name files and directories: for uv in variables alone, for pip in its files as well."""
+
+_LOGIN = r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)"
+"""Variables by which uv is told a login."""
+
 GIT_LOCAL = frozenset(
     """
     GIT_DIR GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_INDEX_VERSION GIT_PREFIX
@@ -128,13 +136,47 @@ Source: ``git rev-parse --local-env-vars``, but for GIT_CONFIG_COUNT, in which p
 
 
 def variables(installer: InstallerName, environ: Mapping[str, str]) -> dict[str, str]:
-    """The installer's environment variables that count, with digests for values: they may hold passwords."""
+    """The installer's environment variables that count, with digests for values. Logins don't count."""
     prefix = _PREFIX[installer]
     return {
-        name: digest(value)[:12]
+        name: digest(without_logins(value))[:12]
         for name, value in sorted(environ.items())
-        if name.startswith(prefix) and _counts(installer, _setting(installer, name))
+        if name.startswith(prefix) and _counts(installer, _setting(installer, name)) and not re.fullmatch(_LOGIN, name)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFiles:
+    """Files and directories that settings of an installer name, and that it reads itself."""
+
+    requirements: tuple[Path, ...]
+    constraints_of_builds: tuple[Path, ...]
+    wheels: tuple[Path, ...]
+
+
+def named_files(installer: InstallerName, environ: Mapping[str, str], root: Path) -> NamedFiles:
+    """The files and the directories that the installer's settings name, and that it reads itself.
+
+    Args:
+        installer: the installer.
+        environ: the variables of the caller.
+        root: the directory that it is started in.
+
+    Raises:
+        ConfigurationError: a configuration file can't be read.
+    """
+    if installer == "uv":
+        stated = {name: environ.get(f"UV_{name.upper().replace('-', '_')}", "") for name in _NAMING_FILES}
+        links = stated["find-links"].split(",")
+    else:
+        stated = {name: value for name, (value, _) in _pip_settings(environ, root, "install").items()}
+        links = stated.get("find-links", "").split()
+
+    def files(names: Iterable[str]) -> tuple[Path, ...]:
+        return tuple(file for name in names if name.strip() and (file := named_file(root, name.strip())) is not None)
+
+    constraining = [word for name in ("constraint", "override", "exclude") for word in stated.get(name, "").split()]
+    return NamedFiles(files(constraining), files(stated.get("build-constraint", "").split()), files(links))
 
 
 def installer_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -169,15 +211,36 @@ def foreign_install_environ(
         ConfigurationError: a file can't be read.
     """
     kept = {name: value for name, value in environ.items() if name in own or not _is_kept_from_installers(name)}
-    if Path(words[0]).stem == "uv":
-        with uv_configuration(environ, project).options(universal=False) as options:
-            handed = {"UV_CONFIG_FILE": options[1]} if len(options) > 1 else {"UV_NO_CONFIG": "1"}
-            yield {**handed, **kept}
-    else:
+    with building_afresh(environ) as building:
+        kept |= building
+        if Path(words[0]).stem == "uv":
+            with uv_configuration(environ, project).options(universal=False) as options:
+                handed = {"UV_CONFIG_FILE": options[1]} if len(options) > 1 else {"UV_NO_CONFIG": "1"}
+                yield {**handed, **kept}
+            return
         stated = {
             _variable(name): value for name, (value, _) in _pip_settings(environ, project.root, "install").items()
         }
         yield {**stated, "PIP_CONFIG_FILE": os.devnull, **kept}
+
+
+@contextmanager
+def building_afresh(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The variables by which setuptools builds in a directory of its own, while the context lasts.
+
+    In the ``build`` directory of a project it takes what an earlier build left there, such as a module that has been
+    removed since. Source: DIST_EXTRA_CONFIG in the documentation of setuptools.
+
+    Args:
+        environ: the variables of the caller, who may have such a file.
+    """
+    if environ.get("DIST_EXTRA_CONFIG"):
+        yield {}
+        return
+    with temporary_directory() as scratch:
+        file = scratch / "setuptools.cfg"
+        write_atomically(file, f"[build]\nbuild_base = {scratch / 'build'}\n")
+        yield {"DIST_EXTRA_CONFIG": str(file)}
 
 
 def _is_kept_from_installers(variable: str) -> bool:
@@ -200,7 +263,7 @@ def settings(installer: InstallerName, environ: Mapping[str, str], project: Proj
         for path, sections in _pip_files(environ, project.root):
             found[str(path)] = {name: sections[name] for name in ("global", "install") if name in sections}
     counted = {name: _without(table, installer, (_WITHHELD, _WITHOUT_EFFECT)) for name, table in found.items()}
-    return {name: digest(_canonical(table)) for name, table in counted.items() if table}
+    return {name: digest(without_logins(_canonical(table))) for name, table in counted.items() if table}
 
 
 def counted_of_uv(table: Table) -> dict[str, Any]:

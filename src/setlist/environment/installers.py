@@ -11,7 +11,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Protocol
 from setlist.core.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.core.files import temporary_directory, write_atomically
 from setlist.core.logins import expanded
-from setlist.core.model import InstallerName, Interpreter, Resolution
+from setlist.core.model import InstallerName, Interpreter, LinkMode, Resolution
 from setlist.core.project import PACKAGING_HINT, Project
 from setlist.core.records import dataclass
 from setlist.core.system import WINDOWS, bin_directory
 from setlist.environment.hashes import with_written_hashes
 from setlist.environment.installer_config import (
+    building_afresh,
     installer_environ,
     pip_environ,
     pip_only_indexes,
@@ -62,7 +64,7 @@ class ResolveRequest:
     a directory for files. Either ``interpreter`` is the one to resolve for, or ``universal`` the oldest Python of a
     lock for all platforms. ``previous`` is an earlier answer, whose versions are kept where they still fit, but for
     ``upgrade_packages``. ``hashed`` requests the hashes of the index. ``overrides`` are requirements that replace those
-    of the same name. ``afresh`` are the names whose metadata aren't taken from a cache.
+    of the same name. ``afresh`` are the names whose metadata aren't taken from a cache, "" for all.
     """
 
     requirements: Requirements
@@ -91,8 +93,8 @@ class Installer(Protocol):
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str], *, sourced: Sequence[str] = ()) -> None:
         """Make the environment of ``python`` hold exactly ``requirements``: add, change, remove.
 
-        ``reinstall`` are packages to install again though their version is right. ``sourced`` are options by which
-        uv knows which of them come from an index of their own.
+        ``reinstall`` are packages to install again though their version is right, or not from a cache; "" stands for
+        all. ``sourced`` are options by which uv knows which of them come from an index of their own.
 
         Raises:
             SyncFailed: a package can't be fetched, built, or written.
@@ -136,6 +138,7 @@ class InstallerSettings:
     cwd: Path | None = None
     index_url: str | None = None
     exclude_newer: str | None = None
+    link_mode: LinkMode | None = None
     locks: tuple[int, ...] = ()
     find_links: Path | None = None
 
@@ -207,7 +210,7 @@ class Uv:
         arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
         arguments += sourced
         for name in reinstall:
-            arguments += ["--reinstall-package", name]
+            arguments += ["--reinstall-package", name] if name else ["--refresh"]
         offline = not self.settings.offline
         certificates = {name for name in _CERTIFICATES if name in self.settings.environ}
         if (offline or certificates) and self._succeeds([*arguments, "--offline"], without=certificates):
@@ -228,6 +231,16 @@ class Uv:
         code, words = self._start(["pip", "uninstall", "--quiet", "--python", str(python), *names])
         if code != 0:
             raise SyncFailed("packages can't be removed", detail=words)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Remove packages from uv's cache: what is there isn't what was fetched.
+
+        Raises:
+            SyncFailed: it can't be done.
+        """
+        code, words = self._start(["cache", "clean", *names])
+        if code != 0:
+            raise SyncFailed("edited packages can't be removed from uv's cache", detail=words)
 
     def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
         self._run(
@@ -257,8 +270,14 @@ class Uv:
         if index:
             environ.pop("UV_INDEX_URL", None)
             environ |= index
+        if settings.link_mode is not None:
+            environ["UV_LINK_MODE"] = settings.link_mode
         configuration = uv_configuration(settings.environ, settings.project)
-        with configuration.options(universal="--universal" in arguments) as configured:
+        with (
+            configuration.options(universal="--universal" in arguments) as configured,
+            _building(arguments, settings.environ) as building,
+        ):
+            environ |= building
             options += configured
             done = run_process(
                 [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
@@ -389,19 +408,31 @@ class Pip:
         if arguments[0] == "install":
             options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
             options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
-        done = run_process(
-            [*pip_command(python), *arguments, *options],
-            env={
-                **pip_environ(settings.environ, settings.project.root, arguments[0]),
-                **_index(settings, "PIP_INDEX_URL"),
-                "PIP_NO_COLOR": "1",
-                "PIP_ROOT_USER_ACTION": "ignore",
-            },
-            cwd=settings.cwd or settings.project.root,
-            capture=True,
-            keep_open=self.settings.locks,
-        )
+        with _building(arguments, settings.environ) as building:
+            done = run_process(
+                [*pip_command(python), *arguments, *options],
+                env={
+                    **pip_environ(settings.environ, settings.project.root, arguments[0]),
+                    **_index(settings, "PIP_INDEX_URL"),
+                    **building,
+                    "PIP_NO_COLOR": "1",
+                    "PIP_ROOT_USER_ACTION": "ignore",
+                },
+                cwd=settings.cwd or settings.project.root,
+                capture=True,
+                keep_open=self.settings.locks,
+            )
         return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+
+
+@contextmanager
+def _building(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The variables for the builds that a command of an installer may start."""
+    if {"build", "install", "--reinstall-package", "--refresh"}.isdisjoint(arguments):
+        yield {}
+        return
+    with building_afresh(environ) as building:
+        yield building
 
 
 def pip_command(python: Path) -> list[str]:
@@ -486,7 +517,7 @@ def _compile_arguments(request: ResolveRequest) -> list[str]:
         arguments += ["--resolution", request.resolution]
     arguments += _constraints(request)
     for name in request.afresh:
-        arguments += ["--refresh-package", name]
+        arguments += ["--refresh-package", name] if name else ["--refresh"]
     if request.overrides:
         overrides = request.scratch / "overrides.txt"
         write_atomically(overrides, "".join(f"{line}\n" for line in request.overrides))

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from setlist.core.errors import InterpreterNotFound, LockOutOfDate, PreparationError, SessionError, StorageError
 from setlist.core.files import remove_leftovers
-from setlist.core.fingerprint import stat_signature
-from setlist.core.model import EnvironmentSpec, InputChange, Origin, SessionSpec
+from setlist.core.model import EnvironmentSpec, InputChange, Look, Origin, SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project, loader_environment
 from setlist.core.records import dataclass, replace
-from setlist.core.system import python_of
+from setlist.engine.world import differing
 from setlist.environment import locking
 from setlist.environment.context import EnvironmentContext, Locks, python_request
 from setlist.environment.prepared import PreparedEnvironment
-from setlist.environment.state import NAME, State, read_state, spec_data
+from setlist.environment.state import State, read_state, spec_data, state_that_holds, trace_of
 
 if TYPE_CHECKING:
+    from setlist.engine.world import Trace
     from setlist.environment.inputs import Evaluation
     from setlist.environment.plan import Decision
     from setlist.environment.sync import Outcome
@@ -36,32 +36,14 @@ class Explanation:
     """Why an environment would be reused, or wouldn't.
 
     ``inputs`` are all of them, changed ones first; ``notes`` say what else there is (drift, an unfinished
-    environment, an interpreter that isn't there).
+    environment, an interpreter that isn't there). ``looks`` are all that was looked at when it was made.
     """
 
     state: Literal["none", "missing", "unfinished", "current", "stale"]
     interpreter: str | None
     inputs: tuple[InputChange, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """By what an environment is known to be right, as long as nothing of it is touched.
-
-    ``files`` are paths with their signatures, None for one that isn't there, and ``own`` those that are part of it;
-    ``interpreter`` is its label, ``frozen`` the path of its frozen requirements, relative to the project's root.
-    ``directory`` is where it lies, ``state`` its record, ``image`` where the one lies that another would be laid out
-    from.
-    """
-
-    files: Mapping[str, str | None]
-    own: Mapping[str, str | None]
-    interpreter: str
-    frozen: str
-    directory: Path
-    state: State
-    image: Path | None
+    looks: tuple[Look, ...] = ()
 
 
 class EnvironmentProvider(Protocol):
@@ -127,12 +109,9 @@ class Environments:
                 hold.enter_context(
                     locking.shared(self._context.project, session.name, self._context.waiting(session.name))
                 )
-                state = read_state(directory)
                 asked = outcome is None and (recreate or upgrade)
-                if not asked and state is not None and self._untouched(session, directory, state):
-                    break
-                if not asked and (refreshed := self._refreshed(session, directory, state)) is not None:
-                    state = refreshed
+                state = None if asked else self._untouched(session, directory) or self._refreshed(session, directory)
+                if state is not None:
                     break
                 hold.close()
                 waiting = self._context.waiting(session.name)
@@ -143,7 +122,6 @@ class Environments:
                     "the environment changes as fast as it is mended",
                     hint="does something else write into it, or into the files that it is made from?",
                 )
-            assert state is not None
             remove_leftovers(str(directory))
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, outcome, duration, hold)
@@ -183,48 +161,19 @@ class Environments:
             hold.enter_context(locking.shared(self._context.project, session.name, self._context.waiting(session.name)))
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, None, 0.0, hold)
 
-    def fingerprint(self, session: SessionSpec) -> Fingerprint | None:
-        """The signatures that an untouched environment is known by.
+    def recorded(self, session: SessionSpec) -> tuple[Path, State] | None:
+        """An environment that is right as long as its record holds, and its record.
 
         Returns:
-            None where there is none, or where more than signatures decides: a project that is built, a function's
-            installs.
+            None if there is none, or if what a function installs decides as well.
         """
         session = self._as_prepared(session)
-        if session.environment.backend == "none" or session.environment.project not in (None, "editable"):
+        if session.environment.backend == "none":
             return None
-        project = self._context.project
-        directory = project.environment(session.name)
-        with locking.shared(project, session.name, self._context.waiting(session.name)):
-            record = directory / NAME
-            signed = stat_signature(record)  # before it is read: one that is written meanwhile is seen
-            state = read_state(directory)
-            if state is None or state.steps or not self._untouched(session, directory, state):
-                return None
-            python = python_of(directory)
-            files = {state.interpreter.executable: state.interpreter.signature, **state.watched}
-            own = {
-                str(record): signed,
-                str(python): stat_signature(python),
-                **{str(directory / relative): signature for relative, signature in state.contents.directories.items()},
-            }
-        return Fingerprint(
-            files=files,
-            own=own,
-            interpreter=state.interpreter.label,
-            frozen=project.relative(directory / "requirements.txt"),
-            directory=directory,
-            state=state,
-            image=self._image(session, state),
-        )
-
-    def _image(self, session: SessionSpec, state: State) -> Path | None:
-        # the project under test isn't part of it
-        if state.image is None or session.environment.project is not None:
-            return None
-        from setlist.environment.images import place_of
-
-        return place_of(self._context.cache, state.image)
+        directory = self._context.project.environment(session.name)
+        with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
+            state = self._untouched(session, directory)
+        return None if state is None or state.steps else (directory, state)
 
     def explain(self, session: SessionSpec) -> Explanation:
         """Each input of the session's environment, then and now. Changes nothing.
@@ -240,7 +189,7 @@ class Environments:
         from setlist.environment.plan import changes_between
 
         with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
-            state = read_state(directory)
+            state, trace = read_state(directory), trace_of(directory)
             try:
                 evaluation = evaluate(self._context, session, directory, state)
             except InterpreterNotFound as error:
@@ -263,7 +212,12 @@ class Environments:
         kind = kinds.get(decision.work, "stale")
         if kind == "current" and any(change.changed for change in inputs):
             kind = "stale"  # by what its function installs, which is told apart from what is declared
-        return Explanation(kind, evaluation.interpreter.label, inputs, tuple(notes))
+        return Explanation(kind, evaluation.interpreter.label, inputs, tuple(notes), self.looks(trace))
+
+    def looks(self, trace: Trace) -> tuple[Look, ...]:
+        """The looks of a trace, each with whether something else is seen now. Nothing is written."""
+        root, environ = str(self._context.project.root), self._context.caller.environ
+        return tuple(Look(look[0], look[1], look[4], differing(look, root, environ)[0]) for look in trace)
 
     def frozen(self, session: SessionSpec) -> str:
         """The frozen requirements of the session's environment, as they were written when it was last synced.
@@ -291,32 +245,30 @@ class Environments:
         provider: EnvironmentProvider = find_provider(session.provider)
         return provider.environment(session, self._context.caller.environ)
 
-    def _untouched(self, session: SessionSpec, directory: Path, state: State) -> bool:
-        """The warm check: a handful of stat calls, nothing parsed, hashed, imported or asked."""
+    def _untouched(self, session: SessionSpec, directory: Path) -> State | None:
+        """The record of an environment if nothing has changed. Nothing is parsed, imported or asked."""
         from setlist.environment.installer_config import variables
-        from setlist.environment.snapshot import drifted
 
-        spec = session.environment
-        return (
-            state.directory == str(directory)
+        spec, caller = session.environment, self._context.caller
+        state = state_that_holds(directory, self._context.project.root, caller.environ)
+        fits = (
+            state is not None
+            and state.directory == str(directory)
             and state.spec == spec_data(spec)
             and state.inputs.get("python") == python_request(spec)
-            and stat_signature(state.interpreter.executable) == state.interpreter.signature
-            and python_of(directory).exists()
-            and all(stat_signature(path) == signature for path, signature in state.watched.items())
             and self._lock_is_fine(state)
-            and state.variables == variables(spec.installer, self._context.caller.environ)
-            and not drifted(directory, state.contents)
-            and (spec.project in (None, "editable") or state.sources == self._context.builds.signature())
+            and state.variables == variables(spec.installer, caller.environ)
         )
+        return state if fits else None
 
     def _lock_is_fine(self, state: State) -> bool:
         recorded = state.inputs.get("lock")
         locks = self._context.locks
         return recorded is None if locks is None else locks.accepts(recorded)
 
-    def _refreshed(self, session: SessionSpec, directory: Path, state: State | None) -> State | None:
+    def _refreshed(self, session: SessionSpec, directory: Path) -> State | None:
         """The record brought up to date, where files were touched and nothing changed; else None."""
+        state = read_state(directory)
         if state is None:
             return None
         from setlist.environment.inputs import evaluate

@@ -1,28 +1,27 @@
 """The project's pyproject.toml, as far as environments read it.
 
-Its content is kept as JSON, under its stat signature: the parser for TOML takes longer to import than all
-that is done with an environment whose lock is there.
+Its content is kept in the trace store: the parser for TOML takes longer to import than all that is done with an
+environment whose lock is there.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from setlist.core.files import parse_json, write_atomically
-from setlist.core.fingerprint import stat_signature
-from setlist.core.logins import holds_login
 from setlist.core.project import Project
 from setlist.core.records import dataclass
+from setlist.engine.trace import Found, Store
+from setlist.engine.world import FILE, World
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 1
+KEY = "pyproject/pyproject.toml"
+"""The key of its entry in the trace store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +46,35 @@ class Pyproject:
         return bool(metadata) and "dependencies" not in dynamic and "optional-dependencies" not in dynamic
 
 
-def read_pyproject(project: Project) -> Pyproject:
+def read_pyproject(project: Project, world: World | None = None) -> Pyproject:
     """The project's pyproject.toml.
+
+    Args:
+        project: the project.
+        world: records that it was read.
 
     Raises:
         ConfigurationError: it can't be read, or isn't TOML.
     """
     path = project.root / "pyproject.toml"
-    kept = project.parsed_pyproject
-    signature = stat_signature(path)
-    known = _known(kept, signature)
-    if known is not None:
-        return Pyproject(path, known)
+    store = Store(str(project.store), str(project.root), {})
+    found = store.get(KEY)
+    if isinstance(found, Found):
+        if world is not None:
+            world.include_trace(found.trace)
+        return Pyproject(path, found.value)
     from setlist.core.toml import read_toml
 
+    own = World(str(project.root), {})
     try:
-        data = read_toml(path, project.relative(path))
+        data: Mapping[str, Any] = read_toml(path, project.relative(path))
     except FileNotFoundError:
-        return Pyproject(path, {})
-    if signature == stat_signature(path) and project.state.is_dir():
-        # a date is no JSON, nor is a number of 5,000 digits: then it is parsed each time; and what can't be kept is no
-        # problem of this run's
-        with suppress(TypeError, ValueError, RecursionError, OSError):
-            text = json.dumps({"format": FORMAT, "signature": signature, "data": data})
-            if not holds_login(text):
-                write_atomically(kept, text)
+        data = {}
+    own.observed("setlist", [(FILE, str(path))], own.begun)
+    if data and project.state.is_dir():
+        # a date can't be kept: then it is parsed each time; and what can't be written is no problem of this run's
+        with suppress(OSError, ValueError):
+            store.put(KEY, own, data)
+    if world is not None:
+        world.include(own)
     return Pyproject(path, data)
-
-
-def _known(kept: Path, signature: str | None) -> dict[str, Any] | None:
-    """What the file with this signature was read as; None where that isn't known."""
-    try:
-        read = parse_json(kept.read_bytes())
-        data: dict[str, Any] = read["data"]
-        fits = signature is not None and read["format"] == FORMAT and read["signature"] == signature
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return data if fits and isinstance(data, dict) else None

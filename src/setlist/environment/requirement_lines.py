@@ -265,6 +265,20 @@ def path_beside(directory: Path, written: str) -> Path:
     return Path(os.path.normpath(directory / os.path.expanduser(written)))
 
 
+def named_file(directory: Path, written: str) -> Path | None:
+    """The file that ``-r`` or ``-c`` names: a path, relative to a directory, or a ``file:`` URL.
+
+    Returns:
+        None if it isn't on this machine, or a variable in it isn't set.
+    """
+    if written.startswith("file:"):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        return Path(url2pathname(urlsplit(written).path))
+    return None if "://" in written or "${" in written else path_beside(directory, written)
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """An option of an install command with its value, or a requirement (``option`` is empty). ``words`` are as written.

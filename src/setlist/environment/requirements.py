@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,12 @@ from setlist.core.errors import ConfigurationError
 from setlist.core.files import read_definition, text_or_nothing
 from setlist.core.fingerprint import digest
 from setlist.core.limits import DEEPEST_INCLUDES
-from setlist.core.logins import Logins, masked, refers_to_login
+from setlist.core.logins import Logins, masked, refers_to_login, without_logins
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field, replace
+from setlist.engine.world import FILE, World
 from setlist.environment.hashes import WrittenHashes, hashes_in
+from setlist.environment.local_project import is_computed, look_at_build, look_at_metadata, name_of, read_project
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.requirement_lines import (
     FILE_OPTIONS,
@@ -27,6 +29,7 @@ from setlist.environment.requirement_lines import (
     VARIABLE,
     FileLine,
     RequirementLine,
+    named_file,
     normalised,
     parse_requirement,
     path_beside,
@@ -48,21 +51,26 @@ if TYPE_CHECKING:
     from setlist.environment.uv_sources import Entry
 
 
+def _nowhere() -> World:
+    return World("", {})
+
+
 @dataclass(slots=True)
 class Requirements:
     """All that a session requires.
 
     ``lines`` are the requirements themselves, ``files`` and ``constraints`` the files that the resolver
     reads itself, ``project_line`` is the project under test as a local directory, if it is installed.
-    ``inputs`` maps each input's name to its value, ``watched`` are the files that were read. ``options``
+    ``inputs`` maps each input's name to its value, ``world`` is the recording of what was read for them. ``options``
     says that a file names an index (``option_lines`` are these lines). ``sourced`` are requirements with the
     ``[tool.uv.sources]`` that apply to them; ``sources`` are all that apply to anything, those of local projects
     included, and ``indexes`` what they may name; ``source_lines`` are they as constraints for pip. ``hashes`` are
     those written beside requirements and constraints, ``require_hashes`` says that a file demands one for each
     package. ``direct``
     are the normalised names of the direct requirements, ``project_names`` the project's own, as far as it is known
-    without a build. ``repositories`` are the requirements from version control, by normalised name. ``logins``
-    are those of all URLs in what was read. ``environ`` are the caller's variables.
+    without a build. ``repositories`` are the requirements from version control, by normalised name. ``rebuilt`` are the
+    names of local projects that an installer may have an older build of, "" for one that only a build would name.
+    ``logins`` are those of all URLs in what was read.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -70,7 +78,6 @@ class Requirements:
     constraints: list[Path] = field(default_factory=list)
     project_line: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
-    watched: set[Path] = field(default_factory=set)
     options: bool = False
     option_lines: list[str] = field(default_factory=list)
     sourced: list[Sourced] = field(default_factory=list)
@@ -82,8 +89,9 @@ class Requirements:
     repositories: dict[str, set[str]] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     project_names: tuple[str, ...] = ()
+    rebuilt: set[str] = field(default_factory=set)
     logins: Logins = field(default_factory=Logins)
-    environ: Mapping[str, str] = field(default_factory=dict)
+    world: World = field(default_factory=_nowhere)
 
     @property
     def hashed(self) -> bool:
@@ -95,14 +103,21 @@ class Requirements:
         return bool(self.lines or self.files or self.project_line or self.sourced)
 
 
-def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ: Mapping[str, str]) -> Requirements:
+def gather(project: Project, session: SessionSpec, pyproject: Pyproject, world: World) -> Requirements:
     """Collect everything that a session requires.
+
+    Args:
+        project: the project of the session.
+        session: the session.
+        pyproject: the pyproject.toml of the project.
+        world: records what is read, and has the environment variables.
 
     Raises:
         ConfigurationError: a group, an extra or a file that isn't there, a malformed requirement.
     """
     spec = session.environment
-    requirements = Requirements(watched={pyproject.path}, environ=environ)
+    requirements = Requirements(world=world)
+    environ = world.environ
     for text in _texts(pyproject.data):
         requirements.logins.hide(text)
     if spec.index_url:
@@ -110,7 +125,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
     sources = Sources()
     if spec.deps or spec.groups or spec.project is not None:
         sources = read_sources(project.root, pyproject.data)
-        requirements.watched |= sources.files
+        _note_files(requirements, sources.files - {pyproject.path})
     for line in spec.deps:
         requirements.logins.hide(line)
         _note(requirements, parse_requirement(line, project.root), "deps")
@@ -152,7 +167,7 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
 
         description = describe_project(project, session, pyproject)
         requirements.inputs["project metadata"] = description.digest
-        requirements.watched |= description.files
+        _note_files(requirements, description.files - {pyproject.path})
         if description.name is not None:
             requirements.project_names = (normalised(description.name),)
             requirements.direct |= set(requirements.project_names)
@@ -172,6 +187,32 @@ def gather(project: Project, session: SessionSpec, pyproject: Pyproject, environ
         if spec.installer == "pip":
             requirements.source_lines = as_constraints(requirements.sources)
     return requirements
+
+
+def read_named_files(requirements: Requirements, session: SessionSpec, project: Project) -> None:
+    """Look at the files that the installer's settings name, and make them inputs: the installer reads them itself.
+
+    Raises:
+        ConfigurationError: one can't be read.
+    """
+    from setlist.environment.installer_config import named_files
+
+    world, installer = requirements.world, session.environment.installer
+    named = named_files(installer, world.environ, project.root)
+
+    def blame(message: str) -> ConfigurationError:
+        return ConfigurationError(message, hint=f"a setting of {installer} names it")
+
+    for path in (*named.requirements, *named.constraints_of_builds):
+        # nothing in it is required: it constrains what is
+        _read_file(requirements, path, project, world.environ, blame, is_requested=False, seen=set())
+    if named.constraints_of_builds:
+        read = [requirements.inputs[f"file {project.relative(path)}"] for path in named.constraints_of_builds]
+        requirements.inputs["build constraints"] = digest("".join(read))
+    # what a function installs stays as it is until it asks for something else
+    if named.wheels and not session.installs_itself:
+        names = [world.names(str(place), installer) for place in named.wheels]
+        requirements.inputs["directories of wheels"] = digest(repr(names))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -205,7 +246,7 @@ def logins_of(project: Project, session: SessionSpec, text: str, environ: Mappin
         return None
     from setlist.environment.pyproject import read_pyproject
 
-    logins = gather(project, session, read_pyproject(project), environ).logins
+    logins = gather(project, session, read_pyproject(project), World(str(project.root), environ)).logins
     if session.installs_itself:
         logins.hide(text_or_nothing(project.root / session.origin.file))
     return logins
@@ -220,6 +261,11 @@ def _add(requirements: Requirements, lines: Sequence[str], sources: Sources, pro
     if sourced is not None:
         requirements.sourced.append(sourced)
         _note_sources(requirements, replace(sources, entries=sourced.sources), project)
+
+
+def _note_files(requirements: Requirements, files: Iterable[Path]) -> None:
+    world = requirements.world
+    world.observed("setlist", [(FILE, str(file)) for file in sorted(files)], world.begun)
 
 
 def _note_sources(requirements: Requirements, sources: Sources, project: Project) -> None:
@@ -369,13 +415,14 @@ def _read_file(
     if depth == DEEPEST_INCLUDES:
         raise blame(f"{project.relative(path)}: files include each other more than {depth} deep")
     seen.add(path)
-    requirements.watched.add(path)
     try:
-        text = read_definition(path, project.relative(path))
+        text = read_definition(path, project.relative(path), read=requirements.world.read)
     except FileNotFoundError as error:
         raise blame(f"{project.relative(path)}: no such file") from error
-    # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well
-    variables = "".join(f"\0{name}={environ.get(name)}" for name in sorted(set(re.findall(VARIABLE, text))))
+    # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well, unless a login
+    counting = set(re.findall(VARIABLE, without_logins(text)))
+    named = sorted(set(re.findall(VARIABLE, text)))
+    variables = "".join(f"\0{name}={environ.get(name) if name in counting else None}" for name in named)
     requirements.inputs[f"file {project.relative(path)}"] = digest(text + variables)
     requirements.logins.hide(text)
     for line in read_lines(text):
@@ -383,14 +430,13 @@ def _read_file(
             requirements.options = True
             requirements.option_lines.append(requirements.logins.hide(_with_absolute_wheels(line, path.parent)))
         elif line.option in FILE_OPTIONS:
-            target = with_variables(line.value, environ)
-            if "://" not in target and "$" not in target:
+            included = named_file(path.parent, with_variables(line.value, environ))
+            if included is not None:
 
                 def blame_line(message: str, number: int = line.number) -> ConfigurationError:
                     return ConfigurationError(message, file=project.relative(path), line=number)
 
                 requested = is_requested and line.option == "-r"
-                included = path_beside(path.parent, target)
                 _read_file(
                     requirements,
                     included,
@@ -442,22 +488,10 @@ def _absolute(line: str, base: Path) -> str:
     if requirement.editable:
         return f"-e {path.as_uri()}{extras}{tail}"
     # pip reads no extras behind a URL without a name, and uv no "#" in one
-    name = _project_name(path)
+    name = name_of(read_project(path))
     if name is not None:
         return f"{name}{extras} @ {path.as_uri()}{tail}"
     return f"{path}{extras}{tail}" if extras else f"{path.as_uri()}{tail}"
-
-
-def _project_name(directory: Path) -> str | None:
-    """The name of the project in a directory, as far as it is known without a build."""
-    from setlist.core.toml import read_toml
-
-    try:
-        metadata = read_toml(directory / "pyproject.toml", "pyproject.toml").get("project", {})
-    except (FileNotFoundError, ConfigurationError):
-        return None
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _watch_local(requirements: Requirements, line: str, project: Project) -> None:
@@ -471,20 +505,16 @@ def _watch_path(requirements: Requirements, path: Path, editable: bool, project:
     name = f"local {project.relative(path)}"
     if path == project.root or name in requirements.inputs:
         return
+    world = requirements.world
     if not path.is_dir():
-        requirements.watched.add(path)
-        requirements.inputs[name] = digest(path.read_bytes()) if path.is_file() else "missing"
+        requirements.inputs[name] = world.look(FILE, str(path)) or "missing"
         return
-    from setlist.environment.build_inputs import digest_sources, places
-
-    if editable:
-        metadata = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-        requirements.watched.update(metadata)
-        requirements.inputs[name] = digest("".join(text_or_nothing(file) for file in metadata))
-    else:
-        requirements.watched.update(map(Path, places(path)))
-        requirements.inputs[name] = digest_sources(path, requirements.environ)
+    data = read_project(path)
+    look = look_at_metadata if editable else look_at_build
+    requirements.inputs[name] = look(world, path, data)
+    if not editable or is_computed(data):
+        requirements.rebuilt.add(name_of(data) or "")
     # what it takes from beside it is installed with it
     sources = read_sources(path)
-    requirements.watched |= sources.files
+    _note_files(requirements, sources.files)
     _note_sources(requirements, sources.of_project(), project)

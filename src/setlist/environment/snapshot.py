@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from setlist.core.fingerprint import stat_signature
 from setlist.core.records import dataclass
 from setlist.core.system import bin_directory
+from setlist.engine.world import INSTALLED, content_of
 from setlist.environment.requirement_lines import normalised
 from setlist.environment.state import Contents
 
@@ -19,19 +21,20 @@ class Drift:
     """How an environment differs from its record.
 
     ``packages`` were added, removed, or installed again by somebody else: a sync mends that.
-    ``foreign`` are files that belong to no package, or packages' files that are gone: only a new
-    environment mends that.
+    ``foreign`` are files that belong to no package: only a new environment mends that. ``linked`` are those of the
+    packages whose files were edited and have further hard links: in the installer's cache, and in other environments.
     """
 
     packages: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.packages or self.foreign)
 
 
 def look(directory: Path, site_packages: tuple[Path, ...]) -> Contents:
-    """Read what an environment holds: a listing of two or three directories, no file is opened.
+    """Read what an environment holds, by listings and statuses: no file is opened.
 
     Args:
         directory: the environment's.
@@ -40,10 +43,12 @@ def look(directory: Path, site_packages: tuple[Path, ...]) -> Contents:
     packages: dict[str, tuple[str, str]] = {}
     entries: dict[str, tuple[str, ...]] = {}
     directories: dict[str, str | None] = {}
+    files: dict[str, str | None] = {}
     for folder in (*site_packages, bin_directory(directory)):
         relative = folder.relative_to(directory).as_posix()
         # The directory's own signature is taken first: a change in between is then seen next time
         directories[relative] = stat_signature(folder)
+        files[relative] = content_of(INSTALLED, str(folder), {})
         names: list[str] = []
         try:
             listing = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -63,7 +68,7 @@ def look(directory: Path, site_packages: tuple[Path, ...]) -> Contents:
     # Not a directory, but as telling: one line in it lets the system's packages in
     directories["pyvenv.cfg"] = stat_signature(directory / "pyvenv.cfg")
     entries["pyvenv.cfg"] = (f"edited:{directories['pyvenv.cfg']}",)
-    return Contents(packages, entries, directories)
+    return Contents(packages, entries, directories, files)
 
 
 def drifted(directory: Path, recorded: Contents) -> bool:
@@ -93,6 +98,65 @@ def compare(recorded: Contents, now: Contents) -> Drift:
                 for name in before ^ after
             ]
     return Drift(packages, tuple(sorted(set(foreign))))
+
+
+def damaged(site_packages: tuple[Path, ...], since: int) -> Drift:
+    """The packages of which a file is gone, or isn't what its RECORD says.
+
+    Args:
+        site_packages: where the packages are.
+        since: a time in nanoseconds: a file that was changed before isn't read.
+    """
+    packages: dict[str, None] = {}
+    linked: dict[str, None] = {}
+    for folder in site_packages:
+        for record in sorted(folder.glob("*.dist-info/RECORD")):
+            name = _named(record.parent.name)[0]
+            for path, digest_ in _recorded(record):
+                state = _state_of(folder / path, digest_, since)
+                if state != "sound":
+                    packages[name] = None
+                if state == "linked":
+                    linked[name] = None
+    return Drift(tuple(packages), (), tuple(linked))
+
+
+def _recorded(record: Path) -> Iterator[tuple[str, str]]:
+    """The files in a RECORD and their digests, without what Python compiles."""
+    import csv
+
+    try:
+        with open(record, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            for row in csv.reader(stream):
+                if row and not row[0].endswith(".pyc"):
+                    yield row[0], row[1] if len(row) > 1 else ""
+    except (OSError, csv.Error):
+        return
+
+
+def _state_of(path: Path, recorded: str, since: int) -> str:
+    """``sound``, ``gone``, ``edited``, or ``linked`` for an edited file that has further hard links."""
+    try:
+        status = os.stat(path)
+        kind, _, expected = recorded.partition("=")
+        if max(status.st_mtime_ns, status.st_ctime_ns) < since or kind not in ("sha256", "sha384", "sha512"):
+            return "sound"
+        if _hashed(path, kind) == expected.rstrip("="):
+            return "sound"
+    except (OSError, ValueError):
+        return "gone"
+    return "linked" if status.st_nlink > 1 else "edited"
+
+
+def _hashed(path: Path, kind: str) -> str:
+    import base64
+    import hashlib
+
+    whole = hashlib.new(kind)
+    with open(path, "rb") as stream:
+        while piece := stream.read(1 << 20):
+            whole.update(piece)
+    return base64.urlsafe_b64encode(whole.digest()).decode().rstrip("=")
 
 
 def keep_caches_apart(site_packages: tuple[Path, ...]) -> None:

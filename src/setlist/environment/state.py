@@ -1,7 +1,8 @@
 """What an environment was made from, as it was recorded when it was finished.
 
-The record is removed before an environment is touched and written last, by rename: an environment
-without one is unfinished, whatever it holds.
+The record is the environment's entry in the trace store (:mod:`setlist.engine.trace`): its trace is all that was looked
+at to know what the environment should be, and what it is. It is removed before an environment is touched and written
+last, by rename: an environment without one is unfinished, whatever it holds.
 """
 
 from __future__ import annotations
@@ -10,13 +11,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from setlist.core.files import write_atomically
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, Interpreter
-from setlist.core.records import DecodeError, dataclass, dumps, field, field_names, loads
+from setlist.core.records import DecodeError, dataclass, dumps, field, field_names, loads, replace
+from setlist.core.system import python_of
+from setlist.engine.trace import ENVIRONMENT, STATE, Found, Store
+from setlist.engine.world import IDENTITY, INSTALLED, KIND, World
 
-FORMAT = 2
-NAME = "state.json"
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from setlist.engine.world import Trace
+
+HELD = "environment"
+"""The observer of what an environment itself holds."""
+
+_SHAPE = 3
+"""The shape of :class:`State`: raised when an older record can't be read any more."""
 
 Kind = Literal["seed", "install", "run"]
 """``seed``: what was there from the start; ``install``: ``s.install``, or a provider's equal; ``run``: any other
@@ -29,12 +40,13 @@ class Contents:
 
     ``packages`` maps a normalised name to ``[version, stamp]``; ``entries`` maps a directory (relative
     to the environment) to the names in it; ``directories`` maps it to its stat signature, by which
-    an untouched one is told without listing it.
+    an untouched one is told without listing it; ``files`` maps it to a digest of the statuses of all files in it.
     """
 
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)
     entries: dict[str, tuple[str, ...]] = field(default_factory=dict)
     directories: dict[str, str | None] = field(default_factory=dict)
+    files: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +86,20 @@ class State:
     """A finished environment's record.
 
     ``spec`` is the session's EnvironmentSpec as JSON data; ``inputs`` maps an input's name to its
-    value; ``watched`` maps each file that was read for them to its stat signature (None: it
-    wasn't there); ``variables`` maps each environment variable that matters to a digest of its value;
-    ``sources`` is the signature of the project's sources where a build of them is installed. ``steps`` are what the
-    session's function has done to the environment. ``image`` is the key of the image
-    (:mod:`setlist.environment.images`) that it was laid out from, or kept as.
+    value; ``variables`` maps each environment variable of the installer that matters to a digest of its value.
+    ``steps`` are what the session's function has done to the environment. ``trace`` is what was looked at for the
+    inputs; what the environment holds is added to it when it is written.
     """
 
     directory: str
     spec: list[Any]
     interpreter: Interpreter
     inputs: dict[str, str]
-    watched: dict[str, str | None]
     variables: dict[str, str]
-    sources: str | None
     contents: Contents
     direct: tuple[str, ...]
     steps: tuple[Step, ...] = ()
-    image: str | None = None
+    trace: Any = ()
 
 
 def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]:
@@ -102,13 +110,43 @@ def held_after(held: Mapping[str, str], steps: Sequence[Step]) -> dict[str, str]
     return {name: value for name, value in sum_of_all.items() if value is not None}
 
 
+def key_of(directory: Path | str) -> str:
+    """The key of an environment's entry in any trace store."""
+    return f"{ENVIRONMENT}/{directory}"
+
+
 def read_state(directory: Path) -> State | None:
     """The record of a finished environment; None where there is none, or it can't be understood."""
-    try:
-        return loads(State, (directory / NAME).read_bytes(), FORMAT)
-    except (OSError, DecodeError):
-        # truncated, edited or of another format: the environment is made again
+    # truncated, edited or of another format: the environment is made again
+    return _state(Store("", "", {}).last(key_of(directory)))
+
+
+def trace_of(directory: Path) -> Trace:
+    """All that was looked at for an environment; empty if it isn't finished."""
+    found = Store("", "", {}).last(key_of(directory))
+    return () if found is None else found.trace
+
+
+def state_that_holds(directory: Path, root: Path, environ: Mapping[str, str]) -> State | None:
+    """The record, if everything is as it was when it was written; else None. The caller holds the environment's lock.
+
+    Args:
+        directory: the environment.
+        root: the project's root.
+        environ: the environment variables of the caller.
+    """
+    found = Store("", str(root), environ).get(key_of(directory))
+    return _state(found) if isinstance(found, Found) else None
+
+
+def _state(found: Found | None) -> State | None:
+    if found is None:
         return None
+    try:
+        state = loads(State, found.value, _SHAPE)
+    except (DecodeError, TypeError):
+        return None
+    return replace(state, trace=tuple(look for look in found.trace if look[4] != HELD))
 
 
 def write_state(directory: Path, state: State) -> None:
@@ -117,17 +155,25 @@ def write_state(directory: Path, state: State) -> None:
     Raises:
         OSError: it can't be written; there is no record then.
     """
-    write_atomically(directory / NAME, state_text(state))
+    text = masked(dumps(replace(state, trace=()), _SHAPE))
+    Store("", "", {}).write(key_of(directory), (*state.trace, *_held(directory, state)), text)
 
 
-def state_text(state: State) -> str:
-    """What stands in the record. Logins in URLs are masked: what is compared with it has to be masked as well."""
-    return masked(dumps(state, FORMAT))
+def _held(directory: Path, state: State) -> Trace:
+    """What is seen of a finished environment itself."""
+    world = World("", {})
+    world.expect(IDENTITY, state.interpreter.executable, state.interpreter.signature, HELD)
+    world.look(KIND, str(python_of(directory)), HELD)
+    configuration = "pyvenv.cfg"
+    world.expect(IDENTITY, str(directory / configuration), state.contents.directories.get(configuration), HELD)
+    for relative, content in state.contents.files.items():
+        world.expect(INSTALLED, str(directory / relative), content, HELD)
+    return world.trace
 
 
 def forget_state(directory: Path) -> None:
     """Declare the environment unfinished, before it is touched."""
-    (directory / NAME).unlink(missing_ok=True)
+    (directory / STATE).unlink(missing_ok=True)
 
 
 def spec_data(spec: EnvironmentSpec) -> list[Any]:

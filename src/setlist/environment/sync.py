@@ -26,6 +26,7 @@ from setlist.environment.installers import (
     Installer,
     InstallerSettings,
     ResolveRequest,
+    Uv,
     make_installer,
     uv_binary,
 )
@@ -81,6 +82,7 @@ def installer_for(
         offline=context.offline,
         index_url=spec.index_url,
         exclude_newer=spec.exclude_newer,
+        link_mode=spec.link_mode,
         locks=(lock,),
         find_links=context.find_links,
     )
@@ -131,13 +133,15 @@ def mend(
 
     # What is there, and not what was recorded: what somebody added by hand is told when it goes
     before = {} if anew else {name: version for name, (version, _) in evaluation.contents.packages.items()}
-    again = () if anew else _reinstalled(context, directory, evaluation, wanted)
+    again = _reinstalled(context, directory, evaluation, wanted, anew=anew)
     doomed = rename_aside(directory) if anew else None
     try:
         image = _image(context, session, evaluation, resolution) if anew else None
         laid_out = image is not None and images.materialize(image, directory, session.name)
         if not anew:
             forget_state(directory)
+            if evaluation.drift.linked and isinstance(installer, Uv):
+                installer.forget(evaluation.drift.linked)
         elif not laid_out:
             make_bare(context, session, directory, interpreter)
         write_atomically(directory / RESOLVED, wanted, private=refers_to_login(wanted))
@@ -155,15 +159,17 @@ def mend(
         raise
     # what lay there before goes while the new one is described, now that it is sure not to be needed
     with meanwhile(partial(delete_renamed, doomed)) if doomed is not None else nullcontext():
-        kept = laid_out or (image is not None and _keep_image(context, image, directory, interpreter))
-        state = _finish(context, session, directory, evaluation, image.name if image is not None and kept else None)
+        if image is not None and not laid_out:
+            _keep_image(context, image, directory, interpreter)
+        state = _finish(context, session, directory, evaluation)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
         "recreate": "recreated",
         "repair": "repaired",
         "sync": "synced",
     }
-    return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), again))
+    told = () if anew else again
+    return Outcome(actions[decision.work], decision.reasons, changes_of(before, versions_of(state), told))
 
 
 def _differs(directory: Path, state: State) -> bool:
@@ -221,14 +227,10 @@ def _image(context: EnvironmentContext, session: SessionSpec, evaluation: Evalua
     return None if key is None else images.place_of(context.cache, key)
 
 
-def _keep_image(context: EnvironmentContext, image: Path, directory: Path, interpreter: Interpreter) -> bool:
-    try:
+def _keep_image(context: EnvironmentContext, image: Path, directory: Path, interpreter: Interpreter) -> None:
+    with suppress(images.NotCacheable, OSError):  # the next one takes its time, no more
         made_from = template_of(interpreter, cache_directory=context.cache, environ=context.environ)
         images.keep(image, directory, made_from)
-    except (images.NotCacheable, OSError):
-        # the next one takes its time, no more
-        return False
-    return True
 
 
 def _check_against_the_lock(
@@ -271,10 +273,9 @@ def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:
     renewed = replace(
         state,
         interpreter=evaluation.interpreter,
-        watched=evaluation.watched,
         variables=evaluation.variables,
-        sources=evaluation.sources,
         contents=evaluation.contents,
+        trace=evaluation.trace,
     )
     with suppress(OSError):  # a read-only checkout: true all the same, only slower to find out
         write_state(directory, renewed)
@@ -321,6 +322,7 @@ def _resolve(
             resolution=spec.resolution,
             previous=None if upgrade else preferred,
             hashed=wanted.hashed,
+            afresh=tuple(sorted(wanted.rebuilt)),
         )
         held = None
         if sound is not None and install_exact.fits(spec, evaluation, last):
@@ -367,25 +369,32 @@ def _project_lines(
     return f"{name} @ {artifact.as_uri()}\n"
 
 
-def _reinstalled(context: EnvironmentContext, directory: Path, evaluation: Evaluation, wanted: str) -> tuple[str, ...]:
-    """The packages that a sync must install again though their version is right."""
+def _reinstalled(
+    context: EnvironmentContext, directory: Path, evaluation: Evaluation, wanted: str, *, anew: bool
+) -> tuple[str, ...]:
+    """The packages that a sync must install again though their version is right, or not from the installer's cache."""
+    requirements = evaluation.requirements
+    if anew:
+        return tuple(sorted(requirements.rebuilt))
     names = set(evaluation.drift.packages)
-    if written := evaluation.requirements.hashes:
+    if written := requirements.hashes:
         with suppress(OSError):  # never synced
             names |= newly_hashed((directory / RESOLVED).read_text(encoding="utf-8"), wanted, written)
     changed = [change.name for change in evaluation.changes if change.changed]
     if {"project metadata", "project", "project sources"} & set(changed):
-        names |= set(evaluation.requirements.project_names)
+        names |= set(requirements.project_names)
     local = {name.partition(" ")[2] for name in changed if name.startswith("local ")}
-    if local:
+    everything_local = "build constraints" in changed
+    if local or everything_local:
         from setlist.environment.freeze import installed
 
         names |= {
             normalised(item.name)
             for item in installed(site_packages(directory))
-            if item.path is not None and context.project.relative(item.path) in local
+            if item.path is not None and (everything_local or context.project.relative(item.path) in local)
         }
-    return tuple(sorted(names & evaluation.contents.packages.keys()))
+    packages = evaluation.contents.packages.keys()
+    return tuple(sorted((names & packages) | (requirements.rebuilt - packages)))
 
 
 def record_steps(
@@ -416,9 +425,7 @@ def changes_of(before: dict[str, str], after: dict[str, str], reinstalled: tuple
     )
 
 
-def _finish(
-    context: EnvironmentContext, session: SessionSpec, directory: Path, evaluation: Evaluation, image: str | None
-) -> State:
+def _finish(context: EnvironmentContext, session: SessionSpec, directory: Path, evaluation: Evaluation) -> State:
     sites = site_packages(directory)
     keep_caches_apart(sites)
     state = State(
@@ -426,12 +433,10 @@ def _finish(
         spec=spec_data(session.environment),
         interpreter=evaluation.interpreter,
         inputs=evaluation.inputs,
-        watched=evaluation.watched,
         variables=evaluation.variables,
-        sources=evaluation.sources,
         contents=look(directory, sites),
         direct=tuple(sorted(evaluation.requirements.direct)),
-        image=image,
+        trace=evaluation.trace,
     )
     _record_frozen(context, session, directory, state)
     write_state(directory, state)

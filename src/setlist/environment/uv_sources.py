@@ -113,8 +113,8 @@ def read_sources(directory: Path, data: Mapping[str, Any] | None = None) -> Sour
         ConfigurationError: a source names a member that its workspace doesn't have.
     """
     own = _read(directory) if data is None else data
-    root, workspace = _workspace(directory, own)
-    files = {directory / "pyproject.toml"} | ({root / "pyproject.toml"} if root is not None else set())
+    files = {directory / "pyproject.toml"}
+    root, workspace = _workspace(directory, own, files)
     found: dict[str, tuple[Entry, ...]] = {}
     # a member has the sources of its workspace, but for names that it has its own for
     for base, table in ((root, workspace), (directory, own)):
@@ -243,11 +243,18 @@ def _absolute(name: str, entry: Entry, base: Path, root: Path | None, workspace:
     )
 
 
-def _workspace(directory: Path, own: Mapping[str, Any]) -> tuple[Path | None, Mapping[str, Any]]:
-    """The root of the workspace that a project belongs to, with its pyproject.toml."""
+def _workspace(directory: Path, own: Mapping[str, Any], files: set[Path]) -> tuple[Path | None, Mapping[str, Any]]:
+    """The root of the workspace that a project belongs to, with its pyproject.toml.
+
+    Args:
+        directory: the project.
+        own: its pyproject.toml.
+        files: the files that are read, there or not, are added to it.
+    """
     if _table(own, "tool", "uv", "workspace"):
         return directory, own
     for parent in directory.parents:
+        files.add(parent / "pyproject.toml")
         data = _read(parent)
         if _table(data, "tool", "uv", "workspace"):
             members = {member for member, _ in _members(parent, data)}

@@ -16,6 +16,7 @@ from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field
+from setlist.engine.world import World
 from setlist.environment.installer_config import counted_of_uv
 from setlist.environment.interpreter_spec import parse_request
 from setlist.environment.pyproject import Pyproject
@@ -135,7 +136,7 @@ def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, cach
     )
     if key not in cache:
         # Without variables: the value of ${TOKEN} differs from machine to machine
-        cache[key] = gather(project, session, pyproject, {})
+        cache[key] = gather(project, session, pyproject, World(str(project.root), {}))
     return cache[key]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from setlist.core.errors import LockOutOfDate
-from setlist.core.files import NotText, read_text, text_or_nothing
+from setlist.core.files import NotText, Reader, read_text, text_or_nothing
 from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project, sessions_folder
 from setlist.core.records import dataclass
@@ -52,18 +52,28 @@ def lock_name(settings: Settings, session: SessionSpec) -> str:
     return f"{session.name}.txt"
 
 
-def read_lock(project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
+def read_lock(
+    project: Project, settings: Settings, session: SessionSpec, read: Reader | None = None
+) -> LockDocument | None:
     """The session's lock; None if there is none.
+
+    Args:
+        project: the project of the session.
+        settings: the settings of the project.
+        session: the session.
+        read: reads the file, as for :func:`setlist.core.files.read_text`.
 
     Raises:
         LockDamaged: the file can't be read, or can't be trusted.
     """
-    return _read_lock(lock_path(project, settings, session), project, settings, session)
+    return _read_lock(lock_path(project, settings, session), project, settings, session, read)
 
 
-def _read_lock(path: Path, project: Project, settings: Settings, session: SessionSpec) -> LockDocument | None:
+def _read_lock(
+    path: Path, project: Project, settings: Settings, session: SessionSpec, read: Reader | None
+) -> LockDocument | None:
     try:
-        text = read_text(path)
+        text = read_text(path, read=read)
     except FileNotFoundError:
         return None
     except (OSError, NotText) as error:
@@ -78,7 +88,12 @@ def _read_lock(path: Path, project: Project, settings: Settings, session: Sessio
 
 
 def lock_status(
-    project: Project, settings: Settings, session: SessionSpec, inputs: LockInputs, directory: Path | None = None
+    project: Project,
+    settings: Settings,
+    session: SessionSpec,
+    inputs: LockInputs,
+    directory: Path | None = None,
+    read: Reader | None = None,
 ) -> LockStatus:
     """Compare a session's lock with its inputs, without network and resolver.
 
@@ -88,10 +103,11 @@ def lock_status(
         session: the session.
         inputs: the present inputs of its lock.
         directory: :func:`lock_directory`, for a caller with many sessions.
+        read: reads the file, as for :func:`setlist.core.files.read_text`.
     """
     path = (directory or lock_directory(project, settings)) / lock_name(settings, session)
     try:
-        document = _read_lock(path, project, settings, session)
+        document = _read_lock(path, project, settings, session, read)
     except LockOutOfDate as error:
         reason = f"{error.where or project.relative(path)}: {error.message}"
         return LockStatus("damaged", path, (reason,), None, body_of(text_or_nothing(path)))

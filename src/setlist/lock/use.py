@@ -13,6 +13,9 @@ from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project
 
 if TYPE_CHECKING:
+    from setlist.core.files import Reader
+    from setlist.engine.world import World
+
     # Every run makes a ProjectLocks; a warm run only calls accepts()
     from setlist.environment.context import Locked
     from setlist.environment.pyproject import Pyproject
@@ -80,8 +83,12 @@ class ProjectLocks:
         # One from a stale lock may be reused too, but only after the warning of find()
         return not recorded.startswith("stale")
 
-    def find(self, session: SessionSpec) -> Locked | None:
+    def find(self, session: SessionSpec, world: World | None = None) -> Locked | None:
         """The session's lock; None if there is none.
+
+        Args:
+            session: the session.
+            world: records that it is read.
 
         Raises:
             LockOutOfDate: it is missing, stale or damaged, and this run doesn't allow that.
@@ -91,10 +98,11 @@ class ProjectLocks:
         from setlist.lock.inputs import lock_inputs
         from setlist.lock.lock_files import lock_status
 
+        read = None if world is None else world.read
         if session.installs_itself:
-            return self._of_function(session)
+            return self._of_function(session, read)
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject)
-        status = lock_status(self._project, self._settings, session, inputs)
+        status = lock_status(self._project, self._settings, session, inputs, read=read)
         shown = self._project.relative(status.path)
         if status.state == "missing":
             if self._required:
@@ -115,13 +123,13 @@ class ProjectLocks:
         options = "".join(f"{line}\n" for line in dict.fromkeys(inputs.requirements.option_lines))
         return Locked(options + absolute_paths(body, self._project.root), status.document.content, None)
 
-    def _of_function(self, session: SessionSpec) -> Locked | None:
+    def _of_function(self, session: SessionSpec, read: Reader | None) -> Locked | None:
         """The lock of a session whose function installs. Whether it holds what that asks for is seen later."""
         from setlist.environment.context import Locked
         from setlist.lock.document import absolute_paths
         from setlist.lock.lock_files import read_lock
 
-        document = read_lock(self._project, self._settings, session)
+        document = read_lock(self._project, self._settings, session, read)
         if document is None:
             if self._required:
                 raise LockOutOfDate(f"{session.name} has no lock", hint=f"'setlist lock {session.name}' makes it")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypedDict, Unpack  # only type checkers read this: it needn't be installed
 
-    from setlist.core.model import Backend, InstallerName, ProjectMode, Resolution
+    from setlist.core.model import Backend, InstallerName, LinkMode, ProjectMode, Resolution
 
     class SessionKeys(TypedDict, total=False):
         """The keyword arguments of ``@session``: the keys of a definition, with underscores."""
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         exclude_newer: str | datetime.date
         index_url: str
         installer: InstallerName
+        link_mode: LinkMode
         backend: Backend
         inputs: Sequence[str]
         outputs: Sequence[str]

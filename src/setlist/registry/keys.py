@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_args
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.model import Backend, InstallerName, LockFormat, ProjectMode, Resolution
+from setlist.core.model import Backend, InstallerName, LinkMode, LockFormat, ProjectMode, Resolution
 from setlist.core.plugins import kinds
 from setlist.core.records import dataclass
 from setlist.registry import validators
@@ -109,6 +109,7 @@ CODES = KeyType(
 PROJECT = _one_of("ProjectMode", ProjectMode)
 RESOLUTION = _one_of("Resolution", Resolution)
 INSTALLER = _one_of("InstallerName", InstallerName)
+LINK_MODE = _one_of("LinkMode", LinkMode)
 BACKEND = _one_of("Backend", Backend)
 LOCK_FORMAT = _one_of("LockFormat", LockFormat)
 LINE = KeyType("a string, or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, lambda value: value)
@@ -306,6 +307,7 @@ KEYS: dict[str, Key] = {
         Key("exclude-newer", "Ignore releases that are newer", MOMENT, "environment"),
         Key("index-url", "The package index to use", WORD, "environment"),
         Key("installer", "The installer", INSTALLER, "environment"),
+        Key("link-mode", "How uv puts files from its cache into the environment", LINK_MODE, "environment"),
         Key(
             "backend", "How the environment is created; none: the caller's environment is used", BACKEND, "environment"
         ),

@@ -128,7 +128,7 @@ def environment_digest(prepared: PreparedEnvironment) -> str:
     if state is None:
         return os.urandom(8).hex()
     data = dump(state)
-    for name in ("watched", "directory"):
+    for name in ("trace", "directory"):
         del data[name]
     data["contents"] = state.contents.packages
     return digest(json.dumps(data, sort_keys=True, default=str))

@@ -5,6 +5,7 @@ The changed inputs are listed first, with their old and new values. Nothing is c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, JSON, Arguments
@@ -14,7 +15,7 @@ from setlist.reports.terminal import escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.model import SessionSpec
+    from setlist.core.model import Look, SessionSpec
     from setlist.environment.prepare import Explanation
 
 USAGE = "why SESSION… [--json]"
@@ -46,7 +47,12 @@ def run(arguments: Arguments, context: Context) -> int:
 
     import json
 
-    data = {"format": FORMAT, "sessions": [_json(session, explanation) for session, explanation in explained]}
+    definitions = context.environments.looks(context.loaded.trace or ())
+    data = {
+        "format": FORMAT,
+        "definitions": _looks(definitions),
+        "sessions": [_json(session, explanation) for session, explanation in explained],
+    }
     context.out.lines(json.dumps(data, indent=2, ensure_ascii=False))
     return 0
 
@@ -81,4 +87,9 @@ def _json(session: SessionSpec, explanation: Explanation) -> dict[str, Any]:
             for change in explanation.inputs
         ],
         "notes": list(explanation.notes),
+        "looks": _looks(explanation.looks),
     }
+
+
+def _looks(looks: Iterable[Look]) -> list[dict[str, Any]]:
+    return [{"kind": look.kind, "name": look.name, "by": look.by, "changed": look.changed} for look in looks]

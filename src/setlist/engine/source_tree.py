@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from setlist.core.fingerprint import digest, signature_of
+from setlist.core.fingerprint import digest, sha256
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
 
 # What no build reads and what changes all the time. Anything else counts: a needless build is better
 # than a stale one.
@@ -31,13 +35,20 @@ _CODE = (".py", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".cc", ".cpp", ".h", ".hpp
 _EVERYTHING = ('"."', "'.'", '"*"', "'*'", '"**', "'**", "graft .", "global-include *\n")
 
 
-def sign_sources(root: Path) -> str:
-    """The stat signatures of all sources as one digest. No file is read."""
-    lines = (f"{entry.path}\0{signature_of(entry.stat())}\n" for entry in _walk(root))
-    return digest("".join(lines).encode(errors="replace"))
+def sign_sources(root: Path | str) -> tuple[str, int]:
+    """The statuses of all sources as one digest, and the latest time of one. No file is read."""
+    lines: list[str] = []
+    latest = 0
+    start = len(str(root))
+    for entry in _walk(root):
+        status = entry.stat()
+        changed, modified = status.st_ctime_ns, status.st_mtime_ns
+        latest = max(latest, changed, modified)
+        lines.append(f"{entry.path[start:]}\0{status.st_size}:{modified}:{changed}:{status.st_ino}:{status.st_mode}\n")
+    return digest("".join(lines).encode(errors="replace")), latest
 
 
-def digest_sources(root: Path, environ: Mapping[str, str] | None = None) -> str:
+def digest_sources(root: Path | str, environ: Mapping[str, str] | None = None) -> str:
     """The contents of all sources as one digest.
 
     Args:
@@ -45,8 +56,7 @@ def digest_sources(root: Path, environ: Mapping[str, str] | None = None) -> str:
         environ: what git is started with, to say what it ignores: reports and the like, which no build reads, are
             no sources. None: whatever lies there counts.
     """
-    from hashlib import sha256
-
+    root = Path(root)
     whole = sha256()
     for entry in _walk(root, without=() if environ is None else ignored_by_builds(root, environ)):
         whole.update(os.path.relpath(entry.path, root).encode(errors="replace") + b"\0")
@@ -56,7 +66,8 @@ def digest_sources(root: Path, environ: Mapping[str, str] | None = None) -> str:
             while block := stream.read(1 << 20):
                 whole.update(block)
         whole.update(b"\0")
-    return whole.hexdigest()[:32]
+    content: str = whole.hexdigest()[:32]
+    return content
 
 
 def ignored_by_builds(root: Path, environ: Mapping[str, str]) -> frozenset[str]:
@@ -135,14 +146,6 @@ def _text_of(file: Path) -> str:
     return repr([build, data.get("project", {}), tools])
 
 
-def places(root: Path) -> Iterator[str]:
-    """The paths whose stat signatures tell that the sources are the same: as many as there are, and none new."""
-    passed: list[str] = []
-    files = [entry.path for entry in _walk(root, passed=passed)]
-    yield from passed
-    yield from files
-
-
 def copy_sources(root: Path, target: Path, environ: Mapping[str, str]) -> None:
     """Copy the sources, and nothing of what lies among them, to ``target``.
 
@@ -163,15 +166,8 @@ def copy_sources(root: Path, target: Path, environ: Mapping[str, str]) -> None:
                 (target / name).symlink_to(root / name)
 
 
-def _walk(
-    directory: Path | str, *, top: bool = True, passed: list[str] | None = None, without: Collection[str] = ()
-) -> Iterator[os.DirEntry[str]]:
-    """The sources in a directory, ``without`` these paths.
-
-    ``passed`` gets what else decided about which these are: directories, links.
-    """
-    passed = [] if passed is None else passed
-    passed.append(str(directory))
+def _walk(directory: Path | str, *, top: bool = True, without: Collection[str] = ()) -> Iterator[os.DirEntry[str]]:
+    """The sources in a directory, ``without`` these paths."""
     with os.scandir(directory) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
@@ -181,11 +177,7 @@ def _walk(
             continue
         if entry.is_dir(follow_symlinks=False):
             # A virtual environment of whatever name is no source
-            if os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
-                passed.append(entry.path)
-            else:
-                yield from _walk(entry.path, top=False, passed=passed, without=without)
+            if not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+                yield from _walk(entry.path, top=False, without=without)
         elif entry.is_file():
             yield entry
-        else:
-            passed.append(entry.path)
