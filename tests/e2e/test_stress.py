@@ -1,6 +1,6 @@
 """Signals at any moment of a run of many sessions: nothing stays behind, and the next run finds all as it should be.
 
-The moments are drawn by chance; what was drawn is printed. ``SETLIST_STRESS_MOMENTS`` says how many there are (20),
+The moments are drawn by chance; what was drawn is printed. ``SETLIST_STRESS_MOMENTS`` says how many there are (12),
 ``SETLIST_STRESS_SEED`` draws the same ones again.
 """
 
@@ -22,7 +22,7 @@ import pytest
 from support.project import ProjectFolder, installed
 from support.strays import PATIENCE, Strays, until
 
-MOMENTS = int(os.environ.get("SETLIST_STRESS_MOMENTS", "20"))
+MOMENTS = int(os.environ.get("SETLIST_STRESS_MOMENTS", "12"))
 SEED = int(os.environ.get("SETLIST_STRESS_SEED", "0")) or random.randrange(1, 10**6)
 PARTS = 2
 """Tests among which the moments are shared, so that they can be run side by side."""

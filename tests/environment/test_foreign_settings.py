@@ -11,6 +11,7 @@ from setlist.core.errors import ConfigurationError, ResolutionFailed, SyncFailed
 from support.environments import EnvironmentWorld
 from support.index import LocalIndex
 from support.project import ProjectFolder
+from support.variants import BOTH_INSTALLERS
 from support.wheels import make_wheel
 
 pytestmark = pytest.mark.slow
@@ -164,7 +165,7 @@ def test_a_setting_of_pip_is_an_input_only_if_it_counts(world: EnvironmentWorld,
     assert world.run(deps=("alpha",), installer="pip").action != "reused"
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_settings_file_that_cannot_be_read_is_named(
     world: EnvironmentWorld, project: ProjectFolder, installer: str
 ) -> None:
@@ -192,7 +193,7 @@ def test_pip_imports_nothing_of_the_project(world: EnvironmentWorld, project: Pr
     assert {"alpha", "beta"} <= project.installed("lint").keys()
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_relative_paths_still_start_at_the_project(
     world: EnvironmentWorld, project: ProjectFolder, installer: str
 ) -> None:
@@ -203,7 +204,7 @@ def test_relative_paths_still_start_at_the_project(
     assert project.installed("lint")["alpha"] == "1.0"
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_builds_see_nothing_of_the_repository_that_a_hook_runs_for(
     world: EnvironmentWorld, project: ProjectFolder, tmp_path: Path, installer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +258,7 @@ def test_hashes_that_pip_conf_requires_are_required(world: EnvironmentWorld, pro
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="user ids of POSIX")
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", BOTH_INSTALLERS)
 def test_a_home_that_cannot_be_written_is_no_reason_to_fail(
     project: ProjectFolder, wheelhouse: Path, tmp_path: Path, installer: str
 ) -> None:

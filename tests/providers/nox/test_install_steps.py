@@ -213,7 +213,7 @@ def watched(project: ProjectFolder, wheels: Path, monkeypatch: pytest.MonkeyPatc
     return project
 
 
-@pytest.mark.parametrize("name", sampled(SESSIONS, 8))
+@pytest.mark.parametrize("name", sampled(SESSIONS, 4))
 def test_each_command_sees_what_nox_shows_it(watched: ProjectFolder, name: str) -> None:
     watched.write("noxfile.py", noxfile((name, SESSIONS[name])))
     expected = by_nox(watched, name)
