@@ -276,7 +276,7 @@ def test_dry_run_says_what_is_up_to_date(project: ProjectFolder, wheelhouse: Pat
 
     def recorded() -> dict[Path, int]:
         environment = project.environment("lint")
-        of_session = [*environment.rglob("*"), *environment.parents[1].glob("uptodate/*")]
+        of_session = [*environment.rglob("*"), *environment.parents[1].glob("store/passed/*")]
         return {path: path.stat().st_mtime_ns for path in of_session}
 
     assert planned()[1:] == ["  $ python -c pass {posargs}"]

@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shared = Path(os.environ["SETLIST_CACHE_DIR"])
     cache = tmp_path / "cache"
     cache.mkdir()
-    for name in ("templates", "interpreters.json"):
+    for name in ("templates", "store"):
         if (shared / name).exists():
             (cache / name).symlink_to(shared / name)
     monkeypatch.setenv("SETLIST_CACHE_DIR", str(cache))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,10 +17,12 @@ from python_discovery import PythonInfo
 
 from setlist.core.errors import ConfigurationError, InterpreterNotFound
 from setlist.core.project import Caller
+from setlist.engine.trace import MOST
 from setlist.environment import interpreter_locations
+from setlist.environment import interpreters as interpreters_module
 from setlist.environment.interpreter_locations import REGISTRY, Location, locations
 from setlist.environment.interpreter_spec import parse_request
-from setlist.environment.interpreters import _VARIABLES, FILE, Interpreters
+from setlist.environment.interpreters import _VARIABLES, STORE, Interpreters
 
 pytestmark = [
     pytest.mark.slow,
@@ -567,7 +569,7 @@ def test_what_was_found_stays_until_the_cache_is_removed(machine: Machine) -> No
     assert machine.interpreters().find("3.98").version == "3.98.1"
     machine.python("home/.pyenv/versions/3.98.2/bin/python3.98", "3.98.2")
     assert machine.interpreters().find("3.98").version == "3.98.1"
-    (machine.root / "cache" / FILE).unlink()
+    shutil.rmtree(machine.root / "cache" / STORE)
     assert machine.interpreters().find("3.98").version == "3.98.2"
 
 
@@ -618,41 +620,30 @@ def test_another_path_is_another_question(machine: Machine) -> None:
     assert len(machine.started) == 2
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"\xff\xfe",
-        b"[]",
-        b'{"format": 99}',
-        b'{"format": 2, "answers": [], "binaries": 3}',
-        b'{"format": 2, "answers": {"": 4}, "binaries": {}}',
-        b"[" * 100_000,
-    ],
-    ids=range(8),
-)
+def kept(machine: Machine, kind: str = "*") -> list[Path]:
+    return sorted((machine.root / "cache" / STORE).glob(f"{kind}/*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"x" * 100_000], ids=range(4))
 def test_a_corrupt_cache_costs_a_search(machine: Machine, content: bytes) -> None:
     machine.python("bin/python3.98", "3.98.1")
     machine.on_path("bin")
     first = machine.interpreters().find("3.98")
-    (machine.root / "cache" / "interpreters.json").write_bytes(content)
+    for file in kept(machine):
+        file.write_bytes(content)
     assert machine.interpreters().find("3.98") == first
     assert len(machine.started) == 2
     assert machine.interpreters().find("3.98") == first
     assert len(machine.started) == 2
 
 
-def test_entries_that_arent_whole_are_ignored(machine: Machine) -> None:
+def test_entries_that_arent_whole_are_ignored(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.python("bin/python3.98", "3.98.1")
     machine.on_path("bin")
-    first = machine.interpreters().find("3.98")
-    file = machine.root / "cache" / "interpreters.json"
-    data = json.loads(file.read_text())
-    for table in ("answers", "binaries"):
-        for entry in data[table].values():
-            entry.get("interpreter", entry)["version"] = 3
-    file.write_text(json.dumps(data))
+    with monkeypatch.context() as patched:
+        patched.setattr(interpreters_module, "dump", lambda value: {"version": 3})
+        first = machine.interpreters().find("3.98")
+    assert kept(machine)
     assert machine.interpreters().find("3.98") == first
     assert len(machine.started) == 2
 
@@ -685,16 +676,14 @@ def test_many_at_once_leave_a_whole_cache(machine: Machine) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert json.loads((machine.root / "cache" / "interpreters.json").read_text())["format"] == 2
-    assert [entry.name for entry in (machine.root / "cache").iterdir()] == ["interpreters.json"]
+    assert len(kept(machine, "interpreter")) == len(kept(machine, "python")) == 3
+    assert not [path for path in kept(machine) if path.name.startswith(".")]
 
 
 def test_the_cache_doesnt_grow_for_ever(machine: Machine) -> None:
     machine.python("bin/python3.98", "3.98.1")
-    for number in range(210):
+    for number in range(MOST + 10):
         machine.environ["PATH"] = f"{machine.root / 'bin'}:/nonexistent/{number}"
         machine.interpreters().find("3.98")
-    data = json.loads((machine.root / "cache" / "interpreters.json").read_text())
-    assert len(data["answers"]) == 200
-    assert "/nonexistent/209" in list(data["answers"])[-1]
+    assert len(kept(machine, "interpreter")) == MOST
     assert len(machine.started) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ import pytest
 from setlist import STATE_DIRECTORY
 from setlist.core.events import CommandStarted
 from setlist.core.model import Command, EnvironmentSpec
-from setlist.core.project import Project
+from setlist.engine import world
+from setlist.engine.trace import Found, Store
 from setlist.environment.prepare import Environments
-from setlist.runner.uptodate import read_record, write_record
 
 World = Any
 
@@ -67,14 +67,18 @@ def test_a_new_and_a_removed_input_are_noticed(declared: World) -> None:
 
 
 def test_touching_an_input_changes_nothing_and_is_remembered(declared: World) -> None:
-    before = read_record(declared.project, "a")
+    before = kept(declared)
     os.utime(declared.root / "src" / "in.txt", (1, 1))
     assert not again(declared)
-    after = read_record(declared.project, "a")
-    assert before is not None
-    assert after is not None
-    assert before != after
-    assert before.files["src/in.txt"][1] == after.files["src/in.txt"][1]
+    after = kept(declared)
+    assert before.trace != after.trace
+    assert before.content == after.content
+
+
+def kept(declared: World) -> Found:
+    found = Store(str(declared.project.store), str(declared.root), {}).last("passed/a")
+    assert found is not None
+    return found
 
 
 def test_caches_and_hidden_state_are_no_inputs(declared: World) -> None:
@@ -168,33 +172,45 @@ def test_a_changed_function_is_noticed_and_its_installs_are_part_of_it(declared:
     assert again(declared)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 0}', '{"format": 1}', '{"format": 1, "files": {"a": 1}}'])
+@pytest.mark.parametrize("content", ["", "[]", "x" * 200])
 def test_a_record_that_cant_be_understood_is_none(declared: World, content: str) -> None:
-    (declared.root / STATE_DIRECTORY / "uptodate" / "a.json").write_text(content)
-    assert read_record(declared.project, "a") is None
+    (file,) = (declared.root / STATE_DIRECTORY / "store" / "passed").iterdir()
+    file.write_text(content)
     assert again(declared)
+    assert not again(declared)
 
 
-def test_a_record_that_cant_be_written_costs_nothing_but_a_run(tmp_path: Path, declared: World) -> None:
-    record = read_record(declared.project, "a")
-    assert record is not None
-    (tmp_path / "file").write_text("")
-    write_record(Project(tmp_path / "file"), "a", record)
-    assert read_record(Project(tmp_path / "file"), "a") is None
+def test_a_record_that_cant_be_written_costs_nothing_but_a_run(
+    declared: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Store, "write", refuse)
+        (declared.root / "src" / "in.txt").write_text("two")
+        assert again(declared)
+    assert again(declared)
+    assert not again(declared)
 
 
 def test_an_input_that_cant_be_read_is_never_up_to_date(declared: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Path.read_bytes
+    real = world._CONTENTS[world.FILE]
 
-    def refuse(path: Path) -> bytes:  # a mode wouldn't do: root reads everything
-        if path.name == "secret":
-            raise PermissionError
-        return read(path)
+    def refuse(path: str, environ: Mapping[str, str]) -> str | None:  # a mode wouldn't do: root reads everything
+        return world.UNREADABLE if path.endswith("secret") else real(path, environ)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setitem(world._CONTENTS, world.FILE, refuse)
     (declared.root / "src" / "secret").write_text("")
     assert again(declared)
     assert again(declared)
+
+
+def test_inputs_that_are_edited_while_it_runs_are_looked_at_again(declared: World) -> None:
+    edits = "import pathlib; p = pathlib.Path('src/in.txt'); p.write_text('later'); open('out.txt', 'w')"
+    declared.add("a", edits, inputs=("src",), outputs=("out.txt",))
+    assert again(declared)
+    assert again(declared), "what passed was 'one'"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in directories")

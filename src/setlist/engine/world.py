@@ -60,6 +60,9 @@ VARIABLES = "variables"
 ENTRY = "entry"
 """The value of another entry of the store, which must hold as well."""
 
+UNREADABLE = "unreadable"
+"""The content of a file that can't be read."""
+
 MOVED = "changed while it was read"
 """The content of a file that nobody can be sure to have read as it is. It differs from every content."""
 
@@ -399,13 +402,13 @@ def _content_of_file(path: str, _: Any = None) -> str | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     except OSError:
-        return "unreadable"
+        return UNREADABLE
     try:
         whole = sha256()
         while piece := os.read(descriptor, 1 << 20):
             whole.update(piece)
     except OSError:
-        return "unreadable"
+        return UNREADABLE
     finally:
         os.close(descriptor)
     content: str = whole.hexdigest()[:32]

@@ -2,9 +2,9 @@
 
 The interpreter that setlist runs on is preferred if the request accepts it. Otherwise the first location with an
 acceptable one wins, and in it the highest version, final releases before others. The result is always a base
-installation, never a virtual environment. The user's cache keeps it by request and surroundings, with the stat
-signature of the binary: a warm :meth:`Interpreters.find` reads one small file, and neither starts a process nor imports
-python-discovery.
+installation, never a virtual environment. A trace store in the user's cache keeps it by request and surroundings, as
+long as the binary is the same: a warm :meth:`Interpreters.find` reads one small file, and neither starts a process nor
+imports python-discovery.
 
 python-discovery queries binaries: what they are, and which installation is behind a virtual environment. It also reads
 the Windows registry (PEP 514). Which files to query is decided in :mod:`setlist.environment.interpreter_locations`.
@@ -20,15 +20,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from setlist.core.errors import InterpreterNotFound
-from setlist.core.files import write_atomically
 from setlist.core.fingerprint import stat_signature
 from setlist.core.model import Interpreter
 from setlist.core.project import Caller
-from setlist.core.records import DecodeError, dataclass, dump, dumps, load, loads, replace
+from setlist.core.records import DecodeError, dataclass, dump, load, replace
 from setlist.core.system import WINDOWS
+from setlist.engine.trace import Found, Store
+from setlist.engine.world import IDENTITY, World
 from setlist.environment.interpreter_spec import Request, parse_request
 
 if TYPE_CHECKING:
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
 
     from setlist.environment.interpreter_locations import Location
 
-FILE = "interpreters.json"
-"""Where the user's cache keeps interpreters."""
+T = TypeVar("T")
 
-_FORMAT = 2
-_CACHED = 200
+STORE = "store"
+"""The name of the trace store in the user's cache."""
+
+_ANSWER, _DESCRIPTION = "interpreter", "python"
+"""Kinds of entries: what was found for a request, and what a binary says of itself."""
+
 _OWN = "setlist's own"
 _QUERY_TIMEOUT = 15.0
 """Seconds that a binary has to answer a query; python-discovery tries twice."""
@@ -65,7 +69,8 @@ class Interpreters:
     def __init__(self, caller: Caller, cache_directory: Path, root: Path | None = None) -> None:
         self._environ = caller.environ
         self._root = root or caller.cwd
-        self._cache = _Cache(cache_directory / FILE)
+        self._store = Store(str(cache_directory / STORE), "", {})
+        self._found: dict[str, tuple[str, str | None, object]] = {}
         # What decides a result beside the request. An interpreter that is first on one PATH need not be on
         # another: the results of both are kept.
         variables = [f"{name}={value}" for name in _VARIABLES if (value := self._environ.get(name))]
@@ -83,7 +88,7 @@ class Interpreters:
             ConfigurationError: the request is malformed.
         """
         key = f"{'' if request is None else request}\n{self._surroundings}"
-        cached = self._cache.result(key)
+        cached = self._kept(Interpreter, f"{_ANSWER}/{key}")
         if cached is not None and self.still_valid(cached):
             return cached
         if request is None:
@@ -94,7 +99,7 @@ class Interpreters:
                 # kept by binary, not by request: the path may lead elsewhere tomorrow
                 return self._at_path(parsed, parsed.path)
             interpreter = self._search(parsed)
-        self._cache.keep_result(key, interpreter)
+        self._keep(f"{_ANSWER}/{key}", interpreter.executable, interpreter)
         return interpreter
 
     def still_valid(self, interpreter: Interpreter) -> bool:
@@ -185,12 +190,29 @@ class Interpreters:
             ) from failure
 
     def _query(self, path: str, source: str) -> _Description:
-        cached = self._cache.description(path)
+        cached = self._kept(_Description, f"{_DESCRIPTION}/{path}")
         if cached is not None and self.still_valid(cached.interpreter):
             return replace(cached, interpreter=replace(cached.interpreter, found=source))
         description = _query(path, self._query_environ(), source)
-        self._cache.keep_description(path, description)
+        self._keep(f"{_DESCRIPTION}/{path}", path, description)
         return description
+
+    def _kept(self, type_: type[T], key: str) -> T | None:
+        """What is kept under a key and holds; else what this run has found."""
+        found = self._store.get(key)
+        if isinstance(found, Found):
+            with suppress(DecodeError):
+                return load(type_, found.value)
+        binary, signature, known = self._found.get(key, ("", None, None))
+        return known if isinstance(known, type_) and stat_signature(binary) == signature else None
+
+    def _keep(self, key: str, binary: str, value: object) -> None:
+        """Keep what a binary says for as long as it is the same."""
+        self._found[key] = (binary, stat_signature(binary), value)
+        world = World("", {})
+        world.look(IDENTITY, binary)
+        with suppress(OSError):  # in memory it is still of use
+            self._store.put(key, world, dump(value))
 
     def _query_environ(self) -> dict[str, str]:
         """The environment variables of a query: our caller's settings for Python would break another one."""
@@ -205,15 +227,11 @@ class Interpreters:
 
 @dataclass(frozen=True, slots=True)
 class _Description:
-    """What a binary says of itself. A debug build isn't ``usable`` unless its path is requested.
-
-    ``binary`` is the stat signature of the queried file, which may be a wrapper's or a virtual environment's.
-    """
+    """What a binary says of itself. A debug build isn't ``usable`` unless its path is requested."""
 
     interpreter: Interpreter
     final: bool
     usable: bool
-    binary: str | None
 
     def answers(self, request: Request) -> bool:
         return self.usable and request.accepts(self.interpreter)
@@ -297,7 +315,7 @@ def _described(info: PythonInfo, path: str, source: str) -> _Description:
         found=source,
     )
     final = info.version_info.releaselevel == "final"
-    return _Description(interpreter, final, not info.debug_build, stat_signature(path))
+    return _Description(interpreter, final, not info.debug_build)
 
 
 def _registered(request: Request, environ: Mapping[str, str]) -> Iterator[_Description]:
@@ -319,60 +337,3 @@ def _silence_discovery() -> None:
     logger = logging.getLogger("python_discovery")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-
-
-@dataclass
-class _Tables:
-    """The content of the cache: interpreters by request and surroundings, descriptions by path."""
-
-    answers: dict[str, Any]
-    binaries: dict[str, Any]
-
-
-class _Cache:
-    """``interpreters.json``: the results of requests, and what each binary said of itself.
-
-    A file that is missing, corrupt, of another format or not writable costs a search. Two processes that write at
-    once may lose each other's entries, never the file.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._tables: _Tables | None = None
-
-    def result(self, key: str) -> Interpreter | None:
-        with suppress(DecodeError):
-            return load(Interpreter, self._read().answers.get(key))
-        return None
-
-    def keep_result(self, key: str, interpreter: Interpreter) -> None:
-        tables = self._read(again=True)
-        self._keep(tables, tables.answers, key, interpreter)
-
-    def description(self, path: str) -> _Description | None:
-        with suppress(DecodeError):
-            description = load(_Description, self._read().binaries.get(path))
-            if description.binary == stat_signature(path):
-                return description
-        return None
-
-    def keep_description(self, path: str, description: _Description) -> None:
-        tables = self._read(again=True)
-        self._keep(tables, tables.binaries, path, description)
-
-    def _read(self, *, again: bool = False) -> _Tables:
-        """The tables as they were first read, or as they are now: another process may have written since."""
-        if self._tables is None or again:
-            try:
-                self._tables = loads(_Tables, self._file.read_bytes(), _FORMAT)
-            except (OSError, DecodeError):
-                self._tables = _Tables({}, {})
-        return self._tables
-
-    def _keep(self, tables: _Tables, table: dict[str, Any], key: str, record: object) -> None:
-        table.pop(key, None)
-        while len(table) >= _CACHED:
-            del table[next(iter(table))]
-        table[key] = dump(record)
-        with suppress(OSError):  # in memory it is still of use
-            write_atomically(self._file, dumps(tables, _FORMAT))

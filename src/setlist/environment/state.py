@@ -15,7 +15,7 @@ from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, Interpreter
 from setlist.core.records import DecodeError, dataclass, dumps, field, field_names, loads, replace
 from setlist.core.system import python_of
-from setlist.engine.trace import ENVIRONMENT, STATE, Found, Store
+from setlist.engine.trace import ENVIRONMENT, FORMAT, STATE, Found, Store
 from setlist.engine.world import IDENTITY, INSTALLED, KIND, World
 
 TYPE_CHECKING = False
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 HELD = "environment"
 """The observer of what an environment itself holds."""
 
-_SHAPE = 3
-"""The shape of :class:`State`: raised when an older record can't be read any more."""
 
 Kind = Literal["seed", "install", "run"]
 """``seed``: what was there from the start; ``install``: ``s.install``, or a provider's equal; ``run``: any other
@@ -143,7 +141,7 @@ def _state(found: Found | None) -> State | None:
     if found is None:
         return None
     try:
-        state = loads(State, found.value, _SHAPE)
+        state = loads(State, found.value, FORMAT)
     except (DecodeError, TypeError):
         return None
     return replace(state, trace=tuple(look for look in found.trace if look[4] != HELD))
@@ -155,7 +153,7 @@ def write_state(directory: Path, state: State) -> None:
     Raises:
         OSError: it can't be written; there is no record then.
     """
-    text = masked(dumps(replace(state, trace=()), _SHAPE))
+    text = masked(dumps(replace(state, trace=()), FORMAT))
     Store("", "", {}).write(key_of(directory), (*state.trace, *_held(directory, state)), text)
 
 

@@ -116,25 +116,10 @@ def would_be_up_to_date(
     from setlist.runner import uptodate
 
     try:
-        now, last = _records(context, session, prepared, posargs, SessionOutput(context.sink, session))
+        what = _what_runs(context, session, prepared, posargs, SessionOutput(context.sink, session))
     except SessionError:
         return False  # running it will tell
-    return uptodate.is_up_to_date(now, last, context.project, session)
-
-
-def _records(
-    context: RunContext,
-    session: SessionSpec,
-    prepared: PreparedEnvironment,
-    posargs: tuple[str, ...],
-    output: SessionOutput,
-) -> tuple[Record | None, Record | None]:
-    """What the session would be a function of now, and what it was when it last passed."""
-    from setlist.runner import uptodate
-
-    last = uptodate.read_record(context.project, session.name)
-    what = _what_runs(context, session, prepared, posargs, output)
-    return uptodate.record_of(context.project, session, prepared, what, last), last
+    return uptodate.is_up_to_date(context.project, session, prepared, what)
 
 
 def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput) -> SessionResult:
@@ -151,14 +136,12 @@ def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], ou
         if session.inputs:
             from setlist.runner import uptodate
 
-            record, last = _records(context, session, prepared, posargs, output)
+            what = _what_runs(context, session, prepared, posargs, output)
             untouched = prepared.action in ("reused", "none") and not options.recreate
-            if untouched and uptodate.is_up_to_date(record, last, context.project, session):
-                if record is not None and record != last:
-                    # touched, not changed: not to be read again next time
-                    uptodate.write_record(context.project, session.name, record)
+            if untouched and uptodate.is_up_to_date(context.project, session, prepared, what):
                 return SessionResult("ok", "up to date", 0, frozen)
             uptodate.forget_record(context.project, session.name)
+            record = uptodate.record_of(context.project, session, prepared, what)
         asked = time.perf_counter()
         reason = context.turn(session)
         waited = time.perf_counter() - asked
@@ -168,9 +151,8 @@ def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], ou
             ending = replace(_tries(context, session, prepared, posargs, output), frozen=frozen, waited=waited)
         if record is not None and ending.status in ("ok", "flaky"):
             # what the session's function installed has come since
-            uptodate.write_record(
-                context.project, session.name, replace(record, environment=uptodate.environment_digest(prepared))
-            )
+            passed = replace(record, environment=uptodate.environment_digest(prepared))
+            uptodate.keep_record(context.project, session.name, passed)
         return ending
 
 

@@ -10,53 +10,103 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.files import write_atomically
-from setlist.core.fingerprint import digest, stat_signature
+from setlist.core.fingerprint import digest
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
-from setlist.core.records import DecodeError, dataclass, dump, dumps, loads
+from setlist.core.records import dataclass, dump
+from setlist.engine.trace import Found, Store
+from setlist.engine.world import FILE, UNREADABLE, World
 from setlist.environment.prepared import PreparedEnvironment
 
-FORMAT = 1
 _NEVER_INPUTS = frozenset({".git", ".setlist", "__pycache__"})
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a session that passed was a function of.
+    """What a session is a function of.
 
-    ``key`` is a digest of what it runs, ``environment`` one of what it runs in; ``files`` maps each
-    input file, relative to the root, to its stat signature and the digest of what it holds.
+    ``key`` is a digest of what it runs, ``environment`` one of what it runs in, ``files`` are the names of its input
+    files, whose contents ``world`` has recorded.
     """
 
     key: str
     environment: str
-    files: dict[str, tuple[str, str]]
+    files: tuple[str, ...]
+    world: World
+
+    @property
+    def value(self) -> tuple[Any, ...]:
+        """What is kept of it, apart from the trace."""
+        return self.key, self.environment, self.files
 
 
 def record_of(
-    project: Project,
-    session: SessionSpec,
-    prepared: PreparedEnvironment,
-    what: Mapping[str, Any],
-    known: Record | None,
+    project: Project, session: SessionSpec, prepared: PreparedEnvironment, what: Mapping[str, Any]
 ) -> Record | None:
-    """The record that the session would leave if it passed now; None where it can't have one.
+    """The record that the session would leave if it passed now.
 
     Args:
-        project: whose session it is.
-        session: it declares ``inputs``.
+        project: the project of the session.
+        session: the session, which declares ``inputs``.
         prepared: its environment.
         what: all that it runs, expanded, as JSON data.
-        known: the last record: files whose stat signatures are in it aren't read again.
 
     Returns:
-        None when one of the patterns matches nothing: more likely a slip than a session without inputs.
+        None if one of the patterns matches nothing, which is more likely a slip than a session without inputs, or if an
+        input can't be read.
     """
-    files: dict[str, tuple[str, str]] = {}
+    files = _input_files(project, session)
+    if files is None:
+        return None
+    world = World(str(project.root), {})
+    if any(world.look(FILE, str(project.root / name)) in (None, UNREADABLE) for name in files):
+        return None
+    return Record(_key(what), environment_digest(prepared), files, world)
+
+
+def is_up_to_date(
+    project: Project, session: SessionSpec, prepared: PreparedEnvironment, what: Mapping[str, Any]
+) -> bool:
+    """Whether running the session would change nothing. Arguments as of :func:`record_of`."""
+    found = _store(project).get(_entry(session.name))
+    if not isinstance(found, Found):
+        return False
+    if found.value != (_key(what), environment_digest(prepared), _input_files(project, session)):
+        return False
+    return all(any(True for _ in _matches(project.root, pattern)) for pattern in session.outputs)
+
+
+def keep_record(project: Project, session: str, record: Record) -> None:
+    """Keep the record of a session that has passed. A disk that doesn't take it only costs a run that wasn't needed."""
+    with suppress(OSError):
+        _store(project).put(_entry(session), record.world, record.value)
+
+
+def forget_record(project: Project, session: str) -> None:
+    """Before the session runs: should it fail or be killed, it isn't up to date."""
+    with suppress(OSError):
+        _store(project).drop(_entry(session))
+
+
+def _store(project: Project) -> Store:
+    return Store(str(project.store), str(project.root), {})
+
+
+def _entry(session: str) -> str:
+    return f"passed/{session}"
+
+
+def _key(what: Mapping[str, Any]) -> str:
+    return digest(json.dumps(what, sort_keys=True, default=str))
+
+
+def _input_files(project: Project, session: SessionSpec) -> tuple[str, ...] | None:
+    """The names of the input files, sorted; None if a pattern matches nothing."""
+    found: set[str] = set()
     patterns = list(session.inputs)
     if session.function is not None:
         patterns.append(session.function.file)
@@ -64,58 +114,8 @@ def record_of(
         matched = list(_files(project, pattern))
         if not matched:
             return None
-        for path in matched:
-            name = project.relative(path)
-            signature = stat_signature(path) if path.is_file() else None
-            if name in files or signature is None:
-                continue
-            before = known.files.get(name) if known is not None else None
-            if before is not None and before[0] == signature:
-                files[name] = before
-            else:
-                try:
-                    files[name] = (signature, digest(path.read_bytes()))
-                except OSError:
-                    return None
-    key = digest(json.dumps(what, sort_keys=True, default=str))
-    return Record(key, environment_digest(prepared), files)
-
-
-def is_up_to_date(now: Record | None, last: Record | None, project: Project, session: SessionSpec) -> bool:
-    """Whether running the session would change nothing."""
-    if now is None or last is None or now.key != last.key or now.environment != last.environment:
-        return False
-    if {name: held for name, (_, held) in now.files.items()} != {name: held for name, (_, held) in last.files.items()}:
-        return False
-    return all(any(True for _ in _matches(project.root, pattern)) for pattern in session.outputs)
-
-
-def read_record(project: Project, session: str) -> Record | None:
-    """The record of the session's last pass; None where there is none that can be understood."""
-    try:
-        return loads(Record, _place(project, session).read_bytes(), FORMAT)
-    except (OSError, DecodeError):
-        return None
-
-
-def write_record(project: Project, session: str, record: Record) -> None:
-    """Keep a record. A disk that doesn't take it only costs a run that wasn't needed."""
-    from contextlib import suppress
-
-    with suppress(OSError):
-        write_atomically(_place(project, session), dumps(record, FORMAT))
-
-
-def forget_record(project: Project, session: str) -> None:
-    """Before the session runs: should it fail or be killed, it isn't up to date."""
-    from contextlib import suppress
-
-    with suppress(OSError):
-        _place(project, session).unlink(missing_ok=True)
-
-
-def _place(project: Project, session: str) -> Path:
-    return project.state / "uptodate" / f"{session}.json"
+        found.update(project.relative(path) for path in matched if path.is_file())
+    return tuple(sorted(found))
 
 
 def environment_digest(prepared: PreparedEnvironment) -> str:

@@ -99,11 +99,11 @@ def _of_user(context: Context) -> Iterator[Path]:
     """setlist's entries in the user's cache. The directory may be the user's choice, and hold other files."""
     from setlist.core.system import user_cache
     from setlist.environment.images import FOLDER as IMAGES
-    from setlist.environment.interpreters import FILE
+    from setlist.environment.interpreters import STORE
     from setlist.environment.virtualenv import APP_DATA, TEMPLATES
 
     cache = user_cache(context.caller.environ)
-    for name in (IMAGES, TEMPLATES, APP_DATA, FILE):
+    for name in (IMAGES, TEMPLATES, APP_DATA, STORE):
         if os.path.lexists(cache / name):
             yield cache / name
 
