@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setlist.engine import trace, world
-from setlist.engine.trace import MOST, Found, Stale, Store
+from setlist.engine.trace import Found, Stale, Store
 from setlist.engine.world import (
     ACCESS,
     DEFINITIONS,
@@ -492,17 +492,19 @@ def test_names_that_no_file_can_have(kept: Kept, name: str) -> None:
     assert entry_of(kept).parent == kept.directory / "a"
 
 
-def test_the_last_entries_of_a_kind_are_kept(kept: Kept) -> None:
-    for number in range(MOST + 5):
+def test_the_last_entries_of_a_kind_are_kept(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 20
+    monkeypatch.setattr(trace, "MOST", most)
+    for number in range(most + 5):
         kept.put(key=f"a/{number}")
         os.utime(kept.store._path(f"a/{number}"), ns=(OLD + number, OLD + number))
     kept.put(key="other/x")
     kept.put(key="a/last")
     assert kept.store.last("a/5") is None
-    assert kept.store.last(f"a/{MOST + 4}") is not None
+    assert kept.store.last(f"a/{most + 4}") is not None
     assert kept.store.last("a/last") is not None
     assert kept.store.last("other/x") is not None
-    assert len(list(kept.directory.glob("a/*"))) == MOST
+    assert len(list(kept.directory.glob("a/*"))) == most
 
 
 def test_a_store_that_cant_be_written_still_gives_what_holds(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from python_discovery import PythonInfo
 
 from setlist.core.errors import ConfigurationError, InterpreterNotFound
 from setlist.core.project import Caller
-from setlist.engine.trace import MOST
+from setlist.engine import trace
 from setlist.environment import interpreter_locations
 from setlist.environment import interpreters as interpreters_module
 from setlist.environment.interpreter_locations import REGISTRY, Location, locations
@@ -680,10 +680,11 @@ def test_many_at_once_leave_a_whole_cache(machine: Machine) -> None:
     assert not [path for path in kept(machine) if path.name.startswith(".")]
 
 
-def test_the_cache_doesnt_grow_for_ever(machine: Machine) -> None:
+def test_the_cache_doesnt_grow_for_ever(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "MOST", 20)
     machine.python("bin/python3.98", "3.98.1")
-    for number in range(MOST + 10):
+    for number in range(30):
         machine.environ["PATH"] = f"{machine.root / 'bin'}:/nonexistent/{number}"
         machine.interpreters().find("3.98")
-    assert len(kept(machine, "interpreter")) == MOST
+    assert len(kept(machine, "interpreter")) == 20
     assert len(machine.started) == 1

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The format of entries, and of the values in them: raised when setlist keeps something else under the same key."""
 
-MOST = 256
+MOST = 2048
 """How many entries of one kind are kept: those written last."""
 
 ENVIRONMENT = "environment"
