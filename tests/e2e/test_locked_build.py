@@ -94,11 +94,10 @@ def test_a_locked_build_reads_each_file_once_and_starts_one_installer(project: P
     assert opened[project.path / "pyproject.toml"] <= 2  # looked through for [tool.setlist] and for env-dir, not parsed
     # written under another name, then renamed: its own is opened to read what is new in it, and for the next run
     assert opened[environment / "state"] <= 4
-    # Nothing of what was installed is read but what it is called and where it came from; and, to be kept as an image,
-    # what the installer has written for this environment alone
-    installed = Counter(path.name for path in opened if "site-packages" in path.parts and environment in path.parents)
-    assert set(installed) <= {"METADATA", "direct_url.json", "RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"}
-    assert installed["METADATA"] == installed["RECORD"] == len(project.installed("lint"))
+    # What was installed is read to say what it is called and where it came from; and, to be kept as an image, to see
+    # that it is what the packages say
+    packages = [path for path in opened if "site-packages" in path.parts and environment in path.parents]
+    assert max(opened[path] for path in packages) <= 3
 
 
 def test_a_locked_build_imports_nothing_heavy(project: ProjectFolder, wheelhouse: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from setlist.core.fingerprint import stat_signature
+from setlist.core.fingerprint import sha256, stat_signature
 from setlist.core.records import dataclass
 from setlist.core.system import bin_directory
 from setlist.engine.world import INSTALLED, content_of
@@ -149,14 +149,18 @@ def _state_of(path: Path, recorded: str, since: int) -> str:
 
 
 def _hashed(path: Path, kind: str) -> str:
-    import base64
-    import hashlib
+    from binascii import b2a_base64
 
-    whole = hashlib.new(kind)
+    if kind == "sha256":
+        whole = sha256()
+    else:
+        import hashlib
+
+        whole = hashlib.new(kind)
     with open(path, "rb") as stream:
         while piece := stream.read(1 << 20):
             whole.update(piece)
-    return base64.urlsafe_b64encode(whole.digest()).decode().rstrip("=")
+    return b2a_base64(whole.digest(), newline=False).decode().rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def keep_caches_apart(site_packages: tuple[Path, ...]) -> None:
