@@ -607,3 +607,66 @@ def test_local_directories_and_files_and_urls(
     assert f"four @ {url} \\\n    --hash=sha256:" in body
     project.run_inside("--locked", "lint", check=True)
     assert project.setlist_inside("lock", check=True).err == "locks: 1 current\n"
+
+
+# --- a check that is known to come out well ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def checked(three: ProjectFolder) -> ProjectFolder:
+    """A project whose locks were found to be current."""
+    three.setlist_inside("lock", check=True)
+    three.setlist_inside("lock", "--check", check=True)
+    return three
+
+
+def test_a_check_is_not_made_again_while_nothing_has_changed(
+    checked: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from setlist.lock import update
+
+    first = checked.setlist_inside("lock", "--check", check=True)
+    monkeypatch.setattr(update, "update_locks", None)
+    assert checked.setlist_inside("lock", "--check", check=True).err == first.err
+    assert "3 current" in first.err
+
+
+@pytest.mark.parametrize("change", ["definition", "lock edited", "lock gone", "touched", "one more place"])
+def test_whatever_decides_about_a_check_is_looked_at(checked: ProjectFolder, change: str) -> None:
+    lock = next(path for path in checked.path.rglob("locks/*.txt"))
+    if change == "definition":
+        file = next(path for path in checked.path.rglob("*.toml") if "[tool.setlist" in path.read_text())
+        file.write_text(file.read_text() + '[tool.setlist.session.another]\ndeps = ["delta"]\nrun = []\n')
+    elif change == "lock edited":
+        lock.write_text(lock.read_text() + "# edited\n")
+    elif change == "lock gone":
+        lock.unlink()
+    elif change == "touched":
+        os.utime(lock)
+    else:
+        other = "sessions" if lock.parts[-3] == ".sessions" else ".sessions"
+        (checked.path / other / "locks").mkdir(parents=True)
+    result = checked.setlist_inside("lock", "--check")
+    expected = {"definition": 3, "lock gone": 3, "touched": 0}
+    if change in expected:
+        assert result.code == expected[change], result
+    plain = checked.setlist_inside("lock", "--check", "--json")
+    assert result.code == plain.code, "as a check that goes by no entry"
+
+
+def test_other_options_and_sessions_are_checked_each_time(
+    checked: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from setlist.lock import update
+
+    seen: list[object] = []
+    real = update.update_locks
+
+    def counted(*arguments: object, **options: object) -> object:
+        seen.append(arguments)
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(update, "update_locks", counted)
+    for words in (["--json"], ["--upgrade"], ["--upgrade-package", "alpha"], ["*"]):
+        checked.setlist_inside("lock", "--check", *words)
+    assert len(seen) == 4

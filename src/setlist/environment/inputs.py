@@ -9,7 +9,6 @@ from setlist.core.errors import CreationFailed
 from setlist.core.fingerprint import digest
 from setlist.core.logins import without_logins
 from setlist.core.model import InputChange, Interpreter, SessionSpec
-from setlist.core.project import FOLDERS
 from setlist.core.records import dataclass
 from setlist.core.system import python_of
 from setlist.engine.trace import STATE
@@ -90,11 +89,6 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
     locked = None
     if context.locks is not None:
         locked = context.locks.find(session, world)
-        # what decides where locks lie (setlist.core.project.sessions_folder)
-        for folder in FOLDERS:
-            world.kind(str(project.root / folder / "locks"))
-        scripts = [(FILE, str(project.root / name)) for name in ("setup.py", "setup.cfg")]
-        world.observed("setlist", scripts, world.begun)
         if locked is not None:
             inputs["lock"] = locked.digest
     found_variables = variables(spec.installer, caller.environ)

@@ -69,6 +69,7 @@ def lock_inputs(
     session: SessionSpec,
     pyproject: Pyproject,
     gathered: Gathered | None = None,
+    world: World | None = None,
 ) -> LockInputs:
     """Read the inputs of a session's lock.
 
@@ -81,12 +82,14 @@ def lock_inputs(
         session: the session.
         pyproject: the pyproject.toml of the project.
         gathered: a cache of requirements, shared by several calls.
+        world: records what is read. It has no variables: the value of ``${TOKEN}`` differs from machine to machine.
 
     Raises:
         ConfigurationError: an input can't be read.
     """
     spec = session.environment
-    requirements = _gathered(project, session, pyproject, {} if gathered is None else gathered)
+    seen = World(str(project.root), {}) if world is None else world
+    requirements = _gathered(project, session, pyproject, {} if gathered is None else gathered, seen)
     oldest, only = _pythons(spec.python, pyproject)
     values = {
         **dict(_portable(requirements.inputs, project.root)),
@@ -124,7 +127,9 @@ def lock_inputs(
     )
 
 
-def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, cache: Gathered) -> Requirements:
+def _gathered(
+    project: Project, session: SessionSpec, pyproject: Pyproject, cache: Gathered, world: World
+) -> Requirements:
     spec = session.environment
     key = EnvironmentSpec(
         deps=spec.deps,
@@ -135,8 +140,7 @@ def _gathered(project: Project, session: SessionSpec, pyproject: Pyproject, cach
         project=spec.project,
     )
     if key not in cache:
-        # Without variables: the value of ${TOKEN} differs from machine to machine
-        cache[key] = gather(project, session, pyproject, World(str(project.root), {}))
+        cache[key] = gather(project, session, pyproject, world)
     return cache[key]
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 from setlist.core.errors import LockOutOfDate
 from setlist.core.files import NotText, Reader, read_text, text_or_nothing
 from setlist.core.model import SessionSpec, Settings
-from setlist.core.project import Project, sessions_folder
+from setlist.core.project import FOLDERS, Project, sessions_folder
 from setlist.core.records import dataclass
+from setlist.engine.world import FILE, World
 from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
 from setlist.lock.inputs import LockInputs
 
@@ -36,6 +37,15 @@ def lock_directory(project: Project, settings: Settings) -> Path:
     if settings.lock_dir:
         return project.root / settings.lock_dir
     return project.root / sessions_folder(project.root) / "locks"
+
+
+def look_at_places(project: Project, settings: Settings, world: World) -> None:
+    """Look at what decides where the locks of a project lie: :func:`lock_directory`."""
+    if settings.lock_dir:
+        return
+    for folder in FOLDERS:
+        world.kind(str(project.root / folder / "locks"))
+    world.observed("setlist", [(FILE, str(project.root / name)) for name in ("setup.py", "setup.cfg")], world.begun)
 
 
 def lock_path(project: Project, settings: Settings, session: SessionSpec) -> Path:

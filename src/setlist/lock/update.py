@@ -14,6 +14,7 @@ from setlist.core.files import read_text, write_atomically
 from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import Project
 from setlist.core.records import dataclass, replace
+from setlist.engine.world import World
 from setlist.environment import locking
 from setlist.environment.installers import InstallerSettings
 from setlist.environment.pyproject import read_pyproject
@@ -30,7 +31,7 @@ from setlist.lock.document import (
     versions_of,
 )
 from setlist.lock.inputs import Gathered, LockInputs, lock_inputs
-from setlist.lock.lock_files import LockStatus, lock_directory, lock_name, lock_path, lock_status
+from setlist.lock.lock_files import LockStatus, lock_directory, lock_name, lock_path, lock_status, look_at_places
 from setlist.lock.resolve import LockResolution, ResolveOptions, common_versions, kept_commits, resolve
 from setlist.process.threads import run_in_threads
 
@@ -107,6 +108,7 @@ def update_locks(
     *,
     beside: Sequence[SessionSpec] = (),
     waiting: Callable[[], None] | None = None,
+    world: World | None = None,
 ) -> tuple[LockResult, ...]:
     """Make the locks of sessions current.
 
@@ -119,6 +121,7 @@ def update_locks(
         progress: called after each resolution.
         beside: the other sessions of the project, whose locks don't change.
         waiting: called once if another ``setlist lock`` is running.
+        world: records what is read for a check.
 
     Returns:
         the results, in the order of ``sessions``.
@@ -129,7 +132,7 @@ def update_locks(
     """
     _refuse_shared_files(project, settings, (*sessions, *beside))
     if options.check:
-        return _update(project, settings, sessions, installer, options, progress, beside)
+        return _update(project, settings, sessions, installer, options, progress, beside, world)
     project.prepare()
     with locking.exclusive(project, GUARD, waiting):
         return _update(project, settings, sessions, installer, options, progress, beside)
@@ -143,8 +146,9 @@ def _update(
     options: LockOptions,
     progress: Progress,
     beside: Sequence[SessionSpec],
+    world: World | None = None,
 ) -> tuple[LockResult, ...]:
-    candidates = _jobs(project, settings, sessions)
+    candidates = _jobs(project, settings, sessions, world)
     jobs = {name: job for name, job in candidates.items() if job.status.state != "current" or _may_move(job, options)}
     if settings.lock_consistent and jobs:
         jobs = candidates  # a version that one session needs may suit the others too
@@ -168,16 +172,22 @@ def _update(
     return tuple(results)
 
 
-def _jobs(project: Project, settings: Settings, sessions: Sequence[SessionSpec]) -> dict[str, Job]:
+def _jobs(
+    project: Project, settings: Settings, sessions: Sequence[SessionSpec], world: World | None = None
+) -> dict[str, Job]:
     """A job for each session with an environment of its own."""
-    pyproject = read_pyproject(project)
+    pyproject = read_pyproject(project, world)
     directory = lock_directory(project, settings)
+    read = None if world is None else world.read
+    if world is not None:
+        look_at_places(project, settings, world)
     gathered: Gathered = {}
     jobs: dict[str, Job] = {}
     for session in sessions:
         if session.environment.backend != "none":
-            inputs = lock_inputs(project, settings, session, pyproject, gathered)
-            jobs[session.name] = Job(session, inputs, lock_status(project, settings, session, inputs, directory))
+            inputs = lock_inputs(project, settings, session, pyproject, gathered, world)
+            status = lock_status(project, settings, session, inputs, directory, read)
+            jobs[session.name] = Job(session, inputs, status)
     return jobs
 
 

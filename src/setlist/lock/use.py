@@ -96,9 +96,11 @@ class ProjectLocks:
         from setlist.environment.context import Locked
         from setlist.lock.document import absolute_paths, preferences
         from setlist.lock.inputs import lock_inputs
-        from setlist.lock.lock_files import lock_status
+        from setlist.lock.lock_files import lock_status, look_at_places
 
         read = None if world is None else world.read
+        if world is not None:
+            look_at_places(self._project, self._settings, world)
         if session.installs_itself:
             return self._of_function(session, read)
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject)

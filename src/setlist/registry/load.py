@@ -122,7 +122,7 @@ def load(
     """
     variables = os.environ if environ is None else environ
     store = Store(str(project.store), str(project.root), variables)
-    found = store.get(_key("registry", project))
+    found = store.get(entry_key("registry", project))
     if isinstance(found, Found):
         with suppress(DecodeError):
             return Loaded(_registry_of(found.value), found.trace)
@@ -130,12 +130,12 @@ def load(
     sources = _sources(project, world)
     registry = _made_anew(project, sources, store, world, loader_python)
     if registry.sessions:
-        _keep(project, store, _key("registry", project), world, _data_of(registry))
+        _keep(project, store, entry_key("registry", project), world, _data_of(registry))
     warnings = tuple(_warnings(project, sources))
     return Loaded(registry, world.trace if registry.sessions and world.is_repeatable else None, warnings)
 
 
-def _key(kind: str, project: Project, file: str = "") -> str:
+def entry_key(kind: str, project: Project, file: str = "") -> str:
     """The key of an entry. Another Python, and another command line of a provider's, may declare other sessions."""
     given = project.relative(project.file) if project.file is not None else ""
     return "\0".join((f"{kind}/{sys.implementation.cache_tag}", sys.platform, given, file, *project.provider_arguments))
@@ -288,7 +288,7 @@ def _declared(
     """What a source declares, and in ``world`` what was looked at for it."""
     from setlist.registry.definition import Declared
 
-    key = _key("source", project, source.file)
+    key = entry_key("source", project, source.file)
     found = store.get(key)
     if isinstance(found, Found):
         with suppress(DecodeError):

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from setlist.cli.options import COMMON, OFFLINE, Arguments, Option
 from setlist.core.errors import LockOutOfDate, UsageError, nearest
+from setlist.engine.trace import Found
+from setlist.engine.world import World
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import SessionSpec
-    from setlist.lock.update import LockResult
+    from setlist.lock.update import LockOptions, LockResult
 
 USAGE = "lock [SESSION…] [--upgrade] [--upgrade-package NAME[==V]] [--check] [--json]"
 OPTIONS = (
@@ -29,6 +32,7 @@ OPTIONS = (
 )
 
 FORMAT = 1
+
 
 SHOWN = 8
 """The maximum number of sessions or families in one line; JSON has all of them."""
@@ -45,16 +49,18 @@ def run(arguments: Arguments, context: Context) -> int:
     packages = arguments.values("upgrade-package")
     for package in packages:
         _check_package(package)
-    registry = context.registry
-    sessions = context.select(arguments.words or ("*",)) if registry.sessions else ()
-    if not sessions:
-        raise UsageError("there are no sessions to lock", hint="'setlist init' writes a first one")
     options = LockOptions(
         upgrade=arguments.flag("upgrade"),
         packages=packages,
         check=arguments.flag("check"),
         offline=arguments.flag("offline"),
     )
+    if _is_known_to_be_current(context, arguments, options):
+        return 0
+    registry = context.registry
+    sessions = context.select(arguments.words or ("*",)) if registry.sessions else ()
+    if not sessions:
+        raise UsageError("there are no sessions to lock", hint="'setlist init' writes a first one")
     installer = InstallerSettings(
         environ=clean(context.caller.environ), project=context.project, offline=options.offline
     )
@@ -67,6 +73,9 @@ def run(arguments: Arguments, context: Context) -> int:
 
     def waiting() -> None:
         context.err.line("waiting for another 'setlist lock' in this project")
+
+    # variables aren't inputs of a lock
+    world = World(str(context.project.root), {})
 
     with (
         guarding(Grace().terminate),
@@ -82,6 +91,7 @@ def run(arguments: Arguments, context: Context) -> int:
             progress,
             beside=[session for name, session in registry.sessions.items() if name not in locked],
             waiting=waiting,
+            world=world,
         )
     if arguments.flag("json"):
         context.out.write(_as_json(context, results))
@@ -89,6 +99,7 @@ def run(arguments: Arguments, context: Context) -> int:
         _print_changes(context, results)
         if registry.settings.lock_consistent:
             _print_differing(context, results)
+    _keep_if_current(context, arguments, options, world, results)
     _warn_of_unknown(context, results, options.names)
     for result in results:
         if result.error is not None:
@@ -109,6 +120,48 @@ def run(arguments: Arguments, context: Context) -> int:
             context.print_error(error)
         return error.exit_code
     return 0
+
+
+def _is_plain_check(arguments: Arguments, options: LockOptions) -> bool:
+    """Whether nothing but the definitions and the files of locks decides about a check."""
+    return options.check and not (options.upgrade or options.packages or arguments.words or arguments.flag("json"))
+
+
+def _is_known_to_be_current(context: Context, arguments: Arguments, options: LockOptions) -> bool:
+    """Whether an earlier check found all locks current, and nothing has changed since. It is told then."""
+    if not _is_plain_check(arguments, options):
+        return False
+    found = context.store.get(_entry(context))
+    if isinstance(found, Found) and context.verbosity >= 0:
+        context.err.line(f"locks: {found.value} current" if found.value else "locks: nothing to lock")
+    return isinstance(found, Found)
+
+
+def _entry(context: Context) -> str:
+    """The key of an entry in the trace store: how many locks there were when all of them were current."""
+    from setlist.registry.load import entry_key
+
+    return entry_key("locks", context.project)
+
+
+def _keep_if_current(
+    context: Context, arguments: Arguments, options: LockOptions, world: World, results: Sequence[LockResult]
+) -> None:
+    """Keep the result of a check that had nothing to say."""
+    registry = context.registry
+    if (
+        not _is_plain_check(arguments, options)
+        or registry.settings.lock_consistent
+        or context.loaded.trace is None
+        or context.loaded.warnings
+        or any(session.installs_itself for session in registry.sessions.values())
+        or any(result.outcome not in ("current", "none") or result.unhashed for result in results)
+    ):
+        return
+    world.include_trace(context.loaded.trace)
+    with suppress(OSError):
+        if context.project.state.is_dir():
+            context.store.put(_entry(context), world, sum(result.outcome == "current" for result in results))
 
 
 def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool) -> tuple[SessionSpec, ...]:
