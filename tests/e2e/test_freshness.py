@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.project import ProjectFolder
+from support.variants import sampled
 from support.wheels import make_wheel
 
 pytestmark = pytest.mark.slow
@@ -56,8 +57,8 @@ def seen(project: ProjectFolder, edit: Edit) -> str:
 
 @pytest.mark.parametrize(
     "spec",
-    ['deps = ["./libs/foo"]', 'deps = ["foo @ {uri}"]', 'requirements = ["r.txt"]', 'deps = ["foo"]'],
-    ids=["path", "url", "file", "uv's source"],
+    sampled(['requirements = ["r.txt"]', 'deps = ["foo"]', 'deps = ["./libs/foo"]', 'deps = ["foo @ {uri}"]'], 2),
+    ids=["file", "uv's source", "path", "url"],
 )
 def test_a_module_of_a_local_library(project: ProjectFolder, spec: str) -> None:
     library = folder(project, "libs/foo")
@@ -87,7 +88,7 @@ def test_what_a_local_library_takes_from_beside_it(project: ProjectFolder) -> No
     assert seen(project, lambda: other.write("src/other/__init__.py", "__version__ = 'new'\n")) == "new"
 
 
-@pytest.mark.parametrize("mode", ["editable", "wheel", "sdist"])
+@pytest.mark.parametrize("mode", sampled(["editable", "wheel", "sdist"], 2))
 def test_requirements_that_a_backend_reads_from_a_file(project: ProjectFolder, wheelhouse: Path, mode: str) -> None:
     project.make_package(
         dependencies=["delta==1.0"],
@@ -137,9 +138,10 @@ def test_uv_toml_in_one_of_the_directories_of_xdg(
 
 
 @pytest.mark.parametrize(
-    ("installer", "variable"), [("uv", "UV_CONSTRAINT"), ("uv", "UV_OVERRIDE"), ("pip", "PIP_CONSTRAINT")]
+    ("installer", "variable"),
+    sampled([("uv", "UV_CONSTRAINT"), ("pip", "PIP_CONSTRAINT"), ("uv", "UV_OVERRIDE")], 2),
 )
-@pytest.mark.parametrize("edited", ["c.txt", "included.txt"])
+@pytest.mark.parametrize("edited", sampled(["included.txt", "c.txt"], 1))
 def test_the_file_that_a_variable_names(
     project: ProjectFolder,
     wheelhouse: Path,
@@ -223,7 +225,7 @@ def deep(project: ProjectFolder) -> ProjectFolder:
     return project
 
 
-@pytest.mark.parametrize("name", ["foo/top.py", "foo/sub/__init__.py", "foo/__init__.py"])
+@pytest.mark.parametrize("name", sampled(["foo/sub/__init__.py", "foo/top.py", "foo/__init__.py"], 2))
 def test_a_module_that_is_deleted_is_installed_again(deep: ProjectFolder, name: str) -> None:
     file = installed_file(deep, name)
     file.unlink()

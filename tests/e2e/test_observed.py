@@ -12,6 +12,7 @@ import pytest
 
 from support.observing import has_strace, looked_at, paths_in
 from support.project import ProjectFolder, installed
+from support.variants import sampled
 
 pytestmark = [
     pytest.mark.slow,
@@ -137,24 +138,24 @@ KINDS: Mapping[str, Callable[[ProjectFolder], None]] = {
     kind.__name__: kind
     for kind in (
         names_files,
-        has_groups,
-        has_settings,
         has_pip,
-        has_a_library,
-        has_an_editable_library,
         has_a_workspace,
-        is_editable,
         is_computed,
         is_a_wheel,
-        is_an_sdist,
         is_locked,
-        is_a_function,
         is_a_noxfile,
+        has_groups,
+        has_settings,
+        has_a_library,
+        has_an_editable_library,
+        is_editable,
+        is_an_sdist,
+        is_a_function,
     )
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sampled(KINDS, 7))
 def test_all_that_a_cold_run_looks_at_is_an_input(
     project: ProjectFolder, wheelhouse: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

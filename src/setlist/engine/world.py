@@ -17,7 +17,7 @@ import sys
 from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 
 from setlist import STATE_DIRECTORY
-from setlist.core.fingerprint import digest, sha256, stat_signature
+from setlist.core.fingerprint import checksum, digest, sha256, stat_signature
 
 TYPE_CHECKING = False
 
@@ -478,26 +478,30 @@ def _content_of_tree(path: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _content_of_installed(path: str, _: Any = None) -> str | None:
-    lines: list[str] = []
+    from marshal import dumps
+
+    seen: list[Any] = []
+    add = seen.append  # some thousand times in a warm run
     folders = [path]
     try:
         while folders:
-            folder = folders.pop()
-            with os.scandir(folder) as entries:
+            with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    if entry.name == "__pycache__" or entry.name.endswith(".pyc"):
-                        continue
+                    name = entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                        lines.append(f"{entry.path}/")
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                    # the change time is another one whenever the file is linked into a further environment
-                    lines.append(f"{entry.path}\0{status.st_size}:{status.st_mtime_ns}:{status.st_ino}")
+                        if name != "__pycache__":
+                            folders.append(entry.path)
+                            add(name)
+                    elif not name.endswith(".pyc"):
+                        status = entry.stat(follow_symlinks=False)
+                        # the change time is another one whenever the file is linked into a further environment
+                        add(name)
+                        add(status.st_size)
+                        add(status.st_mtime_ns)
+                        add(status.st_ino)
     except (OSError, ValueError):
         return None
-    lines.sort()
-    return digest("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return checksum(dumps(seen, 2))
 
 
 def _content_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
