@@ -91,7 +91,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
     found = None if loaded.trace is None else context.environments.recorded(session)
     if loaded.trace is None or found is None:
         return
-    directory, state = found
+    directory, state, content = found
     environ = dict(os.environ)
     world = World(str(context.project.root), environ)
     world.include_trace(loaded.trace)
@@ -99,11 +99,7 @@ def keep(argv: Sequence[str], context: Context, session: SessionSpec, commands: 
         if not os.path.isabs(command.argv[0]):
             return
         world.look(IDENTITY, str(command.argv[0]))
-    key = key_of(directory)
-    entry = context.store.last(key)
-    if entry is None:
-        return
-    world.entry(key, entry.content)
+    world.entry(key_of(directory), content)
     record = {
         "session": session.name,
         "guard": str(context.project.guard(session.name)),

@@ -16,6 +16,7 @@ from typing import Any
 
 from setlist.core.fingerprint import digest
 from setlist.engine.world import FILE, TREE, World
+from setlist.environment.pyproject import table_of
 from setlist.environment.requirement_lines import normalised
 
 _COMPUTED = frozenset(
@@ -58,13 +59,13 @@ def read_project(directory: Path) -> Mapping[str, Any]:
 
 def name_of(data: Mapping[str, Any]) -> str | None:
     """The name of a local project, as far as it is known without a build."""
-    name = _table(data, "project").get("name")
+    name = table_of(data, "project").get("name")
     return name if isinstance(name, str) else None
 
 
 def is_computed(data: Mapping[str, Any]) -> bool:
     """Whether a backend computes metadata that change what is installed."""
-    metadata = _table(data, "project")
+    metadata = table_of(data, "project")
     dynamic = metadata.get("dynamic", ())
     return "project" not in data or (isinstance(dynamic, list) and not _COMPUTED.isdisjoint(map(str, dynamic)))
 
@@ -84,7 +85,7 @@ def look_at_metadata(world: World, directory: Path, data: Mapping[str, Any], *, 
     seen = [_look(world, directory / name, by) for name in _DESCRIBING]
     # an editable install leads to it, or else to the project itself
     seen.append(world.kind(str(directory / "src"), by))
-    keys = _table(data, "tool", "uv").get("cache-keys")
+    keys = table_of(data, "tool", "uv").get("cache-keys")
     if isinstance(keys, list):
         seen += _look_at_keys(world, directory, keys, by)
     elif is_computed(data):
@@ -97,7 +98,7 @@ def look_at_metadata(world: World, directory: Path, data: Mapping[str, Any], *, 
 def look_at_build(world: World, directory: Path, data: Mapping[str, Any], *, by: str = "build backend") -> str:
     """Look at all that a build of a local project depends on. Arguments and result as of :func:`look_at_metadata`."""
     seen = [world.look(TREE, str(directory), by), *_look_at_home(world, data, by)]
-    keys = _table(data, "tool", "uv").get("cache-keys")
+    keys = table_of(data, "tool", "uv").get("cache-keys")
     if isinstance(keys, list):
         seen += _look_at_keys(world, directory, keys, by)
     elif is_computed(data):
@@ -107,7 +108,7 @@ def look_at_build(world: World, directory: Path, data: Mapping[str, Any], *, by:
 
 def _look_at_backend(world: World, directory: Path, data: Mapping[str, Any], by: str) -> list[str | None]:
     """Look at a backend that lies in the project itself."""
-    build = _table(data, "build-system")
+    build = table_of(data, "build-system")
     module = re.split(r"[.:]", str(build.get("build-backend", "")))[0]
     paths = build.get("backend-path", ())
     seen: list[str | None] = []
@@ -127,7 +128,7 @@ def _look_at_computed(world: World, directory: Path, data: Mapping[str, Any], by
 
 def _look_at_home(world: World, data: Mapping[str, Any], by: str) -> list[str | None]:
     """Look at the file in the user's home from which setuptools takes options for builds."""
-    backend = str(_table(data, "build-system").get("build-backend", "setuptools"))
+    backend = str(table_of(data, "build-system").get("build-backend", "setuptools"))
     home = world.environ.get("HOME")
     return [_look(world, Path(home, ".pydistutils.cfg"), by)] if home and backend.startswith("setuptools") else []
 
@@ -145,10 +146,10 @@ def _look_at_versioning(world: World, directory: Path, data: Mapping[str, Any], 
 
 def _is_versioned(directory: Path, data: Mapping[str, Any]) -> bool:
     """Whether something takes a version from version control."""
-    build = _table(data, "build-system")
+    build = table_of(data, "build-system")
     words = [str(build.get("build-backend", "")), *map(str, build.get("requires", ()))]
     # pdm-backend and poetry's plug-in are told in their tables
-    words += [f"{name} {table}" for name, table in _table(data, "tool").items() if name in ("pdm", "poetry")]
+    words += [f"{name} {table}" for name, table in table_of(data, "tool").items() if name in ("pdm", "poetry")]
     if "project" not in data:
         from setlist.core.files import text_or_nothing
 
@@ -158,22 +159,22 @@ def _is_versioned(directory: Path, data: Mapping[str, Any]) -> bool:
 
 def _named_files(directory: Path, data: Mapping[str, Any]) -> set[Path] | None:
     """The files that are all that computed metadata are read from; None if that can't be told."""
-    build, metadata = _table(data, "build-system"), _table(data, "project")
+    build, metadata = table_of(data, "build-system"), table_of(data, "project")
     backend = str(build.get("build-backend", ""))
     fields = _COMPUTED.intersection(map(str, metadata.get("dynamic", ())))
     if "project" not in data or "backend-path" in build or (directory / "setup.py").exists():
         return None
     if backend == "hatchling.build" and fields == {"version"}:
-        hatch = _table(data, "tool", "hatch")
-        version = _table(hatch, "version")
-        if "hooks" in _table(hatch, "metadata") or (directory / "hatch.toml").exists():
+        hatch = table_of(data, "tool", "hatch")
+        version = table_of(hatch, "version")
+        if "hooks" in table_of(hatch, "metadata") or (directory / "hatch.toml").exists():
             return None
         if version.get("source", "regex") == "vcs":
             return set()
         path = version.get("path")
         return {directory / path} if isinstance(path, str) and version.get("source", "regex") == "regex" else None
     if backend.startswith("setuptools.build_meta"):
-        stated = _table(data, "tool", "setuptools", "dynamic")
+        stated = table_of(data, "tool", "setuptools", "dynamic")
         files: set[Path] = set()
         for field in fields:
             if field == "version" and field not in stated and "setuptools-scm" in _required(build):
@@ -286,9 +287,3 @@ def _loose_tags(world: World, folder: str, by: str, prefix: str = "") -> Iterato
 
 def _look(world: World, path: Path, by: str) -> str | None:
     return world.look(FILE, os.path.normpath(path), by)
-
-
-def _table(data: Any, *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data if isinstance(data, Mapping) else {}

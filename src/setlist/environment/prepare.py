@@ -18,7 +18,7 @@ from setlist.engine.world import differing
 from setlist.environment import locking
 from setlist.environment.context import EnvironmentContext, Locks, python_request
 from setlist.environment.prepared import PreparedEnvironment
-from setlist.environment.state import State, read_state, spec_data, state_that_holds, trace_of
+from setlist.environment.state import State, read_state, record_of, spec_data, state_that_holds
 
 if TYPE_CHECKING:
     from setlist.engine.world import Trace
@@ -161,8 +161,8 @@ class Environments:
             hold.enter_context(locking.shared(self._context.project, session.name, self._context.waiting(session.name)))
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, None, 0.0, hold)
 
-    def recorded(self, session: SessionSpec) -> tuple[Path, State] | None:
-        """An environment that is right as long as its record holds, and its record.
+    def recorded(self, session: SessionSpec) -> tuple[Path, State, str] | None:
+        """An environment that is right as long as its record holds, its record, and the digest of that.
 
         Returns:
             None if there is none, or if what a function installs decides as well.
@@ -172,8 +172,8 @@ class Environments:
             return None
         directory = self._context.project.environment(session.name)
         with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
-            state = self._untouched(session, directory)
-        return None if state is None or state.steps else (directory, state)
+            state, record = self._untouched(session, directory), record_of(directory)
+        return None if state is None or state.steps or record is None else (directory, state, record.content)
 
     def explain(self, session: SessionSpec) -> Explanation:
         """Each input of the session's environment, then and now. Changes nothing.
@@ -189,7 +189,7 @@ class Environments:
         from setlist.environment.plan import changes_between
 
         with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
-            state, trace = read_state(directory), trace_of(directory)
+            state, record = read_state(directory), record_of(directory)
             try:
                 evaluation = evaluate(self._context, session, directory, state)
             except InterpreterNotFound as error:
@@ -212,7 +212,9 @@ class Environments:
         kind = kinds.get(decision.work, "stale")
         if kind == "current" and any(change.changed for change in inputs):
             kind = "stale"  # by what its function installs, which is told apart from what is declared
-        return Explanation(kind, evaluation.interpreter.label, inputs, tuple(notes), self.looks(trace))
+        return Explanation(
+            kind, evaluation.interpreter.label, inputs, tuple(notes), self.looks(record.trace if record else ())
+        )
 
     def looks(self, trace: Trace) -> tuple[Look, ...]:
         """The looks of a trace, each with whether something else is seen now. Nothing is written."""

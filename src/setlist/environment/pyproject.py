@@ -33,10 +33,7 @@ class Pyproject:
 
     def table(self, *keys: str) -> Mapping[str, Any]:
         """The table at a dotted path, empty where it isn't there or isn't a table."""
-        value: Any = self.data
-        for key in keys:
-            value = value.get(key, {}) if isinstance(value, Mapping) else {}
-        return value if isinstance(value, Mapping) else {}
+        return table_of(self.data, *keys)
 
     @property
     def says_what_is_required(self) -> bool:
@@ -44,6 +41,13 @@ class Pyproject:
         metadata = self.table("project")
         dynamic = metadata.get("dynamic", ())
         return bool(metadata) and "dependencies" not in dynamic and "optional-dependencies" not in dynamic
+
+
+def table_of(data: Any, *keys: str) -> Mapping[str, Any]:
+    """The table of TOML data at a dotted path, empty where it isn't there or isn't a table."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
 
 
 def read_pyproject(project: Project, world: World | None = None) -> Pyproject:

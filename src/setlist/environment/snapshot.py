@@ -122,7 +122,10 @@ def damaged(site_packages: tuple[Path, ...], since: int) -> Drift:
 
 
 def _recorded(record: Path) -> Iterator[tuple[str, str]]:
-    """The files in a RECORD and their digests, without what Python compiles."""
+    """The files in a RECORD and their digests, without what Python compiles.
+
+    importlib.metadata leaves out the files that are gone (since Python 3.12): those that are looked for.
+    """
     import csv
 
     try:

@@ -116,13 +116,12 @@ def key_of(directory: Path | str) -> str:
 def read_state(directory: Path) -> State | None:
     """The record of a finished environment; None where there is none, or it can't be understood."""
     # truncated, edited or of another format: the environment is made again
-    return _state(Store("", "", {}).last(key_of(directory)))
+    return _state(record_of(directory))
 
 
-def trace_of(directory: Path) -> Trace:
-    """All that was looked at for an environment; empty if it isn't finished."""
-    found = Store("", "", {}).last(key_of(directory))
-    return () if found is None else found.trace
+def record_of(directory: Path) -> Found | None:
+    """The record of a finished environment as it is kept, with all that was looked at; None if there is none."""
+    return Store("", "", {}).last(key_of(directory))
 
 
 def state_that_holds(directory: Path, root: Path, environ: Mapping[str, str]) -> State | None:

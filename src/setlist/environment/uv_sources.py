@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.files import read_text, write_atomically
+from setlist.core.files import write_atomically
 from setlist.core.records import dataclass, field, replace
-from setlist.core.toml import parse_toml, toml_value
+from setlist.core.toml import toml_value
+from setlist.environment.local_project import read_project
+from setlist.environment.pyproject import table_of
 from setlist.environment.requirement_lines import normalised, read_resolution
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def read_sources(directory: Path, data: Mapping[str, Any] | None = None) -> Sour
     Raises:
         ConfigurationError: a source names a member that its workspace doesn't have.
     """
-    own = _read(directory) if data is None else data
+    own = read_project(directory) if data is None else data
     files = {directory / "pyproject.toml"}
     root, workspace = _workspace(directory, own, files)
     found: dict[str, tuple[Entry, ...]] = {}
@@ -120,7 +122,7 @@ def read_sources(directory: Path, data: Mapping[str, Any] | None = None) -> Sour
     for base, table in ((root, workspace), (directory, own)):
         if base is None:
             continue
-        for name, value in _table(table, "tool", "uv", "sources").items():
+        for name, value in table_of(table, "tool", "uv", "sources").items():
             entries = value if isinstance(value, list) else [value]
             found[normalised(name)] = tuple(
                 _absolute(name, entry, base, root, workspace) for entry in entries if isinstance(entry, Mapping)
@@ -129,7 +131,7 @@ def read_sources(directory: Path, data: Mapping[str, Any] | None = None) -> Sour
         return Sources(files=frozenset(files))
     indexes: dict[str, Entry] = {}
     for base, table in ((directory, own), (root, workspace)):
-        listed = _table(table, "tool", "uv").get("index", ()) if base is not None else ()
+        listed = table_of(table, "tool", "uv").get("index", ()) if base is not None else ()
         for index in listed if isinstance(listed, list) else ():
             if base is not None and isinstance(index, Mapping) and "name" in index:
                 indexes.setdefault(str(index["name"]), {**index, "url": _index_url(str(index.get("url", "")), base)})
@@ -231,8 +233,8 @@ def _absolute(name: str, entry: Entry, base: Path, root: Path | None, workspace:
         return entry
     rest = {key: value for key, value in entry.items() if key not in ("workspace", "editable")}
     for directory, metadata in _members(root, workspace) if root is not None else ():
-        if normalised(str(_table(metadata, "project").get("name", ""))) == normalised(name):
-            if not _table(metadata, "tool", "uv").get("package", "build-system" in metadata):
+        if normalised(str(table_of(metadata, "project").get("name", ""))) == normalised(name):
+            if not table_of(metadata, "tool", "uv").get("package", "build-system" in metadata):
                 return {**rest, "path": str(directory), "package": False}
             return {**rest, "path": str(directory), "editable": entry.get("editable", True)}
     raise ConfigurationError(
@@ -251,12 +253,12 @@ def _workspace(directory: Path, own: Mapping[str, Any], files: set[Path]) -> tup
         own: its pyproject.toml.
         files: the files that are read, there or not, are added to it.
     """
-    if _table(own, "tool", "uv", "workspace"):
+    if table_of(own, "tool", "uv", "workspace"):
         return directory, own
     for parent in directory.parents:
         files.add(parent / "pyproject.toml")
-        data = _read(parent)
-        if _table(data, "tool", "uv", "workspace"):
+        data = read_project(parent)
+        if table_of(data, "tool", "uv", "workspace"):
             members = {member for member, _ in _members(parent, data)}
             return (parent, data) if directory in members else (None, {})
     return None, {}
@@ -264,21 +266,21 @@ def _workspace(directory: Path, own: Mapping[str, Any], files: set[Path]) -> tup
 
 def _members(root: Path, data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """The members of a workspace, its root among them, with their pyproject.toml."""
-    table = _table(data, "tool", "uv", "workspace")
+    table = table_of(data, "tool", "uv", "workspace")
     excluded = {path for pattern in table.get("exclude", ()) for path in root.glob(str(pattern))}
     yield root, data
     for pattern in table.get("members", ()):
         for path in sorted(root.glob(str(pattern))):
             if path not in excluded and (path / "pyproject.toml").is_file():
-                yield Path(os.path.normpath(path)), _read(path)
+                yield Path(os.path.normpath(path)), read_project(path)
 
 
 def _required(data: Mapping[str, Any]) -> frozenset[str] | None:
-    metadata = _table(data, "project")
+    metadata = table_of(data, "project")
     dynamic = metadata.get("dynamic", ())
     if not metadata or "dependencies" in dynamic or "optional-dependencies" in dynamic:
         return None
-    lists = [metadata.get("dependencies", ()), *_table(metadata, "optional-dependencies").values()]
+    lists = [metadata.get("dependencies", ()), *table_of(metadata, "optional-dependencies").values()]
     lines = [str(line) for listed in lists if isinstance(listed, (list, tuple)) for line in listed]
     return frozenset(
         normalised(match[1]) for line in lines if (match := re.match(r"\s*([A-Za-z0-9][\w.-]*)", line)) is not None
@@ -291,20 +293,3 @@ def _index_url(url: str, base: Path) -> str:
 
 def _path(base: Path, written: str) -> str:
     return os.path.normpath(base / os.path.expanduser(written))
-
-
-def _read(directory: Path) -> Mapping[str, Any]:
-    try:
-        text = read_text(directory / "pyproject.toml")
-    except (OSError, ValueError):
-        return {}
-    try:
-        return parse_toml(text)
-    except ValueError:
-        return {}  # whoever builds it will tell
-
-
-def _table(value: Any, *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
