@@ -283,6 +283,8 @@ def test_dry_run_says_what_is_up_to_date(project: ProjectFolder, wheelhouse: Pat
     project.run_inside("lint", check=True)
     (line,) = planned()
     assert line.endswith(" · up to date, wouldn't be run")
+    os.utime(project.path / "src/a.txt")
+    assert planned() == [line], "and doesn't even note that a file was touched"
     assert "up to date" in project.run_inside("lint", check=True).err
     assert planned("--", "x")[1:] == ["  $ python -c pass {posargs}", "posargs: x"]
     assert planned("-r")[1:] == ["  $ python -c pass {posargs}"]

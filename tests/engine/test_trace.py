@@ -492,6 +492,18 @@ def test_names_that_no_file_can_have(kept: Kept, name: str) -> None:
     assert entry_of(kept).parent == kept.directory / "a"
 
 
+def test_without_refreshing_nothing_is_written(kept: Kept) -> None:
+    furnish(kept.root)
+    settle()
+    kept.put((FILE, "file"))
+    before = entry_of(kept).read_bytes()
+    os.utime(kept.root / "file")
+    assert isinstance(kept.store.get("a/b", refresh=False), Found)
+    assert entry_of(kept).read_bytes() == before
+    assert isinstance(kept.store.get("a/b"), Found)
+    assert entry_of(kept).read_bytes() != before
+
+
 def test_the_last_entries_of_a_kind_are_kept(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     most = 20
     monkeypatch.setattr(trace, "MOST", most)

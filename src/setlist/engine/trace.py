@@ -114,23 +114,29 @@ class Store:
         self._root = root
         self._environ = environ
 
-    def get(self, key: str) -> Found | Stale:
-        """The value of an entry, if it holds; else the first difference."""
+    def get(self, key: str, *, refresh: bool = True) -> Found | Stale:
+        """The value of an entry, if it holds; else the first difference.
+
+        Args:
+            key: its key.
+            refresh: write the entry again if only times have changed.
+        """
         found = self.last(key)
-        return Stale() if found is None else self.check(key, found)
+        return Stale() if found is None else self.check(key, found, refresh=refresh)
 
     def explain(self, key: str) -> Found | Stale:
         """As :meth:`get`, with all differences."""
         found = self.last(key)
         return Stale() if found is None else self.check(key, found, every=True)
 
-    def check(self, key: str, found: Found, *, every: bool = False) -> Found | Stale:
+    def check(self, key: str, found: Found, *, every: bool = False, refresh: bool = True) -> Found | Stale:
         """Whether a value holds.
 
         Args:
             key: the key of its entry.
             found: the value, as :meth:`last` gave it.
             every: find all differences, and not the first one alone.
+            refresh: write the entry again if only times have changed.
         """
         differences: list[Difference] = []
         refreshed: list[Observation] = []
@@ -146,7 +152,7 @@ class Store:
             touched = touched or now[2] != observation[2]
         if differences:
             return Stale(differences)
-        if touched:
+        if touched and refresh:
             found.trace = tuple(refreshed)
             self._refresh(key, found)
         return found

@@ -119,7 +119,7 @@ def would_be_up_to_date(
         what = _what_runs(context, session, prepared, posargs, SessionOutput(context.sink, session))
     except SessionError:
         return False  # running it will tell
-    return uptodate.is_up_to_date(context.project, session, prepared, what)
+    return uptodate.is_up_to_date(context.project, session, prepared, what, refresh=False)
 
 
 def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], output: SessionOutput) -> SessionResult:

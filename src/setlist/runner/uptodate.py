@@ -69,10 +69,18 @@ def record_of(
 
 
 def is_up_to_date(
-    project: Project, session: SessionSpec, prepared: PreparedEnvironment, what: Mapping[str, Any]
+    project: Project,
+    session: SessionSpec,
+    prepared: PreparedEnvironment,
+    what: Mapping[str, Any],
+    *,
+    refresh: bool = True,
 ) -> bool:
-    """Whether running the session would change nothing. Arguments as of :func:`record_of`."""
-    found = _store(project).get(_entry(session.name))
+    """Whether running the session would change nothing. Arguments as of :func:`record_of`.
+
+    Without ``refresh`` nothing is written: not even that a file was touched, and needn't be read again next time.
+    """
+    found = _store(project).get(_entry(session.name), refresh=refresh)
     if not isinstance(found, Found):
         return False
     if found.value != (_key(what), environment_digest(prepared), _input_files(project, session)):
