@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from setlist.core.events import Event
     from setlist.core.model import Registry, SessionSpec, Settings
     from setlist.core.project import Caller, Project, find_project
+    from setlist.engine.plan import Plan
     from setlist.environment.prepare import Environments, PreparedEnvironment
     from setlist.lock.lock_files import read_lock
     from setlist.registry.decorator import session
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from setlist.runner.output import Sink
     from setlist.runner.run_context import RunOptions
     from setlist.runner.session_api import SessionHandle as Session
-    from setlist.scheduling.order import Plan, make_plan
+    from setlist.scheduling.order import make_plan
 
 __version__ = "0.1.0"
 
@@ -73,7 +74,8 @@ _MODULES = {
     "runner.execute": ("run",),
     "runner.run_context": ("RunOptions",),
     "runner.session_api": ("Session",),
-    "scheduling.order": ("Plan", "make_plan"),
+    "engine.plan": ("Plan",),
+    "scheduling.order": ("make_plan",),
 }
 
 

@@ -100,7 +100,7 @@ def _body(project: Project, session: SessionSpec, arguments: Sequence[str]) -> C
 def _skipped(project: Project, session: str) -> str | None:
     """Why the latest run skipped the session; None if it didn't. nox would call it a success otherwise."""
     from setlist.core.events import SessionFinished
-    from setlist.reports.history import past_runs
+    from setlist.reports.past_runs import past_runs
 
     for event in next(past_runs(project), ()):
         if isinstance(event, SessionFinished) and event.session == session and event.status == "skipped":

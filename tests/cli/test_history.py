@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reports.md"
 
 
 def keep(project: ProjectFolder, number: int, *sessions: list[Event], **rest: Any) -> None:
-    history = History(Project(project.path))
+    history = History(Project(project.path).history)
     for event in run_of(*sessions, run=f"run{number}", began=1.6e9 + number * 60, **rest):
         history(event)
     history.close()

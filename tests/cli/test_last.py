@@ -33,7 +33,7 @@ def some(project: ProjectFolder) -> ProjectFolder:
 def ran(
     project: ProjectFolder, *sessions: list[Event], logs: dict[str, str | bytes] | None = None, **rest: Any
 ) -> None:
-    history = History(Project(project.path))
+    history = History(Project(project.path).history)
     for event in run_of(*sessions, **rest):
         history(event)
     history.close()

@@ -28,6 +28,7 @@ from support.again import (
     watched,
 )
 from support.project import ProjectFolder, installed
+from support.watching import watched_by
 
 pytestmark = [
     pytest.mark.slow,
@@ -141,6 +142,139 @@ def test_other_words_other_variables_another_place_are_other_runs(lint: ProjectF
     assert not by_record(lint, "lint", UV_INDEX_URL="https://example.invalid/simple", UV_OFFLINE="1")
     assert not by_record(lint, "-v", "lint")
     assert not by_record(lint, "lint", CI="true")
+
+
+def test_a_variable_that_nothing_looked_at_is_handed_on_and_no_input(lint: ProjectFolder) -> None:
+    lint.sessions('[tool.setlist.session.show]\nrun = [{ cmd = "echo $TERM_SESSION_ID $PATH", shell = true }]\n')
+    lint.run("show", check=True, env={"TERM_SESSION_ID": "1"})
+    assert by_record(lint, "show", TERM_SESSION_ID="2", SETLIST_PROCESS="another", SHLVL="7")
+    path = f"/of/the/caller:{os.environ['PATH']}"
+    shown = lint.run("show", check=True, env={"TERM_SESSION_ID": "3", "PATH": path}).out
+    assert shown == f"3 {lint.environment('show') / 'bin'}:{path}\n"
+
+
+def test_all_variables_that_were_looked_up_by_name_are_inputs_of_the_plan(lint: ProjectFolder) -> None:
+    """Looked at are all that the program asks for until the session's commands start."""
+    forget(lint)
+    seen = watched_by(ASKED, lint, "lint")
+    assert records(lint)
+    assert set(seen["asked"]) - set(seen["inputs"]) <= NO_INPUTS.keys()
+    assert {"CI", "SETLIST_ENV_DIR", "GITHUB_ACTIONS"} <= set(seen["inputs"])
+
+
+NO_INPUTS = {
+    "NO_COLOR": "how something is shown is decided anew",
+    "FORCE_COLOR": "how something is shown is decided anew",
+    "TERM": "how something is shown is decided anew",
+    "VIRTUAL_ENV": "it decides what a session inherits, by a rule that is applied anew",
+    "PATH": "it decides what a session inherits, by a rule that is applied anew",
+    "SETLIST_PROCESS": "it marks processes",
+}
+
+# A run whose variables are a mapping that notes which of them it is asked for by name
+ASKED = """
+import json, os, sys
+from setlist.engine import trace
+from setlist.core import project
+
+asked, inputs, done = set(), set(), []
+
+class Noting(dict):
+    def note(self, name):
+        if not done:
+            asked.add(name)
+    def __getitem__(self, name):
+        self.note(name)
+        return super().__getitem__(name)
+    def get(self, name, default=None):
+        self.note(name)
+        return super().get(name, default)
+    def __contains__(self, name):
+        self.note(name)
+        return super().__contains__(name)
+
+current = project.Caller.current
+def noting():
+    caller = current()
+    return project.Caller(Noting(caller.environ), caller.cwd, caller.ci)
+project.Caller.current = noting
+
+put = trace.Store.put
+def noted(self, key, world, value):
+    if key.startswith("run/"):
+        looks = [*world.trace]
+        while looks:
+            kind, name, *_ = looks.pop()
+            if kind == "variable":
+                inputs.add(name)
+            elif kind == "entry":
+                looks += trace.Store("", self._root, {}).last(name).trace
+    put(self, key, world, value)
+trace.Store.put = noted
+
+from setlist.process import spawn
+sys.argv = ["run", *sys.argv[1:]]
+from setlist.cli.run import main
+from setlist.runner import command
+started = command.plan_command
+def planned(*arguments):
+    found = started(*arguments)
+    done.append(True)
+    return found
+from setlist.runner import session
+session.plan_command = planned
+code = main()
+print("seen " + json.dumps({"code": code, "asked": sorted(asked), "inputs": sorted(inputs)}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "command", "code"),
+    [
+        ("timeout = 5", "true", 0),
+        ("timeout = 0.5", "test ! -e go || sleep 60", 1),
+        ("retries = 1", "test ! -e go || test -e twice || (touch twice; exit 3)", 0),
+        ("allow-failure = true", "test ! -e go || exit 3", 0),
+        ("interactive = true", "test ! -e go || exit 3", 1),
+        ("cwd = 'docs'", "pwd", 0),
+    ],
+)
+def test_what_comes_of_a_session_is_the_same(lint: ProjectFolder, keys: str, command: str, code: int) -> None:
+    lint.write("docs/index.md", "")
+    lint.sessions(f'[tool.setlist.session.other]\n{keys}\nrun = [{{ cmd = "{command}", shell = true }}]\n')
+    forget(lint)
+    lint.run("other", check=True)
+    assert records(lint)
+    lint.write("go", "")
+    again, told = lint.run("other"), lint.history()
+    forget(lint)
+    (lint.path / "twice").unlink(missing_ok=True)
+    whole = lint.run("other")
+    assert (again.code, again.out, plain(again.err)) == (whole.code, whole.out, plain(whole.err))
+    assert again.code == code
+    assert shape(told) == shape(lint.history())
+
+
+def test_what_a_command_writes_to_a_file_is_written_again(lint: ProjectFolder) -> None:
+    lint.sessions(
+        """
+        [tool.setlist.session.other]
+        run = [
+            { cmd = ["tool"], stdout = "out/one.txt" },
+            { cmd = "exit 3", shell = true, ok-codes = [0, 3] },
+            { cmd = "exit 4", shell = true, allow-failure = true },
+        ]
+        deps = ["tool"]
+        """
+    )
+    forget(lint)
+    whole = lint.run("other", check=True)
+    written = lint.read("out/one.txt")
+    (lint.path / "out" / "one.txt").unlink()
+    assert by_record(lint, "other")
+    again = lint.run("other", check=True)
+    assert plain(again.err) == plain(whole.err).replace(whole.err.splitlines()[0], again.err.splitlines()[0])
+    assert lint.read("out/one.txt") == written
 
 
 def test_a_lock_that_comes_is_seen(lint: ProjectFolder) -> None:
@@ -257,10 +391,7 @@ def test_a_program_that_went_between_two_commands_is_refused(lint: ProjectFolder
     "keys",
     [
         'env = { A = "{env:HOME}" }',
-        "timeout = 5",
-        "retries = 1",
         'secrets = ["TOKEN"]',
-        "allow-failure = true",
         'inputs = ["input"]',
         'backend = "none"',
     ],

@@ -38,10 +38,10 @@ print("seen " + json.dumps(seen))
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.relisting",
-    "setlist.engine", "setlist.engine.warm",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.fast_path",
+    "setlist.engine",
     "setlist.core", "setlist.core.fingerprint", "setlist.engine.trace", "setlist.engine.world",
-    "__future__", "_imp", "marshal", "time", "_sha256", "_sha2",
+    "__future__", "_imp", "gc", "marshal", "time", "_sha256", "_sha2",
 }  # fmt: skip
 
 LISTINGS = [

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from setlist import STATE_DIRECTORY
-from setlist.core.model import Origin, SessionSpec
 from setlist.environment.environ import clean, session_environ
 
 LEAKING = {
@@ -41,14 +40,9 @@ HARMLESS = {
 }
 
 
-def spec(**keys: object) -> SessionSpec:
-    return SessionSpec(name="lint-py311", family="lint", origin=Origin("pyproject.toml"), **keys)  # type: ignore[arg-type]
-
-
-def of_posix(environ: dict[str, str], **keys: object) -> dict[str, str]:
-    return session_environ(
-        environ, directory=Path(f"/proj/{STATE_DIRECTORY}/envs/lint"), session=spec(**keys), windows=False
-    )
+def of_posix(environ: dict[str, str], *, inherit_env: bool | tuple[str, ...] = True) -> dict[str, str]:
+    directory = Path(f"/proj/{STATE_DIRECTORY}/envs/lint")
+    return session_environ(environ, directory=directory, name="lint-py311", inherit_env=inherit_env, windows=False)
 
 
 @pytest.mark.parametrize("name", LEAKING)
@@ -96,7 +90,8 @@ def test_the_sessions_environment_is_active_and_first_on_path() -> None:
 
 
 def test_windows_has_its_own_separator_and_keeps_the_spelling_of_path() -> None:
-    found = session_environ({"Path": r"C:\Windows"}, directory=Path("envs") / "lint", session=spec(), windows=True)
+    environ = {"Path": r"C:\Windows"}
+    found = session_environ(environ, directory=Path("envs", "lint"), name="lint", inherit_env=True, windows=True)
     assert found["Path"] == str(Path("envs", "lint", "Scripts")) + r";C:\Windows"
     assert "PATH" not in found
 
@@ -128,6 +123,6 @@ def test_inherit_env_as_globs_adds_to_that_but_never_a_leak() -> None:
 
 def test_the_callers_own_environment_is_not_cleaned() -> None:
     environ = {**LEAKING, **HARMLESS, "PATH": "/proj/.venv/bin:/usr/bin"}
-    found = session_environ(environ, directory=None, session=spec(), windows=False)
+    found = session_environ(environ, directory=None, name="lint-py311", inherit_env=True, windows=False)
     assert found == {**environ, "SETLIST_SESSION": "lint-py311"}
-    assert "SECRET" not in session_environ({"SECRET": "x"}, directory=None, session=spec(inherit_env=False))
+    assert "SECRET" not in session_environ({"SECRET": "x"}, directory=None, name="lint", inherit_env=False)

@@ -520,11 +520,11 @@ BETWEEN = {
         guardian.note_started = lambda *arguments, **options: time.sleep(60)
     """,
     "nobody waits for it": """
-        from setlist.process import spawn
-        class Slow(spawn.Child):
+        from setlist.process import popen
+        class Slow(popen.Child):
             def wait(self, deadline):
                 time.sleep(60)
-        spawn.Child = Slow
+        popen.Child = Slow
     """,
 }
 

@@ -12,16 +12,8 @@ import pytest
 from setlist.core.events import Event, Message, Output, RunFinished, RunStarted, SessionFinished, SessionStarted
 from setlist.core.model import SessionStatus
 from setlist.core.project import Project
-from setlist.reports.history import (
-    KEPT,
-    TYPICAL,
-    Durations,
-    History,
-    durations,
-    last_failed,
-    past_runs,
-    statistics_of,
-)
+from setlist.reports.history import KEPT, History
+from setlist.reports.past_runs import TYPICAL, Durations, durations, last_failed, past_runs, statistics_of
 from support.runs import run_of, session
 
 
@@ -42,7 +34,7 @@ def finished(session: str, status: SessionStatus, reason: str | None = None) -> 
 
 def record(project: Project, number: int, *ends: SessionFinished, unstarted: tuple[str, ...] = (), **rest: Any) -> None:
     """Keep a run."""
-    history = History(project)
+    history = History(project.history)
     history(started(f"run{number}", 1e9 + number))
     for end in ends:
         if end.session not in unstarted:
@@ -61,7 +53,7 @@ def files(project: Project) -> list[Path]:
 
 
 def test_events_are_there_as_soon_as_they_happen(project: Project) -> None:
-    history = History(project)
+    history = History(project.history)
     history(started("abc", 1e9 + 0.25))
     (path,) = files(project)
     assert path.name == "20010909T014640.250000Z-abc.jsonl"
@@ -75,7 +67,7 @@ def test_events_are_there_as_soon_as_they_happen(project: Project) -> None:
 
 
 def test_events_before_a_run_are_not_kept(project: Project) -> None:
-    History(project)(finished("a", "ok"))
+    History(project.history)(finished("a", "ok"))
     assert not project.history.exists()
 
 
@@ -118,7 +110,7 @@ def test_where_nothing_can_be_written_the_run_goes_on(project: Project, caplog: 
 def test_a_disk_that_fills_up_ends_the_history_and_nothing_else(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    history = History(project)
+    history = History(project.history)
     history(started("full"))
     stream = history._stream
     assert stream is not None
@@ -163,7 +155,7 @@ def test_who_was_killed_while_running_counts(project: Project) -> None:
 
 
 def test_it_is_a_reader_of_events(project: Project) -> None:
-    history = History(project)
+    history = History(project.history)
     events: list[Event] = [started("x"), RunFinished(time=1.0, exit_code=0, duration=1.0)]
     for event in events:
         history(event)
@@ -171,7 +163,7 @@ def test_it_is_a_reader_of_events(project: Project) -> None:
 
 
 def test_what_sessions_print_is_not_kept(project: Project) -> None:
-    history = History(project)
+    history = History(project.history)
     history(started("x"))
     history(Output(time=1.0, session="a", stream="stdout", data="printed"))
     (path,) = files(project)
@@ -189,7 +181,7 @@ def test_who_was_flaky_passed(project: Project) -> None:
 
 
 def keep(project: Project, *sessions: list[Event], number: int = 0) -> None:
-    history = History(project)
+    history = History(project.history)
     for event in run_of(*sessions, run=f"run{number}", began=1e9 + number):
         history(event)
 
@@ -259,7 +251,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_durations(project: Project)
 
 def test_separators_within_a_text_end_no_line_of_the_history(project: Project) -> None:
     reason = "one\x85two\u2028three\u2029four\x1dfive"
-    history = History(project)
+    history = History(project.history)
     for event in run_of(session("a", "failed", reason=reason), exit_code=1, argv=("a", "--", "x\u2028y")):
         history(event)
     ((*_, ended, _),) = past_runs(project)

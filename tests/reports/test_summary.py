@@ -17,7 +17,7 @@ from setlist import STATE_DIRECTORY
 from setlist.core.events import Event
 from setlist.core.model import Change, Origin, SessionSpec
 from setlist.core.project import Project
-from setlist.reports.history import past_runs
+from setlist.reports.past_runs import past_runs
 from setlist.reports.summary import Summary
 from support.project import ProjectFolder
 from support.runs import NOW, message, run_of, session

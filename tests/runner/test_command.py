@@ -14,20 +14,20 @@ import pytest
 
 from setlist.core.errors import CommandFailed, CommandRefused, SessionError, SubstitutionError
 from setlist.core.events import CommandFinished, CommandStarted, Event, Message, Output
-from setlist.core.model import Command, Origin, PlannedCommand, SessionSpec
+from setlist.core.model import Command, Origin, SessionSpec
 from setlist.core.project import Project
+from setlist.engine.execute import failure_text, run_command
+from setlist.engine.plan import PlannedCommand
 from setlist.process.spawn import Completed
 from setlist.registry.substitution import Values
 from setlist.runner.command import (
-    SessionPlan,
+    SessionAttempt,
     expand_env,
     find_program,
     plan_command,
-    run_command,
     shell_line,
     working_directory,
 )
-from setlist.runner.error_text import failure_text
 from setlist.runner.output import SessionOutput, Sink
 
 SPEC = SessionSpec(name="lint", family="lint", origin=Origin("pyproject.toml", 7))
@@ -39,7 +39,7 @@ def told() -> list[Event]:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, told: list[Event]) -> SessionPlan:
+def attempt(tmp_path: Path, told: list[Event]) -> SessionAttempt:
     """A session with an environment that holds ``tool`` and nothing else."""
     programs = tmp_path / "env" / "bin"
     programs.mkdir(parents=True)
@@ -56,7 +56,7 @@ def plan(tmp_path: Path, told: list[Event]) -> SessionPlan:
         environ={"HOME": "/home/me"},
         axes={"django": "4.0"},
     )
-    return SessionPlan(
+    return SessionAttempt(
         project=Project(tmp_path),
         session=SPEC,
         bin=(programs,),
@@ -75,29 +75,29 @@ def python_command(*code: str, **options: Any) -> PlannedCommand:
 # --- what it comes to -----------------------------------------------------------------------------
 
 
-def test_words_are_expanded_and_the_program_is_the_environments(plan: SessionPlan) -> None:
-    found = plan_command(Command(words=("tool", "{posargs}", "{session}-{django}", "{{}}")), plan)
+def test_words_are_expanded_and_the_program_is_the_environments(attempt: SessionAttempt) -> None:
+    found = plan_command(Command(words=("tool", "{posargs}", "{session}-{django}", "{{}}")), attempt)
     assert found.words == ("tool", "-x", "a b", "lint-4.0", "{}")
-    assert found.argv == (str(plan.bin[0] / "tool"), *found.words[1:])
-    assert found.environ == plan.environ
-    assert found.cwd == plan.cwd
+    assert found.argv == (str(attempt.bin[0] / "tool"), *found.words[1:])
+    assert found.environ == attempt.environ
+    assert found.cwd == attempt.cwd
 
 
-def test_a_commands_env_is_expanded_and_seen_by_its_words(plan: SessionPlan) -> None:
+def test_a_commands_env_is_expanded_and_seen_by_its_words(attempt: SessionAttempt) -> None:
     command = Command(words=("tool", "{env:B}"), env=(("A", "{session}"), ("B", "{env:A}/{env:HOME}")))
-    found = plan_command(command, plan)
+    found = plan_command(command, attempt)
     assert (found.environ["A"], found.environ["B"]) == ("lint", "lint//home/me")
     assert found.words == ("tool", "lint//home/me")
 
 
-def test_a_variable_that_isnt_set_is_refused(plan: SessionPlan) -> None:
+def test_a_variable_that_isnt_set_is_refused(attempt: SessionAttempt) -> None:
     with pytest.raises(SubstitutionError, match="NOPE"):
-        plan_command(Command(words=("tool", "{env:NOPE}")), plan)
+        plan_command(Command(words=("tool", "{env:NOPE}")), attempt)
 
 
-def test_a_directory_is_relative_to_the_sessions_and_the_output_to_it(plan: SessionPlan, tmp_path: Path) -> None:
+def test_a_directory_is_relative_to_the_sessions_and_the_output_to_it(attempt: SessionAttempt, tmp_path: Path) -> None:
     (tmp_path / "docs" / "api").mkdir(parents=True)
-    there = replace(plan, cwd=tmp_path / "docs")
+    there = replace(attempt, cwd=tmp_path / "docs")
     found = plan_command(Command(words=("tool",), cwd="api", stdout="../{session}.txt"), there)
     assert found.cwd == tmp_path / "docs" / "api"
     assert found.stdout is not None
@@ -116,16 +116,16 @@ def test_a_directory_that_isnt_one_is_told(tmp_path: Path) -> None:
     assert working_directory(None, tmp_path, project) == tmp_path
 
 
-def test_a_command_that_is_empty_after_substitution_is_refused(plan: SessionPlan) -> None:
-    bare = replace(plan, values=replace(plan.values, posargs=()))
+def test_a_command_that_is_empty_after_substitution_is_refused(attempt: SessionAttempt) -> None:
+    bare = replace(attempt, values=replace(attempt.values, posargs=()))
     with pytest.raises(CommandRefused, match="empty after substitution"):
         plan_command(Command(words=("{posargs}",)), bare)
 
 
-def test_a_shell_gets_the_whole_line_and_nothing_is_checked(plan: SessionPlan) -> None:
-    found = plan_command(Command(words=("nothing-like-it | {posargs}",), shell=True), plan)
+def test_a_shell_gets_the_whole_line_and_nothing_is_checked(attempt: SessionAttempt) -> None:
+    found = plan_command(Command(words=("nothing-like-it | {posargs}",), shell=True), attempt)
     assert found.words == ("nothing-like-it | -x 'a b'",)
-    assert found.argv == shell_line(found.words[0], plan.environ)
+    assert found.argv == shell_line(found.words[0], attempt.environ)
 
 
 def test_each_platform_has_its_shell() -> None:
@@ -134,75 +134,78 @@ def test_each_platform_has_its_shell() -> None:
     assert shell_line("a", {}, windows=True) == 'cmd.exe /d /s /c "a"'
 
 
-def test_env_tables_see_what_stands_before(plan: SessionPlan) -> None:
-    assert expand_env((("A", "1"), ("B", "{env:A}2"), ("C", "{env:B}3")), plan.values) == {
+def test_env_tables_see_what_stands_before(attempt: SessionAttempt) -> None:
+    assert expand_env((("A", "1"), ("B", "{env:A}2"), ("C", "{env:B}3")), attempt.values) == {
         "A": "1",
         "B": "12",
         "C": "123",
     }
-    assert expand_env((), plan.values) == {}
+    assert expand_env((), attempt.values) == {}
 
 
 # --- whether it may be run ------------------------------------------------------------------------
 
 
-def refused(plan: SessionPlan, program: str) -> CommandRefused:
+def refused(attempt: SessionAttempt, program: str) -> CommandRefused:
     with pytest.raises(CommandRefused) as caught:
-        find_program((program,), plan.session, plan.bin, plan.cwd, plan.environ)
+        find_program((program,), attempt.session, attempt.bin, attempt.cwd, attempt.environ)
     return caught.value
 
 
-def test_what_isnt_in_the_environment_is_refused_with_a_hint(plan: SessionPlan) -> None:
-    error = refused(plan, "git")
+def test_what_isnt_in_the_environment_is_refused_with_a_hint(attempt: SessionAttempt) -> None:
+    error = refused(attempt, "git")
     assert str(error) == "'git' isn't in the environment of lint"
     assert error.hint is not None
     assert 'external = ["git"]' in error.hint
     assert "deps" in error.hint
 
 
-def test_a_near_miss_is_suggested(plan: SessionPlan) -> None:
-    assert "did you mean 'tool'?" in (refused(plan, "toool").hint or "")
+def test_a_near_miss_is_suggested(attempt: SessionAttempt) -> None:
+    assert "did you mean 'tool'?" in (refused(attempt, "toool").hint or "")
 
 
-def test_a_whole_line_as_one_word_is_explained(plan: SessionPlan) -> None:
-    assert "'tool', '-x'" in (refused(plan, "tool -x").hint or "")
+def test_a_whole_line_as_one_word_is_explained(attempt: SessionAttempt) -> None:
+    assert "'tool', '-x'" in (refused(attempt, "tool -x").hint or "")
 
 
-def test_an_environment_that_cant_be_listed_suggests_nothing(plan: SessionPlan, tmp_path: Path) -> None:
-    assert "did you mean" not in (refused(replace(plan, bin=(tmp_path / "gone",)), "tool").hint or "")
+def test_an_environment_that_cant_be_listed_suggests_nothing(attempt: SessionAttempt, tmp_path: Path) -> None:
+    assert "did you mean" not in (refused(replace(attempt, bin=(tmp_path / "gone",)), "tool").hint or "")
 
 
-def test_a_file_that_isnt_executable_isnt_a_program(plan: SessionPlan) -> None:
-    refused(plan, "not-executable")
+def test_a_file_that_isnt_executable_isnt_a_program(attempt: SessionAttempt) -> None:
+    refused(attempt, "not-executable")
 
 
 @pytest.mark.parametrize("pattern", ["git", "g*", "*"])
-def test_external_names_and_globs_allow_it(plan: SessionPlan, pattern: str) -> None:
-    allowed = replace(plan, session=replace(SPEC, external=("make", pattern)))
-    assert find_program(("git",), allowed.session, allowed.bin, plan.cwd, plan.environ, windows=False) == "git"
+def test_external_names_and_globs_allow_it(attempt: SessionAttempt, pattern: str) -> None:
+    allowed = replace(attempt, session=replace(SPEC, external=("make", pattern)))
+    assert find_program(("git",), allowed.session, allowed.bin, attempt.cwd, attempt.environ, windows=False) == "git"
 
 
-def test_one_call_may_allow_it(plan: SessionPlan) -> None:
-    assert find_program(("git",), plan.session, plan.bin, plan.cwd, plan.environ, external=True, windows=False) == "git"
+def test_one_call_may_allow_it(attempt: SessionAttempt) -> None:
+    assert (
+        find_program(("git",), attempt.session, attempt.bin, attempt.cwd, attempt.environ, external=True, windows=False)
+        == "git"
+    )
 
 
-def test_without_an_environment_nothing_is_checked(plan: SessionPlan) -> None:
-    assert find_program(("git",), plan.session, (), plan.cwd, {}, windows=False) == "git"
+def test_without_an_environment_nothing_is_checked(attempt: SessionAttempt) -> None:
+    assert find_program(("git",), attempt.session, (), attempt.cwd, {}, windows=False) == "git"
 
 
-def test_a_path_is_taken_as_it_is(plan: SessionPlan) -> None:
-    assert find_program(("./x",), plan.session, plan.bin, plan.cwd, {}, windows=False) == "./x"
-    assert find_program(("/bin/sh",), plan.session, plan.bin, plan.cwd, {}, windows=False) == "/bin/sh"
+def test_a_path_is_taken_as_it_is(attempt: SessionAttempt) -> None:
+    assert find_program(("./x",), attempt.session, attempt.bin, attempt.cwd, {}, windows=False) == "./x"
+    assert find_program(("/bin/sh",), attempt.session, attempt.bin, attempt.cwd, {}, windows=False) == "/bin/sh"
 
 
-def test_on_windows_endings_are_tried_and_paths_are_the_childs(plan: SessionPlan, tmp_path: Path) -> None:
-    programs = plan.bin[0]
+def test_on_windows_endings_are_tried_and_paths_are_the_childs(attempt: SessionAttempt, tmp_path: Path) -> None:
+    programs = attempt.bin[0]
     for name in ("ruff.exe", "build.bat", "odd.zig"):
         (programs / name).write_text("")
     environ = {"PATHEXT": ".EXE;.BAT", "PATH": ""}
 
     def found(program: str) -> str:
-        return find_program((program,), plan.session, plan.bin, tmp_path, environ, windows=True)
+        return find_program((program,), attempt.session, attempt.bin, tmp_path, environ, windows=True)
 
     assert found("ruff") == str(programs / "ruff.exe")
     assert found("ruff.exe") == str(programs / "ruff.exe")
@@ -214,23 +217,27 @@ def test_on_windows_endings_are_tried_and_paths_are_the_childs(plan: SessionPlan
         found("odd.zig")
 
 
-def test_on_windows_a_program_from_outside_is_looked_for_on_the_childs_path(plan: SessionPlan, tmp_path: Path) -> None:
+def test_on_windows_a_program_from_outside_is_looked_for_on_the_childs_path(
+    attempt: SessionAttempt, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "git").write_text("")
     (outside / "git").chmod(stat.S_IRWXU)
     environ = {"Path": str(outside)}
-    assert find_program(("git",), plan.session, plan.bin, tmp_path, environ, external=True, windows=True) == str(
+    assert find_program(("git",), attempt.session, attempt.bin, tmp_path, environ, external=True, windows=True) == str(
         outside / "git"
     )
-    assert find_program(("gone",), plan.session, plan.bin, tmp_path, environ, external=True, windows=True) == "gone"
+    assert (
+        find_program(("gone",), attempt.session, attempt.bin, tmp_path, environ, external=True, windows=True) == "gone"
+    )
 
 
 # --- how it goes ----------------------------------------------------------------------------------
 
 
-def test_a_command_is_told_before_and_after(plan: SessionPlan, told: list[Event]) -> None:
-    ok, completed = run_command(python_command("pass"), plan)
+def test_a_command_is_told_before_and_after(attempt: SessionAttempt, told: list[Event]) -> None:
+    ok, completed = run_command(python_command("pass"), attempt)
     assert ok
     assert completed.code == 0
     started, finished = told
@@ -240,23 +247,23 @@ def test_a_command_is_told_before_and_after(plan: SessionPlan, told: list[Event]
     assert abs(started.time - time.time()) < 60
 
 
-def test_a_failing_command_raises_with_its_code(plan: SessionPlan, told: list[Event]) -> None:
+def test_a_failing_command_raises_with_its_code(attempt: SessionAttempt, told: list[Event]) -> None:
     with pytest.raises(CommandFailed, match="exited with code 3") as caught:
-        run_command(python_command("raise SystemExit(3)"), plan)
+        run_command(python_command("raise SystemExit(3)"), attempt)
     assert caught.value.code == 3
     finished = told[-1]
     assert isinstance(finished, CommandFinished)
     assert (finished.code, finished.ok) == (3, False)
 
 
-def test_other_codes_may_be_fine(plan: SessionPlan) -> None:
-    assert run_command(python_command("raise SystemExit(3)", ok_codes=(0, 3)), plan)[0]
+def test_other_codes_may_be_fine(attempt: SessionAttempt) -> None:
+    assert run_command(python_command("raise SystemExit(3)", ok_codes=(0, 3)), attempt)[0]
     with pytest.raises(CommandFailed):
-        run_command(python_command("pass", ok_codes=(3,)), plan)
+        run_command(python_command("pass", ok_codes=(3,)), attempt)
 
 
-def test_an_allowed_failure_goes_on_with_a_warning(plan: SessionPlan, told: list[Event]) -> None:
-    ok, _ = run_command(python_command("raise SystemExit(3)", allow_failure=True), plan)
+def test_an_allowed_failure_goes_on_with_a_warning(attempt: SessionAttempt, told: list[Event]) -> None:
+    ok, _ = run_command(python_command("raise SystemExit(3)", allow_failure=True), attempt)
     assert not ok
     warning = told[-1]
     assert isinstance(warning, Message)
@@ -264,28 +271,28 @@ def test_an_allowed_failure_goes_on_with_a_warning(plan: SessionPlan, told: list
     assert warning.text.endswith("exited with code 3, which is allowed")
 
 
-def test_what_is_collected_is_told_only_when_it_fails(plan: SessionPlan, told: list[Event]) -> None:
+def test_what_is_collected_is_told_only_when_it_fails(attempt: SessionAttempt, told: list[Event]) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); "
-    _, completed = run_command(python_command(code), plan, capture=True)
+    _, completed = run_command(python_command(code), attempt, capture=True)
     assert completed.stdout.split() == [b"out"]
     assert not [event for event in told if isinstance(event, Output)]
     with pytest.raises(CommandFailed):
-        run_command(python_command(code + "sys.exit(1)"), plan, capture=True)
+        run_command(python_command(code + "sys.exit(1)"), attempt, capture=True)
     outputs = [event for event in told if isinstance(event, Output)]
     assert [(event.stream, event.data.strip()) for event in outputs] == [("stdout", "out"), ("stderr", "err")]
 
 
-def test_its_own_time_is_up(plan: SessionPlan, told: list[Event]) -> None:
+def test_its_own_time_is_up(attempt: SessionAttempt, told: list[Event]) -> None:
     with pytest.raises(CommandFailed, match="timed out after") as caught:
-        run_command(python_command("import time; time.sleep(60)"), plan, timeout=0.2)
+        run_command(python_command("import time; time.sleep(60)"), attempt, timeout=0.2)
     assert caught.value.code is None
     finished = told[-1]
     assert isinstance(finished, CommandFinished)
     assert finished.timed_out
 
 
-def test_the_sessions_time_is_what_is_left_for_each_command(plan: SessionPlan, told: list[Event]) -> None:
-    short = replace(plan, session=replace(SPEC, timeout=0.3), deadline=time.monotonic() + 0.3)
+def test_the_sessions_time_is_what_is_left_for_each_command(attempt: SessionAttempt, told: list[Event]) -> None:
+    short = replace(attempt, session=replace(SPEC, timeout=0.3), deadline=time.monotonic() + 0.3)
     with pytest.raises(CommandFailed, match="timed out after"):
         run_command(python_command("import time; time.sleep(60)"), short, timeout=60)
     told.clear()

@@ -24,9 +24,8 @@ from setlist.core.events import (
     SessionStarted,
 )
 from setlist.core.model import Command, EnvironmentSpec, FunctionReference
+from setlist.engine.execute import SessionResult, exit_code_of
 from setlist.process.spawn import handling_signals
-from setlist.runner.run_context import SessionResult
-from setlist.runner.run_policy import exit_code_of
 from setlist.runner.tempdir import in_use
 
 World = Any

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setlist.core.model import Origin, Registry, SessionSpec
-from setlist.scheduling.order import Plan, Step, make_plan
+from setlist.engine.plan import Plan, Step
+from setlist.scheduling.order import make_plan
 from setlist.scheduling.priorities import Needs, work_of
 from setlist.scheduling.schedule import Limits, Schedule, _Claims
 from support.lower_bound import lower_bound

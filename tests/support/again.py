@@ -23,10 +23,15 @@ print("seen " + json.dumps({"code": code, "modules": sorted(set(sys.modules) - b
 """
 
 CHEAP = {
-    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.engine", "setlist.engine.warm",
-    "setlist.process", "setlist.process.guardian",
-    "setlist.core", "setlist.core.fingerprint", "setlist.engine.trace", "setlist.engine.world", "_sha256", "_sha2",
-    "__future__", "_imp", "marshal", "_signal", "time", "fcntl",
+    "setlist", "setlist.cli", "setlist.cli.entry_point", "setlist.cli.fast_path",
+    "setlist.core", "setlist.core.fingerprint", "setlist.core.records", "setlist.core.events", "setlist.core.system",
+    "setlist.engine", "setlist.engine.trace", "setlist.engine.world", "setlist.engine.plan", "setlist.engine.execute",
+    "setlist.process", "setlist.process.guardian", "setlist.process.signals", "setlist.process.completed",
+    "setlist.process.spawn", "setlist.reports", "setlist.reports.console", "setlist.reports.terminal",
+    "setlist.reports.history", "setlist.runner", "setlist.runner.output",
+    "setlist.environment", "setlist.environment.environ",
+    "__future__", "_imp", "_json", "_sha256", "_sha2", "_signal", "_thread", "errno", "fcntl", "gc", "io", "marshal",
+    "time",
 }  # fmt: skip
 
 
@@ -50,7 +55,9 @@ def by_record(project: ProjectFolder, *argv: str, **environ: str) -> bool:
 
 def shape(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events without what is another each time."""
-    return [{**event, "time": 0, "duration": 0, "run": ""} for event in events]
+    return [
+        {**event, "time": 0, "duration": 0, "run": "", "reason": plain(str(event.get("reason")))} for event in events
+    ]
 
 
 def plain(text: str) -> str:

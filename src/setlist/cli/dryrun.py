@@ -15,7 +15,7 @@ from setlist.reports.console import command_text
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import Command, SessionSpec
-    from setlist.scheduling.order import Plan
+    from setlist.engine.plan import Plan
 
 
 def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recreate: bool, upgrade: bool) -> None:
@@ -25,8 +25,8 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
         SetlistError: an environment can't be examined for a reason that doesn't concern its session.
     """
     from setlist.runner.run_context import RunOptions
-    from setlist.runner.run_policy import posargs_of
     from setlist.runner.secrets import masker_of
+    from setlist.runner.session import posargs_of
 
     out = context.out
     masker = masker_of(plan.sessions, context.caller.environ)[0]

@@ -48,7 +48,7 @@ def show_sessions(
             definitions and the environments, and isn't cached.
         as_json: print the documented JSON.
     """
-    from setlist.cli.relisting import finished_environments, keep
+    from setlist.cli.keep import finished_environments, keep_listing
     from setlist.engine.trace import STATE
     from setlist.engine.world import World
 
@@ -73,7 +73,7 @@ def show_sessions(
     if note:
         context.err.write(note)
     if words is not None:
-        keep(words, context, world, context.out.plain(text), context.err.plain(note))
+        keep_listing(words, context, world, context.out.plain(text), context.err.plain(note))
 
 
 def _table(context: Context, sessions: Sequence[SessionSpec], ready: Collection[str]) -> list[str]:

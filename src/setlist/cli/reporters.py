@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments
     from setlist.core.events import Emit, Event
-    from setlist.core.model import PlannedCommand
+    from setlist.engine.plan import Plan, PlannedCommand
     from setlist.reports.output_mode import Mode
     from setlist.runner.secrets import Masker
-    from setlist.scheduling.order import Plan
 
 
 class _ReportReader(Protocol):
@@ -70,7 +69,7 @@ def choose_reporters(
         from setlist.reports.github import GitHub
 
         report_readers.append(GitHub(environ, out, context.project.root, sessions))
-    readers: tuple[Emit, ...] = (History(context.project), *context.readers, *report_readers)
+    readers: tuple[Emit, ...] = (History(context.project.history), *context.readers, *report_readers)
     print_problems = partial(_print_problems, context, report_readers)
     if mode == "direct":
         from setlist.reports.console import Console

@@ -30,10 +30,10 @@ from setlist.core.errors import UnknownSession, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setlist.core.model import PlannedCommand, SessionSpec
+    from setlist.core.model import SessionSpec
     from setlist.core.project import Project
+    from setlist.engine.plan import Plan, PlannedCommand
     from setlist.runner.run_context import RunOptions
-    from setlist.scheduling.order import Plan
 
 USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
 
@@ -180,10 +180,10 @@ def run(argv: Sequence[str], context: Context) -> int:
         waiting=lambda: context.err.line(waiting),
     )
     if code == 0 and len(plan.steps) == 1 and sink.capturing == "no" and not context.shared:
-        from setlist.cli.warming import can_be_kept, keep
+        from setlist.cli.keep import can_be_kept, keep_plan
 
         if can_be_kept(argv, context, plan.sessions[0]):
-            keep(argv, context, plan.sessions[0], started)
+            keep_plan(argv, context, plan.sessions[0], started)
     return code
 
 
@@ -228,7 +228,7 @@ def _durations(project: Project, names: Sequence[str]) -> Callable[[], Mapping[s
 
     @cache
     def read() -> Mapping[str, float]:
-        from setlist.reports.history import durations
+        from setlist.reports.past_runs import durations
         from setlist.scheduling.durations import read_durations
 
         return {**(read_durations(project) or {}), **durations(project, names)}

@@ -75,7 +75,7 @@ def filtered(arguments: Arguments, context: Context, selectors: Sequence[str]) -
 
 
 def _failed(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
-    from setlist.reports.history import last_failed
+    from setlist.reports.past_runs import last_failed
 
     failed = set(last_failed(context.project))
     candidates = filtered(arguments, context, arguments.words or ("*",))
@@ -128,6 +128,6 @@ def shared_durations(context: Context) -> Mapping[str, float]:
         return committed
     if context.caller.ci:
         return {}
-    from setlist.reports.history import durations
+    from setlist.reports.past_runs import durations
 
     return durations(context.project, list(context.registry.sessions))

@@ -28,12 +28,13 @@ Errors carry data and are raised where the problem is seen; the edge (``setlist.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from setlist.core.logins import masked
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import ClassVar
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -3,17 +3,32 @@
 Times are seconds since the epoch, durations are seconds. The JSON form (:func:`to_json`) is
 versioned by ``FORMAT`` and documented in docs/events.md; only this form crosses a process
 boundary.
+
+A warm run imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
-
-from setlist.core.model import Change, EnvironmentAction, SessionStatus
 from setlist.core.records import DecodeError, dataclass, dump, field_names, load, replace
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ClassVar, Literal, TypeAlias
+
+    from setlist.core.model import Change, EnvironmentAction, SessionStatus
+
 FORMAT = 1
+
+Emit: TypeAlias = "Callable[[Event], None]"
+"""A reader of events. It is called in order and must not raise."""
+
+UNSUCCESSFUL: tuple[SessionStatus, ...] = ("failed", "aborted", "interrupted")
+"""Statuses of sessions that started and did not succeed."""
+
+ALLOWED = "failed (allowed)"
+"""What is said of a session that failed where ``allow-failure`` lets the run pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +175,11 @@ class SessionFinished(Event):
     frozen: str | None
     attempts: int = 1
 
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the session failed, and ``allow-failure`` lets the run pass."""
+        return self.status == "failed" and self.exit_code == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
@@ -169,9 +189,6 @@ class RunFinished(Event):
     exit_code: int
     duration: float
 
-
-Emit = Callable[[Event], None]
-"""A reader of events. It is called in order and must not raise."""
 
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
@@ -219,10 +236,10 @@ def _with_texts(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, tuple):
         items = tuple(_with_texts(item, change) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if isinstance(value, Change):
-        old, new = (None if version is None else change(version) for version in (value.old, value.new))
-        changed = Change(change(value.package), old, new)
-        return value if changed == value else changed
+    if hasattr(value, "__record__"):
+        values = {name: getattr(value, name) for name in field_names(value)}
+        texts = {name: _with_texts(item, change) for name, item in values.items()}
+        return value if texts == values else replace(value, **texts)  # type: ignore[type-var]
     return value
 
 
@@ -241,7 +258,9 @@ def from_json(data: object) -> Event:
     Raises:
         DecodeError: the kind is unknown, a field is missing, or one has another type.
     """
-    name = data.get("event") if isinstance(data, Mapping) else None
+    name = data.get("event") if isinstance(data, dict) else None
     if not isinstance(name, str) or name not in KINDS:
         raise DecodeError(f"not an event: {data!r}")
-    return load(KINDS[name], data)
+    from setlist.core import model
+
+    return load(KINDS[name], data, vars(model))

@@ -6,9 +6,8 @@ it can be cached, sent to a worker, and listed without running anybody's code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from setlist.core.records import dataclass
@@ -53,22 +52,6 @@ class Command:
     allow_failure: bool = False
     shell: bool = False
     stdout: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedCommand:
-    """A command that is ready to start: one step of what a session does.
-
-    ``words`` is what is shown, ``argv`` what is started (a string is a Windows command line).
-    """
-
-    words: tuple[str, ...]
-    argv: Sequence[str]
-    environ: Mapping[str, str]
-    cwd: Path
-    ok_codes: tuple[int, ...] = (0,)
-    allow_failure: bool = False
-    stdout: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +227,6 @@ EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", 
 SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
 """How a session ended. ``flaky``: it passed after a failed try. ``aborted``, of a session with ``plain_exit``: its
 function ended it with an error, or a session that it requires wasn't successful."""
-
-UNSUCCESSFUL: tuple[SessionStatus, ...] = ("failed", "aborted", "interrupted")
-"""Statuses of sessions that started and did not succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ ENVIRONMENTS = "envs"
 MARKS = ("CACHEDIR.TAG", ".gitignore")
 """What setlist puts into a directory of its own, for others."""
 
+CI = "CI"
+"""The variable by which a job of continuous integration is recognised."""
+
 ENV_DIR = "SETLIST_ENV_DIR"
 """The variable that names where environments are kept."""
 
@@ -56,7 +59,7 @@ class Caller:
             cwd = Path.cwd()
         except FileNotFoundError as error:
             raise UsageError("the current directory no longer exists", hint="cd to one that does") from error
-        return cls(environ, cwd, environ.get("CI", "").lower() not in ("", "0", "false", "no"))
+        return cls(environ, cwd, environ.get(CI, "").lower() not in ("", "0", "false", "no"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,26 @@ a standard dataclass. Supported are fields with defaults or ``default_factory``,
 inheritance. ``slots`` is accepted and ignored.
 
 :func:`dump` turns records into JSON data, and :func:`load` turns it back, checked against the annotations of the
-fields. An annotation is evaluated when its field is first loaded.
+fields. An annotation is evaluated when its field is first loaded. A warm run imports this module, so it imports next to
+nothing itself.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, NoReturn, TypeVar
+
+    T = TypeVar("T")
+
+    Converter = Callable[[Any], Any]
+    """Checks JSON data and returns the value that a field holds. Raises DecodeError."""
 
 __all__ = ["DecodeError", "dataclass", "dump", "dumps", "field", "field_names", "load", "loads", "replace"]
-
-T = TypeVar("T")
-
-Converter = Callable[[Any], Any]
-"""Checks JSON data and returns the value that a field holds. Raises DecodeError."""
 
 
 class DecodeError(ValueError):
@@ -84,7 +89,7 @@ def dump(value: Any, *, defaults: bool = True) -> Any:
         return {name: dump(item, defaults=defaults) for name, item in values}
     if isinstance(value, (tuple, list)):
         return [dump(item, defaults=defaults) for item in value]
-    if isinstance(value, Mapping):
+    if hasattr(value, "items"):
         return {key: dump(item, defaults=defaults) for key, item in value.items()}
     return value
 
@@ -97,6 +102,25 @@ def dumps(record: object, version: int) -> str:
     import json
 
     return json.dumps({"format": version, **dump(record)}, separators=(",", ":"))
+
+
+def json_text(data: Any) -> str:
+    """JSON data as compact text: what ``json.dumps`` writes with these separators, and non-ASCII characters as such.
+
+    Importing ``json`` (and with it ``re``) takes as long as all else that a warm run does, so its encoder isn't used.
+    """
+    if isinstance(data, str):
+        from _json import encode_basestring
+
+        quoted: str = encode_basestring(data)
+        return quoted
+    if isinstance(data, dict):
+        return "{" + ",".join([f"{json_text(name)}:{json_text(item)}" for name, item in data.items()]) + "}"
+    if isinstance(data, (list, tuple)):
+        return "[" + ",".join(map(json_text, data)) + "]"
+    if data is None or data is True or data is False:
+        return {None: "null", True: "true", False: "false"}[data]
+    return float.__repr__(data) if isinstance(data, float) else int.__repr__(data)
 
 
 def loads(cls: type[T], text: str | bytes, version: int) -> T:
@@ -116,7 +140,7 @@ def loads(cls: type[T], text: str | bytes, version: int) -> T:
     return load(cls, data)
 
 
-def load(cls: type[T], data: object) -> T:
+def load(cls: type[T], data: object, names: Mapping[str, Any] | None = None) -> T:
     """The value of a type that :func:`dump` made JSON data of.
 
     The type is a record class, or anything that fields of records are annotated with: ``tuple[str, ...]``,
@@ -124,9 +148,16 @@ def load(cls: type[T], data: object) -> T:
     their defaults. A list becomes a tuple where the annotation is ``object``; ``Any`` and a TypedDict leave data as
     it is.
 
+    Args:
+        cls: the type.
+        data: the data.
+        names: what annotations are written with, if a module imports that for type checkers alone.
+
     Raises:
         DecodeError: the data doesn't fit the type.
     """
+    if names:
+        _names().update(names)
     try:
         value: T = _converter(cls)(data)
     except RecursionError as error:
@@ -158,11 +189,28 @@ def _converter_of(annotation: str, module: str) -> Converter:
     """The converter for an annotation, as written in a module. Fields of many classes share theirs."""
     key = (annotation, module)
     if key not in _CONVERTERS:
-        _CONVERTERS[key] = _converter(eval(annotation, vars(sys.modules[module])))  # noqa: S307 - our own source
+        # our own source; what modules import for annotations alone isn't in them
+        _CONVERTERS[key] = _converter(eval(annotation, {**_names(), **vars(sys.modules[module])}))  # noqa: S307
     return _CONVERTERS[key]
 
 
+_NAMES: dict[str, Any] = {}
+"""What annotations are written with, besides the names in the modules of their classes."""
+
+
+def _names() -> dict[str, Any]:
+    if not _NAMES:
+        import collections.abc
+        import typing
+
+        _NAMES.update({**vars(typing), **vars(collections.abc)})
+    return _NAMES
+
+
 def _converter(kind: Any) -> Converter:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, Union, get_args, get_origin
+
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is tuple:
         return _tuple_of(arguments)
@@ -369,7 +417,7 @@ class _StandardFields:
                 if isinstance(default, _Factory)
                 else dataclasses.field(default=default)
             )
-            described.append((name, Any, made))
+            described.append((name, object, made))
         fields: Mapping[str, Any] = dataclasses.make_dataclass(
             owner.__name__, described, kw_only=True
         ).__dataclass_fields__  # type: ignore[attr-defined]

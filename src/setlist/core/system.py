@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TextIO
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any, TextIO
 
 WINDOWS = sys.platform == "win32"
 
@@ -116,6 +120,8 @@ def user_cache(environ: Mapping[str, str]) -> Path:
     ``SETLIST_CACHE_DIR`` names another place. Where there is no home directory, or it isn't the user's to write in (a
     container that runs as any user id), the cache lies in the temporary directory, by user.
     """
+    from pathlib import Path
+
     named = environ.get("SETLIST_CACHE_DIR")
     if named:
         return Path(named).absolute()
@@ -136,6 +142,8 @@ def _own_cache(environ: Mapping[str, str], program: str) -> Path | None:
         base = environ.get("XDG_CACHE_HOME", "")
         home = environ.get("HOME", "")
         if os.path.isabs(base) or os.path.isabs(home):
+            from pathlib import Path
+
             return Path(base if os.path.isabs(base) else os.path.join(home, ".cache"), program)
     from platformdirs import user_cache_path
 
@@ -159,6 +167,7 @@ def _temporary_cache() -> Path:
     import stat
     import tempfile
     from itertools import count
+    from pathlib import Path
 
     user = os.getuid() if hasattr(os, "getuid") else None
     for number in count(1):

@@ -56,7 +56,7 @@ IDENTITY = "identity"
 VARIABLE = "variable"
 """The value of an environment variable, or that it isn't set."""
 VARIABLES = "variables"
-"""All environment variables, apart from those that each terminal sets in its own way."""
+"""All environment variables that begin so, apart from those that each terminal sets in its own way."""
 ENTRY = "entry"
 """The value of another entry of the store, which must hold as well."""
 
@@ -510,8 +510,9 @@ def _content_of_variable(name: str, environ: Mapping[str, str]) -> str | None:
     return None if value is None else _hidden(value)
 
 
-def _content_of_variables(_: str, environ: Mapping[str, str]) -> str:
-    return _hidden("\0".join(f"{name}={environ[name]}" for name in sorted(environ) if name not in PASSING))
+def _content_of_variables(beginning: str, environ: Mapping[str, str]) -> str:
+    names = sorted(name for name in environ if name.startswith(beginning) and name not in PASSING)
+    return _hidden("\0".join(f"{name}={environ[name]}" for name in names))
 
 
 def _hidden(value: str) -> str:

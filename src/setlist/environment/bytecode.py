@@ -11,11 +11,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from setlist.core.errors import CreationFailed
 from setlist.core.system import python_of
 from setlist.environment.virtualenv import site_packages
 from setlist.process.spawn import run_process
+
+if TYPE_CHECKING:
+    from setlist.engine.execute import SessionOutput
 
 _BLOCK = 512
 """What is written before a disk is full is a multiple of this: few whole files are, and only those are read."""
@@ -71,7 +75,15 @@ def _candidates(directory: Path) -> Iterator[str]:
                     yield path
 
 
-def text_about(removed: tuple[str, ...]) -> str:
-    """What a person is told."""
-    names = ", ".join(os.path.basename(path) for path in removed[:3]) + (" …" if len(removed) > 3 else "")
-    return f"removed compiled files that were cut off, as by a full disk ({names}): run it again"
+def tell_cut_off(directory: Path, environ: Mapping[str, str], output: SessionOutput) -> None:
+    """Look whether a failure may have come from compiled files that a full disk has cut off, remove them, and say so.
+
+    Args:
+        directory: the environment's.
+        environ: the variables to start its Python with.
+        output: where the session's messages go.
+    """
+    removed = remove_cut_off(directory, environ)
+    if removed:
+        names = ", ".join(os.path.basename(path) for path in removed[:3]) + (" …" if len(removed) > 3 else "")
+        output.tell("error", f"removed compiled files that were cut off, as by a full disk ({names}): run it again")

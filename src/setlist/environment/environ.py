@@ -1,17 +1,18 @@
-"""Which environment variables a session's programs see, and which of the caller's must not leak into it."""
+"""Which environment variables a session's programs see, and which of the caller's must not leak into it.
+
+A warm run imports this module, so it imports next to nothing itself.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from setlist.core import system
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
-    from setlist.core.model import SessionSpec
+    from collections.abc import Callable, Mapping
 
 LEAKS = (
     # which environment is active, and what its activation remembers in order to be undone
@@ -123,7 +124,7 @@ def clean(environ: Mapping[str, str], *, windows: bool = system.WINDOWS) -> dict
     active = environ.get("VIRTUAL_ENV")
     path = _find(cleaned, "PATH", windows)
     if active and path is not None:
-        foreign = _normal(str(system.bin_directory(Path(active), windows=windows)), windows)
+        foreign = _normal(_programs(active, windows), windows)
         separator = _separator(windows)
         cleaned[path] = separator.join(
             entry for entry in cleaned[path].split(separator) if _normal(entry, windows) != foreign
@@ -134,8 +135,9 @@ def clean(environ: Mapping[str, str], *, windows: bool = system.WINDOWS) -> dict
 def session_environ(
     environ: Mapping[str, str],
     *,
-    directory: Path | None,
-    session: SessionSpec,
+    directory: str | os.PathLike[str] | None,
+    name: str,
+    inherit_env: bool | tuple[str, ...],
     windows: bool = system.WINDOWS,
 ) -> dict[str, str]:
     """What a session's programs see, before the session's own ``env``.
@@ -144,22 +146,28 @@ def session_environ(
         environ: the caller's variables.
         directory: the session's virtual environment: active, and its programs first on PATH. None
             for ``backend = "none"``, which is the caller's own environment: nothing is cleaned then.
-        session: its ``inherit_env`` decides what is passed on.
+        name: the session's name.
+        inherit_env: what is passed on: all, the essential, or the essential and these.
     """
     found = dict(environ) if directory is None else clean(environ, windows=windows)
-    if session.inherit_env is not True:
-        wanted = _matching(ESSENTIAL + (session.inherit_env or ()), windows)
+    if inherit_env is not True:
+        wanted = _matching(ESSENTIAL + (inherit_env or ()), windows)
         found = {name: value for name, value in found.items() if wanted(name)}
-    found["SETLIST_SESSION"] = session.name
+    found["SETLIST_SESSION"] = name
     if directory is None:
         return found
-    found["VIRTUAL_ENV"] = str(directory)
-    found["VIRTUAL_ENV_PROMPT"] = session.name
-    programs = str(system.bin_directory(directory, windows=windows))
+    found["VIRTUAL_ENV"] = os.fspath(directory)
+    found["VIRTUAL_ENV_PROMPT"] = name
+    programs = _programs(os.fspath(directory), windows)
     path = _find(found, "PATH", windows)
     others = found[path] if path is not None else os.defpath
     found[path or "PATH"] = _separator(windows).join(filter(None, (programs, others)))
     return found
+
+
+def _programs(directory: str, windows: bool) -> str:
+    """Where a virtual environment keeps its programs (:func:`setlist.core.system.bin_directory`)."""
+    return os.path.join(directory, "Scripts" if windows else "bin")
 
 
 def _matching(patterns: tuple[str, ...], windows: bool) -> Callable[[str], bool]:
@@ -173,9 +181,15 @@ def _matching(patterns: tuple[str, ...], windows: bool) -> Callable[[str], bool]
 
     def matches(name: str) -> bool:
         name = name.upper() if windows else name
-        return name in names or name.startswith(beginnings) or any(fnmatchcase(name, pattern) for pattern in globs)
+        return name in names or name.startswith(beginnings) or (bool(globs) and _fits(name, globs))
 
     return matches
+
+
+def _fits(name: str, globs: tuple[str, ...]) -> bool:
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(name, pattern) for pattern in globs)
 
 
 def _is_plain(pattern: str) -> bool:

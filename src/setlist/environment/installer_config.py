@@ -135,6 +135,11 @@ Source: ``git rev-parse --local-env-vars``, but for GIT_CONFIG_COUNT, in which p
 """
 
 
+def prefix_of(installer: InstallerName) -> str:
+    """What the names of an installer's own environment variables begin with."""
+    return _PREFIX[installer]
+
+
 def variables(installer: InstallerName, environ: Mapping[str, str]) -> dict[str, str]:
     """The installer's environment variables that count, with digests for values. Logins don't count."""
     prefix = _PREFIX[installer]

@@ -14,19 +14,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from setlist.core import system
+from setlist.process.completed import KILL_PATIENCE
 from setlist.process.prestart import Prestarted
 from setlist.process.signals import Signals, WakeChannel
 from setlist.process.tree import ProcessTree
 
+if TYPE_CHECKING:
+    from setlist.process.completed import OnOutput, Stream
+
 STRAGGLERS = 0.3
 """Seconds that other processes have after an interrupted child has ended. The child was the one to clean up; a shell's
 background processes ignore SIGINT."""
-
-KILL_PATIENCE = 5.0
-"""Seconds after SIGKILL until a process that doesn't die (stuck in the kernel) is given up."""
 
 READ_AT_ONCE = 1 << 18
 """Bytes: the size of a pipe, if the system can change it (:func:`setlist.core.system.widen_pipe`). A read costs the
@@ -34,11 +35,6 @@ same, however much it returns."""
 
 MOST_IN_A_PIPE = 1 << 20
 """Bytes: the most that a pipe holds when its writer has ended or waits for us."""
-
-Stream = Literal["stdout", "stderr"]
-
-OnOutput = Callable[[Stream, bytes], None]
-"""Receives the output of a child as it comes."""
 
 
 class Service(Protocol):

@@ -6,18 +6,28 @@ wait, and nothing polls. Other code sees the signal at the next :func:`checkpoin
 :func:`interruptible`.
 
 A recorded signal stays recorded: an interrupted run starts nothing more.
+
+A warm run imports this module, so it imports next to nothing itself: ``_signal``, since ``signal`` makes enumerations,
+and no ``contextlib``.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from _thread import get_ident
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import FrameType
+    from typing import Any
+else:
+    import _signal
 
 SAME_KEYPRESS = 0.2
 """Seconds within which a repeated signal counts as one: wrappers forward a signal that the terminal has already sent
@@ -40,8 +50,10 @@ class Interrupted(BaseException):
         return 128 + self.signum
 
     def __str__(self) -> str:
+        from signal import Signals as Names
+
         try:
-            return signal.Signals(self.signum).name
+            return Names(self.signum).name
         except ValueError:
             return f"signal {self.signum}"
 
@@ -97,7 +109,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.channel = WakeChannel()
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.first: int | None = None
         self.count = 0
         """How many signals came; a repetition within :data:`SAME_KEYPRESS` doesn't count."""
@@ -110,6 +122,7 @@ class Signals:
         self._last = (0, 0.0)
         self._guarded = False
         self._interruptible = False
+        self._waiting = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The handler itself."""
@@ -125,6 +138,9 @@ class Signals:
             follower.hear(self.first)
         for listener in self.listeners:
             listener()
+        if self._waiting:
+            self._waiting = False
+            raise Interrupted(self.first)
         # a second signal interrupts whatever the program does
         if not self._guarded and (self._interruptible or self.count > 1):
             raise Interrupted(self.first)
@@ -141,24 +157,39 @@ class Signals:
         if self.first is not None:
             raise Interrupted(self.first)
 
-    @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """While inside, handlers only record: the code inside waits on the channel, and ends its child itself."""
-        before, self._guarded = self._guarded, True
-        try:
-            yield
-        finally:
-            self._guarded = before
+    def wait(self, function: Callable[[], object]) -> None:
+        """Call a function that waits for a process. A signal ends the wait, also inside :meth:`guarded`.
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """While inside, a signal raises at once, except inside :meth:`guarded`."""
-        before, self._interruptible = self._interruptible, True
+        Raises:
+            Interrupted: a signal has come. It is raised once, so nothing interrupts whoever handles it.
+        """
         try:
+            self._waiting = True
             self.check()
-            yield
+            function()
         finally:
-            self._interruptible = before
+            self._waiting = False
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """While inside, handlers only record: the code inside waits by itself, and ends its child itself."""
+        return _Switched(self, "_guarded")
+
+
+class _Switched:
+    """While inside, an attribute of signals is true. No effect without signals."""
+
+    def __init__(self, signals: Signals | None, name: str) -> None:
+        self._signals = signals
+        self._name = name
+        self._before = False if signals is None else getattr(signals, name)
+
+    def __enter__(self) -> None:
+        if self._signals is not None:
+            setattr(self._signals, self._name, True)
+
+    def __exit__(self, *error: object) -> None:
+        if self._signals is not None:
+            setattr(self._signals, self._name, self._before)
 
 
 class _Holder:
@@ -170,57 +201,20 @@ class _Holder:
 _HOLDER = _Holder()
 
 
+def signals_of_process() -> Signals | None:
+    """The signals that the main thread handles. None if no handler is installed."""
+    return _HOLDER.current
+
+
 def signals_here() -> Signals | None:
-    """The signals of this thread. None if no handler is installed, or if this thread isn't :func:`following`."""
+    """The signals of this thread. None if no handler is installed, or if this thread isn't
+    :func:`~setlist.process.threads.following`.
+    """
     current = _HOLDER.current
     if current is None:
         return None
-    thread = threading.get_ident()
+    thread = get_ident()
     return current if current.thread == thread else current.followers.get(thread)
-
-
-@contextmanager
-def following() -> Iterator[None]:
-    """Let this thread receive the signals that the main thread handles, so that they end its processes."""
-    current = _HOLDER.current
-    if current is None or current.thread == threading.get_ident():
-        yield
-        return
-    own = Signals()
-    current.followers[own.thread] = own
-    try:
-        # a signal that came before had no follower here
-        own.first = own.first or current.first or current.simulated
-        own.count = max(own.count, current.count)
-        yield
-    finally:
-        del current.followers[own.thread]
-        own.channel.close()
-
-
-def stop_others(signum: int) -> None:
-    """Let the following threads end the processes that they started, as if this signal had come."""
-    current = _HOLDER.current
-    if current is not None:
-        current.simulated = signum
-        for follower in list(current.followers.values()):
-            follower.hear(signum)
-
-
-@contextmanager
-def listening(listener: Callable[[], None]) -> Iterator[None]:
-    """While inside, a signal only calls the listener and notifies the followers. The code inside waits for them."""
-    current = signals_here()
-    if current is None:
-        yield
-        return
-    current.listeners.append(listener)
-    try:
-        with current.guarded():
-            yield
-    finally:
-        current.listeners.remove(listener)
-        current.simulated = None
 
 
 def checkpoint() -> None:
@@ -230,73 +224,103 @@ def checkpoint() -> None:
         current.check()
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """While inside, a signal raises at once: for code that may take long and isn't ours (a session's function)."""
-    current = signals_here()
-    if current is None:
-        yield
-    else:
-        with current.interruptible():
-            yield
+def guarded() -> AbstractContextManager[None]:
+    """:meth:`Signals.guarded` of the signals of this thread."""
+    return _Switched(signals_here(), "_guarded")
 
 
-@contextmanager
-def raising_signals() -> Iterator[None]:
+def interruptible() -> AbstractContextManager[None]:
+    """While inside, a signal raises at once: for code that may take long and isn't ours (a session's function).
+
+    Raises:
+        Interrupted: a signal has come before.
+    """
+    checkpoint()
+    return _Switched(signals_here(), "_interruptible")
+
+
+def in_main_thread() -> bool:
+    """Whether this is the main thread, the only one in which Python handles signals."""
+    threading = sys.modules.get("threading")
+    return threading is None or threading.current_thread() is threading.main_thread()
+
+
+def _handled() -> tuple[int, ...]:
+    """The signals that end a run."""
+    if sys.platform == "win32":
+        return (_signal.SIGINT, _signal.SIGTERM, _signal.SIGBREAK)
+    return (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+
+
+class _Raising:
+    """The context of :func:`raising_signals`."""
+
+    def __init__(self) -> None:
+        self._replaced: list[int] = []
+
+    def __enter__(self) -> None:
+        if in_main_thread():
+            self._replaced = [
+                signum
+                for signum in _handled()
+                if signum != _signal.SIGINT and _signal.getsignal(signum) == _signal.SIG_DFL
+            ]
+        for signum in self._replaced:
+            _signal.signal(signum, _raise_interrupted)
+
+    def __exit__(self, *error: object) -> None:
+        for signum in self._replaced:
+            _signal.signal(signum, _signal.SIG_DFL)
+
+
+def _raise_interrupted(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise Interrupted(signum)
+
+
+def raising_signals() -> AbstractContextManager[None]:
     """Let SIGTERM and SIGHUP raise :class:`Interrupted`, as SIGINT raises KeyboardInterrupt.
 
     For code without handlers: a loader of definitions that dies of a signal would leave its processes behind. A signal
     that the parent process made this one ignore stays ignored. No effect outside the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise Interrupted(signum)
-
-    replaced = [
-        signum for signum in _handled() if signum != signal.SIGINT and signal.getsignal(signum) == signal.SIG_DFL
-    ]
-    for signum in replaced:
-        signal.signal(signum, interrupt)
-    try:
-        yield
-    finally:
-        for signum in replaced:
-            signal.signal(signum, signal.SIG_DFL)
+    return _Raising()
 
 
-def _handled() -> tuple[signal.Signals, ...]:
-    if sys.platform == "win32":
-        return (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
-    return (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+class _Handling:
+    """The context of :func:`handling_signals`."""
+
+    def __init__(self) -> None:
+        self._signals: Signals | None = None
+        self._outer: Signals | None = None
+        self._wakeup = -1
+        self._replaced: list[tuple[int, Any]] = []
+
+    def __enter__(self) -> None:
+        if not in_main_thread():
+            return
+        self._signals = signals = Signals()
+        self._outer, _HOLDER.current = _HOLDER.current, signals
+        self._wakeup = _signal.set_wakeup_fd(signals.channel.writer, warn_on_full_buffer=False)
+        for signum in _handled():
+            if _signal.getsignal(signum) != _signal.SIG_IGN:
+                self._replaced.append((signum, _signal.signal(signum, signals.handle)))
+
+    def __exit__(self, *error: object) -> None:
+        if self._signals is None:
+            return
+        for signum, handler in self._replaced:
+            # None: the handler wasn't installed from Python, and can't be restored from it
+            _signal.signal(signum, _signal.SIG_DFL if handler is None else handler)
+        _signal.set_wakeup_fd(self._wakeup)
+        _HOLDER.current = self._outer
+        self._signals.channel.close()
 
 
-@contextmanager
-def handling_signals() -> Iterator[None]:
+def handling_signals() -> AbstractContextManager[None]:
     """Record SIGINT, SIGTERM and SIGHUP (SIGBREAK on Windows) instead of dying of them.
 
     The command line puts this around a run. A signal that the parent process made this one ignore (``nohup``, a
     shell's background job) stays ignored, here and in the children. No effect outside the main thread, where Python
     allows no handlers.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = Signals()
-    outer = _HOLDER.current
-    replaced: list[tuple[signal.Signals, object]] = []
-    wakeup = signal.set_wakeup_fd(signals.channel.writer, warn_on_full_buffer=False)
-    _HOLDER.current = signals
-    try:
-        handled = [signum for signum in _handled() if signal.getsignal(signum) != signal.SIG_IGN]
-        replaced.extend((signum, signal.signal(signum, signals.handle)) for signum in handled)
-        yield
-    finally:
-        for signum, handler in replaced:
-            # None: the handler wasn't installed from Python, and can't be restored from it
-            signal.signal(signum, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
-        signal.set_wakeup_fd(wakeup)
-        _HOLDER.current = outer
-        signals.channel.close()
+    return _Handling()

@@ -8,81 +8,61 @@ All processes are started here. What is guaranteed:
   of its own, on Linux if it shared ours (in a terminal). A process that left the group on purpose (a daemon that
   called ``setsid``) stays.
 - If setlist gets SIGKILL, the guardian (:mod:`setlist.process.guardian`) ends the tree, if the run has one.
+
+A process that shares our streams and our directory is started and awaited by two system calls, in this module, which
+imports next to nothing for the sake of warm runs. All else, and what happens after a signal, is
+:mod:`setlist.process.popen`'s.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
-from pathlib import Path
-from typing import IO, Any
 
 from setlist.core import system
-from setlist.core.errors import CommandRefused, SessionError
-from setlist.core.records import dataclass
 from setlist.process import guardian
+from setlist.process.completed import Capture, Completed, Grace, flush_our_own, refusal
 from setlist.process.guardian import MARK
-from setlist.process.prestart import Prestarted
-from setlist.process.process_io import KILL_PATIENCE, Child, OnOutput, Service
-from setlist.process.signals import Interrupted, checkpoint, handling_signals, interruptible, signals_here
-from setlist.process.tree import ProcessTree
+from setlist.process.signals import (
+    Interrupted,
+    checkpoint,
+    handling_signals,
+    interruptible,
+    signals_here,
+    signals_of_process,
+)
 
-__all__ = ["Completed", "Grace", "Interrupted", "checkpoint", "handling_signals", "interruptible", "run_process"]
+TYPE_CHECKING = False
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-@dataclass(frozen=True, slots=True)
-class Grace:
-    """Seconds to wait for a process after SIGINT, and after SIGTERM."""
+    from setlist.process.prestart import Prestarted
+    from setlist.process.process_io import Service
+    from setlist.process.signals import Signals
 
-    interrupt: float = 5.0
-    terminate: float = 3.0
-
-    @property
-    def whole(self) -> float:
-        """Seconds for a process that ends its own processes in the same steps."""
-        return self.interrupt + self.terminate + KILL_PATIENCE
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Hand the output of a process on as it comes.
-
-    ``sink`` is called in the thread that runs the process; None: the output is collected in :class:`Completed`.
-    ``merged``: both streams arrive as ``stdout``, in the order in which they were written.
-    """
-
-    sink: OnOutput | None
-    merged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """How a process ended.
-
-    A negative ``code`` is the number of the signal that ended it. ``stdout`` and ``stderr`` hold captured output,
-    ``duration`` is in seconds.
-    """
-
-    code: int
-    stdout: bytes
-    stderr: bytes
-    timed_out: bool
-    duration: float
+__all__ = [
+    "Capture",
+    "Completed",
+    "Grace",
+    "Interrupted",
+    "checkpoint",
+    "handling_signals",
+    "interruptible",
+    "run_process",
+]
 
 
 def run_process(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
-    cwd: Path,
+    cwd: str | os.PathLike[str],
     stdin: bytes | None = None,
     capture: bool | Capture = False,
-    stdout: Path | int | None = None,
+    stdout: str | os.PathLike[str] | int | None = None,
     stderr: int | None = None,
     timeout: float | None = None,
     grace: Grace | None = None,
@@ -118,165 +98,113 @@ def run_process(
         SessionError: the file for its standard output can't be written.
         Interrupted: a signal came, and the process tree has been ended.
     """
-    signals = signals_here()
-    if signals is not None and prestarted is None:  # a process that runs is ended below
-        signals.check()
     grace = grace or Grace()
-    mark = os.urandom(8).hex() if prestarted is None else prestarted.mark
+    signals = signals_here()
+    plain = not (capture or keep_open or isinstance(argv, str)) and (stdin, stdout, stderr) == (None, None, None)
+    if plain and (timeout, service, prestarted) == (None, None, None) and _can_be_spawned(argv[0], cwd, signals):
+        assert signals is not None
+        return _run_spawned(argv, env, cwd, grace, signals)
+    from setlist.process.popen import run_by_popen
+
+    return run_by_popen(
+        argv,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        capture=capture,
+        stdout=stdout,
+        stderr=stderr,
+        timeout=timeout,
+        grace=grace,
+        keep_open=keep_open,
+        service=service,
+        prestarted=prestarted,
+    )
+
+
+def _can_be_spawned(program: str, cwd: str | os.PathLike[str], signals: Signals | None) -> bool:
+    """Whether ``posix_spawn`` can start a program, and a signal end the wait for it.
+
+    It knows no directory and no PATH, and signals come to the main thread.
+    """
+    return (
+        sys.platform != "win32"
+        and signals is not None
+        and signals is signals_of_process()
+        and os.path.isabs(program)
+        and os.fspath(cwd) == os.getcwd()
+    )
+
+
+def _run_spawned(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str], grace: Grace, signals: Signals
+) -> Completed:
+    """Run a process that shares our streams and our directory."""
+    assert sys.platform != "win32"
+    from _signal import SIGPIPE, SIGXFSZ  # type: ignore[import-not-found]
+
+    signals.check()
+    mark = os.urandom(8).hex()
     outer = env.get(MARK)
-    environment = {**env, MARK: f"{outer}/{mark}" if outer else mark}
-    live = isinstance(capture, Capture)
-    own_group = live or not system.has_controlling_terminal() if prestarted is None else prestarted.own_group
-    terminal = None if live else system.terminal_state()
-    if not live:
-        _flush_our_own()
+    own_group = not system.has_controlling_terminal()
+    terminal = system.terminal_state()
+    flush_our_own()
     began = time.perf_counter()
-    with signals.guarded() if signals is not None else nullcontext():
-        passed = system.pass_options(keep_open, () if service is None else service.inherited)
-        sink = capture.sink if isinstance(capture, Capture) else None
-        tree = ProcessTree(None, mark, own_group=False)  # known by its mark alone until it is started
-        popen: subprocess.Popen[bytes] | Prestarted | None = prestarted
-        finished = False
-        if popen is None:
-            guardian.note_starting(mark)
+    group: Any = {"setpgroup": 0} if own_group else {}
+    code: int | None = None
+    with signals.guarded():
+        guardian.note_starting(mark)
         try:
-            if popen is None:
-                popen = _start(argv, environment, cwd, stdin, capture, stdout, stderr, own_group, passed)
-            tree = ProcessTree(popen.pid, mark, own_group=own_group)
-            guardian.note_started(mark, popen.pid, own_group=own_group)
-            child = Child(popen, tree, signals, stdin or b"", sink, service)
-        except SessionError:  # nothing was started
-            guardian.note_ended(mark)
-            raise
-        except BaseException:
-            # most likely no more descriptors, without which there is no good way to wait; or a KeyboardInterrupt in a
-            # program without handlers, which can come when the process runs and Popen doesn't know it yet
-            tree.find()
-            tree.kill()
-            if popen is not None:
-                popen.wait()
-            guardian.note_ended(mark)
-            raise
-        try:
-            if service is not None:
-                service.started()
-            timed_out = child.wait(None if timeout is None else time.monotonic() + timeout)
-            if timed_out:
-                if service is not None:
-                    child.ask(signal.SIGTERM, grace.whole)
-                child.stop(system.ways_to_stop(signal.SIGTERM, grace.interrupt, grace.terminate))
-            elif signals is not None and signals.first is not None:
-                ways = ways_after(signals.first, grace, own_group)
-                if service is not None:
-                    child.ask(ways[0][0], grace.whole)
-                    ways = ()
-                child.stop(ways)
-                child.drain()
-                signals.check()
-            elif tree.left_in_group():
-                child.stop(system.ways_to_stop(signal.SIGTERM, 0, grace.terminate), group_only=True)
-            child.drain()
-            finished = True
-        finally:
-            if not finished and child.code is None:
-                # interrupted in a thread without handlers, or a bug: leave nothing behind either way
-                child.stop(())
-            child.close()
-            guardian.note_ended(mark)
-            if child.code != 0:
-                system.restore_terminal(terminal)
-        if signals is not None:
-            signals.check()
-    assert child.code is not None
-    return Completed(child.code, bytes(child.stdout), bytes(child.stderr), timed_out, time.perf_counter() - began)
-
-
-def _flush_our_own() -> None:
-    """Flush our output, so that it precedes the child's."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # the reader is gone, or the stream is closed
-            if stream is not None:
-                stream.flush()
-
-
-def ways_after(signum: int, grace: Grace, own_group: bool) -> tuple[tuple[int, float], ...]:
-    ways = system.ways_to_stop(signum, grace.interrupt, grace.terminate)
-    if signum == signal.SIGINT and not own_group and system.in_foreground():
-        # the terminal has sent it to the child too; a second signal would cut its clean-up short
-        return ((0, grace.interrupt), *ways[1:])
-    return ways
-
-
-def _start(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    cwd: Path,
-    stdin: bytes | None,
-    capture: bool | Capture,
-    stdout: Path | int | None,
-    stderr: int | None,
-    own_group: bool,
-    passed: Mapping[str, Any],
-) -> subprocess.Popen[bytes]:
-    output: IO[bytes] | int | None = subprocess.PIPE if capture else None
-    if isinstance(stdout, int):
-        output = stdout
-    elif stdout is not None:
-        try:
-            stdout.parent.mkdir(parents=True, exist_ok=True)
-            output = stdout.open("wb")
-        except OSError as error:
-            raise SessionError(f"can't write {stdout}: {error.strerror or error}") from error
-    live = isinstance(capture, Capture)
-    merged = isinstance(capture, Capture) and capture.merged and stdout is None
-    if stderr is None and (merged or capture):
-        stderr = subprocess.STDOUT if merged else subprocess.PIPE
-    if live and stdin is None:
-        stdin = b""
-    try:
-        return subprocess.Popen(
-            argv if isinstance(argv, str) else list(argv),
-            env=env,
-            cwd=cwd,
-            stdin=None if stdin is None else subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=output,
-            stderr=stderr,
-            bufsize=0,
-            **passed,
-            **system.group_options(own_group=own_group, own_session=live),
-        )
-    except (OSError, ValueError) as error:
-        raise refusal(argv if isinstance(argv, str) else argv[0], cwd, error) from error
-    finally:
-        if output is not None and not isinstance(output, int):
-            output.close()
-
-
-def refusal(program: str, cwd: Path, error: OSError | ValueError) -> CommandRefused:
-    """The error for a process that couldn't be started."""
-    import errno
-
-    if not isinstance(error, OSError):
-        return CommandRefused(f"can't run {program!r}: {error}")
-    if not cwd.is_dir():
-        return CommandRefused(f"can't run {program}: the directory {cwd} doesn't exist")
-    path = cwd / program if os.path.dirname(program) else None
-    if isinstance(error, FileNotFoundError):
-        if path is not None and path.exists():
-            return CommandRefused(
-                f"can't run {program}: the interpreter named in its first line (#!) isn't there",
-                hint="if it belongs to an environment that was moved, recreate that one",
+            pid = os.posix_spawn(
+                argv[0],
+                list(argv),
+                {**env, MARK: f"{outer}/{mark}" if outer else mark},
+                file_actions=[(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in guardian.inheritable()],
+                # signals that Python ignores for itself
+                setsigdef=(SIGPIPE, SIGXFSZ),
+                **group,
             )
-        return CommandRefused(f"can't run {program}: no such program" + ("" if path else " on PATH"))
-    if isinstance(error, PermissionError):
-        if path is not None and path.is_dir():
-            return CommandRefused(f"can't run {program}: it is a directory")
-        return CommandRefused(f"can't run {program}: permission denied", hint="is it executable? (chmod +x)")
-    if error.errno == errno.ENOEXEC:
-        return CommandRefused(
-            f"can't run {program}: not a program of this system",
-            hint="a script needs a first line that names its interpreter, as '#!/bin/sh'",
-        )
-    if error.errno == errno.E2BIG:
-        return CommandRefused(f"can't run {program}: its arguments are longer than the system allows")
-    return CommandRefused(f"can't run {program}: {error.strerror or error}")
+        except (OSError, ValueError) as error:
+            guardian.note_ended(mark)
+            raise refusal(argv[0], cwd, error) from error
+        guardian.note_started(mark, pid, own_group=own_group)
+        try:
+            # WNOWAIT: a signal must find the process before it is reaped
+            signals.wait(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT))
+        except Interrupted:
+            from setlist.process.popen import stop_spawned
+
+            code = stop_spawned(pid, mark, own_group, grace)
+        else:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if _may_have_left_some(pid, own_group):
+                from setlist.process.popen import end_left_in_group
+
+                end_left_in_group(pid, mark, own_group, code, grace)
+        finally:
+            guardian.note_ended(mark)
+            if code != 0:
+                system.restore_terminal(terminal)
+    signals.check()
+    assert code is not None
+    return Completed(code, b"", b"", False, time.perf_counter() - began)
+
+
+def _may_have_left_some(pid: int, own_group: bool) -> bool:
+    """Whether a process may be left in the group of a process that was reaped. Takes a system call or two."""
+    if own_group:
+        try:
+            os.killpg(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+    if sys.platform != "linux":
+        return False
+    try:
+        with open("/proc/loadavg", "rb", 0) as stream:
+            # the number of the newest process: if it is this one, none was started since
+            return int(stream.read().split()[-1]) != pid
+    except (OSError, ValueError, IndexError):
+        return True

@@ -1,14 +1,17 @@
-"""Run work in threads: several tasks that wait for processes, or one beside the block of a ``with``."""
+"""Run work in threads: several tasks that wait for processes, or one beside the block of a ``with``.
+
+The threads get the signals that the main thread handles (:mod:`setlist.process.signals`).
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from threading import Thread
+from contextlib import contextmanager
+from threading import Thread, get_ident
 from typing import TypeVar
 
-from setlist.process.signals import following, signals_here
+from setlist.process.signals import Signals, guarded, signals_here, signals_of_process
 
 Result = TypeVar("Result")
 
@@ -48,7 +51,7 @@ def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> li
     # importing concurrent.futures takes longer than resolving a lock or two
     threads = [Thread(target=work, daemon=True) for _ in range(min(len(tasks), max(1, at_once)))]
     # guarded: the handler only notifies the threads, and each ends the processes that it started
-    with signals.guarded() if signals is not None else nullcontext():
+    with guarded():
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -86,3 +89,47 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
         thread.join()
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Let this thread receive the signals that the main thread handles, so that they end its processes."""
+    current = signals_of_process()
+    if current is None or current.thread == get_ident():
+        yield
+        return
+    own = Signals()
+    current.followers[own.thread] = own
+    try:
+        # a signal that came before had no follower here
+        own.first = own.first or current.first or current.simulated
+        own.count = max(own.count, current.count)
+        yield
+    finally:
+        del current.followers[own.thread]
+        own.channel.close()
+
+
+def stop_others(signum: int) -> None:
+    """Let the following threads end the processes that they started, as if this signal had come."""
+    current = signals_of_process()
+    if current is not None:
+        current.simulated = signum
+        for follower in list(current.followers.values()):
+            follower.hear(signum)
+
+
+@contextmanager
+def listening(listener: Callable[[], None]) -> Iterator[None]:
+    """While inside, a signal only calls the listener and notifies the followers. The code inside waits for them."""
+    current = signals_here()
+    if current is None:
+        yield
+        return
+    current.listeners.append(listener)
+    try:
+        with current.guarded():
+            yield
+    finally:
+        current.listeners.remove(listener)
+        current.simulated = None

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
+from setlist.engine.execute import SessionResult
 from setlist.engine.world import World
 from setlist.registry.definition import Declared, LoaderPython
 from setlist.registry.select import Matches
 from setlist.runner.output import SessionOutput
-from setlist.runner.run_context import Closable, RunContext, SessionResult
+from setlist.runner.run_context import Closable, RunContext
 
 
 class Provider(Protocol):

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from setlist.core.events import (
+    ALLOWED,
+    UNSUCCESSFUL,
     CommandStarted,
     EnvironmentReady,
     Event,
@@ -26,12 +28,10 @@ from setlist.core.events import (
     SessionsAdded,
     SessionStarted,
 )
-from setlist.core.model import UNSUCCESSFUL
 from setlist.core.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
 from setlist.reports.console import command_text, duration_text, one_line
 from setlist.reports.output_buffer import BlockReader
-from setlist.reports.results import ALLOWED, is_allowed
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 from setlist.scheduling.durations import median
 
@@ -411,7 +411,7 @@ class Board(BlockReader):
     def _finished(self, event: SessionFinished) -> None:
         session = event.session
         self._progress.active.pop(session, None)
-        self._progress.ended[session] = ALLOWED if is_allowed(event) else event.status
+        self._progress.ended[session] = ALLOWED if event.is_allowed else event.status
         self._console(event)
         if self._alone == session:
             self._alone = None

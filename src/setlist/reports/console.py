@@ -1,15 +1,13 @@
 """Direct output of a run, and its summary.
 
 The console is a reader of events that writes lines. It knows only what events contain, and buffers nothing: each line
-is written before the next command starts.
+is written before the next command starts. A warm run imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
 from setlist.core.events import (
+    ALLOWED,
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -24,10 +22,13 @@ from setlist.core.events import (
     SessionStarted,
 )
 from setlist.core.system import WINDOWS
-from setlist.reports.results import ALLOWED, counted, is_allowed
 from setlist.reports.terminal import escaped_line
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from setlist.core.model import Change, SessionStatus
     from setlist.reports.terminal import Style, Terminal
 
@@ -55,13 +56,13 @@ _LEVEL: dict[str, tuple[Style, ...]] = {"info": (), "warning": ("yellow",), "err
 
 def _word(finished: SessionFinished) -> tuple[str, tuple[Style, ...]]:
     """The result of a session in a word or two, and its style."""
-    if is_allowed(finished):
+    if finished.is_allowed:
         return ALLOWED, ("yellow",)
     return _STATUS[finished.status]
 
 
 def _lateness(finished: SessionFinished) -> int:
-    return -1 if is_allowed(finished) or finished.status not in _LATE else _LATE.index(finished.status)
+    return -1 if finished.is_allowed or finished.status not in _LATE else _LATE.index(finished.status)
 
 
 def duration_text(seconds: float) -> str:
@@ -90,9 +91,18 @@ def command_text(words: Sequence[str], *, windows: bool = WINDOWS) -> str:
         from subprocess import list2cmdline
 
         return list2cmdline(words)
-    from shlex import join
+    return " ".join(map(_quoted, words))
 
-    return join(words)
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
+"""The characters that mean nothing to a shell."""
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it: what ``shlex.quote`` returns, without the regular expressions that it imports."""
+    if word and _PLAIN.issuperset(word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def end_text(code: int, *, timed_out: bool = False, duration: float = 0.0) -> str:
@@ -295,6 +305,8 @@ class Console:
             if log is not None:
                 self._terminal.line(f"  {self._terminal.styled('log:', 'dim')} {log}")
         if self._jobs > 1 and len(finished) > 1 and self._verbosity >= 0:
+            from setlist.reports.results import counted
+
             counts = counted([_word(one)[0] for one in finished], _STATUS)
             self._terminal.line(self._terminal.styled(f"{counts} in {duration_text(event.duration)}", "dim"))
         elif self._verbosity > 0 and len(shown) > 1:

@@ -1,56 +1,36 @@
-"""Past runs: write the events of a run as JSON lines under ``.setlist/.tox/history/``, and read them for statistics.
+"""Past runs: write the events of a run as JSON lines under ``.setlist/.tox/history/``.
 
 The file of a run is ``<UTC time>-<run id>.jsonl``, one event a line, written as events occur: a killed run leaves its
 events so far. The output of sessions isn't in it, but in their logs. If the file can't be written, the run continues
-without history.
+without history. :mod:`setlist.reports.past_runs` reads the files. A warm run imports this module, so it imports next to
+nothing itself.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import IO
 
-from setlist.core.events import (
-    EnvironmentReady,
-    Event,
-    Output,
-    RunFinished,
-    RunStarted,
-    SessionFinished,
-    SessionRunning,
-    SessionStarted,
-    from_json,
-    to_json,
-)
-from setlist.core.files import parse_json
-from setlist.core.model import UNSUCCESSFUL, SessionStatus
-from setlist.core.project import Project
-from setlist.core.records import dataclass
-from setlist.scheduling.durations import median
+from setlist.core.events import Event, Output, RunFinished, RunStarted, to_json
+from setlist.core.records import json_text
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import IO
 
 KEPT = 50
 """The number of runs that are kept."""
-
-TYPICAL = 5
-"""The number of a session's latest runs for its median duration: enough that an outlier doesn't matter."""
-
-UP_TO_DATE = "up to date"
-"""The reason of a session that passes without being run."""
 
 
 class History:
     """Writes the events of one run.
 
     Args:
-        project: the project of the run.
+        directory: where the project's history lies. It is made when a run begins.
     """
 
-    def __init__(self, project: Project) -> None:
-        self._directory = project.history
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self._directory = os.fspath(directory)
         self._stream: IO[str] | None = None
 
     def __call__(self, event: Event) -> None:
@@ -60,7 +40,7 @@ class History:
             if isinstance(event, RunStarted):
                 self._begin(event)
             if self._stream is not None:
-                self._stream.write(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
+                self._stream.write(json_text(to_json(event)) + "\n")
                 # so that a killed run leaves its events
                 self._stream.flush()
         except OSError as error:
@@ -81,17 +61,19 @@ class History:
         from time import gmtime, strftime
 
         self.close()
-        self._directory.mkdir(parents=True, exist_ok=True)
+        os.makedirs(self._directory, exist_ok=True)
         stamp = strftime("%Y%m%dT%H%M%S", gmtime(event.time))
         # With microseconds, so that names sort by time
-        path = self._directory / f"{stamp}.{int(event.time % 1 * 1e6):06d}Z-{event.run}.jsonl"
-        self._stream = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
-        for old in _names(self._directory)[:-KEPT]:
-            (self._directory / old).unlink(missing_ok=True)
+        path = f"{self._directory}/{stamp}.{int(event.time % 1 * 1e6):06d}Z-{event.run}.jsonl"
+        self._stream = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n")  # noqa: SIM115
+        for old in files_in(self._directory)[:-KEPT]:
+            _remove(f"{self._directory}/{old}")
 
     def _give_up(self, error: OSError) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
+            from contextlib import suppress
+
             with suppress(OSError):  # closing flushes, which fails for the same reason
                 stream.close()
         import logging
@@ -99,180 +81,16 @@ class History:
         logging.getLogger(__name__).debug("no history is kept of this run: %s", error)
 
 
-def past_runs(project: Project) -> Iterator[tuple[Event, ...]]:
-    """The events of the past runs, the latest first. Malformed lines are left out."""
-    for name in reversed(_names(project.history)):
-        try:
-            lines = (project.history / name).read_text(encoding="utf-8", errors="replace").split("\n")
-        except OSError:
-            continue
-        yield tuple(event for line in lines if (event := _event(line)) is not None)
-
-
-def last_failed(project: Project) -> tuple[str, ...]:
-    """The sessions whose latest result isn't a pass: failed, interrupted, or blocked by such a session.
-
-    A run that didn't reach a session doesn't count for it.
-
-    Returns:
-        their names, those of the latest run first.
-    """
-    latest: dict[str, bool] = {}
-    for events in past_runs(project):
-        started = {event.session for event in events if isinstance(event, SessionStarted)}
-        ended = [event for event in events if isinstance(event, SessionFinished)]
-        for event in ended:
-            if event.status != "not-run":
-                # Skipped before it started: a session that it requires failed
-                blocked = event.status == "skipped" and event.session not in started
-                latest.setdefault(event.session, blocked or event.status in UNSUCCESSFUL)
-        if not any(isinstance(event, RunFinished) for event in events):
-            # Killed, or still in progress: the running session has no end
-            for name in started - {event.session for event in ended}:
-                latest.setdefault(name, True)
-    return tuple(name for name, again in latest.items() if again)
-
-
-def durations(project: Project, sessions: Collection[str] | None = None) -> dict[str, float]:
-    """The median duration of sessions, in seconds, without the making of their environments.
-
-    Of each session the latest ``TYPICAL`` runs count in which it passed or failed, and was neither skipped nor up to
-    date.
-
-    Args:
-        project: the project of the runs.
-        sessions: the sessions; no more runs are read than these need. None: all sessions.
-
-    Returns:
-        the durations by session, without sessions that have no such run.
-    """
-    samples: dict[str, list[float]] = {}
-    incomplete = None if sessions is None else set(sessions)
-    for name in reversed(_names(project.history)):
-        if incomplete is not None and not incomplete:
-            break
-        for session, seconds in _run_durations(project.history / name).items():
-            values = samples.setdefault(session, [])
-            if len(values) < TYPICAL:
-                values.append(seconds)
-            if incomplete is not None and len(values) == TYPICAL:
-                incomplete.discard(session)
-    return {session: median(values) for session, values in samples.items() if sessions is None or session in sessions}
-
-
-_DURATION_EVENTS = tuple(f'{{"event":"{cls.kind}"' for cls in (EnvironmentReady, SessionRunning, SessionFinished))
-
-
-def _run_durations(path: Path) -> dict[str, float]:
-    """The durations of the sessions of one run.
-
-    Only the lines with durations are parsed, and not into events, which would take most of the time.
-    """
-    started: dict[str, float] = {}
-    durations: dict[str, float] = {}
+def _remove(path: str) -> None:
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if not line.startswith(_DURATION_EVENTS):
-                    continue
-                try:
-                    event = parse_json(line)
-                    session: str = event["session"]
-                    if event["event"] != SessionFinished.kind:
-                        started[session] = event["time"]
-                    elif has_run(event["status"], event["reason"]):
-                        if session in started:
-                            durations[session] = max(0.0, event["time"] - started[session])
-                        elif event["status"] == "ok":  # it groups other sessions, and has no environment
-                            durations[session] = event["duration"]
-                except (ValueError, KeyError, TypeError):
-                    continue
-    except OSError:
-        return {}
-    return durations
+        os.unlink(path)
+    except FileNotFoundError:  # another run was faster
+        return
 
 
-def has_run(status: SessionStatus, reason: str | None) -> bool:
-    """Whether a session with this result ran to its own end, so that its duration counts."""
-    return status in ("ok", "flaky", "failed") and reason != UP_TO_DATE
-
-
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """The durations of a session, in seconds, with the making of its environment."""
-
-    last: float
-    median: float
-    shortest: float
-    longest: float
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStatistics:
-    """The past runs of a session, without those in which it was skipped, interrupted, up to date or not reached.
-
-    ``flaky`` counts the runs in which it passed at a later attempt.
-    """
-
-    name: str
-    passed: int
-    flaky: int
-    failed: int
-    durations: Durations
-
-    @property
-    def runs(self) -> int:
-        return self.passed + self.flaky + self.failed
-
-    @property
-    def flaky_rate(self) -> float:
-        """The share of its runs in which it was flaky, from 0 to 1."""
-        return self.flaky / self.runs
-
-    @property
-    def failed_rate(self) -> float:
-        """The share of its runs in which it failed, from 0 to 1."""
-        return self.failed / self.runs
-
-
-def statistics_of(runs: Iterable[Iterable[Event]]) -> dict[str, SessionStatistics]:
-    """The statistics of each session.
-
-    Args:
-        runs: the events of each run, the latest run first.
-
-    Returns:
-        the sessions that ran in any of them, by name.
-    """
-    ends: dict[str, list[SessionFinished]] = {}
-    for events in runs:
-        for event in events:
-            if isinstance(event, SessionFinished) and has_run(event.status, event.reason):
-                ends.setdefault(event.session, []).append(event)
-    return {name: _statistics(name, events) for name, events in ends.items()}
-
-
-def _statistics(name: str, ends: list[SessionFinished]) -> SessionStatistics:
-    statuses = [end.status for end in ends]
-    seconds = [end.duration for end in ends]
-    return SessionStatistics(
-        name=name,
-        passed=statuses.count("ok"),
-        flaky=statuses.count("flaky"),
-        failed=statuses.count("failed"),
-        durations=Durations(seconds[0], median(seconds), min(seconds), max(seconds)),
-    )
-
-
-def _names(directory: Path) -> list[str]:
+def files_in(directory: str | os.PathLike[str]) -> list[str]:
+    """The names of the files of past runs, the oldest first."""
     try:
         return sorted(name for name in os.listdir(directory) if name.endswith(".jsonl"))
     except OSError:
         return []
-
-
-def _event(line: str) -> Event | None:
-    try:
-        return from_json(parse_json(line))
-    except ValueError:
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from setlist.core.events import Event, RunFinished, RunStarted, to_json
 from setlist.core.files import temporary_name
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
+from setlist.core.records import json_text
 
 SUFFIXES = (".json", ".jsonl", ".xml")
 
@@ -75,7 +75,7 @@ class EventLines:
                 # 'replace': arguments that aren't UTF-8 have no representation in JSON
                 self._stream = self._path.open("w", encoding="utf-8", errors="replace", newline="\n")
             if self._stream is not None:
-                self._stream.write(json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":")) + "\n")
+                self._stream.write(json_text(to_json(event)) + "\n")
                 self._stream.flush()
                 if isinstance(event, RunFinished):
                     self._stream.close()

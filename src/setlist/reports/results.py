@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from setlist.core.events import (
+    ALLOWED,
     CommandFinished,
     CommandStarted,
     EnvironmentReady,
@@ -20,14 +21,6 @@ from setlist.core.events import (
 )
 from setlist.core.model import SessionStatus
 from setlist.core.records import dataclass, field
-
-ALLOWED = "failed (allowed)"
-"""The result of a failed session with ``allow-failure``."""
-
-
-def is_allowed(finished: SessionFinished) -> bool:
-    """Whether a session failed, and ``allow-failure`` lets the run pass."""
-    return finished.status == "failed" and finished.exit_code == 0
 
 
 def counted(words: Sequence[str], order: Iterable[SessionStatus] = get_args(SessionStatus)) -> str:
@@ -89,7 +82,7 @@ class SessionOutcome:
     @property
     def allowed(self) -> bool:
         """Whether it failed, and ``allow-failure`` lets the run pass."""
-        return self.finished is not None and is_allowed(self.finished)
+        return self.finished is not None and self.finished.is_allowed
 
     @property
     def word(self) -> str:

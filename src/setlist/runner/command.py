@@ -1,26 +1,24 @@
-"""One command of a session: what exactly is started, whether it may be, and how it ended."""
+"""Plan one command of a session: what exactly is started, and whether it may be."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from setlist.core import system
-from setlist.core.errors import CommandFailed, CommandRefused, SessionError, nearest
-from setlist.core.events import CommandFinished, CommandStarted, Output
-from setlist.core.model import Command, Pairs, PlannedCommand, SessionSpec
+from setlist.core.errors import CommandRefused, SessionError, nearest
+from setlist.core.model import Command, Pairs, SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.project import Project
-from setlist.core.records import dataclass, field, replace
+from setlist.core.records import dataclass, replace
+from setlist.engine.execute import Attempt
+from setlist.engine.plan import PlannedCommand
 from setlist.environment.environ import session_environ
-from setlist.process.spawn import Capture, Completed, Grace, run_process
 from setlist.registry.substitution import Values, expand_text, expand_words
-from setlist.runner.error_text import failure_text
 
 if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
@@ -29,25 +27,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionPlan:
-    """What the commands of one try of a session share.
+class SessionAttempt(Attempt):
+    """One try of a session by its definition: what its commands are planned from.
 
     ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
     session's own programs, empty where it has no environment of its own and any program may be run.
-    ``cwd`` is where they start. ``deadline`` is the monotonic time at which the try's ``timeout`` is over.
-    ``output`` is where their events and output go. ``keep_open`` are the descriptors that they inherit.
+    ``cwd`` is where they start.
     """
 
     project: Project
     session: SessionSpec
+    output: SessionOutput
     bin: tuple[Path, ...]
     environ: Mapping[str, str]
     values: Values
     cwd: Path
-    output: SessionOutput
-    grace: Grace = field(default_factory=Grace)
-    deadline: float | None = None
-    keep_open: tuple[int, ...] = ()
 
 
 def session_variables(
@@ -77,7 +71,9 @@ def session_variables(
     if session.provider:
         environ: dict[str, str] = find_provider(session.provider).variables(session, caller_environ, prepared.directory)
     else:
-        environ = session_environ(caller_environ, directory=prepared.directory, session=session)
+        environ = session_environ(
+            caller_environ, directory=prepared.directory, name=session.name, inherit_env=session.inherit_env
+        )
     environ.update(assigned or {})
     uses_tmp = "{tmp}" in _templates(session)
     values = Values(
@@ -125,7 +121,7 @@ def working_directory(written: str | Path | None, base: Path, project: Project) 
     return path
 
 
-def plan_command(command: Command, plan: SessionPlan) -> PlannedCommand:
+def plan_command(command: Command, attempt: SessionAttempt) -> PlannedCommand:
     """What one of the session's declared commands comes to.
 
     Raises:
@@ -133,15 +129,15 @@ def plan_command(command: Command, plan: SessionPlan) -> PlannedCommand:
         CommandRefused: it isn't in the environment.
         SessionError: its directory isn't there.
     """
-    environ, values = plan.environ, plan.values
+    environ, values = attempt.environ, attempt.values
     if command.env:
         own = expand_env(command.env, values)
         environ = {**environ, **own}
-        plan.output.hide(environ)
+        attempt.output.hide(environ)
         values = replace(values, environ={**values.environ, **own})
-    cwd = plan.cwd
+    cwd = attempt.cwd
     if command.cwd is not None:
-        cwd = working_directory(expand_text(command.cwd, values), plan.cwd, plan.project)
+        cwd = working_directory(expand_text(command.cwd, values), attempt.cwd, attempt.project)
     argv: Sequence[str]
     if command.shell:
         line = expand_text(command.words[0], values)
@@ -152,10 +148,10 @@ def plan_command(command: Command, plan: SessionPlan) -> PlannedCommand:
         if not words or not words[0]:
             raise CommandRefused(
                 "a command is empty after substitution",
-                where=str(plan.session.origin),
+                where=str(attempt.session.origin),
                 hint="give it arguments after '--', or a default: {posargs:...}",
             )
-        argv = (find_program(words, plan.session, plan.bin, cwd, environ), *words[1:])
+        argv = (find_program(words, attempt.session, attempt.bin, cwd, environ), *words[1:])
     return PlannedCommand(
         words=words,
         argv=argv,
@@ -243,74 +239,3 @@ def _refused(program: str, name: str, bin_directories: Sequence[Path]) -> Comman
     if near is not None:
         hint = f"did you mean {near!r}? Otherwise: {hint}"
     return CommandRefused(f"{program!r} isn't in the environment of {name}", hint=hint)
-
-
-def run_command(
-    command: PlannedCommand, plan: SessionPlan, *, capture: bool = False, timeout: float | None = None
-) -> tuple[bool, Completed]:
-    """Run a command, tell of it, and judge how it ended.
-
-    Args:
-        command: the command.
-        plan: its session's.
-        capture: collect what it writes; told as ``Output`` only when it fails.
-        timeout: seconds it may take; what is left of the session's own timeout counts as well.
-
-    Returns:
-        whether it succeeded (False only where it is allowed to fail), and how it ended.
-
-    Raises:
-        CommandFailed: it failed.
-        CommandRefused: it can't be started.
-        Interrupted: a signal reached us; it is gone.
-    """
-    session, output = plan.session.name, plan.output
-    left = None if plan.deadline is None else plan.deadline - time.monotonic()
-    if left is not None and left <= 0:
-        raise CommandFailed(f"the timeout of {plan.session.timeout:g}s is over, {command.words[0]} isn't run", None)
-    limits = [limit for limit in (timeout, left) if limit is not None]
-    if output.notice is not None:
-        output.notice(command)
-    output.emit(CommandStarted(time=time.time(), session=session, command=command.words))
-    try:
-        completed = run_process(
-            command.argv,
-            env=command.environ,
-            cwd=command.cwd,
-            # a captured session has no terminal, whether its output is shown or not
-            capture=output.capture if not capture else Capture(None, merged=False) if output.captured else True,
-            stdout=command.stdout,
-            timeout=min(limits, default=None),
-            grace=plan.grace,
-            keep_open=plan.keep_open,
-        )
-    finally:
-        output.flush()
-    ok = not completed.timed_out and completed.code in command.ok_codes
-    if not ok:
-        _emit_collected(plan, "stdout", completed.stdout)
-        _emit_collected(plan, "stderr", completed.stderr)
-    output.emit(
-        CommandFinished(
-            time=time.time(),
-            session=session,
-            command=command.words,
-            code=completed.code,
-            ok=ok,
-            timed_out=completed.timed_out,
-            duration=completed.duration,
-        )
-    )
-    if ok:
-        return True, completed
-    what = failure_text(command.words, completed)
-    if not command.allow_failure:
-        raise CommandFailed(what, None if completed.timed_out else completed.code)
-    output.tell("warning", f"{what}, which is allowed")
-    return False, completed
-
-
-def _emit_collected(plan: SessionPlan, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-    if data:
-        text = data.decode(errors="replace")
-        plan.output.emit(Output(time=time.time(), session=plan.session.name, stream=stream, data=text))

@@ -1,27 +1,17 @@
-"""One line for an exception from a session and for a command that failed, and the file with a traceback."""
+"""One line for an exception from a session, and the file with its traceback."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setlist.core.errors import SetlistError
 from setlist.core.model import SessionSpec
 from setlist.core.project import Project
+from setlist.engine.execute import failure_text
 
 if TYPE_CHECKING:
     from setlist.process.spawn import Completed
     from setlist.runner.output import SessionOutput
-
-
-def message_of(error: SetlistError) -> str:
-    """All that a problem says, in lines: what, the tool's own words, what to do."""
-    lines = [str(error)]
-    lines += [f"    {line}".rstrip() for line in (error.detail or "").rstrip().splitlines()]
-    if error.hint:
-        lines.append(f"hint: {error.hint}")
-    return "\n".join(lines)
 
 
 def one_line(error: BaseException, session: SessionSpec, project: Project) -> str:
@@ -71,24 +61,6 @@ def tell_traceback(output: SessionOutput, session: SessionSpec, project: Project
     log = keep_traceback(output.masked(text), session, project)
     where = f"the full traceback is in {project.relative(log)}" if log else "its traceback couldn't be kept"
     output.tell("error", f"{reason}\n{where}")
-
-
-def failure_text(words: Sequence[str], completed: Completed) -> str:
-    """How a command ended, in one line: ``pytest exited with code 1``."""
-    program = words[0].splitlines()[0]
-    if len(program) > 60:
-        program = program[:59] + "…"
-    if completed.timed_out:
-        return f"{program} timed out after {completed.duration:.1f}s"
-    if completed.code >= 0:
-        return f"{program} exited with code {completed.code}"
-    import signal
-
-    try:
-        name = signal.Signals(-completed.code).name
-    except ValueError:
-        name = f"signal {-completed.code}"
-    return f"{program} was killed by {name}"
 
 
 def how_it_went(completed: Completed) -> str:

@@ -1,30 +1,25 @@
-"""Carry a plan out: session after session, or side by side, and what comes of the whole.
-
-What may start is decided by pure functions (:mod:`setlist.runner.run_policy`, :mod:`setlist.scheduling.schedule`).
-"""
+"""Prepare what the sessions of a run share, and carry its plan out (:mod:`setlist.engine.execute`)."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from setlist.core.events import Message, RunFinished, RunStarted, SessionsAdded
+from setlist.core.events import Message
 from setlist.core.model import Registry
 from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project
 from setlist.core.records import replace
+from setlist.engine.execute import SessionResult, SideBySide, execute
+from setlist.engine.plan import Plan, Step
 from setlist.environment.prepare import Environments
 from setlist.lock.use import project_locks
-from setlist.process.spawn import Interrupted, checkpoint
 from setlist.runner.output import Sink
-from setlist.runner.run_context import Closable, RunContext, RunOptions, SessionProvider, SessionResult
-from setlist.runner.run_policy import blocked, exit_code_of, not_run_reason, notified_steps, posargs_of
-from setlist.runner.session import finish, run_session
-from setlist.scheduling.order import Plan
+from setlist.runner.run_context import Closable, RunContext, RunOptions, SessionProvider
+from setlist.runner.session import posargs_of, run_session
 
 if TYPE_CHECKING:
     from setlist.runner.jobserver import Jobserver
@@ -103,16 +98,10 @@ def run_plan(context: RunContext, plan: Plan, shared: Mapping[str, Closable] | N
         shared: what the sessions of a provider share already, by its name.
 
     Returns:
-        the exit code: 0 all well; 1 a session failed; 4 nothing failed but for want of an interpreter;
-        128 and the signal's number when one stopped us.
+        the exit code, as :func:`setlist.engine.execute.execute`.
     """
-    began = time.perf_counter()
-    options, registry, emit = context.options, context.registry, context.sink.emit
+    options, registry = context.options, context.registry
     at_once = min(options.jobs, len(plan.steps))
-    names = tuple(step.session.name for step in plan.steps)
-    emit(RunStarted(time=time.time(), run=os.urandom(6).hex(), sessions=names, argv=options.argv, jobs=options.jobs))
-    endings: dict[str, SessionResult] = {}
-    interrupted: Interrupted | None = None
     with ExitStack() as held:
         context = replace(
             context,
@@ -120,47 +109,34 @@ def run_plan(context: RunContext, plan: Plan, shared: Mapping[str, Closable] | N
             jobserver=_jobserver(plan, options, at_once, held),
             shared=_shared(registry, shared or {}, held),
         )
-        while plan.steps:
-            if at_once > 1:
-                from setlist.runner.parallel import run_side_by_side
+        side_by_side: SideBySide | None = None
+        if at_once > 1:
+            from setlist.runner.parallel import run_side_by_side
 
-                interrupted = run_side_by_side(context, plan, endings)
-            else:
-                interrupted = _one_after_another(context, plan, endings)
-            stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
-            # what the sessions themselves want to have run after them
-            plan = Plan(() if stopped else notified_steps(registry, endings))
-            if plan.steps:
-                names = tuple(step.session.name for step in plan.steps)
-                emit(SessionsAdded(time=time.time(), sessions=names))
-    code = interrupted.exit_code if interrupted is not None else exit_code_of(endings.values())
-    emit(RunFinished(time=time.time(), exit_code=code, duration=time.perf_counter() - began))
-    return code
+            side_by_side = partial(run_side_by_side, context)
+        return execute(
+            plan,
+            lambda step: run_session(context, step.session, posargs_of(step, options)),
+            context.sink.emit,
+            argv=options.argv,
+            jobs=options.jobs,
+            fail_fast=options.fail_fast,
+            only=options.only,
+            side_by_side=side_by_side,
+            more=partial(_notified, registry),
+        )
 
 
-def _one_after_another(context: RunContext, plan: Plan, endings: dict[str, SessionResult]) -> Interrupted | None:
-    options = context.options
-    interrupted: Interrupted | None = None
-    for step in plan.steps:
-        name = step.session.name
-        if interrupted is None:
-            try:
-                checkpoint()
-            except Interrupted as signal:
-                interrupted = signal
-        stopped = interrupted is not None or (options.fail_fast and exit_code_of(endings.values()) != 0)
-        not_started = blocked(step, endings, only=options.only)
-        if stopped:
-            not_started = SessionResult("not-run", not_run_reason(interrupted))
-        if not_started is not None:
-            endings[name] = not_started
-            finish(context, step.session, not_started)
-            continue
-        try:
-            endings[name] = run_session(context, step.session, posargs_of(step, options))
-        except Interrupted as signal:
-            interrupted = signal
-    return interrupted
+def _notified(registry: Registry, endings: Mapping[str, SessionResult]) -> Plan:
+    """What the sessions that have run want to have run after them, each once, and not what has run already."""
+    by_alias = {aliases[0]: name for name, aliases in registry.index.aliases.items()}
+    steps: dict[str, Step] = {}
+    for ending in endings.values():
+        for notified, posargs in ending.notified:
+            name = by_alias.get(notified)
+            if name is not None and name not in endings:
+                steps.setdefault(name, Step(registry.sessions[name], requested=True, posargs=posargs))
+    return Plan(tuple(steps.values()))
 
 
 def context_of(

@@ -16,7 +16,7 @@ from setlist.core.model import Change
 from setlist.core.project import Caller
 from setlist.core.records import dump
 from setlist.process.spawn import Interrupted, run_process
-from setlist.runner.command import SessionPlan
+from setlist.runner.command import SessionAttempt
 from setlist.runner.error_text import how_it_went
 from setlist.runner.worker_rpc import Link
 
@@ -28,12 +28,12 @@ PROGRAM = "from setlist.runner.worker import main; main()"
 
 
 def run_in_worker(
-    plan: SessionPlan, prepared: PreparedEnvironment, posargs: tuple[str, ...], caller: Caller, tmp: str
+    attempt: SessionAttempt, prepared: PreparedEnvironment, posargs: tuple[str, ...], caller: Caller, tmp: str
 ) -> Mapping[str, Any]:
     """Run the session's function to its end.
 
     Args:
-        plan: what its commands share.
+        attempt: what its commands share.
         prepared: its environment.
         posargs: the words after ``--``.
         caller: the world that setlist was called from: the worker's own Python runs in it.
@@ -47,52 +47,52 @@ def run_in_worker(
         CommandRefused: the worker can't be started.
         Interrupted: a signal reached us, and it is gone.
     """
-    seconds = None if plan.deadline is None else max(0.0, plan.deadline - time.monotonic())
+    seconds = None if attempt.deadline is None else max(0.0, attempt.deadline - time.monotonic())
     job = {
         "format": 1,
-        "root": str(plan.project.root),
-        "file": None if plan.project.file is None else str(plan.project.file),
-        "state": str(plan.project.state),
-        "session": dump(plan.session, defaults=False),
-        "environ": dict(plan.environ),
-        "cwd": str(plan.cwd),
+        "root": str(attempt.project.root),
+        "file": None if attempt.project.file is None else str(attempt.project.file),
+        "state": str(attempt.project.state),
+        "session": dump(attempt.session, defaults=False),
+        "environ": dict(attempt.environ),
+        "cwd": str(attempt.cwd),
         "python": str(prepared.python),
-        "bin": [str(path) for path in plan.bin],
-        "envdir": plan.values.envdir,
+        "bin": [str(path) for path in attempt.bin],
+        "envdir": attempt.values.envdir,
         "interpreter": dump(prepared.interpreter),
         "posargs": posargs,
         "tmp": tmp,
         "seconds": seconds,
-        "grace": [plan.grace.interrupt, plan.grace.terminate],
+        "grace": [attempt.grace.interrupt, attempt.grace.terminate],
         "ci": caller.ci,
-        "keep_open": plan.keep_open,
+        "keep_open": attempt.keep_open,
     }
-    link = _FunctionLink(job, prepared, plan.output)
+    link = _FunctionLink(job, prepared, attempt.output)
     try:
         completed = run_process(
             [sys.executable, "-c", PROGRAM, *link.named],
-            env=_environ(plan, caller),
+            env=_environ(attempt, caller),
             # a place without modules that could shadow any
-            cwd=plan.project.state,
-            capture=plan.output.capture,
+            cwd=attempt.project.state,
+            capture=attempt.output.capture,
             # it ends itself before, unless it hangs
-            timeout=None if seconds is None else seconds + plan.grace.whole,
-            grace=plan.grace,
-            keep_open=(*link.inherited, *plan.keep_open),
+            timeout=None if seconds is None else seconds + attempt.grace.whole,
+            grace=attempt.grace,
+            keep_open=(*link.inherited, *attempt.keep_open),
             service=link,
         )
     finally:
-        plan.output.flush()
+        attempt.output.flush()
         link.close()
     return link.result or {"status": "gone", "reason": how_it_went(completed)}
 
 
-def _environ(plan: SessionPlan, caller: Caller) -> dict[str, str]:
+def _environ(attempt: SessionAttempt, caller: Caller) -> dict[str, str]:
     # the session's own variables come with the job: a PYTHONPATH among them is for its commands, not for us
     environ = dict(caller.environ)
     for name in ("SETLIST_PROCESS", "FORCE_COLOR", "COLUMNS", "LINES"):
-        if name in plan.environ:
-            environ[name] = plan.environ[name]
+        if name in attempt.environ:
+            environ[name] = attempt.environ[name]
     return environ
 
 

@@ -1,23 +1,27 @@
-"""Where the events and the output of a run go: to the readers of events, with secrets masked."""
+"""Where the events and the output of a run go: to the readers of events, with secrets masked.
+
+A warm run imports this module, so it imports next to nothing itself.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
 
 from setlist.core.events import Emit, Event, Message, Output, with_texts
-from setlist.core.logins import masked as without_logins
-from setlist.core.model import PlannedCommand, SessionSpec
 from setlist.process.spawn import Capture
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
+    from collections.abc import Callable, Mapping
+    from typing import Literal, TypeAlias
 
-    from setlist.process.process_io import Stream
+    from setlist.engine.plan import PlannedCommand, Session
+    from setlist.process.completed import Stream
     from setlist.runner.secrets import MaskedStream, Masker
 
-Capturing = Literal["no", "apart", "merged"]
+Capturing: TypeAlias = 'Literal["no", "apart", "merged"]'
 """Whether the output of sessions is captured, and whether its two streams are one."""
 
 
@@ -46,7 +50,7 @@ class Sink:
         notice: Callable[[PlannedCommand], None] | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        from threading import RLock
+        from _thread import RLock
 
         self._readers = readers
         self._lock = RLock()
@@ -63,10 +67,18 @@ class Sink:
     def emit_masked(self, event: Event) -> None:
         """Pass on an event without secrets. Logins are masked in setlist's own texts, not in what commands print."""
         if not isinstance(event, Output):
-            event = with_texts(event, without_logins)
+            event = with_texts(event, _without_logins)
         with self._lock:
             for reader in self._readers:
                 reader(event)
+
+
+def _without_logins(text: str) -> str:
+    if "://" not in text:
+        return text
+    from setlist.core.logins import masked
+
+    return masked(text)
 
 
 class SessionOutput:
@@ -79,7 +91,7 @@ class SessionOutput:
         notice: called with each declared command before it starts.
     """
 
-    def __init__(self, sink: Sink, session: SessionSpec) -> None:
+    def __init__(self, sink: Sink, session: Session) -> None:
         self._sink = sink
         self._session = session
         self._streams: dict[Stream, tuple[MaskedStream | None, IncrementalDecoder]] = {}

@@ -16,12 +16,13 @@ from signal import SIGINT
 from setlist.core.events import Message, SessionRunning
 from setlist.core.model import SessionSpec
 from setlist.core.records import dataclass, replace
-from setlist.process.signals import following, listening, signals_here, stop_others
+from setlist.engine.execute import SessionResult, blocked, exit_code_of, not_run_reason, tell_end
+from setlist.engine.plan import Plan
+from setlist.process.signals import signals_here
 from setlist.process.spawn import Interrupted, handling_signals
-from setlist.runner.run_context import RunContext, SessionResult
-from setlist.runner.run_policy import blocked, exit_code_of, not_run_reason, posargs_of
-from setlist.runner.session import finish, run_session
-from setlist.scheduling.order import Plan
+from setlist.process.threads import following, listening, stop_others
+from setlist.runner.run_context import RunContext
+from setlist.runner.session import posargs_of, run_session
 from setlist.scheduling.schedule import Limits, Schedule
 
 PROMPT = 0.25
@@ -138,7 +139,7 @@ class _Run:
 
     def _never(self, session: SessionSpec, ending: SessionResult) -> tuple[SessionSpec, ...]:
         self.endings[session.name] = ending
-        finish(self._context, session, ending)
+        tell_end(session, ending, self._context.sink.emit)
         return self._schedule.ended(session.name)
 
     def _skip_blocked(self, freed: Iterable[SessionSpec]) -> None:

@@ -1,4 +1,4 @@
-"""The options of a run, what its sessions share while it goes, and the result of each."""
+"""The options of a run, and what its sessions share while it goes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from setlist.core.events import EnvironmentReady
-from setlist.core.model import Registry, SessionSpec, SessionStatus
+from setlist.core.model import Registry, SessionSpec
 from setlist.core.project import Caller, Project
 from setlist.core.records import dataclass, field
+from setlist.engine.execute import SessionResult
 from setlist.process.spawn import Grace
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from setlist.lock.use import LockMode
     from setlist.runner.jobserver import Jobserver
     from setlist.runner.output import SessionOutput, Sink
-
-Notified = tuple[str, tuple[str, ...]]
-"""A session that is to run after another one that said so: its first alias, and its posargs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +130,3 @@ class RunContext:
             )
         )
         return self.project.relative(prepared.frozen) if prepared.frozen is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionResult:
-    """How a session ended: its status, one line why, what it makes of the run's exit code.
-
-    ``blocked``: it didn't start because of one that it requires, and so don't those that require it.
-    ``attempts``: how often it was tried. ``waited``: the seconds in which it could have run, and others did.
-    ``notified`` are the sessions that it wants to have run after it.
-    """
-
-    status: SessionStatus
-    reason: str | None = None
-    exit_code: int = 0
-    frozen: str | None = None
-    blocked: bool = False
-    attempts: int = 1
-    waited: float = 0.0
-    notified: tuple[Notified, ...] = ()

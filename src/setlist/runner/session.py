@@ -1,4 +1,4 @@
-"""One session, from its environment to how it ended."""
+"""What a session does: its environment is made right, then its commands or its function run, as often as is tried."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from setlist.core.errors import CommandFailed, InterpreterNotFound, SessionError, SetlistError
-from setlist.core.events import SessionFinished, SessionRetried, SessionStarted
+from setlist.core.errors import SessionError
 from setlist.core.model import SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.records import dump, replace
-from setlist.process.spawn import Interrupted
+from setlist.engine import execute
+from setlist.engine.execute import SessionResult, deadline_of, failed, run_attempts, run_commands
+from setlist.engine.plan import Step
 from setlist.registry.substitution import expand_text, expand_words
 from setlist.runner.command import (
-    SessionPlan,
+    SessionAttempt,
     expand_env,
     plan_command,
-    run_command,
     session_variables,
     working_directory,
 )
-from setlist.runner.error_text import message_of, one_line, tell_traceback
+from setlist.runner.error_text import one_line, tell_traceback
 from setlist.runner.output import SessionOutput
-from setlist.runner.run_context import RunContext, SessionProvider, SessionResult
+from setlist.runner.run_context import RunContext, RunOptions, SessionProvider
 from setlist.runner.tempdir import Temporary
 
 if TYPE_CHECKING:
@@ -40,64 +40,39 @@ def run_session(context: RunContext, session: SessionSpec, posargs: tuple[str, .
     Raises:
         Interrupted: a signal reached us; the end of the session has been told.
     """
-    began = time.perf_counter()
     output = SessionOutput(context.sink, session)
-    output.emit(SessionStarted(time=time.time(), session=session.name, captured=output.captured))
-    interrupted: Interrupted | None = None
-    try:
-        ending = _run(context, session, posargs, output)
-        if ending.status == "failed" and session.environment.backend != "none":
-            _remove_cut_off(context, session, output)
-    except InterpreterNotFound as error:
-        if context.error_on_missing:
-            output.tell("error", message_of(error))
-            ending = _failed(session, error.message, 1 if session.plain_exit else error.exit_code)
-        else:
-            ending = SessionResult("skipped", error.message)
-    except SetlistError as error:
-        output.tell("error", message_of(error))
-        ending = _failed(session, str(error), error.exit_code if error.exit_code > 2 else 1)
-    except (Interrupted, KeyboardInterrupt) as error:
-        import signal
 
-        # without handlers (a caller that isn't in the main thread), Python raises KeyboardInterrupt
-        interrupted = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
-        reason = context.stopped()
-        if reason is None:
-            ending = SessionResult("interrupted", f"interrupted by {interrupted}", interrupted.exit_code)
-        else:
-            ending = SessionResult("interrupted", reason)
-    except (Exception, SystemExit) as error:
+    def unforeseen(error: BaseException) -> str:
         import traceback
 
         reason = one_line(error, session, context.project)
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         tell_traceback(output, session, context.project, reason, text)
-        ending = _failed(session, reason)
-    finish(context, session, ending, time.perf_counter() - began - ending.waited)
-    if interrupted is not None:
-        raise interrupted
-    return ending
+        return reason
 
+    def carry_out() -> SessionResult:
+        ending = _run(context, session, posargs, output)
+        if ending.status == "failed" and session.environment.backend != "none":
+            from setlist.environment.bytecode import tell_cut_off
 
-def finish(context: RunContext, session: SessionSpec, ending: SessionResult, duration: float = 0.0) -> None:
-    """Tell how a session ended."""
-    context.sink.emit(
-        SessionFinished(
-            time=time.time(),
-            session=session.name,
-            status=ending.status,
-            reason=ending.reason,
-            exit_code=ending.exit_code,
-            duration=duration,
-            frozen=ending.frozen,
-            attempts=ending.attempts,
-        )
+            tell_cut_off(context.project.environment(session.name), context.caller.environ, output)
+        return ending
+
+    return execute.run_session(
+        session,
+        carry_out,
+        output,
+        error_on_missing=context.error_on_missing,
+        stopped=context.stopped,
+        unforeseen=unforeseen,
     )
 
 
-def _failed(session: SessionSpec, reason: str, exit_code: int = 1) -> SessionResult:
-    return SessionResult("failed", reason, 0 if session.allow_failure else exit_code)
+def posargs_of(step: Step, options: RunOptions) -> tuple[str, ...]:
+    """The words after ``--``: for a session that was asked for, and for one that takes them in any case."""
+    if step.posargs is not None:
+        return step.posargs
+    return options.posargs if step.requested or step.session.takes_all_posargs else ()
 
 
 def would_be_up_to_date(
@@ -171,47 +146,29 @@ def _tries(
     output: SessionOutput,
 ) -> SessionResult:
     """Run it until it passes, or as often as ``retries`` allows."""
-    attempts = session.retries + 1
-    for attempt in range(1, attempts + 1):
+
+    def once() -> tuple[SessionResult, bool]:
         temporary = Temporary.of(context.project, session.name)
-        again = False
         try:
-            plan = plan_session(context, session, prepared, posargs, temporary, output)
+            attempt = attempt_of(context, session, prepared, posargs, temporary, output)
             if session.function is not None:
-                ending, again = _function(context, plan, prepared, posargs, temporary)
-            else:
-                for command in session.commands:
-                    run_command(plan_command(command, plan), plan)
-                ending = SessionResult("ok")
-        except CommandFailed as error:
-            # how it ended was told with the command
-            ending, again = _failed(session, error.message), True
+                return _function(context, attempt, prepared, posargs, temporary)
+            ending = run_commands((plan_command(command, attempt) for command in session.commands), attempt)
+            return ending, ending.status == "failed"
         finally:
             temporary.remove()
-        if ending.status == "ok" and attempt > 1:
-            return replace(ending, status="flaky", reason=f"passed at try {attempt} of {attempts}", attempts=attempt)
-        if not again or attempt == attempts:
-            return replace(ending, attempts=attempt)
-        output.emit(
-            SessionRetried(
-                time=time.time(),
-                session=session.name,
-                attempt=attempt + 1,
-                attempts=attempts,
-                reason=ending.reason or "",
-            )
-        )
-    raise AssertionError("a session is tried at least once")
+
+    return run_attempts(session, once, output)
 
 
-def plan_session(
+def attempt_of(
     context: RunContext,
     session: SessionSpec,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary | None,
     output: SessionOutput,
-) -> SessionPlan:
+) -> SessionAttempt:
     """What the session's commands share.
 
     Args:
@@ -241,7 +198,7 @@ def plan_session(
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
-    return SessionPlan(
+    return SessionAttempt(
         project=project,
         session=session,
         bin=tuple(prepared.bin),
@@ -250,24 +207,24 @@ def plan_session(
         cwd=cwd,
         output=output,
         grace=context.grace,
-        deadline=None if session.timeout is None else time.monotonic() + session.timeout,
+        deadline=deadline_of(session),
         keep_open=context.keep_open(session),
     )
 
 
 def _function(
     context: RunContext,
-    plan: SessionPlan,
+    attempt: SessionAttempt,
     prepared: PreparedEnvironment,
     posargs: tuple[str, ...],
     temporary: Temporary,
 ) -> tuple[SessionResult, bool]:
     from setlist.runner.function import run_in_worker
 
-    session, output = plan.session, plan.output
+    session, output = attempt.session, attempt.output
     ended_well = False
     try:
-        result = run_in_worker(plan, prepared, posargs, context.caller, str(temporary.reserved))
+        result = run_in_worker(attempt, prepared, posargs, context.caller, str(temporary.reserved))
         ended_well = result["status"] == "ok"
     finally:
         changes = prepared.finish_installs(ok=ended_well)
@@ -276,11 +233,11 @@ def _function(
         return SessionResult("skipped", reason), False
     if status == "refused":
         output.tell("error", result["told"])
-        return _failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
+        return failed(session, reason, result["exit_code"] if result["exit_code"] > 2 else 1), False
     if status == "raised":
         tell_traceback(output, session, context.project, reason, result["traceback"])
     if status != "ok":
-        return _failed(session, reason), True
+        return failed(session, reason), True
     if changes:
         output.tell("info", "no longer installed by its function: " + ", ".join(map(str, changes)))
     return SessionResult("ok"), False
@@ -294,29 +251,20 @@ def _what_runs(
     output: SessionOutput,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
-    plan = plan_session(context, session, prepared, posargs, None, output)
+    attempt = attempt_of(context, session, prepared, posargs, None, output)
     return {
         "commands": [
             {
                 **dump(command),
-                "words": expand_words(command.words, plan.values),
-                "env": expand_env(command.env, plan.values),
+                "words": expand_words(command.words, attempt.values),
+                "env": expand_env(command.env, attempt.values),
             }
             for command in session.commands
         ],
         "function": dump(session.function) if session.function is not None else None,
         "posargs": posargs,
-        "env": {name: plan.environ[name] for name, _ in session.env},
+        "env": {name: attempt.environ[name] for name, _ in session.env},
         "cwd": session.cwd,
         "inherit-env": session.inherit_env,
         "outputs": session.outputs,
     }
-
-
-def _remove_cut_off(context: RunContext, session: SessionSpec, output: SessionOutput) -> None:
-    """Look whether a failure may have come from compiled files that a full disk has cut off."""
-    from setlist.environment.bytecode import remove_cut_off, text_about
-
-    removed = remove_cut_off(context.project.environment(session.name), context.caller.environ)
-    if removed:
-        output.tell("error", text_about(removed))

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Literal, NoReturn, Protocol, overload
 
 from setlist.core.errors import CommandFailed, CommandRefused, SessionFunctionFailed
-from setlist.core.model import Change, Interpreter, PlannedCommand
-from setlist.runner.command import SessionPlan, find_program, run_command, working_directory
+from setlist.core.model import Change, Interpreter
+from setlist.engine.execute import run_command
+from setlist.engine.plan import PlannedCommand
+from setlist.runner.command import SessionAttempt, find_program, working_directory
 from setlist.runner.tempdir import Temporary
 
 Word = str | os.PathLike[str]
@@ -65,27 +67,27 @@ class SessionHandle:
 
     def __init__(
         self,
-        plan: SessionPlan,
+        attempt: SessionAttempt,
         prepared: EnvironmentProtocol,
         temporary: Temporary,
         posargs: tuple[str, ...],
         *,
         ci: bool,
     ) -> None:
-        session = plan.session
+        session = attempt.session
         version = ".".join(prepared.interpreter.version.split(".")[:2])
-        self._plan = plan
+        self._attempt = attempt
         self._prepared = prepared
         self._temporary = temporary
-        self._cwd = plan.cwd
+        self._cwd = attempt.cwd
         self.name = session.name
         self.posargs = list(posargs)
-        self.env: dict[str, str] = dict(plan.environ)
+        self.env: dict[str, str] = dict(attempt.environ)
         self.axes: dict[str, str] = dict(session.axes)
         self.python: str = self.axes.get("python") or session.environment.python or version
         self.interpreter: Interpreter = prepared.interpreter
         self.bin: Path = prepared.bin[0] if prepared.bin else prepared.python.parent
-        self.root: Path = plan.project.root
+        self.root: Path = attempt.project.root
         self.interactive: bool = os.isatty(0)
         self.ci = ci
 
@@ -100,7 +102,7 @@ class SessionHandle:
     @property
     def cache_dir(self) -> Path:
         """A directory that the project's sessions share, and that stays."""
-        path = self._plan.project.cache
+        path = self._attempt.project.cache
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -193,9 +195,9 @@ class SessionHandle:
                 environ.pop(name, None)
             else:
                 environ[name] = value
-        self._plan.output.hide(environ)
-        directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._plan.project)
-        program = find_program(command, self._plan.session, self._plan.bin, directory, environ, external=external)
+        self._attempt.output.hide(environ)
+        directory = working_directory(None if cwd is None else os.fspath(cwd), self._cwd, self._attempt.project)
+        program = find_program(command, self._attempt.session, self._attempt.bin, directory, environ, external=external)
         planned = PlannedCommand(
             words=command,
             argv=(program, *command[1:]),
@@ -209,7 +211,7 @@ class SessionHandle:
         if changes:
             self._say("info", "not asked for by now: " + ", ".join(map(str, changes)))
         try:
-            ok, completed = run_command(planned, self._plan, capture=silent, timeout=timeout)
+            ok, completed = run_command(planned, self._attempt, capture=silent, timeout=timeout)
         except CommandFailed:
             self._prepared.ran(command)
             raise
@@ -249,7 +251,7 @@ class SessionHandle:
             SessionError: there is no such directory.
         """
         before = self._cwd
-        self._cwd = working_directory(os.fspath(path), self._cwd, self._plan.project)
+        self._cwd = working_directory(os.fspath(path), self._cwd, self._attempt.project)
         return _Directory(self, before)
 
     def log(self, text: str) -> None:
@@ -269,8 +271,8 @@ class SessionHandle:
         raise SessionFunctionFailed(str(message))
 
     def _say(self, level: Literal["info", "warning"], text: str) -> None:
-        self._plan.output.hide(self.env)
-        self._plan.output.tell(level, str(text))
+        self._attempt.output.hide(self.env)
+        self._attempt.output.tell(level, str(text))
 
     def _return_to(self, path: Path) -> None:
         self._cwd = path

@@ -21,12 +21,13 @@ from setlist.core.errors import CommandFailed, SessionError, SessionFunctionFail
 from setlist.core.model import Change, Interpreter, SessionSpec
 from setlist.core.project import Project
 from setlist.core.records import dataclass, load
+from setlist.engine.execute import message_of
 from setlist.process.guardian import MARK
 from setlist.process.spawn import Grace, Interrupted, handling_signals, interruptible
 from setlist.registry.functions import load_function
 from setlist.registry.substitution import Values
-from setlist.runner.command import SessionPlan
-from setlist.runner.error_text import message_of, one_line
+from setlist.runner.command import SessionAttempt
+from setlist.runner.error_text import one_line
 from setlist.runner.output import SessionOutput, Sink
 from setlist.runner.secrets import secrets_in
 from setlist.runner.session_api import SessionHandle, SessionSkipped
@@ -91,7 +92,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
     project = Project(Path(job["root"]), file, statedir=Path(job["state"]))
     # what our commands start carries our own mark too, by which the host finds it
     environ = {**job["environ"], **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
-    handle, plan = _handle(host, job, project, environ)
+    handle, attempt = _handle(host, job, project, environ)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(project.root)
@@ -108,7 +109,7 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
                 load_function(project, session.function)(handle)
             except Exception:
                 # what is told of it may hold a secret that no command was given
-                plan.output.hide(handle.env)
+                attempt.output.hide(handle.env)
                 raise
     except Interrupted:
         if not over:
@@ -130,10 +131,10 @@ def _result(host: Host, job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _handle(
     host: Host, job: Mapping[str, Any], project: Project, environ: Mapping[str, str]
-) -> tuple[SessionHandle, SessionPlan]:
+) -> tuple[SessionHandle, SessionAttempt]:
     session = load(SessionSpec, job["session"])
     interpreter = load(Interpreter, job["interpreter"])
-    plan = SessionPlan(
+    attempt = SessionAttempt(
         project=project,
         session=session,
         bin=tuple(map(Path, job["bin"])),
@@ -151,9 +152,9 @@ def _handle(
         deadline=None if job["seconds"] is None else time.monotonic() + job["seconds"],
         keep_open=tuple(job["keep_open"]),
     )
-    surroundings = _Surroundings(host, Path(job["python"]), plan.bin, interpreter)
+    surroundings = _Surroundings(host, Path(job["python"]), attempt.bin, interpreter)
     temporary = Temporary(Path(job["tmp"]))
-    return SessionHandle(plan, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), plan
+    return SessionHandle(attempt, surroundings, temporary, tuple(job["posargs"]), ci=job["ci"]), attempt
 
 
 class _WorkerOutput(SessionOutput):

@@ -6,32 +6,7 @@ from collections.abc import Collection, Sequence
 
 from setlist.core.errors import ConfigurationError
 from setlist.core.model import Registry, SessionSpec
-from setlist.core.records import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One session of a plan. ``requested`` is False if it was added because another session requires it.
-
-    ``after`` are sessions of the plan that it requires through sessions that aren't part of the plan. ``posargs`` are
-    arguments for it alone; None if it gets those of the command line.
-    """
-
-    session: SessionSpec
-    requested: bool
-    after: tuple[str, ...] = ()
-    posargs: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The sessions to run, each after all sessions that it requires."""
-
-    steps: tuple[Step, ...]
-
-    @property
-    def sessions(self) -> tuple[SessionSpec, ...]:
-        return tuple(step.session for step in self.steps)
+from setlist.engine.plan import Plan, Step
 
 
 def make_plan(registry: Registry, selected: Sequence[SessionSpec], *, follow_requires: bool = True) -> Plan:

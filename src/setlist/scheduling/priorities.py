@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from setlist.core.model import SessionSpec
 from setlist.core.records import dataclass, field
+from setlist.engine.plan import Plan
 from setlist.scheduling.durations import median
-from setlist.scheduling.order import Plan
 
 Needs = tuple[tuple[int, int], ...]
 """The resources that a session needs: pairs of a resource's number and an amount."""

@@ -32,7 +32,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from setlist.core.model import SessionSpec
-from setlist.scheduling.order import Plan
+from setlist.engine.plan import Plan
 from setlist.scheduling.priorities import Limits, Needs, order_of, work_of
 
 __all__ = ["Limits", "Schedule"]

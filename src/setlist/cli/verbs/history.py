@@ -15,7 +15,7 @@ from setlist.core.errors import UsageError
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.events import Event
-    from setlist.reports.history import SessionStatistics
+    from setlist.reports.past_runs import SessionStatistics
     from setlist.reports.results import RunOutcome
 
 USAGE = "history [SESSION…] [--sessions] [-n N] [--json] | --save"
@@ -37,7 +37,7 @@ def run(arguments: Arguments, context: Context) -> int:
     if arguments.flag("save"):
         return _save(arguments, context)
 
-    from setlist.reports.history import past_runs
+    from setlist.reports.past_runs import past_runs
 
     runs = list(islice(past_runs(context.project), _number(arguments)))
     if arguments.words or arguments.flag("sessions"):
@@ -57,7 +57,7 @@ def _save(arguments: Arguments, context: Context) -> int:
     if arguments.words or set(arguments.given) & {"sessions", "number", "json"}:
         raise UsageError("--save writes the durations of all sessions: it takes no sessions and no other option")
 
-    from setlist.reports.history import durations
+    from setlist.reports.past_runs import durations
     from setlist.scheduling.durations import durations_file, write_durations
 
     project, names = context.project, list(context.registry.sessions)
@@ -144,7 +144,7 @@ def _run_json(outcome: RunOutcome) -> dict[str, Any]:
 
 
 def _sessions(arguments: Arguments, context: Context, runs: Sequence[Sequence[Event]]) -> int:
-    from setlist.reports.history import statistics_of
+    from setlist.reports.past_runs import statistics_of
 
     statistics = statistics_of(runs)
     if arguments.words:

@@ -60,9 +60,8 @@ def _named(words: Sequence[str], context: Context) -> str:
 
 def _of_last_run(context: Context) -> list[str]:
     """The sessions that failed in the last run that started any; if none failed, the one that ended last."""
-    from setlist.core.events import SessionFinished, SessionStarted
-    from setlist.core.model import UNSUCCESSFUL
-    from setlist.reports.history import past_runs
+    from setlist.core.events import UNSUCCESSFUL, SessionFinished, SessionStarted
+    from setlist.reports.past_runs import past_runs
 
     for events in past_runs(context.project):
         started = [event.session for event in events if isinstance(event, SessionStarted)]
@@ -76,7 +75,7 @@ def _of_last_run(context: Context) -> list[str]:
 
 def _last_start(name: str, context: Context) -> SessionStarted | None:
     from setlist.core.events import SessionStarted
-    from setlist.reports.history import past_runs
+    from setlist.reports.past_runs import past_runs
 
     for events in past_runs(context.project):
         for event in events:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from setlist.core.model import SessionSpec
     from setlist.core.project import Project
+    from setlist.engine.execute import SessionResult
     from setlist.engine.world import World
     from setlist.providers.nox.nox_process import NoxProcesses
     from setlist.providers.protocol import Provider
     from setlist.registry.definition import Declared, LoaderPython
     from setlist.registry.select import Matches
     from setlist.runner.output import SessionOutput
-    from setlist.runner.run_context import RunContext, SessionResult
+    from setlist.runner.run_context import RunContext
 
 
 class NoxProvider:

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -20,8 +20,9 @@ from typing import Any, Protocol
 from setlist.core.records import dataclass
 from setlist.process.bootstrap import program
 from setlist.process.prestart import Prestarted, adopt
-from setlist.process.signals import following, signals_here
+from setlist.process.signals import guarded
 from setlist.process.spawn import Capture, Completed, Grace, run_process
+from setlist.process.threads import following
 from setlist.providers import WORKERS
 from setlist.providers.nox.backends import PROVIDER
 from setlist.runner.error_text import how_it_went
@@ -112,7 +113,7 @@ class NoxProcess:
             CommandRefused: the process couldn't be started.
             Interrupted: a signal reached us, and it is gone.
         """
-        with _guarded():
+        with guarded():
             result = self._ends.get()
         self._link.answers = None
         if result is not None:
@@ -125,7 +126,7 @@ class NoxProcess:
     def close(self) -> None:
         """Let it end, and wait for that."""
         self._link.hang_up()
-        with _guarded():
+        with guarded():
             self._thread.join()
         self._link.close()
         self.held.close()
@@ -163,12 +164,6 @@ def _prestarted(launch: Launch) -> Prestarted | None:
     if launch.capture or launch.keep_open or launch.python != Path(sys.executable):
         return None
     return adopt(MODULE, launch.environ)
-
-
-def _guarded() -> AbstractContextManager[None]:
-    """While inside, a signal is recorded here, and heard by the thread that waits for the process."""
-    signals = signals_here()
-    return nullcontext() if signals is None else signals.guarded()
 
 
 class _NoxLink(Link):

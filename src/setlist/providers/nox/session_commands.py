@@ -24,9 +24,9 @@ from nox.popen import DEFAULT_INTERRUPT_TIMEOUT, DEFAULT_TERMINATE_TIMEOUT
 
 from setlist.core.errors import LockOutOfDate, SessionError
 from setlist.core.events import CommandFinished, CommandStarted, to_json
+from setlist.engine.execute import failure_text
 from setlist.process.guardian import MARK
 from setlist.process.spawn import Completed, Grace, run_process
-from setlist.runner.error_text import failure_text
 from setlist.runner.worker_rpc import Host
 
 FOR_EVER = 86_400.0

@@ -18,13 +18,14 @@ from setlist.core.errors import SetlistError
 from setlist.core.events import from_json
 from setlist.core.model import Change, SessionSpec
 from setlist.core.records import replace
+from setlist.engine.execute import Notified, SessionResult
 from setlist.environment.requirement_lines import install_words
 from setlist.process.spawn import Interrupted
 from setlist.providers.nox.backends import CONDA, PROVIDER, NoxSession, backend_of, nox_session, uv_and_version
 from setlist.providers.nox.nox_process import Launch, NoxProcess, NoxProcesses
 from setlist.runner.error_text import tell_traceback
 from setlist.runner.output import SessionOutput
-from setlist.runner.run_context import Notified, RunContext, SessionResult
+from setlist.runner.run_context import RunContext
 from setlist.runner.tempdir import in_use
 
 if TYPE_CHECKING:

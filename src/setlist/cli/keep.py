@@ -1,0 +1,159 @@
+"""Keep what :mod:`setlist.cli.fast_path` uses again: the plan of a run that passed, and the text of a listing.
+
+The plan of a run is kept if looking at its trace tells whether it can be carried out again: it is of one session of
+commands, typed at the project's root, with posargs and a few options whose meaning is known there. Its trace is that of
+the registry, of the variables that decide how a run is shown, and the entry of its environment. No environment
+variable's value is written down but those that setlist or the session's definition sets.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setlist.cli.fast_path import OPTIONS, key_of_listing, key_of_run, options_of
+from setlist.core.project import CI, ENV_DIR
+from setlist.core.records import dump, replace
+from setlist.engine.plan import SessionPlan
+from setlist.engine.world import IDENTITY, KIND, VARIABLES, World
+from setlist.environment.environ import session_environ
+from setlist.environment.freeze import NAME as FROZEN
+from setlist.environment.installer_config import prefix_of
+from setlist.environment.state import key_of
+from setlist.reports.terminal import GITHUB
+
+if TYPE_CHECKING:
+    from setlist.cli.context import Context
+    from setlist.core.model import SessionSpec
+    from setlist.engine.plan import PlannedCommand
+
+SHOWING = (CI, GITHUB, ENV_DIR)
+"""Variables that decide how a run is shown, and where its environments are. Those of terminals are looked at anew."""
+
+LONGEST = 2**20
+"""The maximum number of characters of a listing that is kept."""
+
+
+def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> bool:
+    """Whether the plan of this command line can be carried out again."""
+    # what a function does is known when it is called
+    simple = not (session.function or session.provider or session.requires or session.inputs or session.outputs)
+    plain = not (session.secrets or session.jobserver)
+    # {env:NAME} may be a secret, which must not be written to a file; {tmp} differs in each run
+    texts = [value for _, value in session.env]
+    texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
+    return (
+        os.name == "posix"
+        and set(options_of(argv)).issubset(OPTIONS)
+        and simple
+        and plain
+        and not any("{env:" in text or "{tmp}" in text for text in texts)
+        and session.environment.backend == "virtualenv"
+        and context.caller.cwd == context.project.root
+        and _is_this_process(context)
+    )
+
+
+def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, commands: Sequence[PlannedCommand]) -> None:
+    """Keep the plan of a run that has just passed. Errors are ignored.
+
+    Args:
+        argv: the command line.
+        context: its context.
+        session: the one session that ran.
+        commands: the started commands, in order.
+    """
+    loaded = context.loaded
+    found = None if loaded.trace is None else context.environments.recorded(session)
+    # one that was tried several times, or failed and may, isn't a pattern of what it does
+    if loaded.trace is None or found is None or len(commands) != len(session.commands):
+        return
+    directory, state, content = found
+    project, settings, environ = context.project, context.registry.settings, context.caller.environ
+    inherited = session_environ(environ, directory=directory, name=session.name, inherit_env=session.inherit_env)
+    plan = SessionPlan(
+        name=session.name,
+        directory=str(directory),
+        guard=str(project.guard(session.name)),
+        interpreter=state.interpreter.label,
+        frozen=project.relative(directory / FROZEN),
+        history=str(project.history),
+        inherit_env=session.inherit_env,
+        grace=(settings.interrupt_grace, settings.terminate_grace),
+        commands=tuple(_without_inherited(command, inherited) for command in commands),
+        timeout=session.timeout,
+        retries=session.retries,
+        allow_failure=session.allow_failure,
+        interactive=session.interactive,
+    )
+    world = World(str(project.root), environ)
+    world.include_trace(loaded.trace)
+    for name in SHOWING:
+        world.variable(name)
+    world.look(VARIABLES, prefix_of(session.environment.installer))
+    for command in commands:
+        if os.path.isabs(command.argv[0]):  # otherwise it is looked for when it starts
+            world.look(IDENTITY, str(command.argv[0]))
+        if (cwd := os.fspath(command.cwd)) != world.root:
+            world.look(KIND, cwd)
+    world.entry(key_of(directory), content)
+    with suppress(OSError):
+        context.store.put(key_of_run(argv, world.root), world, dump(plan))
+
+
+def _without_inherited(command: PlannedCommand, inherited: Mapping[str, str]) -> PlannedCommand:
+    """A command with what it sees besides the variables that it inherits, as plain data."""
+    own = {name: value for name, value in command.environ.items() if inherited.get(name) != value}
+    return replace(
+        command,
+        argv=tuple(map(str, command.argv)),
+        environ=own,
+        cwd=os.fspath(command.cwd),
+        stdout=None if command.stdout is None else os.fspath(command.stdout),
+    )
+
+
+def keep_listing(words: Sequence[str], context: Context, world: World, out: str, err: str) -> None:
+    """Keep the text of a listing that has just been printed. Errors are ignored.
+
+    Args:
+        words: the command line, as for :func:`setlist.cli.fast_path.is_listing`.
+        context: its context.
+        world: what was looked at for it beside the definitions, see :func:`finished_environments`.
+        out: what was written to standard output.
+        err: what was written to standard error.
+    """
+    from setlist.core.errors import StorageError
+
+    loaded = context.loaded
+    # the output must depend only on what the trace and the key hold
+    if loaded.trace is None or not (
+        context.verbosity <= 0
+        and len(out) <= LONGEST
+        and context.caller.cwd == context.project.root
+        and _is_this_process(context)
+        and (context.out.stream, context.err.stream) == (sys.stdout, sys.stderr)
+    ):
+        return
+    world.include_trace(loaded.trace)
+    world.variable(ENV_DIR)
+    try:
+        context.project.prepare()
+        context.store.put(key_of_listing(words, world.root), world, (out, err))
+    except (OSError, StorageError):
+        pass
+
+
+def finished_environments(directory: str, record: str, world: World) -> tuple[str, ...]:
+    """The names of the environments in a directory that have the record of a finished one, in order."""
+    names = [name.rstrip("/") for name in world.names(directory) or () if name.endswith("/") and name[0] != "."]
+    return tuple(name for name in names if world.look(KIND, f"{directory}/{name}/{record}") == "file")
+
+
+def _is_this_process(context: Context) -> bool:
+    """Whether the caller's place and variables are this process's: the fast path looks at these."""
+    return Path.cwd() == context.project.root and dict(os.environ) == context.caller.environ
