@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from setlist.registry.decorator import session
     from setlist.registry.load import load_registry
     from setlist.registry.select import select
-    from setlist.runner.execute import run
     from setlist.runner.output import Sink
     from setlist.runner.run_context import RunOptions
+    from setlist.runner.run_plan import run
     from setlist.runner.session_api import SessionHandle as Session
     from setlist.scheduling.order import make_plan
 
@@ -71,7 +71,7 @@ _MODULES = {
     "registry.load": ("load_registry",),
     "registry.select": ("select",),
     "runner.output": ("Sink",),
-    "runner.execute": ("run",),
+    "runner.run_plan": ("run",),
     "runner.run_context": ("RunOptions",),
     "runner.session_api": ("Session",),
     "engine.plan": ("Plan",),

@@ -23,9 +23,9 @@ from setlist.core.model import (
     Settings,
 )
 from setlist.core.project import Caller, Project
-from setlist.runner.execute import context_of, run_plan
 from setlist.runner.output import Sink
 from setlist.runner.run_context import RunOptions
+from setlist.runner.run_plan import context_of, run_plan
 from setlist.runner.secrets import masker_of
 from setlist.scheduling.order import make_plan
 

@@ -62,8 +62,8 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
 def _is_up_to_date(context: Context, session: SessionSpec, posargs: tuple[str, ...]) -> bool:
     if not session.inputs:
         return False
-    from setlist.runner.execute import context_of
     from setlist.runner.run_context import RunOptions
+    from setlist.runner.run_plan import context_of
     from setlist.runner.session import would_be_up_to_date
 
     run_context = context_of(context.project, context.registry, context.caller, RunOptions(locks="ignore"))

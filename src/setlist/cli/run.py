@@ -166,7 +166,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     started: list[PlannedCommand] = []
     sink = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations, notice=started.append)
 
-    from setlist.runner.execute import run as execute
+    from setlist.runner.run_plan import run as execute
 
     waiting = f"waiting for another process that removes {project.relative(project.state)}"
     code = execute(

@@ -7,8 +7,6 @@ environment. :mod:`setlist.environment.images` makes images and finds the image 
 
 Hard links share one file: a change in one environment changes all of them. So each file is compared with its signature
 from when it was new.
-
-A warm run imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def everything(project: Project, waiting: Callable[[], None] | None = None) -> I
     with ExitStack() as stack:
         own = project.guard(EVERYTHING)
         stack.enter_context(_held(own, waiting, exclusively=True))
-        # a run that is repeated by its record (setlist.engine.warm) holds the lock of its environment only
+        # a run that is carried out by a kept plan (setlist.cli.fast_path) holds the lock of its environment only
         others = {path for name in (EVERYTHING, "environment") for path in project.guard(name).parent.glob("*.lock")}
         for path in sorted(others - {own}):
             stack.enter_context(_held(path, waiting, exclusively=True))

@@ -20,6 +20,7 @@ from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of
 from setlist.environment import images, install_exact
 from setlist.environment.context import EnvironmentContext
+from setlist.environment.decide import Decision
 from setlist.environment.hashes import newly_hashed
 from setlist.environment.inputs import Evaluation
 from setlist.environment.installers import (
@@ -30,7 +31,6 @@ from setlist.environment.installers import (
     make_installer,
     uv_binary,
 )
-from setlist.environment.plan import Decision
 from setlist.environment.requirement_lines import normalised
 from setlist.environment.requirements import logins_of
 from setlist.environment.snapshot import compare, keep_caches_apart, look

@@ -7,7 +7,7 @@ may be started beside threads. On Windows, a job object does the same (:mod:`set
 
 A process that a command has left behind on purpose (a daemon) stays once that command has ended.
 
-A warm run (:mod:`setlist.engine.warm`) imports this module, so it imports next to nothing itself: ``_signal`` instead
+A warm run (:mod:`setlist.cli.fast_path`) imports this module, so it imports next to nothing itself: ``_signal`` instead
 of ``signal``, no ``contextlib``.
 """
 

@@ -1,5 +1,5 @@
-"""Run a plan: sessions, their commands and functions. The result is the exit code.
+"""What sessions do in a run: plan their commands, call their functions, share processors and secrets.
 
-The rules of a run, among them how the exit code is computed, are in :mod:`setlist.runner.run_policy`. It may import
-:mod:`setlist.lock` and what lies below it. The door is :func:`setlist.runner.execute.run`.
+How a plan is carried out, and how the exit code is computed, is in :mod:`setlist.engine.execute`. It may import
+:mod:`setlist.lock` and what lies below it. The door is :func:`setlist.runner.run_plan.run`.
 """

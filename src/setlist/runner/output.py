@@ -36,7 +36,7 @@ class Sink:
         readers: each is called with every event, one event after the other.
         capturing: whether the output of sessions becomes events; otherwise it goes to this process's own streams.
         captured_environ: returns variables for the commands of a captured session, by the session's name.
-        masker: masks secrets. If it is absent, :func:`setlist.runner.execute.run` adds one for sessions with secrets.
+        masker: masks secrets. If it is absent, :func:`setlist.runner.run_plan.run` adds one for sessions with secrets.
         notice: called with each declared command before it starts.
         close: called when the run has ended.
     """

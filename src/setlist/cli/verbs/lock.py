@@ -171,8 +171,8 @@ def _lockable(context: Context, sessions: Sequence[SessionSpec], *, quiet: bool)
     from setlist.core.plugins import find_provider
     from setlist.process.guardian import guarding
     from setlist.process.spawn import Grace, handling_signals
-    from setlist.runner.execute import context_of
     from setlist.runner.run_context import RunOptions
+    from setlist.runner.run_plan import context_of
 
     context.project.prepare()
     run_context = context_of(context.project, context.registry, context.caller, RunOptions(locks="ignore"))

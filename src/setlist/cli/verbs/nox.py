@@ -131,7 +131,7 @@ def _import_meanwhile() -> None:
     import setlist.cli.run
     import setlist.providers.nox.sessions
     import setlist.registry.load
-    import setlist.runner.execute
+    import setlist.runner.run_plan
     import setlist.scheduling.order  # noqa: F401
 
 
