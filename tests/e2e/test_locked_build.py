@@ -24,6 +24,8 @@ def hook(event, arguments):
     if event == "subprocess.Popen":
         seen["processes"].append([str(word) for word in arguments[1]])
         seen["certified"].append("SSL_CERT_FILE" in (arguments[3] or {}))
+    elif event == "os.posix_spawn" and "setlist-guardian" not in arguments[1]:
+        seen["processes"].append([str(word) for word in arguments[1]])
     elif event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
         seen["opened"].append(os.path.abspath(os.fsdecode(arguments[0])))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,14 @@ NO_INPUTS: Mapping[str, str] = {
     r".*/_backend/__pycache__(/.*)?": "what Python has compiled",
 }
 """Single paths that a run looks at and that can't change what comes of it, each with the reason."""
+
+NO_INPUTS_OF_LOCKS = (
+    # this machine's settings: a lock is the same on all of them
+    r"/etc/(xdg/)?uv/uv\.toml|{home}/\.config/uv/uv\.toml",
+    # what computed metadata are made from: they are compared with the lock when the project is installed
+    r"{root}/(libs/\w+/)?(PKG-INFO|_backend(/.*)?|src(/.*)?|dependencies\.txt)",
+)
+"""More of these, where sessions are locked."""
 
 SYSTEM_BY_PIP = r"/etc/(?!pip\.conf)[^/]+|/etc/rustup/.*|{home}/\.(rustup|cargo|cache)(/.*)?|.*/rust-toolchain(\.toml)?"
 """What pip looks at to tell an index which system it runs on, and which Rust there is."""
@@ -167,23 +175,91 @@ def test_all_that_a_cold_run_looks_at_is_an_input(
     paths = looked_at([*installed("run"), "s"], project.path, os.environ, tmp_path / "strace.log")
     explained = project.setlist("why", "s", "--json", check=True).json
     looks = [*explained["definitions"], *explained["sessions"][0]["looks"]]
+    by_pip = [SYSTEM_BY_PIP] if kind in ("has_pip", "is_a_noxfile") else []
+    assert missed(paths, looks, project, wheelhouse, tmp_path, by_pip) == []
+
+
+LOCKABLE = (
+    "names_files",
+    "is_computed",
+    "has_a_workspace",
+    "has_settings",
+    "has_groups",
+    "is_an_sdist",
+    "has_a_library",
+)
+
+
+@pytest.mark.parametrize("kind", sampled(LOCKABLE, 3))
+def test_all_that_locking_looks_at_is_an_input(
+    project: ProjectFolder, wheelhouse: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_NO_CONFIG")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    KINDS[kind](project)
+    paths = looked_at([*installed("setlist"), "lock"], project.path, os.environ, tmp_path / "strace.log")
+    project.setlist("lock", "--check", check=True)
+    explained = project.setlist("why", "s", "--json", check=True).json
+    assert explained["locks"]
+    assert missed(paths, explained["locks"], project, wheelhouse, tmp_path, NO_INPUTS_OF_LOCKS) == []
+
+
+@pytest.mark.parametrize("reads", ["nothing more", "a module beside it", "files by all means"])
+def test_all_that_loading_a_noxfile_looks_at_is_an_input(
+    project: ProjectFolder, wheelhouse: Path, reads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    more = {"nothing more": "", "a module beside it": BESIDE, "files by all means": READS}[reads]
+    project.write("helper.py", "import json, os\nos.listdir('more')\n")
+    project.write("more/a.json", "{}")
+    project.write("noxfile.py", f"import nox\n{more}\n@nox.session\ndef s(session):\n    pass\n")
+    paths = looked_at([*installed("run"), "--list"], project.path, os.environ, tmp_path / "strace.log")
+    explained = project.setlist("why", "s", "--json", check=True).json
+    assert missed(paths, explained["definitions"], project, wheelhouse, tmp_path) == []
+
+
+BESIDE = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+import helper
+"""
+
+READS = """
+import glob, os, pathlib
+pathlib.Path("more/a.json").read_text()
+pathlib.Path("gone.json").exists()
+os.access("setup.cfg", os.R_OK)
+glob.glob("src/*/version.py")
+os.path.islink("more")
+next(os.scandir("more")).stat()
+"""
+
+
+def missed(
+    paths: Iterable[str],
+    looks: Sequence[Mapping[str, str]],
+    project: ProjectFolder,
+    wheelhouse: Path,
+    tmp_path: Path,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """The paths that are no inputs, and not listed as such that needn't be."""
     known = {os.path.normpath(project.path / look["name"]) for look in looks}
     trees = {os.path.normpath(project.path / look["name"]) for look in looks if look["kind"] in ("tree", "installed")}
     above = {os.path.dirname(path) for path in known}
-    while more := {os.path.dirname(path) for path in above} - above:
-        above |= more
-    missed = sorted(
+    while higher := {os.path.dirname(path) for path in above} - above:
+        above |= higher
+    return sorted(
         path
         for path in paths
         if path not in known
         and path not in above  # on the way to what is known
         and not any(path.startswith(f"{tree}{os.sep}") for tree in trees)
         and not _is_of_the_system(path, project, tmp_path, wheelhouse)
-        and not _is_no_input(
-            path, project, [*NO_INPUTS, *([SYSTEM_BY_PIP] if kind in ("has_pip", "is_a_noxfile") else [])]
-        )
+        and not _is_no_input(path, project, [*NO_INPUTS, *more])
     )
-    assert missed == [], "\n".join(missed)
 
 
 def _is_of_the_system(path: str, project: ProjectFolder, tmp_path: Path, wheelhouse: Path) -> bool:

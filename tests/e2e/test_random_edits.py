@@ -23,6 +23,9 @@ SEED = int(os.environ.get("SETLIST_EDIT_SEED", "0")) or random.randrange(1, 10**
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 10 * STEPS)]
 
 SESSIONS = """
+[tool.setlist]
+sources = ["pyproject", "sessions", "nox"]
+
 [tool.setlist.session.lint]
 deps = ["./libs/copied", "-e ./libs/linked", {deps}]
 requirements = ["requirements/dev.txt"]
@@ -33,6 +36,26 @@ run = ["python -c pass"]
 project = "{mode}"
 run = []
 """
+
+FUNCTION = """
+from setlist import session
+
+@session(deps=["gamma"])
+def function(s):
+    {installs}
+    s.run("python", "-c", "pass")
+"""
+
+NOXFILE = """
+import nox
+
+@nox.session
+def noxed(session):
+    {installs}
+    session.run("python", "-c", "pass")
+"""
+
+ALL = ("lint", "own", "function", "noxed")
 
 PINS = {"delta": ("1.0", "1.1", "2.0"), "beta": ("1.0", "2.0"), "tool": ("1.0", "2.0")}
 
@@ -56,6 +79,9 @@ class Edits:
         self.define()
         self.write("requirements/dev.txt", "-r sub/base.txt\n")
         self.write("requirements/sub/base.txt", "delta==1.0\n")
+        self.write("requirements/more.txt", "beta==1.0\n")
+        self.function()
+        self.noxfile()
 
     def library(self, name: str, *, dynamic: bool) -> None:
         ProjectFolder(self.project.path / "libs" / name).make_package(name, dynamic=dynamic)
@@ -81,6 +107,24 @@ class Edits:
 
     def requirements(self) -> None:
         self.write("requirements/sub/base.txt", f"{self.pin('delta')}\n")
+
+    def of_functions(self) -> None:
+        self.write("requirements/more.txt", f"{self.pin('beta')}\n")
+
+    def function(self) -> None:
+        self.write("sessions/more.py", FUNCTION.format(installs=self.installs("s")))
+
+    def noxfile(self) -> None:
+        self.write("noxfile.py", NOXFILE.format(installs=self.installs("session")))
+
+    def installs(self, name: str) -> str:
+        """One to three calls that install something, in any order."""
+        calls = [
+            f'{name}.install("-r", "requirements/more.txt")',
+            f'{name}.install("{self.pin("delta")}", "{self.pin("tool")}")',
+            f'{name}.install("./libs/copied")',
+        ]
+        return "\n    ".join(self.chance.sample(calls, self.chance.randrange(1, 4)))
 
     def in_place(self) -> None:
         """Another pin of the same length, and the time as it was."""
@@ -134,8 +178,9 @@ class Edits:
 
     def by_hand(self) -> None:
         """A file of an environment goes, or is another one."""
-        files = sorted(self.project.environment("lint").glob("lib/*/site-packages/*/*.py"))
-        files += sorted(self.project.environment("lint").glob("lib/*/site-packages/[a-z]*.py"))
+        environment = self.project.environment(self.chance.choice(ALL))
+        files = sorted(environment.glob("lib/*/site-packages/*/*.py"))
+        files += sorted(environment.glob("lib/*/site-packages/[a-z]*.py"))
         files = [path for path in files if not path.name.startswith("_") or path.name == "__init__.py"]
         if files:
             path = self.chance.choice(files)
@@ -151,6 +196,7 @@ class Edits:
         kinds: list[Callable[[], None]] = [
             *(self.define, self.requirements, self.in_place, self.dependencies, self.module, self.removal),
             *(self.renaming, self.restoring, self.touch, self.settings, self.by_hand, self.nothing),
+            *(self.of_functions, self.function, self.noxfile),
         ]
         chosen = self.chance.choices(kinds, k=self.chance.choice([1, 1, 2]))
         for edit in chosen:
@@ -181,15 +227,16 @@ def test_a_run_leaves_what_a_run_from_nothing_would(
     edits = Edits(project, random.Random(SEED))
     done: list[str] = []
     for number in range(STEPS):
-        project.run("lint", "own", check=True)
+        project.run(*ALL, check=True)
         done.append(edits.any())
-        project.run("lint", check=True)
-        project.run("own", check=True)
+        sessions = edits.chance.sample(ALL, 2)
+        for session in sessions:
+            project.run(session, check=True)
         elsewhere = ProjectFolder(tmp_path / "elsewhere" / str(number))
         shutil.copytree(project.path, elsewhere.path, ignore=left_behind, dirs_exist_ok=True)
         with monkeypatch.context() as patched:
             patched.setenv("UV_CACHE_DIR", str(tmp_path / "empty" / str(number)))
-            elsewhere.run("lint", "own", check=True)
-        for session in ("lint", "own"):
+            elsewhere.run(*sessions, check=True)
+        for session in sessions:
             assert held(project, session) == held(elsewhere, session), done
         shutil.rmtree(elsewhere.path)

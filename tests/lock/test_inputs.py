@@ -156,6 +156,37 @@ def test_an_input_that_changes_makes_just_its_own_locks_stale(
     assert changed == (dict.fromkeys(before, stale) if isinstance(stale, str) else stale)
 
 
+def of_uv(project: ProjectFolder) -> str | None:
+    return digests(project)["none"].get("tool.uv")
+
+
+def test_a_uv_toml_overrules_the_table_and_those_above_it(sample: ProjectFolder) -> None:
+    above = sample.path.parent
+    (above / ".git").mkdir()
+    assert of_uv(sample) is None
+    (above / "pyproject.toml").write_text('[tool.uv]\nprerelease = "allow"\n')
+    of_the_repository = of_uv(sample)
+    assert of_the_repository is not None
+    (above / "pyproject.toml").write_text("nobody's TOML")
+    assert of_uv(sample) is None
+    (above / "uv.toml").write_text('prerelease = "allow"\n')
+    assert of_uv(sample) == of_the_repository
+    edit(sample, PP, SETTINGS, f'[tool.uv]\nprerelease = "disallow"\n{SETTINGS}')
+    own = of_uv(sample)
+    assert own not in (None, of_the_repository)
+    sample.write("uv.toml", 'prerelease = "allow"\n')
+    assert of_uv(sample) == of_the_repository
+    sample.write("uv.toml", "nobody's TOML")
+    with pytest.raises(SetlistError, match=r"uv\.toml"):
+        of_uv(sample)
+
+
+def test_settings_above_the_repository_are_this_machines(sample: ProjectFolder) -> None:
+    sample.write(".git/HEAD", "")
+    (sample.path.parent / "uv.toml").write_text('prerelease = "allow"\n')
+    assert of_uv(sample) is None
+
+
 def test_it_is_the_same_on_every_machine(
     sample: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,12 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from setlist.core.errors import ConfigurationError
 from setlist.core.files import text_or_nothing
 from setlist.core.fingerprint import digest
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field
+from setlist.core.toml import read_toml
 from setlist.engine.world import World
 from setlist.environment.installer_config import counted_of_uv
 from setlist.environment.interpreter_spec import parse_request
@@ -114,7 +116,7 @@ def lock_inputs(
     for name, lines in sorted(repositories.items()):
         # An input of its own: it shows whether the commit in a lock still fits the requirement
         values[f"repository {name}"] = "\n".join(sorted(lines))
-    tool = counted_of_uv(pyproject.table("tool", "uv"))
+    tool = counted_of_uv(_settings_of_uv(project, pyproject, seen))
     if tool:
         values["tool.uv"] = _canonical(tool)
     return LockInputs(
@@ -125,6 +127,31 @@ def lock_inputs(
         platforms=settings.lock_platforms,
         repositories=repositories,
     )
+
+
+def _settings_of_uv(project: Project, pyproject: Pyproject, world: World) -> Mapping[str, Any]:
+    """The project's own settings of uv: those of the nearest file, no higher than the root of the repository.
+
+    A uv.toml overrules the pyproject.toml beside it. What lies above the repository is this machine's.
+
+    Raises:
+        ConfigurationError: a uv.toml can't be read.
+    """
+    for folder in (project.root, *project.root.parents):
+        file = folder / "uv.toml"
+        if world.is_file(str(file), "uv"):
+            world.read(str(file), "uv")
+            return read_toml(file, project.relative(file))
+        table: Any = pyproject.table("tool", "uv")
+        if folder != project.root:
+            above = folder / "pyproject.toml"
+            table = {}
+            if world.is_file(str(above), "uv") and world.read(str(above), "uv"):
+                with suppress(ConfigurationError):  # somebody else's, and uv goes on as well
+                    table = read_toml(above, str(above)).get("tool", {}).get("uv", {})
+        if table or world.kind(str(folder / ".git"), "uv") is not None:
+            return table if isinstance(table, Mapping) else {}
+    return {}
 
 
 def _gathered(

@@ -47,10 +47,14 @@ def run(arguments: Arguments, context: Context) -> int:
 
     import json
 
+    from setlist.registry.load import entry_key
+
     definitions = context.environments.looks(context.loaded.trace or ())
+    locks = context.store.last(entry_key("locks", context.project))
     data = {
         "format": FORMAT,
         "definitions": _looks(definitions),
+        "locks": _looks(context.environments.looks(locks.trace if locks is not None else ())),
         "sessions": [_json(session, explanation) for session, explanation in explained],
     }
     context.out.lines(json.dumps(data, indent=2, ensure_ascii=False))
