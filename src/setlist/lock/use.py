@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +94,7 @@ class ProjectLocks:
         Raises:
             LockOutOfDate: it is missing, stale or damaged, and this run doesn't allow that.
         """
+        from setlist.engine.world import VARIABLE, World
         from setlist.environment.context import Locked
         from setlist.lock.document import absolute_paths, preferences
         from setlist.lock.inputs import lock_inputs
@@ -103,15 +105,20 @@ class ProjectLocks:
             look_at_places(self._project, self._settings, world)
         if session.installs_itself:
             return self._of_function(session, read)
-        inputs = lock_inputs(self._project, self._settings, session, self._pyproject)
-        status = lock_status(self._project, self._settings, session, inputs, read=read)
-        shown = self._project.relative(status.path)
-        if status.state == "missing":
+        path = self.file(session)
+        shown = self._project.relative(path)
+        if not os.path.lexists(path) if world is None else world.kind(str(path)) is None:
             if self._required:
                 raise LockOutOfDate(
                     f"{session.name} has no lock ({shown})", hint=f"'setlist lock {session.name}' makes it"
                 )
             return None
+        # variables aren't inputs of a lock
+        seen = World(str(self._project.root), {})
+        inputs = lock_inputs(self._project, self._settings, session, self._pyproject, world=seen)
+        if world is not None:
+            world.include_trace(tuple(look for look in seen.trace if look[0] != VARIABLE))
+        status = lock_status(self._project, self._settings, session, inputs, read=read)
         if status.state != "current":
             state = "is damaged" if status.state == "damaged" else "is out of date"
             message = f"the lock of {session.name} {state}: {', '.join(status.reasons)}"
