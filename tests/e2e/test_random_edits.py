@@ -1,6 +1,6 @@
 """After any edits, a run leaves what a run from nothing would leave, elsewhere and with empty caches.
 
-The edits are drawn by chance; the seed is printed. ``SETLIST_EDIT_STEPS`` says how many there are (8), and
+The edits are drawn by chance; the seed is printed. ``SETLIST_EDIT_STEPS`` says how many there are (6), and
 ``SETLIST_EDIT_SEED`` repeats a round.
 """
 
@@ -17,14 +17,14 @@ import pytest
 
 from support.project import ProjectFolder
 
-STEPS = int(os.environ.get("SETLIST_EDIT_STEPS", "8"))
+STEPS = int(os.environ.get("SETLIST_EDIT_STEPS", "6"))
 SEED = int(os.environ.get("SETLIST_EDIT_SEED", "0")) or random.randrange(1, 10**6)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 10 * STEPS)]
 
 SESSIONS = """
 [tool.setlist]
-sources = ["pyproject", "sessions", "nox"]
+sources = ["pyproject", "sessions", "noxfile"]
 
 [tool.setlist.session.lint]
 deps = ["./libs/copied", "-e ./libs/linked", {deps}]

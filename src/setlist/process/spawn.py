@@ -129,6 +129,7 @@ def _can_be_spawned(program: str, cwd: str | os.PathLike[str], signals: Signals 
     """
     return (
         sys.platform != "win32"
+        and hasattr(os, "waitid")  # macOS has it since Python 3.13
         and signals is not None
         and signals is signals_of_process()
         and os.path.isabs(program)
