@@ -65,7 +65,7 @@ def test_what_a_killed_process_has_left_is_removed_by_the_next(
 def test_what_isnt_ours_is_not_removed(tmp_path: Path) -> None:
     # a cache of that name, somebody's link to a place of his own, a directory that is about to be locked
     (tmp_path / "setlist-0").mkdir()
-    (tmp_path / "setlist-0" / "images").mkdir()
+    (tmp_path / "setlist-0" / "templates").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / ".owner").touch()
     if sys.platform != "win32":

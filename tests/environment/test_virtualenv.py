@@ -18,11 +18,12 @@ from setlist.core.files import remove_tree
 from setlist.core.model import Interpreter
 from setlist.core.project import Caller
 from setlist.core.system import bin_directory, python_of
-from setlist.engine.image import CorruptImage, rewrite
 from setlist.environment import virtualenv
 from setlist.environment.interpreters import Interpreters
 from setlist.environment.virtualenv import (
+    CorruptTemplate,
     Template,
+    at_another_path,
     create,
     materialize,
     python_with_pip,
@@ -233,7 +234,7 @@ def test_links_on_the_way_are_resolved_as_virtualenv_does(tmp_path: Path, ours: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", ["file", "record", "not json", "interpreter", "whole"])
+@pytest.mark.parametrize("damage", ["file", "record", "not a record", "interpreter", "whole"])
 def test_a_template_that_isnt_whole_is_made_anew(
     tmp_path: Path, ours: Interpreter, virtualenv_runs: list[str], damage: str
 ) -> None:
@@ -243,9 +244,9 @@ def test_a_template_that_isnt_whole_is_made_anew(
     if damage == "file":
         (bin_directory(place / "environment") / "activate.fish").unlink()
     elif damage == "record":
-        (place / "template.json").unlink()
-    elif damage == "not json":
-        (place / "template.json").write_text('{"format": 1')
+        (place / "state").unlink()
+    elif damage == "not a record":
+        (place / "state").write_text('{"format": 1')
     elif damage == "interpreter":
         python_of(place / "environment").unlink()
     else:
@@ -297,7 +298,7 @@ def test_several_at_once_do_no_harm(tmp_path: Path, ours: Interpreter) -> None:
             assert (done.returncode, done.stderr) == (0, "")
             assert ask(tmp_path / f"env{number}", "print('runs')") == "runs"
     (place,) = (tmp_path / "cache" / "templates").iterdir()
-    assert (place / "template.json").exists()
+    assert (place / "state").exists()
 
 
 @pytest.mark.slow
@@ -541,7 +542,7 @@ PROMPT = "prompt-abcdef"
 
 def test_a_posix_path_is_replaced_wherever_it_stands() -> None:
     content = b"VIRTUAL_ENV=/cache/x/environment\nset -gx V '/cache/x/environment'\nPROMPT='the-prompt'\n"
-    assert rewrite(content, "/cache/x/environment", "/home/ann/p/envs/lint", "the-prompt", "lint") == (
+    assert at_another_path(content, "/cache/x/environment", "/home/ann/p/envs/lint", "the-prompt", "lint") == (
         b"VIRTUAL_ENV=/home/ann/p/envs/lint\nset -gx V '/home/ann/p/envs/lint'\nPROMPT='lint'\n"
     )
 
@@ -560,11 +561,11 @@ def test_a_posix_path_is_replaced_wherever_it_stands() -> None:
     ],
 )
 def test_a_windows_path_is_replaced_however_it_is_spelled(written: bytes, expected: bytes) -> None:
-    assert rewrite(written, r"C:\c\x\environment", r"D:\my p\envs\lint", TOKEN, "lint") == expected
+    assert at_another_path(written, r"C:\c\x\environment", r"D:\my p\envs\lint", TOKEN, "lint") == expected
 
 
 def test_line_ends_and_what_else_there_is_stay() -> None:
-    assert rewrite(b"\xef\xbb\xbfa\r\n/x\r\n\xff", "/x", "/y", TOKEN, "lint") == b"\xef\xbb\xbfa\r\n/y\r\n\xff"
+    assert at_another_path(b"\xef\xbb\xbfa\r\n/x\r\n\xff", "/x", "/y", TOKEN, "lint") == b"\xef\xbb\xbfa\r\n/y\r\n\xff"
 
 
 @pytest.fixture
@@ -622,7 +623,7 @@ def test_a_link_with_the_path_in_it_cant_either(place: Path) -> None:
 def test_a_spelling_that_we_dont_know_is_refused_before_anything_is_written(place: Path, tmp_path: Path) -> None:
     (place / "environment" / "odd").write_text(str(place).replace("/", "%2F").replace("\\", "%5C"))
     found = whole(place)
-    with pytest.raises(CorruptImage, match="odd"):
+    with pytest.raises(CorruptTemplate, match="odd"):
         materialize(found, str(tmp_path / "lint"), "lint")
     assert not (tmp_path / "lint").exists()
 
@@ -630,7 +631,7 @@ def test_a_spelling_that_we_dont_know_is_refused_before_anything_is_written(plac
 def test_a_file_that_is_gone_is_noticed_before_anything_is_written(place: Path, tmp_path: Path) -> None:
     found = whole(place)
     (place / "environment" / "pyvenv.cfg").unlink()
-    with pytest.raises(CorruptImage):
+    with pytest.raises(CorruptTemplate):
         materialize(found, str(tmp_path / "lint"), "lint")
     assert not (tmp_path / "lint").exists()
 
@@ -641,10 +642,10 @@ def test_without_its_python_a_template_is_none(place: Path) -> None:
     assert read_template(place) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"path": 1, "links": 3}', "\\"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "0" * 40])
 def test_a_corrupt_record_is_none(place: Path, content: str) -> None:
     record_template(place, TOKEN, PROMPT)
-    (place / "template.json").write_text(content)
+    (place / "state").write_text(content)
     assert read_template(place) is None
 
 

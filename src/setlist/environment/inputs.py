@@ -14,7 +14,7 @@ from setlist.core.system import python_of
 from setlist.engine.trace import STATE
 from setlist.engine.world import FILE, World
 from setlist.environment.context import EnvironmentContext, Locked, python_request
-from setlist.environment.decide import changes_between
+from setlist.environment.decision import changes_between
 from setlist.environment.installer_config import configuration_files, settings, variables
 from setlist.environment.local_project import is_computed, look_at_metadata
 from setlist.environment.pyproject import read_pyproject

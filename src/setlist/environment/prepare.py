@@ -22,7 +22,7 @@ from setlist.environment.state import State, read_state, record_of, spec_data, s
 
 if TYPE_CHECKING:
     from setlist.engine.world import Trace
-    from setlist.environment.decide import Decision
+    from setlist.environment.decision import Decision
     from setlist.environment.inputs import Evaluation
     from setlist.environment.sync import Outcome
 
@@ -185,7 +185,7 @@ class Environments:
         if session.environment.backend == "none":
             return Explanation("none", None, (), ("no environment of its own: it runs in the caller's",))
         directory = self._context.project.environment(session.name)
-        from setlist.environment.decide import changes_between
+        from setlist.environment.decision import changes_between
         from setlist.environment.inputs import evaluate
 
         with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
@@ -313,7 +313,7 @@ class Environments:
 def _decided(
     session: SessionSpec, evaluation: Evaluation, *, recreate: bool = False, upgrade: bool = False
 ) -> Decision:
-    from setlist.environment.decide import decide
+    from setlist.environment.decision import decide
 
     decision = decide(
         present=evaluation.present,
@@ -332,6 +332,6 @@ def _nobody(session: str, text: str) -> None:
 
 
 def _told(evaluation: Evaluation) -> set[str]:
-    from setlist.environment.decide import describe
+    from setlist.environment.decision import describe
 
     return {describe(change) for change in evaluation.changes if change.changed}

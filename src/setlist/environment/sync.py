@@ -18,9 +18,9 @@ from setlist.core.logins import Logins, refers_to_login
 from setlist.core.model import Change, EnvironmentAction, Interpreter, SessionSpec
 from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of
-from setlist.environment import images, install_exact
+from setlist.environment import install_exact
 from setlist.environment.context import EnvironmentContext
-from setlist.environment.decide import Decision
+from setlist.environment.decision import Decision
 from setlist.environment.hashes import newly_hashed
 from setlist.environment.inputs import Evaluation
 from setlist.environment.installers import (
@@ -42,8 +42,6 @@ from setlist.environment.virtualenv import (
     python_with_pip,
     seeds_of,
     site_packages,
-    template_name,
-    template_of,
 )
 from setlist.process.threads import meanwhile
 
@@ -136,17 +134,15 @@ def mend(
     again = _reinstalled(context, directory, evaluation, wanted, anew=anew)
     doomed = rename_aside(directory) if anew else None
     try:
-        image = _image(context, session, evaluation, resolution) if anew else None
-        laid_out = image is not None and images.materialize(image, directory, session.name)
         if not anew:
             forget_state(directory)
             if evaluation.drift.linked and isinstance(installer, Uv):
                 installer.forget(evaluation.drift.linked)
-        elif not laid_out:
+        else:
             make_bare(context, session, directory, interpreter)
         write_atomically(directory / RESOLVED, wanted, private=refers_to_login(wanted))
         # what the session installs is up to its function
-        if not (done or session.installs_itself or (laid_out and wanted == resolution)):
+        if not (done or session.installs_itself):
             _sync(context, installer, directory, evaluation, wanted, again)
         if spec.project is not None and evaluation.locked is not None and evaluation.locked.text is not None:
             _check_against_the_lock(context, session, directory, evaluation)
@@ -159,8 +155,6 @@ def mend(
         raise
     # what lay there before goes while the new one is described, now that it is sure not to be needed
     with meanwhile(partial(delete_renamed, doomed)) if doomed is not None else nullcontext():
-        if image is not None and not laid_out:
-            _keep_image(context, image, directory, interpreter)
         state = _finish(context, session, directory, evaluation)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
@@ -213,24 +207,6 @@ def back_to_base(
         text = resolved.read_text(encoding="utf-8")
         logins = logins_of(context.project, session, text, context.caller.environ)
         installer_for(context, session, interpreter, lock, logins).sync(python_of(directory), resolved, ())
-
-
-def _image(context: EnvironmentContext, session: SessionSpec, evaluation: Evaluation, resolution: str) -> Path | None:
-    """Where the image of what is to be made is, there or not; None where there is to be none."""
-    locked = evaluation.locked
-    if session.installs_itself or locked is None or locked.text is None or context.find_links is not None:
-        return None
-    if not images.are_welcome(context.caller.environ):
-        return None
-    name = template_name(evaluation.interpreter)
-    key = images.key_of(session.environment, name, uv_binary(), resolution, evaluation.inputs)
-    return None if key is None else images.place_of(context.cache, key)
-
-
-def _keep_image(context: EnvironmentContext, image: Path, directory: Path, interpreter: Interpreter) -> None:
-    with suppress(images.NotCacheable, OSError):  # the next one takes its time, no more
-        made_from = template_of(interpreter, cache_directory=context.cache, environ=context.environ)
-        images.keep(image, directory, made_from)
 
 
 def _check_against_the_lock(

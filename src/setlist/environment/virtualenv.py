@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.core.errors import CreationFailed, StorageError
-from setlist.core.files import parse_json, remove_tree, write_atomically
+from setlist.core.files import remove_tree, write_atomically
 from setlist.core.fingerprint import digest
-from setlist.core.records import dataclass, load
+from setlist.core.records import dataclass
 from setlist.core.system import WINDOWS, bin_directory, python_of
-from setlist.engine.image import CorruptImage, rewrite, write
+from setlist.engine.trace import ENVIRONMENT, FORMAT, Found, Store
+from setlist.engine.world import IDENTITY, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +36,15 @@ _PLAIN_PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 TEMPLATES, APP_DATA = "templates", "virtualenv"
 """The directories of templates, and of virtualenv's own data, in the user's cache."""
 
-FORMAT = 3
-"""The version of a template's record and content: part of every template's name."""
+_KEY = f"{ENVIRONMENT}/."
+"""The key of a template's record: an entry in the template, which is moved with it."""
 
 LONGEST_SHEBANG = 127
 """Characters of a script's first line that every system reads. Scripts with a longer one are started by sh."""
 
-_RECORD = "template.json"
+
+class CorruptTemplate(Exception):
+    """A template can't be used: somebody has changed its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +322,7 @@ def template_of(
 
 
 def template_name(interpreter: Interpreter, seeds: Sequence[str] = ()) -> str:
-    """The name of a template's directory, whether it is there or not."""
+    """The name of a template's directory, whether it is there or not. The format of records is part of it."""
     version = _virtualenv_version()
     return digest(repr((FORMAT, interpreter.executable, interpreter.signature, version, tuple(seeds))))
 
@@ -369,8 +372,6 @@ def record_template(place: Path, token: str, prompt: str) -> None:
     Raises:
         OSError: the environment can't be read, or the record can't be written.
     """
-    import json
-
     environment = place / "environment"
     parts: dict[str, list[object]] = {name: [] for name in ("directories", "files", "programs", "rewritten", "links")}
     relocatable = True
@@ -398,18 +399,18 @@ def record_template(place: Path, token: str, prompt: str) -> None:
                 if token.encode() in content or prompt.encode() in content:
                     parts["rewritten"].append(name)
                     relocatable = relocatable and b"\0" not in content
-    record = {"path": str(environment), "prompt": prompt, "token": token, "relocatable": relocatable, **parts}
-    write_atomically(place / _RECORD, json.dumps({"format": FORMAT, **record}))
+    lists = {name: tuple(part) for name, part in parts.items()}
+    record = {"path": str(environment), "prompt": prompt, "token": token, "relocatable": relocatable, **lists}
+    # through the link: an interpreter that is gone takes its template with it
+    world = World(str(place), {})
+    world.look(IDENTITY, str(python_of(environment)))
+    Store("", world.root, {}).put(_KEY, world, record)
 
 
 def read_template(place: Path) -> Template | None:
     """The template in a directory; None where there is none, or one that can't be used any more."""
-    try:
-        template = load(Template, {"place": place, **parse_json((place / _RECORD).read_bytes())})
-    except (OSError, ValueError, TypeError):
-        return None
-    # through the link: an interpreter that is gone takes its template with it
-    return template if python_of(template.environment).exists() else None
+    found = Store("", str(place), {}).get(_KEY, refresh=False)
+    return Template(place=place, **found.value) if isinstance(found, Found) else None
 
 
 def _copy_template(
@@ -431,7 +432,7 @@ def _copy_template(
             return False
         try:
             materialize(template, path, prompt)
-        except CorruptImage:
+        except CorruptTemplate:
             # somebody cleaned the cache by age
             template.discard()
             continue
@@ -443,8 +444,8 @@ def materialize(template: Template, path: str, prompt: str) -> None:
     """Make an environment from a template.
 
     Raises:
-        CorruptImage: a file of the template is missing, or mentions the template's path in an unknown spelling. Nothing
-            has been written then.
+        CorruptTemplate: a file of the template is missing, or mentions the template's path in an unknown spelling.
+            Nothing has been written then.
         OSError: a file can't be written.
     """
     contents: list[tuple[str, bytes]] = []
@@ -453,17 +454,17 @@ def materialize(template: Template, path: str, prompt: str) -> None:
         for name in template.files:
             content = template.content(name)
             if name in rewritten:
-                content = rewrite(content, template.path, path, template.prompt, prompt)
+                content = at_another_path(content, template.path, path, template.prompt, prompt)
                 if template.token.encode() in content:
-                    raise CorruptImage(name)
+                    raise CorruptTemplate(name)
             contents.append((name, content))
     except OSError as error:
-        raise CorruptImage(str(error)) from error
+        raise CorruptTemplate(str(error)) from error
     os.mkdir(path)
     for name in template.directories:
         os.mkdir(os.path.join(path, name))
     for name, content in contents:
-        write(os.path.join(path, name), content, template.mode(name))
+        _write(os.path.join(path, name), content, template.mode(name))
     for name, target in template.links:
         os.symlink(target, os.path.join(path, name))
 
@@ -519,3 +520,39 @@ def treat_no_package_as_a_seed(directory: Path) -> None:
     content = configuration.read_bytes()
     if not re.search(rb"(?m)^uv\s*=", content):
         write_atomically(configuration, content.rstrip() + b"\nuv = setlist\n")
+
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    """Write a new file.
+
+    Raises:
+        OSError: it can't be written, or exists.
+    """
+    descriptor = os.open(path, _NEW_FILE, mode)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
+
+
+def at_another_path(content: bytes, old_path: str, new_path: str, old_prompt: str, new_prompt: str) -> bytes:
+    """The content of an environment's file at another path and with another prompt.
+
+    All shells must quote the paths and prompts alike. Only backslashes differ: plain (batch, PowerShell, nushell, sh in
+    quotes), doubled (xonsh, Python, older fish scripts), or outside the quotes (fish, csh).
+    """
+    for spell in (_spelled_outside_quotes, _spelled_doubled, str):
+        content = content.replace(spell(old_path).encode(), spell(new_path).encode())
+    return content.replace(old_prompt.encode(), new_prompt.encode())
+
+
+def _spelled_outside_quotes(path: str) -> str:
+    return path.replace("\\", "'\\\\'")
+
+
+def _spelled_doubled(path: str) -> str:
+    return path.replace("\\", "\\\\")

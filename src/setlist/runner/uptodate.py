@@ -2,7 +2,7 @@
 
 It is skipped if it passed last time in the same environment, with the same commands, posargs and variables, its input
 files have the same contents, and its outputs exist. Whether its environment is out of date is decided in
-:mod:`setlist.environment.decide`.
+:mod:`setlist.environment.decision`.
 """
 
 from __future__ import annotations

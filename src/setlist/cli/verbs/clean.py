@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 USAGE = "clean [SESSION…] [--all] [--cache] [-n]"
 OPTIONS = (
     Option("all", "remove everything in .setlist"),
-    Option("cache", "remove the cache of all projects: images, templates, interpreters"),
+    Option("cache", "remove the cache of all projects: templates, interpreters"),
     Option("dry-run", "only show what would be removed", "n"),
     *COMMON,
 )
@@ -95,15 +95,18 @@ def _shown(context: Context, path: Path) -> str:
     return str(path) if project is None else project.relative(path)
 
 
+_OLDER = ("images",)
+"""Entries that earlier versions made."""
+
+
 def _of_user(context: Context) -> Iterator[Path]:
     """setlist's entries in the user's cache. The directory may be the user's choice, and hold other files."""
     from setlist.core.system import user_cache
-    from setlist.environment.images import FOLDER as IMAGES
     from setlist.environment.interpreters import STORE
     from setlist.environment.virtualenv import APP_DATA, TEMPLATES
 
     cache = user_cache(context.caller.environ)
-    for name in (IMAGES, TEMPLATES, APP_DATA, STORE):
+    for name in (*_OLDER, TEMPLATES, APP_DATA, STORE):
         if os.path.lexists(cache / name):
             yield cache / name
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from setlist.core.model import InputChange
-from setlist.environment.decide import Decision, changes_between, decide, describe
+from setlist.environment.decision import Decision, changes_between, decide, describe
 from setlist.environment.snapshot import Drift
 
 SAME = {"deps": "alpha", "python": "3.11", "interpreter": "python 3.11.7 (/py)"}
