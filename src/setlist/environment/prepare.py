@@ -18,7 +18,7 @@ from setlist.engine.world import differing
 from setlist.environment import locking
 from setlist.environment.context import EnvironmentContext, Locks, python_request
 from setlist.environment.prepared import PreparedEnvironment
-from setlist.environment.state import State, read_state, record_of, spec_data, state_that_holds
+from setlist.environment.state import State, read_state, record_of, spec_data, state_of, state_that_holds
 
 if TYPE_CHECKING:
     from setlist.engine.world import Trace
@@ -164,6 +164,8 @@ class Environments:
     def recorded(self, session: SessionSpec) -> tuple[Path, State, str] | None:
         """An environment that is right as long as its record holds, its record, and the digest of that.
 
+        Nothing is looked at: whoever keeps the digest compares it, and the record with what is seen then.
+
         Returns:
             None if there is none, or if what a function installs decides as well.
         """
@@ -171,8 +173,8 @@ class Environments:
         if session.environment.backend == "none":
             return None
         directory = self._context.project.environment(session.name)
-        with locking.shared(self._context.project, session.name, self._context.waiting(session.name)):
-            state, record = self._untouched(session, directory), record_of(directory)
+        record = record_of(directory)
+        state = state_of(record)
         return None if state is None or state.steps or record is None else (directory, state, record.content)
 
     def explain(self, session: SessionSpec) -> Explanation:

@@ -116,7 +116,7 @@ def key_of(directory: Path | str) -> str:
 def read_state(directory: Path) -> State | None:
     """The record of a finished environment; None where there is none, or it can't be understood."""
     # truncated, edited or of another format: the environment is made again
-    return _state(record_of(directory))
+    return state_of(record_of(directory))
 
 
 def record_of(directory: Path) -> Found | None:
@@ -133,10 +133,11 @@ def state_that_holds(directory: Path, root: Path, environ: Mapping[str, str]) ->
         environ: the environment variables of the caller.
     """
     found = Store("", str(root), environ).get(key_of(directory))
-    return _state(found) if isinstance(found, Found) else None
+    return state_of(found) if isinstance(found, Found) else None
 
 
-def _state(found: Found | None) -> State | None:
+def state_of(found: Found | None) -> State | None:
+    """The record in an entry; None where it can't be understood."""
     if found is None:
         return None
     try:
