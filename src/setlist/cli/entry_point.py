@@ -8,23 +8,21 @@ import sys
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 
-def run() -> int:
+def run_script() -> int:
     """The command ``run``. Returns the exit code, unless it leaves this process itself."""
-    return main(at_end=_leave)
+    return _leave(main())
 
 
-def main(at_end: Callable[[int], int] = int) -> int:
-    """Run sessions, or list them.
+def setlist_script() -> int:
+    """The command ``setlist``. Returns the exit code, unless it leaves this process itself."""
+    return _leave(setlist())
 
-    Args:
-        at_end: called with the exit code of what went by the fast path.
 
-    Returns:
-        the exit code.
-    """
+def main() -> int:
+    """Run sessions, or list them. Returns the exit code."""
     import gc
 
     # imported code isn't garbage: collecting takes a tenth of the time of a short run
@@ -38,7 +36,7 @@ def main(at_end: Callable[[int], int] = int) -> int:
             may_be_kept = set(fast_path.options_of(argv)).issubset(fast_path.OPTIONS)
             code = fast_path.run_again(argv) if may_be_kept else _listed("run", *argv)
             if code is not None:
-                return at_end(code)
+                return code
             if may_be_kept:
                 _start_worker_for_files()
         return _whole("run", argv)
@@ -46,21 +44,8 @@ def main(at_end: Callable[[int], int] = int) -> int:
         return _interrupted()
 
 
-def _leave(code: int) -> int:
-    """End this process without taking apart what was imported: that takes a tenth of the time of a warm run."""
-    if "coverage" in sys.modules:  # it writes what it has seen when Python ends
-        return code
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except (OSError, ValueError):
-        return code  # Python says so
-    os._exit(code)
-
-
 def setlist() -> int:
-    """The command ``setlist``. Returns the exit code."""
+    """Carry out a verb. Returns the exit code."""
     _occupy_closed_streams()
     try:
         argv = sys.argv[1:]
@@ -95,7 +80,6 @@ def _whole(program: str, argv: Sequence[str]) -> int:
     finally:
         if prestart := sys.modules.get("setlist.process.prestart"):
             prestart.end()
-    gc.freeze()  # skip the collection at exit
     return code
 
 
@@ -135,3 +119,20 @@ def _interrupted() -> int:
 
     Terminal.of(sys.stderr, {}, lossy=True).line("interrupted")
     return 130
+
+
+def _leave(code: int) -> int:
+    """End this process without taking apart what was imported, which takes a tenth of the time of a warm run.
+
+    Returns:
+        the exit code, if Python has to end the process in its own way.
+    """
+    if "coverage" in sys.modules:  # it writes what it has seen when Python ends
+        return code
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return code  # Python says so
+    os._exit(code)
