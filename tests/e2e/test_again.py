@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -255,6 +256,69 @@ def test_what_comes_of_a_session_is_the_same(lint: ProjectFolder, keys: str, com
     assert shape(told) == shape(lint.history())
 
 
+@pytest.mark.parametrize("keys", ['inherit-env = ["FOO*"]', "inherit-env = false", "inherit-env = true"])
+def test_the_rule_of_what_is_inherited_is_kept(lint: ProjectFolder, keys: str) -> None:
+    lint.sessions(f'[tool.setlist.session.other]\n{keys}\nrun = [{{ cmd = "echo $FOO1 $BAR", shell = true }}]\n')
+    environ: dict[str, str | None] = {"FOO1": "foo", "BAR": "bar"}
+    whole = lint.run("other", check=True, env=environ).out
+    assert by_record(lint, "other", FOO1="x")
+    assert lint.run("other", check=True, env=environ).out == whole
+
+
+@pytest.mark.parametrize("table", ["session", "command"])
+def test_a_variable_that_a_table_sets_counts_whatever_the_caller_has(lint: ProjectFolder, table: str) -> None:
+    own, of_command = ('env = { FOO = "mine" }', "") if table == "session" else ("", ', env = { FOO = "mine" }')
+    lint.sessions(f'[tool.setlist.session.other]\n{own}\nrun = [{{ cmd = "echo $FOO", shell = true{of_command} }}]\n')
+    forget(lint)
+    lint.run("other", check=True, env={"FOO": "mine"})
+    assert records(lint)
+    for value in ("theirs", None):
+        assert lint.run("other", check=True, env={"FOO": value}).out == "mine\n"
+
+
+def test_a_lock_that_is_out_of_date_is_told_in_each_run(lint: ProjectFolder) -> None:
+    lint.setlist("lock", "lint", check=True)
+    lint.write("requirements.txt", "delta==1.1\n")
+    for _ in range(3):
+        assert "the lock of lint is out of date" in lint.run("lint", check=True, env={"CI": None}).err
+
+
+def test_a_directory_that_a_command_removes(lint: ProjectFolder) -> None:
+    lint.sessions(
+        """
+        [tool.setlist.session.other]
+        run = [{ cmd = "test ! -e go || rm -r ../project", shell = true }, "python -c pass"]
+        """
+    )
+    lint.run("other", check=True)
+    assert records(lint)
+    lint.write("go", "")
+    gone = lint.run("other")
+    assert gone.code == 1
+    assert "Traceback" not in gone.err
+    assert "other  failed" in gone.err
+
+
+@pytest.mark.parametrize("code", ["0", "3"])
+def test_with_sigchld_ignored_the_end_of_a_command_is_known(lint: ProjectFolder, code: str) -> None:
+    lint.run("lint", check=True)
+    lint.write("code", code)
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    for more in ((), ("--no-lock",)):  # by the kept plan, and by the whole program
+        argv = [sys.executable, "-c", ignoring, *installed("run"), *more, "lint"]
+        done = subprocess.run(argv, cwd=lint.path, capture_output=True, text=True)
+        assert (done.returncode, "Traceback" in done.stderr) == (1 if code == "3" else 0, False)
+
+
+def test_a_descriptor_beyond_the_limit_of_open_files(lint: ProjectFolder) -> None:
+    lint.run("lint", check=True)
+    command = f"exec 300>/dev/null; ulimit -S -n 256; exec {installed('run')[0]} lint"
+    done = subprocess.run(["bash", "-c", command], cwd=lint.path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_a_command_writes_to_a_file_is_written_again(lint: ProjectFolder) -> None:
     lint.sessions(
         """
@@ -391,6 +455,8 @@ def test_a_program_that_went_between_two_commands_is_refused(lint: ProjectFolder
     "keys",
     [
         'env = { A = "{env:HOME}" }',
+        'cwd = "{env:PWD}"',
+        'cwd = "{tmp}"',
         'secrets = ["TOKEN"]',
         'inputs = ["input"]',
         'backend = "none"',

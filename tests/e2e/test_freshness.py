@@ -138,6 +138,42 @@ def test_uv_toml_in_one_of_the_directories_of_xdg(
 
 
 @pytest.mark.parametrize(
+    ("installer", "variable", "place", "text"),
+    sampled(
+        [
+            ("uv", "UV_CONFIG_FILE", "own.toml", 'constraint-dependencies = ["delta==1.0"]'),
+            ("pip", "PIP_CONFIG_FILE", "pip.conf", "[install]\nconstraint = {directory}/c.txt"),
+            ("uv", "XDG_CONFIG_HOME", "uv/uv.toml", 'constraint-dependencies = ["delta==1.0"]'),
+            ("uv", "HOME", ".config/uv/uv.toml", 'constraint-dependencies = ["delta==1.0"]'),
+            ("pip", "HOME", ".config/pip/pip.conf", "[install]\nconstraint = {directory}/c.txt"),
+        ],
+        2,
+    ),
+)
+def test_a_variable_that_says_where_settings_lie(
+    project: ProjectFolder,
+    wheelhouse: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    installer: str,
+    variable: str,
+    place: str,
+    text: str,
+) -> None:
+    for name in ("UV_NO_CONFIG", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name)
+    directory = tmp_path / "settings"
+    file = ProjectFolder(directory).write(place, text.format(directory=directory) + "\n")
+    (directory / "c.txt").write_text("delta==1.0\n")
+    project.write(
+        "pyproject.toml",
+        f'[tool.setlist.session.s]\ninstaller = "{installer}"\ndeps = ["delta"]\n{PRINTS.format("delta")}\n',
+    )
+    value = file if variable.endswith("_FILE") else directory
+    assert seen(project, lambda: monkeypatch.setenv(variable, str(value))) == "1.0"
+
+
+@pytest.mark.parametrize(
     ("installer", "variable", "edited"),
     sampled(
         [
@@ -374,3 +410,16 @@ def test_a_module_that_setuptools_has_built_before_is_not_in_the_next_wheel(proj
         "pyproject.toml", f'[tool.setlist.session.s]\ndeps = ["./libs/foo"]\nrun = ["python -c \'{finds}\'"]\n'
     )
     assert seen(project, gone.unlink) == "False"
+
+
+def test_a_python_that_was_replaced_is_put_right(project: ProjectFolder, tmp_path: Path) -> None:
+    project.write("pyproject.toml", '[tool.setlist.session.s]\nrun = ["python -c pass"]\n')
+    project.run("s", check=True)
+    python = project.environment("s") / "bin" / "python"
+    leads_to = os.readlink(python)
+    (tmp_path / "python").symlink_to(os.path.realpath(python))
+    python.unlink()
+    python.symlink_to(tmp_path / "python")
+    assert "repaired (files changed by hand: bin/python)" in project.run("s", check=True).err
+    assert os.readlink(python) == leads_to
+    assert reused(project)

@@ -31,7 +31,7 @@ CHEAP = {
     "setlist.reports.history", "setlist.runner", "setlist.runner.output",
     "setlist.environment", "setlist.environment.environ",
     "__future__", "_imp", "_json", "_sha256", "_sha2", "_signal", "_thread", "errno", "fcntl", "gc", "io", "marshal",
-    "time",
+    "select",    "time",
 }  # fmt: skip
 
 

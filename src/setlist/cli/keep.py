@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from setlist.cli.fast_path import OPTIONS, key_of_listing, key_of_run, options_of
 from setlist.core.project import CI, ENV_DIR
-from setlist.core.records import dump, replace
+from setlist.core.records import replace
 from setlist.engine.plan import SessionPlan
 from setlist.engine.world import IDENTITY, KIND, VARIABLES, World
 from setlist.environment.environ import session_environ
@@ -25,6 +25,7 @@ from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.installer_config import prefix_of
 from setlist.environment.state import key_of
 from setlist.reports.terminal import GITHUB
+from setlist.runner.command import templates_of
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
@@ -44,14 +45,13 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     simple = not (session.function or session.provider or session.requires or session.inputs or session.outputs)
     plain = not (session.secrets or session.jobserver)
     # {env:NAME} may be a secret, which must not be written to a file; {tmp} differs in each run
-    texts = [value for _, value in session.env]
-    texts += [text for command in session.commands for text in (*command.words, *(value for _, value in command.env))]
+    texts = templates_of(session)
     return (
         os.name == "posix"
         and set(options_of(argv)).issubset(OPTIONS)
         and simple
         and plain
-        and not any("{env:" in text or "{tmp}" in text for text in texts)
+        and not ("{env:" in texts or "{tmp}" in texts)
         and session.environment.backend == "virtualenv"
         and context.caller.cwd == context.project.root
         and _is_this_process(context)
@@ -75,6 +75,9 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
     directory, state, content = found
     project, settings, environ = context.project, context.registry.settings, context.caller.environ
     inherited = session_environ(environ, directory=directory, name=session.name, inherit_env=session.inherit_env)
+    # what is set counts even where the caller has the same value now
+    tables = (session.env, *(command.env for command in session.commands))
+    inherited = {name: value for name, value in inherited.items() if name not in {n for t in tables for n, _ in t}}
     plan = SessionPlan(
         name=session.name,
         directory=str(directory),
@@ -99,10 +102,10 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         if os.path.isabs(command.argv[0]):  # otherwise it is looked for when it starts
             world.look(IDENTITY, str(command.argv[0]))
         if (cwd := os.fspath(command.cwd)) != world.root:
-            world.look(KIND, cwd)
+            world.is_directory(cwd)
     world.entry(key_of(directory), content)
     with suppress(OSError):
-        context.store.put(key_of_run(argv, world.root), world, dump(plan))
+        context.store.put(key_of_run(argv, world.root), world, plan.data)
 
 
 def _without_inherited(command: PlannedCommand, inherited: Mapping[str, str]) -> PlannedCommand:
@@ -156,4 +159,7 @@ def finished_environments(directory: str, record: str, world: World) -> tuple[st
 
 def _is_this_process(context: Context) -> bool:
     """Whether the caller's place and variables are this process's: the fast path looks at these."""
-    return Path.cwd() == context.project.root and dict(os.environ) == context.caller.environ
+    try:
+        return Path.cwd() == context.project.root and dict(os.environ) == context.caller.environ
+    except FileNotFoundError:  # somebody has removed the directory
+        return False

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from setlist.core.events import Message
 from setlist.reports.history import History
 from setlist.reports.terminal import on_github
 from setlist.runner.output import Sink
@@ -25,6 +26,23 @@ class _ReportReader(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
+class RunNotes:
+    """Notes what decides whether the plan of a run is kept. A reader of its events.
+
+    Attributes:
+        commands: the commands that were started, in order.
+        warned: whether something was said of an environment, such as that its lock is out of date: it is to be said in
+            each run.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[PlannedCommand] = []
+        self.warned = False
+
+    def __call__(self, event: Event) -> None:
+        self.warned = self.warned or (isinstance(event, Message) and not self.commands)
+
+
 def choose_reporters(
     arguments: Arguments,
     context: Context,
@@ -32,7 +50,7 @@ def choose_reporters(
     *,
     at_once: int,
     durations: Callable[[], Mapping[str, float]],
-    notice: Callable[[PlannedCommand], None],
+    noted: RunNotes,
 ) -> Sink:
     """Choose the readers by the command line, the terminal and the CI system.
 
@@ -42,7 +60,7 @@ def choose_reporters(
         plan: the sessions to run.
         at_once: the number of sessions that run at once at most.
         durations: returns seconds by session; called only if a reader needs them.
-        notice: called with each declared command before it starts.
+        noted: notes what decides whether the plan is kept.
 
     Raises:
         UsageError: the output mode is unknown, or a report can't be written.
@@ -69,13 +87,13 @@ def choose_reporters(
         from setlist.reports.github import GitHub
 
         report_readers.append(GitHub(environ, out, context.project.root, sessions))
-    readers: tuple[Emit, ...] = (History(context.project.history), *context.readers, *report_readers)
+    readers: tuple[Emit, ...] = (History(context.project.history), noted, *context.readers, *report_readers)
     print_problems = partial(_print_problems, context, report_readers)
     if mode == "direct":
         from setlist.reports.console import Console
 
         console = Console(err, verbosity=context.verbosity)
-        return Sink(console, *readers, masker=masker, notice=notice, close=print_problems)
+        return Sink(console, *readers, masker=masker, notice=noted.commands.append, close=print_problems)
 
     from setlist.reports.logs import Logs
     from setlist.reports.output_mode import child_environ, reader_for
@@ -107,7 +125,7 @@ def choose_reporters(
             mode, out, err, environ, session=session, sessions=list(sessions)
         ),
         masker=masker,
-        notice=notice,
+        notice=noted.commands.append,
         close=close,
     )
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from setlist.core.model import SessionSpec
     from setlist.core.project import Project
-    from setlist.engine.plan import Plan, PlannedCommand
+    from setlist.engine.plan import Plan
     from setlist.runner.run_context import RunOptions
 
 USAGE = "run [OPTIONS] [SESSION…] [-- POSARGS…]"
@@ -158,13 +158,13 @@ def run(argv: Sequence[str], context: Context) -> int:
         return 0
     project.prepare()
 
-    from setlist.cli.reporters import choose_reporters
+    from setlist.cli.reporters import RunNotes, choose_reporters
 
     durations = _durations(project, [session.name for session in plan.sessions])
     options = _options(argv, arguments, context, plan, durations)
     at_once = min(options.jobs, len(plan.steps))
-    started: list[PlannedCommand] = []
-    sink = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations, notice=started.append)
+    noted = RunNotes()
+    sink = choose_reporters(arguments, context, plan, at_once=at_once, durations=durations, noted=noted)
 
     from setlist.runner.run_plan import run as execute
 
@@ -179,11 +179,11 @@ def run(argv: Sequence[str], context: Context) -> int:
         shared=context.shared,
         waiting=lambda: context.err.line(waiting),
     )
-    if code == 0 and len(plan.steps) == 1 and sink.capturing == "no" and not context.shared:
+    if code == 0 and len(plan.steps) == 1 and sink.capturing == "no" and not (context.shared or noted.warned):
         from setlist.cli.keep import can_be_kept, keep_plan
 
         if can_be_kept(argv, context, plan.sessions[0]):
-            keep_plan(argv, context, plan.sessions[0], started)
+            keep_plan(argv, context, plan.sessions[0], noted.commands)
     return code
 
 

@@ -6,7 +6,7 @@ is carried out by :mod:`setlist.engine.execute`. A warm run imports this module,
 
 from __future__ import annotations
 
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, field_names
 
 TYPE_CHECKING = False
 
@@ -121,12 +121,16 @@ class SessionPlan:
     interactive: bool = False
     secrets: tuple[str, ...] = ()
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The plan as an entry of the trace store holds it: :meth:`of` makes a plan of it again."""
+        return {**_fields(self), "commands": tuple(map(_fields, self.commands))}
+
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> SessionPlan:
-        """The plan of which :func:`setlist.core.records.dump` made data."""
-        # tuples, which lists have become
-        commands = tuple(
-            PlannedCommand(**{**command, "words": tuple(command["words"]), "ok_codes": tuple(command["ok_codes"])})
-            for command in data["commands"]
-        )
-        return cls(**{**data, "commands": commands})
+        """The plan with this :attr:`data`."""
+        return cls(**{**data, "commands": tuple(PlannedCommand(**command) for command in data["commands"])})
+
+
+def _fields(record: object) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in field_names(record)}

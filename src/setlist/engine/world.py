@@ -189,6 +189,10 @@ class World:
         self.look(VARIABLE, name, by)
         return self.environ.get(name)
 
+    def variables(self, by: str = "setlist") -> Mapping[str, str]:
+        """All environment variables, of which those are recorded that are asked for by name."""
+        return _Variables(self, by)
+
     def look(self, kind: str, name: str, by: str = "setlist") -> str | None:
         """Record one look of any kind, and return what stands for what was seen: at the first look."""
         seen = self._seen(kind, name)
@@ -306,6 +310,27 @@ def differing(observation: Observation, root: str, environ: Mapping[str, str]) -
         return False, observation
     seen = content_of(kind, path, environ)
     return content == MOVED or seen != content, (kind, name, now, seen, by)
+
+
+class _Variables(dict[str, str]):
+    """Environment variables that record by which name they are asked for."""
+
+    def __init__(self, world: World, by: str) -> None:
+        super().__init__(world.environ)
+        self._world = world
+        self._by = by
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._world.variable(name, self._by)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self._world.variable(name, self._by)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self._world.variable(str(name), self._by)
+        return super().__contains__(name)
 
 
 def content_of(kind: str, name: str, environ: Mapping[str, str]) -> str | None:

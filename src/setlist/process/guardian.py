@@ -207,12 +207,20 @@ def _start(grace_seconds: float) -> _Guardian | None:
 
 
 def inheritable() -> list[int]:
-    """The inheritable descriptors of this process, without the standard ones."""
+    """The inheritable descriptors of this process, without the standard ones.
+
+    One beyond the limit of open files, which ``posix_spawn`` can't close, isn't inheritable from now on.
+    """
     descriptors = []
+    limit = os.sysconf("SC_OPEN_MAX") if sys.platform != "win32" else 0
     try:
         for descriptor in map(int, os.listdir("/dev/fd")):
             try:
-                if descriptor > 2 and os.get_inheritable(descriptor):
+                if descriptor <= 2 or not os.get_inheritable(descriptor):
+                    continue
+                if 0 < limit <= descriptor:
+                    os.set_inheritable(descriptor, False)
+                else:
                     descriptors.append(descriptor)
             except OSError:  # the descriptor that the directory was read by
                 continue

@@ -122,7 +122,6 @@ class Signals:
         self._last = (0, 0.0)
         self._guarded = False
         self._interruptible = False
-        self._waiting = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The handler itself."""
@@ -138,9 +137,6 @@ class Signals:
             follower.hear(self.first)
         for listener in self.listeners:
             listener()
-        if self._waiting:
-            self._waiting = False
-            raise Interrupted(self.first)
         # a second signal interrupts whatever the program does
         if not self._guarded and (self._interruptible or self.count > 1):
             raise Interrupted(self.first)
@@ -156,19 +152,6 @@ class Signals:
         """Raise :class:`Interrupted` if a signal has come."""
         if self.first is not None:
             raise Interrupted(self.first)
-
-    def wait(self, function: Callable[[], object]) -> None:
-        """Call a function that waits for a process. A signal ends the wait, also inside :meth:`guarded`.
-
-        Raises:
-            Interrupted: a signal has come. It is raised once, so nothing interrupts whoever handles it.
-        """
-        try:
-            self._waiting = True
-            self.check()
-            function()
-        finally:
-            self._waiting = False
 
     def guarded(self) -> AbstractContextManager[None]:
         """While inside, handlers only record: the code inside waits by itself, and ends its child itself."""
@@ -304,6 +287,9 @@ class _Handling:
         for signum in _handled():
             if _signal.getsignal(signum) != _signal.SIG_IGN:
                 self._replaced.append((signum, _signal.signal(signum, signals.handle)))
+        if sys.platform != "win32" and _signal.getsignal(_signal.SIGCHLD) == _signal.SIG_IGN:
+            # ignored, the system would reap our children, and nobody would know how they ended
+            self._replaced.append((_signal.SIGCHLD, _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)))
 
     def __exit__(self, *error: object) -> None:
         if self._signals is None:

@@ -125,23 +125,21 @@ def run_process(
 def _can_be_spawned(program: str, cwd: str | os.PathLike[str], signals: Signals | None) -> bool:
     """Whether ``posix_spawn`` can start a program, and a signal end the wait for it.
 
-    It knows no directory and no PATH, and signals come to the main thread.
+    It knows no directory and no PATH, and signals come to the main thread. Only Linux has descriptors of processes.
     """
-    return (
-        sys.platform != "win32"
-        and hasattr(os, "waitid")  # macOS has it since Python 3.13
-        and signals is not None
-        and signals is signals_of_process()
-        and os.path.isabs(program)
-        and os.fspath(cwd) == os.getcwd()
-    )
+    if sys.platform != "linux" or signals is None or signals is not signals_of_process():
+        return False
+    try:
+        return os.path.isabs(program) and os.fspath(cwd) == os.getcwd()
+    except FileNotFoundError:  # somebody has removed the directory
+        return False
 
 
 def _run_spawned(
     argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str], grace: Grace, signals: Signals
 ) -> Completed:
     """Run a process that shares our streams and our directory."""
-    assert sys.platform != "win32"
+    assert sys.platform == "linux"
     from _signal import SIGPIPE, SIGXFSZ  # type: ignore[import-not-found]
 
     signals.check()
@@ -170,18 +168,17 @@ def _run_spawned(
             raise refusal(argv[0], cwd, error) from error
         guardian.note_started(mark, pid, own_group=own_group)
         try:
-            # WNOWAIT: a signal must find the process before it is reaped
-            signals.wait(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT))
-        except Interrupted:
-            from setlist.process.popen import stop_spawned
+            _wait(pid, signals)
+            if signals.first is not None:
+                from setlist.process.popen import stop_spawned
 
-            code = stop_spawned(pid, mark, own_group, grace)
-        else:
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            if _may_have_left_some(pid, own_group):
-                from setlist.process.popen import end_left_in_group
+                code = stop_spawned(pid, mark, own_group, grace)
+            else:
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                if _may_have_left_some(pid, own_group):
+                    from setlist.process.popen import end_left_in_group
 
-                end_left_in_group(pid, mark, own_group, code, grace)
+                    end_left_in_group(pid, mark, own_group, code, grace)
         finally:
             guardian.note_ended(mark)
             if code != 0:
@@ -189,6 +186,32 @@ def _run_spawned(
     signals.check()
     assert code is not None
     return Completed(code, b"", b"", False, time.perf_counter() - began)
+
+
+def _wait(pid: int, signals: Signals) -> None:
+    """Wait until a child has ended, which isn't reaped, or a signal has come.
+
+    A signal writes to the channel, so it ends the wait whenever it comes.
+    """
+    import select
+
+    watched = system.watch_exit(pid)
+    poll = select.poll()
+    poll.register(signals.channel.reader, select.POLLIN)
+    if watched is not None:
+        poll.register(watched[0], select.POLLIN)
+    try:
+        while signals.first is None:
+            if watched is None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                return
+            # without a descriptor (a sandbox forbids it), it is looked for every ten milliseconds
+            for descriptor, _ in poll.poll(10 if watched is None else None):
+                if descriptor != signals.channel.reader:
+                    return
+                signals.channel.drain()
+    finally:
+        if watched is not None:
+            watched[1]()
 
 
 def _may_have_left_some(pid: int, own_group: bool) -> bool:

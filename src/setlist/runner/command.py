@@ -75,7 +75,7 @@ def session_variables(
             caller_environ, directory=prepared.directory, name=session.name, inherit_env=session.inherit_env
         )
     environ.update(assigned or {})
-    uses_tmp = "{tmp}" in _templates(session)
+    uses_tmp = "{tmp}" in templates_of(session)
     values = Values(
         session=session.name,
         python=".".join(prepared.interpreter.version.split(".")[:2]),
@@ -91,7 +91,7 @@ def session_variables(
     return {**environ, **own}, replace(values, environ={**values.environ, **own})
 
 
-def _templates(session: SessionSpec) -> str:
+def templates_of(session: SessionSpec) -> str:
     """Every text of the session that may hold a placeholder."""
     texts = [value for _, value in session.env] + [session.cwd or ""]
     for command in session.commands:
