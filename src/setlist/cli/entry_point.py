@@ -23,12 +23,12 @@ def setlist_script() -> int:
 
 def main() -> int:
     """Run sessions, or list them. Returns the exit code."""
-    import gc
-
-    # imported code isn't garbage: collecting takes a tenth of the time of a short run
-    gc.disable()
-    _occupy_closed_streams()
     try:
+        import gc
+
+        # imported code isn't garbage: collecting takes a tenth of the time of a short run
+        gc.disable()
+        _occupy_closed_streams()
         from setlist.cli import fast_path
 
         argv = sys.argv[1:]
