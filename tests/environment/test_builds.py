@@ -212,6 +212,27 @@ def test_ignored_file_that_a_build_is_told_of_is_a_source(repository: Path, file
     assert counts(repository, "ignored.xml")
 
 
+@pytest.mark.parametrize(
+    ("file", "rule", "name"),
+    [
+        ("MANIFEST.in", "exclude *.xml\n", "ignored.xml"),
+        ("MANIFEST.in", "prune ignored\n", "ignored/report.xml"),
+        ("MANIFEST.in", "recursive-include tests *.txt\n", "docs/out/index.html"),
+        ("pyproject.toml", '[build-system]\nbuild-backend = "setuptools.build_meta"\n', "docs/build/index.html"),
+    ],
+)
+def test_ignored_file_that_rules_leave_out_or_do_not_name_is_no_source(
+    repository: Path, file: str, rule: str, name: str
+) -> None:
+    with open(repository / ".gitignore", "a", encoding="utf-8") as stream:
+        stream.write("docs/out/\ndocs/build/\n")
+    (repository / "docs").mkdir()
+    (repository / "docs" / "conf.py").write_text("")
+    git(repository, "add", "-A")
+    (repository / file).write_text(rule)
+    assert not counts(repository, name)
+
+
 def test_ignored_file_that_is_tracked_is_a_source(repository: Path) -> None:
     (repository / "ignored.xml").write_text("")
     git(repository, "add", "-f", "ignored.xml")

@@ -32,6 +32,7 @@ _PATIENCE = 30.0
 _NO_PACKAGES = frozenset({"benchmark", "benchmarks", "doc", "docs", "example", "examples", "test", "tests"})
 """Directories at the top that no build takes for a package: some of those that setuptools leaves out."""
 _CODE = (".py", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".cc", ".cpp", ".h", ".hpp", ".f90", ".rs", ".so", ".pyd", ".dll")
+_LEAVING_OUT = ("exclude ", "global-exclude ", "recursive-exclude ", "prune ")
 _EVERYTHING = ('"."', "'.'", '"*"', "'*'", '"**', "'**", "graft .", "global-include *\n")
 
 
@@ -91,12 +92,20 @@ def ignored_by_builds(root: Path, environ: Mapping[str, str]) -> frozenset[str]:
         last = rest[-1] if rest else top
         if rest and top.lower() not in _NO_PACKAGES:
             continue
-        if last in rules or f"*{os.path.splitext(last)[1]}" in rules or any(word in rules for word in _EVERYTHING):
+        if _is_named(last, rules) or any(word in rules for word in _EVERYTHING):
             continue
         if last.endswith(_CODE) or (name.endswith("/") and any((root / name).glob("*.py"))):
             continue
         found.add(os.path.join(root, *name.rstrip("/").split("/")))
     return frozenset(found)
+
+
+def _is_named(name: str, rules: str) -> bool:
+    """Whether rules name a file or directory, as a word of its own, or all files with its suffix."""
+    import re
+
+    suffix = os.path.splitext(name)[1]
+    return bool(suffix and f"*{suffix}" in rules) or bool(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", rules))
 
 
 def _ignored_by_git(root: Path, environ: Mapping[str, str]) -> list[str]:
@@ -126,6 +135,10 @@ def _text_of(file: Path) -> str:
     from setlist.core.files import text_or_nothing
 
     text = text_or_nothing(file)
+    if file.name == "MANIFEST.in":
+        # what a rule leaves out isn't read
+        lines = (line for line in text.splitlines() if not line.lstrip().startswith(_LEAVING_OUT))
+        return "".join(f"{line}\n" for line in lines)
     if file.name != "pyproject.toml":
         return text
     # the settings of other tools say nothing of builds
