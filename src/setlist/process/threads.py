@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from threading import Thread, get_ident
 from typing import TypeVar
 
+# A thread must not be the first to import it: an interrupt that Python drops in the middle of an import, in the main
+# thread, leaves the import lock held there for good
+import setlist.process.popen  # noqa: F401
 from setlist.process.signals import Signals, guarded, signals_here, signals_of_process
 
 Result = TypeVar("Result")
