@@ -276,6 +276,16 @@ def test_a_variable_that_a_table_sets_counts_whatever_the_caller_has(lint: Proje
         assert lint.run("other", check=True, env={"FOO": value}).out == "mine\n"
 
 
+def test_a_variable_that_the_table_of_another_command_sets_is_inherited(lint: ProjectFolder) -> None:
+    shows = '{ cmd = "echo $FOO", shell = true'
+    lint.sessions(f'[tool.setlist.session.other]\nrun = [{shows} }}, {shows}, env = {{ FOO = "mine" }} }}]\n')
+    forget(lint)
+    lint.run("other", check=True, env={"FOO": "once"})
+    assert records(lint)
+    assert not any(b"once" in record.read_bytes() for record in records(lint))
+    assert lint.run("other", check=True, env={"FOO": "now"}).out == "now\nmine\n"
+
+
 def test_a_lock_that_is_out_of_date_is_told_in_each_run(lint: ProjectFolder) -> None:
     lint.setlist("lock", "lint", check=True)
     lint.write("requirements.txt", "delta==1.1\n")

@@ -71,6 +71,17 @@ def test_interruptible_code_is_left_at_once() -> None:
         assert interrupted(sleeps) == signal.SIGTERM
 
 
+def test_a_signal_just_before_interruptible_code_is_not_lost() -> None:
+    def sleeps() -> None:
+        code = interruptible()
+        ourselves(signal.SIGTERM)
+        with code:
+            pytest.fail("went on")
+
+    with handling_signals():
+        assert interrupted(sleeps) == signal.SIGTERM
+
+
 def test_while_somebody_waits_signals_are_only_recorded_and_wake() -> None:
     with handling_signals():
         here = signals_here()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from setlist.engine.plan import PlannedCommand
 
 SHOWING = (CI, GITHUB, ENV_DIR)
-"""Variables that decide how a run is shown, and where its environments are. Those of terminals are looked at anew."""
+"""Variables that decide how a run is shown, and where its environments are. Those of terminals are looked at anew.
+
+A test runs with variables that note who asks for them by name, and fails if one is missing here.
+"""
 
 LONGEST = 2**20
 """The maximum number of characters of a listing that is kept."""
@@ -75,9 +78,6 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
     directory, state, content = found
     project, settings, environ = context.project, context.registry.settings, context.caller.environ
     inherited = session_environ(environ, directory=directory, name=session.name, inherit_env=session.inherit_env)
-    # what is set counts even where the caller has the same value now
-    tables = (session.env, *(command.env for command in session.commands))
-    inherited = {name: value for name, value in inherited.items() if name not in {n for t in tables for n, _ in t}}
     plan = SessionPlan(
         name=session.name,
         directory=str(directory),
@@ -87,7 +87,10 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         history=str(project.history),
         inherit_env=session.inherit_env,
         grace=(settings.interrupt_grace, settings.terminate_grace),
-        commands=tuple(_without_inherited(command, inherited) for command in commands),
+        commands=tuple(
+            _without_inherited(command, inherited, {name for name, _ in (*session.env, *written.env)})
+            for command, written in zip(commands, session.commands, strict=True)
+        ),
         timeout=session.timeout,
         retries=session.retries,
         allow_failure=session.allow_failure,
@@ -108,9 +111,17 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         context.store.put(key_of_run(argv, world.root), world, plan.data)
 
 
-def _without_inherited(command: PlannedCommand, inherited: Mapping[str, str]) -> PlannedCommand:
-    """A command with what it sees besides the variables that it inherits, as plain data."""
-    own = {name: value for name, value in command.environ.items() if inherited.get(name) != value}
+def _without_inherited(
+    command: PlannedCommand, inherited: Mapping[str, str], assigned: Collection[str]
+) -> PlannedCommand:
+    """A command with what it sees besides the variables that it inherits, as plain data.
+
+    Args:
+        command: the command.
+        inherited: the variables that it inherits in this run.
+        assigned: those that its definition sets: they count even where the caller has the same value now.
+    """
+    own = {name: value for name, value in command.environ.items() if name in assigned or inherited.get(name) != value}
     return replace(
         command,
         argv=tuple(map(str, command.argv)),

@@ -175,6 +175,18 @@ class _Switched:
             setattr(self._signals, self._name, self._before)
 
 
+class _Interruptible(_Switched):
+    """The context of :func:`interruptible`."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        try:
+            checkpoint()  # now that none can come unnoticed
+        except Interrupted:
+            self.__exit__()
+            raise
+
+
 class _Holder:
     """Global, as signal handlers belong to the whole process."""
 
@@ -215,11 +227,9 @@ def guarded() -> AbstractContextManager[None]:
 def interruptible() -> AbstractContextManager[None]:
     """While inside, a signal raises at once: for code that may take long and isn't ours (a session's function).
 
-    Raises:
-        Interrupted: a signal has come before.
+    Entering raises :class:`Interrupted` if a signal has come before.
     """
-    checkpoint()
-    return _Switched(signals_here(), "_interruptible")
+    return _Interruptible(signals_here(), "_interruptible")
 
 
 def in_main_thread() -> bool:
