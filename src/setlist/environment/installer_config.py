@@ -33,7 +33,7 @@ from setlist.core.records import dataclass
 from setlist.core.system import cache_of, user_cache
 from setlist.core.toml import read_toml, toml_value
 from setlist.environment.environ import clean
-from setlist.environment.pyproject import read_pyproject
+from setlist.environment.pyproject import Pyproject, read_pyproject, table_of
 from setlist.environment.requirement_lines import named_file
 
 TYPE_CHECKING = False
@@ -357,23 +357,8 @@ def uv_tables(environ: Mapping[str, str], project: Project) -> Iterator[tuple[Pa
 
 def _uv_tables(environ: Mapping[str, str], project: Project) -> list[tuple[Path, Table]]:
     nearest, others = _uv_places(environ, project.root, sys.platform)
-    found: list[tuple[Path, Table]] = []
-    for beside, pyproject in nearest:
-        # a uv.toml overrules the pyproject.toml beside it, and the nearest of either all that lie above
-        table = _read_toml(beside)
-        if table is not None:
-            found.append((beside, table))
-            break
-        if pyproject.parent == project.root:
-            data: Table = read_pyproject(project).data
-        else:
-            data = {}
-            with suppress(ConfigurationError):  # somebody else's, and uv goes on as well
-                data = _read_toml(pyproject) or {}
-        tool = data.get("tool")
-        if isinstance(tool, Mapping) and isinstance(tool.get("uv"), Mapping):
-            found.append((pyproject, tool["uv"]))
-            break
+    own = nearest_uv_table(project, nearest)
+    found = [] if own is None else [own]
     for alternatives in others:
         for path in alternatives:
             table = _read_toml(path)
@@ -384,6 +369,35 @@ def _uv_tables(environ: Mapping[str, str], project: Project) -> list[tuple[Path,
     if named and not found:
         raise ConfigurationError("there is no such file", file=named, hint="UV_CONFIG_FILE names it")
     return found
+
+
+def nearest_uv_table(
+    project: Project, places: Iterable[tuple[Path, Path]], own: Pyproject | None = None
+) -> tuple[Path, Table] | None:
+    """The settings of uv that count most for a project, and the file that states them; None if there are none.
+
+    Args:
+        project: the project.
+        places: a uv.toml and the pyproject.toml beside it, the nearest first. A uv.toml overrules that pyproject.toml,
+            and the nearest of either all that lie above. No more of them are taken than are needed.
+        own: the project's own pyproject.toml; None: it is read if it is needed.
+
+    Raises:
+        ConfigurationError: a file can't be read.
+    """
+    for beside, pyproject in places:
+        table = _read_toml(beside)
+        if table is not None:
+            return beside, table
+        if pyproject.parent == project.root:
+            data: Table = (own or read_pyproject(project)).data
+        else:
+            data = {}
+            with suppress(ConfigurationError):  # somebody else's, and uv goes on as well
+                data = _read_toml(pyproject) or {}
+        if isinstance(table_of(data, "tool").get("uv"), Mapping):
+            return pyproject, table_of(data, "tool", "uv")
+    return None
 
 
 def _uv_places(

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from setlist.core.errors import ConfigurationError
 from setlist.core.files import text_or_nothing
 from setlist.core.fingerprint import digest
 from setlist.core.logins import masked
 from setlist.core.model import EnvironmentSpec, SessionSpec, Settings
 from setlist.core.project import Project
 from setlist.core.records import dataclass, field
-from setlist.core.toml import read_toml
-from setlist.engine.world import World
-from setlist.environment.installer_config import counted_of_uv
+from setlist.engine.world import FILE, World
+from setlist.environment.installer_config import counted_of_uv, nearest_uv_table
 from setlist.environment.interpreter_spec import parse_request
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.requirement_lines import normalised
@@ -34,8 +32,18 @@ OLDEST = (3, 8)
 OUR_OLDEST = (3, 10)
 """The oldest Python that setlist runs on, and so the oldest of a session that names none."""
 
-Gathered = dict[EnvironmentSpec, Requirements]
-"""A cache of requirements, for sessions that differ only in their Python."""
+
+class Gathered:
+    """What several locks are made from, read once.
+
+    Attributes:
+        requirements: those of sessions that differ only in their Python.
+        settings_of_uv: the project's own, None if they haven't been read.
+    """
+
+    def __init__(self) -> None:
+        self.requirements: dict[EnvironmentSpec, Requirements] = {}
+        self.settings_of_uv: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ def lock_inputs(
         settings: the settings of the project.
         session: the session.
         pyproject: the pyproject.toml of the project.
-        gathered: a cache of requirements, shared by several calls.
+        gathered: what several calls share.
         world: records what is read. It has no variables: the value of ``${TOKEN}`` differs from machine to machine.
 
     Raises:
@@ -91,7 +99,8 @@ def lock_inputs(
     """
     spec = session.environment
     seen = World(str(project.root), {}) if world is None else world
-    requirements = _gathered(project, session, pyproject, {} if gathered is None else gathered, seen)
+    gathered = gathered or Gathered()
+    requirements = _gathered(project, session, pyproject, gathered.requirements, seen)
     oldest, only = _pythons(spec.python, pyproject)
     values = {
         **dict(_portable(requirements.inputs, project.root)),
@@ -116,9 +125,10 @@ def lock_inputs(
     for name, lines in sorted(repositories.items()):
         # An input of its own: it shows whether the commit in a lock still fits the requirement
         values[f"repository {name}"] = "\n".join(sorted(lines))
-    tool = counted_of_uv(_settings_of_uv(project, pyproject, seen))
-    if tool:
-        values["tool.uv"] = _canonical(tool)
+    if gathered.settings_of_uv is None:
+        gathered.settings_of_uv = counted_of_uv(_settings_of_uv(project, pyproject, seen))
+    if gathered.settings_of_uv:
+        values["tool.uv"] = _canonical(gathered.settings_of_uv)
     return LockInputs(
         values={name: digest(value)[:16] for name, value in values.items()},
         requirements=requirements,
@@ -130,32 +140,31 @@ def lock_inputs(
 
 
 def _settings_of_uv(project: Project, pyproject: Pyproject, world: World) -> Mapping[str, Any]:
-    """The project's own settings of uv: those of the nearest file, no higher than the root of the repository.
-
-    A uv.toml overrules the pyproject.toml beside it. What lies above the repository is this machine's.
+    """The project's own settings of uv. What lies above the root of its repository is this machine's.
 
     Raises:
-        ConfigurationError: a uv.toml can't be read.
+        ConfigurationError: a file can't be read.
     """
-    for folder in (project.root, *project.root.parents):
-        file = folder / "uv.toml"
-        if world.is_file(str(file), "uv"):
-            world.read(str(file), "uv")
-            return read_toml(file, project.relative(file))
-        table: Any = pyproject.table("tool", "uv")
-        if folder != project.root:
-            above = folder / "pyproject.toml"
-            table = {}
-            if world.is_file(str(above), "uv") and world.read(str(above), "uv"):
-                with suppress(ConfigurationError):  # somebody else's, and uv goes on as well
-                    table = read_toml(above, str(above)).get("tool", {}).get("uv", {})
-        if table or world.kind(str(folder / ".git"), "uv") is not None:
-            return table if isinstance(table, Mapping) else {}
-    return {}
+
+    def places() -> Iterator[tuple[Path, Path]]:
+        for folder in (project.root, *project.root.parents):
+            pair = folder / "uv.toml", folder / "pyproject.toml"
+            for file in pair:
+                world.look(FILE, str(file), "uv")
+            yield pair
+            if world.kind(str(folder / ".git"), "uv") is not None:
+                return
+
+    found = nearest_uv_table(project, places(), pyproject)
+    return {} if found is None else found[1]
 
 
 def _gathered(
-    project: Project, session: SessionSpec, pyproject: Pyproject, cache: Gathered, world: World
+    project: Project,
+    session: SessionSpec,
+    pyproject: Pyproject,
+    cache: dict[EnvironmentSpec, Requirements],
+    world: World,
 ) -> Requirements:
     spec = session.environment
     key = EnvironmentSpec(

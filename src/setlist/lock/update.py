@@ -181,7 +181,7 @@ def _jobs(
     read = None if world is None else world.read
     if world is not None:
         look_at_places(project, settings, world)
-    gathered: Gathered = {}
+    gathered = Gathered()
     jobs: dict[str, Job] = {}
     for session in sessions:
         if session.environment.backend != "none":
