@@ -308,14 +308,13 @@ def test_an_edit_through_a_hard_link_is_undone_in_each_environment(
     project.write("pyproject.toml", both)
     project.run("s", "t", check=True)
     file = installed_file(project, "delta.py")
-    if file.stat().st_nlink == 1:
-        pytest.skip("without hard links between uv's cache and an environment, an edit stays where it was made")
+    linked = file.stat().st_nlink > 1  # the rule on Linux, if one file system holds both
     with open(file, "a") as stream:
         stream.write("\n__version__ = 'mine'\n")
     for name in "st":
         result = project.run(name, check=True)
         assert result.out.strip() == "2.0"
-        assert "changed by hand: delta" in result.err
+        assert ("changed by hand: delta" in result.err) == (linked or name == "s")
     shutil.rmtree(project.environment("s"))
     assert project.run("s", check=True).out.strip() == "2.0", "the cache is sound again as well"
 

@@ -7,16 +7,15 @@ Two ways to write a text without its logins:
   uv and pip expand in requirements files. The value is taken from the project's own files again on each run.
 
 A reference to a variable (``https://user:${TOKEN}@host``) is no secret and stays as it was written.
-
-A warm run imports this module, so ``re`` is imported where it is used.
 """
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Mapping
 
 MASK = "***"
@@ -39,11 +38,7 @@ def masked(text: str) -> str:
 
 def without_logins(text: str) -> str:
     """The text with no user and no secret in its URLs: what they lead to, whoever asks."""
-    if not _may_hold(text):
-        return text
-    import re
-
-    return re.sub(_URL, lambda url: f"{url['scheme']}://{url['host']}", text)
+    return re.sub(_URL, lambda url: f"{url['scheme']}://{url['host']}", text) if _may_hold(text) else text
 
 
 def holds_login(data: object) -> bool:
@@ -59,18 +54,12 @@ def holds_login(data: object) -> bool:
 
 def expanded(text: str, environ: Mapping[str, str]) -> str:
     """The text with ``${NAME}`` replaced, as installers do in requirements files: a variable that isn't set stays."""
-    import re
-
     return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: environ.get(match[1], match[0]), text)
 
 
 def refers_to_login(text: str) -> bool:
     """Whether a URL of this text has a login, be it a reference to a variable: a file with it is private."""
-    if not _may_hold(text):
-        return False
-    import re
-
-    return re.search(_URL, text) is not None
+    return _may_hold(text) and re.search(_URL, text) is not None
 
 
 class Logins:
@@ -93,16 +82,12 @@ class Logins:
         """
         hidden = _replaced(text, self._reference)
         if _may_hold(hidden):
-            import re
-
             for match in re.finditer(_URL, hidden):
                 self._by_url[_without_login(match)] = match["login"]
         return hidden
 
     def covers(self, text: str) -> bool:
         """Whether all our variables that the text refers to are known."""
-        import re
-
         return all(name in self.environ for name in re.findall(rf"\$\{{({VARIABLE}[A-Z0-9_]+)\}}", text))
 
     def restored(self, url: str, environ: Mapping[str, str]) -> str:
@@ -138,8 +123,6 @@ class Logins:
 
 def _without_login(match: re.Match[str]) -> str:
     """The URL that begins with this match, as tools report it (PEP 610): no login, no fragment, no ``git+``."""
-    import re
-
     rest = re.compile(_REST).match(match.string, match.end())
     path = rest[0].partition("#")[0] if rest is not None else ""
     return f"{match['scheme'].rpartition('+')[2]}://{match['host']}{path}"
@@ -158,7 +141,6 @@ def _replaced(text: str, login_for: Callable[[re.Match[str], str, str], str]) ->
     """
     if not _may_hold(text):
         return text
-    import re
 
     def of(url: re.Match[str]) -> str:
         user, colon, password = url["login"].partition(":")

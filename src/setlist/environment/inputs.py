@@ -12,7 +12,7 @@ from setlist.core.model import InputChange, Interpreter, SessionSpec
 from setlist.core.records import dataclass
 from setlist.core.system import python_of
 from setlist.engine.trace import STATE
-from setlist.engine.world import FILE, KIND, World, differing
+from setlist.engine.world import FILE, World
 from setlist.environment.context import EnvironmentContext, Locked, python_request
 from setlist.environment.decision import changes_between
 from setlist.environment.installer_config import configuration_files, settings, variables
@@ -20,7 +20,7 @@ from setlist.environment.local_project import is_computed, look_at_metadata
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather, read_named_files
 from setlist.environment.snapshot import Drift, compare, damaged, look
-from setlist.environment.state import Contents, State, record_of
+from setlist.environment.state import Contents, State
 from setlist.environment.virtualenv import site_packages
 
 TYPE_CHECKING = False
@@ -158,9 +158,6 @@ def _contents(directory: Path) -> Contents:
 
 
 def _drift(directory: Path, recorded: Contents, contents: Contents) -> Drift:
-    python, record = str(python_of(directory)), record_of(directory)
-    if record is not None and any(look[:2] == (KIND, python) and differing(look, "", {})[0] for look in record.trace):
-        return Drift((), (python_of(directory).relative_to(directory).as_posix(),))
     drift = compare(recorded, contents)
     if drift or recorded.files == contents.files:
         return drift

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from setlist.core.fingerprint import sha256, stat_signature
 from setlist.core.records import dataclass
-from setlist.core.system import bin_directory
-from setlist.engine.world import INSTALLED, content_of
+from setlist.core.system import bin_directory, python_of
+from setlist.engine.world import INSTALLED, KIND, content_of
 from setlist.environment.requirement_lines import normalised
 from setlist.environment.state import Contents
 
@@ -68,6 +68,8 @@ def look(directory: Path, site_packages: tuple[Path, ...]) -> Contents:
     # Not a directory, but as telling: one line in it lets the system's packages in
     directories["pyvenv.cfg"] = stat_signature(directory / "pyvenv.cfg")
     entries["pyvenv.cfg"] = (f"edited:{directories['pyvenv.cfg']}",)
+    python = python_of(directory)
+    entries[python.relative_to(directory).as_posix()] = (f"edited:{content_of(KIND, str(python), {})}",)
     return Contents(packages, entries, directories, files)
 
 
@@ -88,15 +90,14 @@ def compare(recorded: Contents, now: Contents) -> Drift:
         )
     )
     foreign: list[str] = []
-    if not packages:
-        # Where packages moved their files did too, and the sync that follows sees to both; what it
-        # can't account for shows in the next comparison.
-        for relative in recorded.entries.keys() | now.entries.keys():
-            before, after = set(recorded.entries.get(relative, ())), set(now.entries.get(relative, ()))
-            foreign += [
-                relative if name.startswith("edited:") else f"{relative}/{name.partition(':')[0]}"
-                for name in before ^ after
-            ]
+    for relative, recorded_names in recorded.entries.items():
+        for name in set(recorded_names) ^ set(now.entries.get(relative, ())):
+            if name.startswith("edited:"):
+                foreign.append(relative)
+            elif not packages:
+                # Where packages moved their files did too, and the sync that follows sees to both; what it
+                # can't account for shows in the next comparison.
+                foreign.append(f"{relative}/{name.partition(':')[0]}")
     return Drift(packages, tuple(sorted(set(foreign))))
 
 
