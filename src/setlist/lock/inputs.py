@@ -149,8 +149,9 @@ def _settings_of_uv(project: Project, pyproject: Pyproject, world: World) -> Map
     def places() -> Iterator[tuple[Path, Path]]:
         for folder in (project.root, *project.root.parents):
             pair = folder / "uv.toml", folder / "pyproject.toml"
-            for file in pair:
-                world.look(FILE, str(file), "uv")
+            world.look(FILE, str(pair[0]), "uv")
+            if folder != project.root:  # whoever has read the project's own has recorded it
+                world.look(FILE, str(pair[1]), "uv")
             yield pair
             if world.kind(str(folder / ".git"), "uv") is not None:
                 return
