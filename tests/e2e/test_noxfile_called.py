@@ -5,10 +5,12 @@ The process that calls it is started before everything else.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -347,4 +349,22 @@ def test_a_signal_ends_the_tree(lint: ProjectFolder, signum: int, code: int) -> 
     run.send_signal(signum)
     run.communicate(timeout=30)
     assert run.returncode == code
+    assert not sleeping(lint)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to one thread of another process")
+def test_a_signal_that_ends_no_wait_is_heard_all_the_same(lint: ProjectFolder) -> None:
+    noxfile(lint, 'session.run("sh", "-c", "test -e go || exit 0; echo on; sleep 60")')
+    lint.run("lint", check=True)
+    lint.write("go", "")
+    run = subprocess.Popen(
+        [*installed("run"), "lint"], cwd=lint.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "on\n"
+    other = next(thread.id for thread in psutil.Process(run.pid).threads() if thread.id != run.pid)
+    # as one that comes right before the main thread waits
+    assert ctypes.CDLL(None).tgkill(run.pid, other, signal.SIGTERM) == 0
+    run.communicate(timeout=30)
+    assert run.returncode == 143
     assert not sleeping(lint)

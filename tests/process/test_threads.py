@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
 
 import pytest
 
 from setlist.process.spawn import Interrupted, handling_signals, run_process
-from setlist.process.threads import meanwhile, run_in_threads
+from setlist.process.threads import meanwhile, run_in_threads, take
 
 
 def test_results_stand_in_the_order_of_the_tasks_whichever_ends_first() -> None:
@@ -56,8 +58,14 @@ def test_nothing_to_do() -> None:
     assert run_in_threads([], at_once=0) == []
 
 
+def unnoticed(signum: int) -> None:
+    """Send a signal to this thread: as one that comes right before a wait, it ends none of the main thread's waits."""
+    signal.pthread_kill(threading.get_ident(), signum)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_a_signal_ends_what_was_started_and_starts_nothing_more() -> None:
+@pytest.mark.parametrize("send", [partial(os.kill, os.getpid()), unnoticed], ids=["in-a-wait", "before-a-wait"])
+def test_a_signal_ends_what_was_started_and_starts_nothing_more(send: Callable[[int], None]) -> None:
     begun: list[int] = []
 
     def task(n: int) -> Callable[[], int]:
@@ -65,7 +73,7 @@ def test_a_signal_ends_what_was_started_and_starts_nothing_more() -> None:
             begun.append(n)
             if n == 1:
                 # by now both threads wait for a process, or are about to
-                threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+                threading.Timer(0.3, send, (signal.SIGTERM,)).start()
             from pathlib import Path
 
             return run_process([sys.executable, "-c", "import time; time.sleep(60)"], env={}, cwd=Path.cwd()).code
@@ -80,6 +88,16 @@ def test_a_signal_ends_what_was_started_and_starts_nothing_more() -> None:
     assert sorted(begun)[:2] == [0, 1]
     # a task that a free thread took up before it could be taken back started no process
     assert len(begun) <= 6
+
+
+def test_what_never_comes_is_waited_for_until_then_and_no_longer() -> None:
+    queue: SimpleQueue[int] = SimpleQueue()
+    began = time.monotonic()
+    with pytest.raises(Empty):
+        take(queue, until=began + 0.25)
+    assert 0.25 <= time.monotonic() - began < 5
+    queue.put(1)
+    assert take(queue, until=began) == 1
 
 
 # --- work beside a block ------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -127,9 +129,15 @@ def test_fail_fast_ends_what_runs_and_begins_nothing_more(world: World) -> None:
     assert world.ends()["c"] == "not-run: an earlier one failed"
 
 
+def unnoticed(signum: int) -> None:
+    """Send a signal to this thread: as one that comes right before a wait, it ends none of the main thread's waits."""
+    signal.pthread_kill(threading.get_ident(), signum)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("send", [partial(os.kill, os.getpid()), unnoticed], ids=["in-a-wait", "before-a-wait"])
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_all_that_run(world: World, signum: int, code: int) -> None:
+def test_a_signal_ends_all_that_run(world: World, signum: int, code: int, send: Callable[[int], None]) -> None:
     world.add("a", LONG)
     world.add("b", LONG)
     world.add("c", LONG)
@@ -139,7 +147,7 @@ def test_a_signal_ends_all_that_run(world: World, signum: int, code: int) -> Non
         if isinstance(event, CommandStarted):
             running.append(event)
             if len(running) == 2:
-                threading.Timer(0.2, os.kill, (os.getpid(), signum)).start()
+                threading.Timer(0.2, send, (signum,)).start()
 
     world.also = interrupt
     began = time.monotonic()

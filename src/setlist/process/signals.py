@@ -2,8 +2,8 @@
 
 A handler only records the signal. The interpreter's own C handler writes a byte to a pipe (``signal.set_wakeup_fd``),
 which wakes code that waits for a process (:mod:`setlist.process.spawn`). So no signal is lost between a check and a
-wait, and nothing polls. Other code sees the signal at the next :func:`checkpoint`, or at once inside
-:func:`interruptible`.
+wait. From a wait for another thread, the main thread looks up (:mod:`setlist.process.threads`). Other code sees the
+signal at the next :func:`checkpoint`, or at once inside :func:`interruptible`.
 
 A recorded signal stays recorded: an interrupted run starts nothing more.
 

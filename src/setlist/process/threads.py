@@ -5,9 +5,11 @@ The threads get the signals that the main thread handles (:mod:`setlist.process.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 from typing import TypeVar
 
@@ -17,6 +19,36 @@ import setlist.process.popen  # noqa: F401
 from setlist.process.signals import Signals, guarded, signals_here, signals_of_process
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+HANDLERS_RUN_WITHIN = 0.1
+"""Seconds after which the main thread looks up from a wait for another thread. Python's handlers run between two of its
+instructions only: a signal that comes right before such a wait doesn't end it, and on Windows none does."""
+
+
+def join(thread: Thread) -> None:
+    """Wait for a thread's end; handlers of signals run meanwhile."""
+    while thread.is_alive():
+        thread.join(HANDLERS_RUN_WITHIN)
+
+
+def take(queue: SimpleQueue[Item], *, until: float | None = None) -> Item:
+    """Wait for the next item of a queue; handlers of signals run meanwhile.
+
+    Args:
+        queue: the queue.
+        until: the monotonic time to wait until.
+
+    Raises:
+        Empty: nothing came until then.
+    """
+    while True:
+        remaining = HANDLERS_RUN_WITHIN if until is None else until - time.monotonic()
+        try:
+            return queue.get(timeout=max(0.0, min(remaining, HANDLERS_RUN_WITHIN)))
+        except Empty:
+            if until is not None and time.monotonic() >= until:
+                raise
 
 
 def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> list[Result | Exception]:
@@ -58,7 +90,7 @@ def run_in_threads(tasks: Sequence[Callable[[], Result]], *, at_once: int) -> li
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            join(thread)
         if ended:
             raise ended[0]
     if signals is not None:

@@ -20,7 +20,7 @@ from setlist.engine.execute import SessionResult, blocked, exit_code_of, not_run
 from setlist.engine.plan import Plan
 from setlist.process.signals import signals_here
 from setlist.process.spawn import Interrupted, handling_signals
-from setlist.process.threads import following, listening, stop_others
+from setlist.process.threads import following, join, listening, stop_others, take
 from setlist.runner.run_context import RunContext
 from setlist.runner.session import posargs_of, run_session
 from setlist.scheduling.schedule import Limits, Schedule
@@ -107,7 +107,7 @@ class _Run:
             raise
         finally:
             for thread in self._threads.values():
-                thread.join()
+                join(thread)
 
     def _look_for_signals(self) -> None:
         if self._reason is None and self._signals is not None and self._signals.first is not None:
@@ -161,9 +161,8 @@ class _Run:
             del self._preparing[name]
             self._schedule.late(name)
             return
-        until = min(self._preparing.values(), default=None)
         try:
-            told = self._told.get(timeout=None if until is None else until - now)
+            told = take(self._told, until=min(self._preparing.values(), default=None))
         except Empty:
             return
         if isinstance(told, _Prepared):

@@ -22,7 +22,7 @@ from setlist.process.bootstrap import program
 from setlist.process.prestart import Prestarted, adopt
 from setlist.process.signals import guarded
 from setlist.process.spawn import Capture, Completed, Grace, run_process
-from setlist.process.threads import following
+from setlist.process.threads import following, join, take
 from setlist.providers import WORKERS
 from setlist.providers.nox.backends import PROVIDER
 from setlist.runner.error_text import how_it_went
@@ -114,7 +114,7 @@ class NoxProcess:
             Interrupted: a signal reached us, and it is gone.
         """
         with guarded():
-            result = self._ends.get()
+            result = take(self._ends)
         self._link.answers = None
         if result is not None:
             return result
@@ -127,7 +127,7 @@ class NoxProcess:
         """Let it end, and wait for that."""
         self._link.hang_up()
         with guarded():
-            self._thread.join()
+            join(self._thread)
         self._link.close()
         self.held.close()
 
