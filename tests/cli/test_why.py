@@ -54,7 +54,7 @@ def test_json(made: ProjectFolder) -> None:
     assert lint["interpreter"].startswith("python 3.")
     assert {"name", "changed", "old", "new"} == set(lint["inputs"][0])
     assert not any(change["changed"] for change in lint["inputs"])
-    assert {"kind": "file", "name": "uv.toml", "by": "uv", "changed": False} in lint["looks"]
+    assert {"kind": "project", "name": "uv.toml", "by": "uv", "changed": False} in lint["looks"]
     assert {"kind": "file", "name": "pyproject.toml", "by": "setlist", "changed": False} in data["definitions"]
 
 

@@ -136,6 +136,32 @@ def test_whatever_changed_is_the_whole_programs(lint: ProjectFolder, change: Cal
     assert by_record(lint, "lint")
 
 
+@pytest.mark.parametrize("more", ["# a comment", "[tool.ruff]\nline-length = 90", "[tool.mypy]\nstrict = true\n"])
+def test_what_says_nothing_of_sessions_and_installing_matters_to_no_run(lint: ProjectFolder, more: str) -> None:
+    watched(lint, "lint")
+    lint.write("pyproject.toml", f"{lint.read('pyproject.toml')}\n{more}\n")
+    assert by_record(lint, "lint")
+
+
+@pytest.mark.parametrize(
+    ("more", "reads_inputs"),
+    [
+        ('[tool.setlist.session.other]\nrun = ["true"]', False),
+        ("[tool.uv]\noffline = false", True),
+        ('[dependency-groups]\ntest = ["delta"]', True),
+        ('[project]\nname = "p"\nversion = "1"', True),
+    ],
+)
+def test_what_says_something_of_them_does(lint: ProjectFolder, more: str, reads_inputs: bool) -> None:
+    watched(lint, "lint")
+    lint.write("pyproject.toml", f"{lint.read('pyproject.toml')}\n{more}\n")
+    seen = watched(lint, "lint")
+    assert "setlist.cli.run" in seen["modules"]
+    # another session is no input of this one's environment
+    assert ("setlist.environment.inputs" in seen["modules"]) is reads_inputs
+    assert by_record(lint, "lint")
+
+
 def test_other_words_other_variables_another_place_are_other_runs(lint: ProjectFolder) -> None:
     watched(lint, "lint")
     assert by_record(lint, "lint", SHLVL="7")

@@ -22,12 +22,14 @@ from setlist.engine.trace import Found, Stale, Store
 from setlist.engine.world import (
     ACCESS,
     DEFINITIONS,
+    DEFINITIONS_IN,
     FILE,
     IDENTITY,
     INSTALLED,
     KIND,
     MODULES,
     NAMES,
+    PROJECT,
     STATUS,
     TREE,
     VARIABLE,
@@ -139,6 +141,73 @@ EDITS: Mapping[str, tuple[tuple[str, str], Callable[[Path], object]]] = {
     "another installed file there": ((INSTALLED, "package"), lambda root: _copied(root / "package" / "module.py")),
     "installed files gone": ((INSTALLED, "package"), lambda root: shutil.rmtree(root / "package")),
 }  # fmt: skip
+
+
+PYPROJECT = "pyproject.toml"
+TABLES = """
+[build-system]
+requires = ["hatchling", "setuptools_scm[toml]"]
+[project]
+name = "p"
+[dependency-groups]
+test = []
+[tool.setlist.session.a]
+run = ["a"]
+[tool.uv]
+offline = true
+[tool.hatch]
+x = 1
+[tool.setuptools_scm]
+x = 1
+[tool.ruff]
+x = 1
+"""
+
+# kind, file, what is replaced by what, and whether that is another content
+SAID: Mapping[str, tuple[str, str, str, str, bool]] = {
+    "a comment": (DEFINITIONS_IN, PYPROJECT, "[tool.ruff]", "# a comment\n[tool.ruff]", False),
+    "a comment, for the project": (PROJECT, PYPROJECT, "[tool.ruff]", "# a comment\n[tool.ruff]", False),
+    "the layout": (PROJECT, PYPROJECT, 'name = "p"', "name   =   'p'", False),
+    "another tool's table": (DEFINITIONS_IN, PYPROJECT, "[tool.ruff]\nx = 1", "[tool.ruff]\nx = 2", False),
+    "another tool's, for the project": (PROJECT, PYPROJECT, "[tool.ruff]\nx = 1", "[tool.ruff]\nx = 2", False),
+    "a session": (DEFINITIONS_IN, PYPROJECT, '["a"]', '["b"]', True),
+    "a session, for the project": (PROJECT, PYPROJECT, '["a"]', '["b"]', False),
+    "what is required, for sessions": (DEFINITIONS_IN, PYPROJECT, 'name = "p"', 'name = "q"', False),
+    "the project": (PROJECT, PYPROJECT, 'name = "p"', 'name = "q"', True),
+    "a group": (PROJECT, PYPROJECT, "test = []", 'test = ["x"]', True),
+    "the build": (PROJECT, PYPROJECT, '"hatchling"', '"hatchling>=1"', True),
+    "the installer's": (PROJECT, PYPROJECT, "offline = true", "offline = false", True),
+    "the backend's": (PROJECT, PYPROJECT, "[tool.hatch]\nx = 1", "[tool.hatch]\nx = 2", True),
+    "a plug-in's": (PROJECT, PYPROJECT, "[tool.setuptools_scm]\nx = 1", "[tool.setuptools_scm]\nx = 2", True),
+    "a key of another file": (PROJECT, "uv.toml", "x = 1", "x = 2", True),
+    "a comment in another file": (DEFINITIONS_IN, "sessions/a.toml", "x = 1", "x = 1  # one", False),
+    "no TOML": (PROJECT, PYPROJECT, "[tool.ruff]", "[tool.ruff", True),
+    "no table": (DEFINITIONS_IN, PYPROJECT, "[tool.setlist.session.a]", "[tool.setlist.session.b]", True),
+}
+
+
+@pytest.mark.parametrize("edit", SAID)
+def test_what_a_toml_file_says(kept: Kept, edit: str) -> None:
+    kind, name, old, new, other = SAID[edit]
+    path = kept.root / name
+    path.parent.mkdir(exist_ok=True)
+    text = TABLES if name == PYPROJECT else "[tool.ruff]\nx = 1\n"
+    path.write_text(text)
+    kept.put((kind, name))
+    assert kept.why is None
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    assert (kept.why is not None) is other
+    path.unlink()
+    assert kept.why == [f"{name} is gone"]
+
+
+@pytest.mark.parametrize("kind", [DEFINITIONS_IN, PROJECT])
+def test_what_is_no_file_says_nothing(kept: Kept, kind: str) -> None:
+    kept.put((kind, "missing.toml"))
+    assert kept.why is None
+    (kept.root / "missing.toml").mkdir()
+    assert kept.why == ["missing.toml is new"]
 
 
 def _written(path: Path, text: str) -> Path:

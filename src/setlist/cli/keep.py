@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.fast_path import OPTIONS, key_of_listing, key_of_run, options_of
+from setlist.core.files import read_bytes
+from setlist.core.fingerprint import digest
 from setlist.core.project import CI, ENV_DIR
 from setlist.core.records import replace
+from setlist.core.toml import digest_of_toml
 from setlist.engine.plan import SessionPlan
-from setlist.engine.world import IDENTITY, KIND, VARIABLES, World
+from setlist.engine.world import DEFINITIONS_IN, FILE, IDENTITY, KIND, VARIABLES, World
 from setlist.environment.environ import session_environ
 from setlist.environment.freeze import NAME as FROZEN
 from setlist.environment.installer_config import prefix_of
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.core.model import SessionSpec
     from setlist.engine.plan import PlannedCommand
+    from setlist.engine.world import Trace
 
 SHOWING = (CI, GITHUB, ENV_DIR)
 """Variables that decide how a run is shown, and where its environments are. Those of terminals are looked at anew.
@@ -97,7 +101,6 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         interactive=session.interactive,
     )
     world = World(str(project.root), environ)
-    world.include_trace(loaded.trace)
     for name in SHOWING:
         world.variable(name)
     world.look(VARIABLES, prefix_of(session.environment.installer))
@@ -108,7 +111,22 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
             world.is_directory(cwd)
     world.entry(key_of(directory), content)
     with suppress(OSError):
+        _include_definitions(world, loaded.trace)
         context.store.put(key_of_run(argv, world.root), world, plan.data)
+
+
+def _include_definitions(world: World, trace: Trace) -> None:
+    """Record the trace of the registry. A plan names no line of a file, so what a TOML file defines is enough."""
+    for observation in trace:
+        kind, name, _, content, _ = observation
+        if kind == FILE and name.endswith(".toml") and content is not None:
+            path = os.path.join(world.root, name)
+            data = read_bytes(path)
+            if digest(data) == content:
+                defined = digest_of_toml(data, os.path.basename(path), definitions=True)
+                world.says(DEFINITIONS_IN, observation, defined)
+                continue
+        world.include_trace((observation,))
 
 
 def _without_inherited(

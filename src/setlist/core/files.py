@@ -1,4 +1,7 @@
-"""Read files and write them atomically, make temporary directories, and remove directories."""
+"""Read files and write them atomically, make temporary directories, and remove directories.
+
+A warm run imports this module where only times have changed, so it imports little itself.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from setlist.core.limits import LARGEST_FILE
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, BinaryIO
 
 
@@ -141,7 +144,9 @@ def read_definition(path: Path, shown: str, *, read: Reader | None = None) -> st
         ) from error
 
 
-def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, private: bool = False) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], content: str | bytes | Iterable[bytes], *, private: bool = False
+) -> None:
     """Write a file under a temporary name, then rename it, so that it is complete or doesn't change.
 
     Its directory is made if it doesn't exist. Text is written as UTF-8 with ``\\n``. Pieces are consumed one by one.
@@ -152,15 +157,17 @@ def write_atomically(path: Path, content: str | bytes | Iterable[bytes], *, priv
     """
     data = content.encode() if isinstance(content, str) else content
     pieces = (data,) if isinstance(data, bytes) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = os.fspath(path)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     _remove_interrupted(path)
-    temporary = temporary_name(path)
+    temporary = _temporary_name(path)
     try:
         with open(_create(temporary, 0o600 if private else 0o666), "wb") as stream:
             stream.writelines(pieces)
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
 
 
@@ -189,10 +196,15 @@ def open_replacing(path: Path) -> BinaryIO:
 
 def temporary_name(path: Path) -> Path:
     """An unused name beside ``path``, for a file or directory that is renamed to ``path`` when it is complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    return path.with_name(os.path.basename(_temporary_name(str(path))))
 
 
-def _create(path: Path, mode: int) -> int:
+def _temporary_name(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
+
+
+def _create(path: str | os.PathLike[str], mode: int) -> int:
     # os.open and not tempfile: its 0600 would hide the file from other users of a shared checkout
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
 
@@ -204,17 +216,18 @@ _UNOWNED = 60.0
 """Seconds after which a temporary directory without that file, or a temporary file, counts as abandoned."""
 
 
-def _remove_interrupted(path: Path) -> None:
+def _remove_interrupted(path: str) -> None:
     """Remove the temporary files of processes that were killed while they wrote this file."""
     import time
 
-    before = f".{path.name}."
+    folder, name = os.path.split(path)
+    before = f".{name}."
     with suppress(OSError):  # a leftover that can't be removed does no harm
-        for entry in os.listdir(path.parent):
+        for entry in os.listdir(folder or "."):
             if entry.startswith(before) and _is_temporary(entry[len(before) :]):
-                left = path.parent / entry
-                if time.time() - left.stat().st_mtime > _UNOWNED:
-                    left.unlink()
+                left = os.path.join(folder, entry)
+                if time.time() - os.stat(left).st_mtime > _UNOWNED:
+                    os.unlink(left)
 
 
 def _is_temporary(ending: str) -> bool:
@@ -233,6 +246,7 @@ def temporary_directory(parent: Path | None = None) -> Iterator[Path]:
         parent: its parent; None: the system's temporary directory.
     """
     import tempfile
+    from pathlib import Path
 
     from setlist.core.system import WINDOWS, lock_exclusive
 
@@ -268,15 +282,15 @@ def remove_abandoned(parent: Path) -> None:
     for entry in entries:
         with suppress(OSError):
             if _is_abandoned(entry):
-                delete_renamed(Path(entry.path))
+                delete_renamed(entry.path)
 
 
-def is_owned(path: Path) -> bool:
+def is_owned(path: str | os.PathLike[str]) -> bool:
     """Whether this is a temporary directory whose owner still runs."""
     from setlist.core.system import lock_exclusive
 
     try:
-        descriptor = os.open(path / _OWNER, os.O_RDWR)
+        descriptor = os.open(os.path.join(path, _OWNER), os.O_RDWR)
     except OSError:
         return False
     try:
@@ -297,7 +311,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     if not os.path.lexists(os.path.join(entry.path, _OWNER)):
         # Its owner is about to lock it, or was killed, and a surviving process recreated the directory
         return time.time() - status.st_mtime > _UNOWNED
-    return not is_owned(Path(entry.path))
+    return not is_owned(entry.path)
 
 
 def remove_tree(path: Path) -> None:
@@ -344,10 +358,10 @@ def remove_leftovers(directory: str) -> None:
     for entry in left:
         if _is_temporary(entry[len(before) : -len(after)]):
             with suppress(OSError):  # another process removes it too
-                delete_renamed(Path(parent, entry))
+                delete_renamed(os.path.join(parent, entry))
 
 
-def delete_renamed(doomed: Path) -> None:
+def delete_renamed(doomed: str | os.PathLike[str]) -> None:
     """Remove a file or directory that :func:`rename_aside` renamed.
 
     Raises:
@@ -355,8 +369,9 @@ def delete_renamed(doomed: Path) -> None:
     """
     import shutil
 
-    if doomed.is_symlink() or not doomed.is_dir():
-        doomed.unlink(missing_ok=True)
+    if os.path.islink(doomed) or not os.path.isdir(doomed):
+        with suppress(FileNotFoundError):
+            os.unlink(doomed)
         return
 
     def make_writable(function: Callable[[str], object], entry: str, _: object) -> None:

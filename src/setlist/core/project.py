@@ -452,6 +452,8 @@ def setuptools_packages(root: Path, name: str) -> bool:
         return False
     try:
         pyproject = parse_toml(text)
+        if not ("project" in pyproject or any(scripts)):
+            return False
         backend = pyproject.get("build-system", {}).get("build-backend", "setuptools")
         settings = pyproject.get("tool", {}).get("setuptools", {})
         packages = settings.get("packages")

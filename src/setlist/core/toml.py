@@ -1,14 +1,20 @@
-"""The one way to read TOML: the standard library's tomllib, or tomli on a Python that has none yet."""
+"""The one way to read TOML: the standard library's tomllib, or tomli on a Python that has none yet.
+
+A warm run imports this module where a TOML file has changed, so it imports next to nothing itself.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from setlist.core.errors import ConfigurationError
-from setlist.core.files import read_definition
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from setlist.core.errors import ConfigurationError
 
 
 def read_toml(path: Path, shown: str) -> dict[str, Any]:
@@ -22,6 +28,8 @@ def read_toml(path: Path, shown: str) -> dict[str, Any]:
         FileNotFoundError: it isn't there.
         ConfigurationError: it can't be read, or isn't TOML; it names the line.
     """
+    from setlist.core.files import read_definition
+
     text = read_definition(path, shown)
     try:
         return parse_toml(text)
@@ -57,6 +65,8 @@ def syntax_error(said: str, file: str, text: str) -> ConfigurationError:
     """
     import re
 
+    from setlist.core.errors import ConfigurationError
+
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", said, re.DOTALL)
     if found is not None:
         problem, line, column = found[1], int(found[2]), f", column {found[3]}"
@@ -71,8 +81,70 @@ def syntax_error(said: str, file: str, text: str) -> ConfigurationError:
     )
 
 
+def backend_tables(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``[tool.*]`` tables of a pyproject.toml that its build backend may read.
+
+    They are told by their names: hatch for hatchling and hatch-vcs, poetry for poetry-core, setuptools and
+    setuptools_scm for setuptools.
+    """
+    build = _table(data, "build-system")
+    requires = build.get("requires", ["setuptools"])
+    # a backend in the tree is required by nobody
+    words = [str(build.get("build-backend", "setuptools")), *map(str, requires if isinstance(requires, list) else ())]
+    lines = tuple(word.lower().replace("_", "-") for word in words)
+
+    def is_named_like(tool: str) -> bool:
+        first = tool.lower().replace("_", "-").partition("-")[0]
+        return any(line.startswith(first) for line in lines)
+
+    return {name: table for name, table in _table(data, "tool").items() if name != "setlist" and is_named_like(name)}
+
+
+def project_tables(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a pyproject.toml that are about the project, its requirements, its build and its installation."""
+    tables = {name: data[name] for name in ("build-system", "project", "dependency-groups") if name in data}
+    own = {name: table for name, table in _table(data, "tool").items() if name == "uv"}
+    return {**tables, "tool": {**own, **backend_tables(data)}}
+
+
+def digest_of_toml(content: bytes, name: str, *, definitions: bool) -> str:
+    """A digest of what a TOML file says: comments and layout don't count.
+
+    Args:
+        content: the file.
+        name: its name: not all of a pyproject.toml counts.
+        definitions: whether that is the table of setlist's definitions; otherwise :func:`project_tables`.
+    """
+    from setlist.core.fingerprint import digest
+
+    try:
+        data = parse_toml(content.decode("utf-8-sig"))
+    except ValueError:  # whoever needs it says what is wrong with it
+        return digest(content)
+    if name != "pyproject.toml":
+        return digest_of_data(data)
+    if definitions:
+        tool = data.get("tool")
+        return digest(repr(tool.get("setlist") if isinstance(tool, dict) else tool))
+    return digest_of_data(project_tables(data))
+
+
+def digest_of_data(data: Mapping[str, Any]) -> str:
+    """A digest of TOML data."""
+    from setlist.core.fingerprint import digest
+
+    return digest(repr(data))
+
+
+def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = data.get(key)
+    return table if isinstance(table, dict) else {}
+
+
 def toml_value(value: object) -> str:
     """A value as TOML, on one line."""
+    from collections.abc import Mapping
+
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{toml_value(str(name))} = {toml_value(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, (list, tuple)):

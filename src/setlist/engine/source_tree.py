@@ -143,20 +143,13 @@ def _text_of(file: Path) -> str:
         return text
     # the settings of other tools say nothing of builds
     from setlist.core.errors import ConfigurationError
-    from setlist.core.toml import read_toml
+    from setlist.core.toml import backend_tables, read_toml
 
     try:
         data = read_toml(file, file.name)
     except (ConfigurationError, OSError):
         return text
-    build = data.get("build-system", {})
-    required = [str(build.get("build-backend", "setuptools")), *map(str, build.get("requires", ["setuptools"]))]
-    tools = {
-        name: table
-        for name, table in data.get("tool", {}).items()
-        if any(line.lower().startswith(name.partition("_")[0].lower()) for line in required)
-    }
-    return repr([build, data.get("project", {}), tools])
+    return repr([data.get("build-system"), data.get("project"), backend_tables(data)])
 
 
 def copy_sources(root: Path, target: Path, environ: Mapping[str, str]) -> None:

@@ -22,7 +22,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from typing import Any
 
     from setlist.engine.world import Observation, Trace, World
@@ -225,7 +224,6 @@ class Store:
             ValueError: the value can't be kept.
         """
         from marshal import dumps
-        from pathlib import Path
 
         from setlist.core.files import write_atomically
         from setlist.core.logins import holds_login
@@ -236,10 +234,10 @@ class Store:
         # the digest of a value must be the same for equal values: format 2 has no references
         content = digest(dumps(value, 2))
         data = dumps((_writer(key), FORMAT, _inner(key), content, trace, value))
-        path = Path(self._path(key))
+        path = self._path(key)
         write_atomically(path, (checksum(data).encode(), data))
         if not key.startswith(f"{ENVIRONMENT}/"):
-            _prune(path.parent)
+            _prune(os.path.dirname(path))
 
     def _path(self, key: str) -> str:
         kind, _, name = key.partition("/")
@@ -259,7 +257,7 @@ def _inner(key: str) -> str:
     return ENVIRONMENT if key.startswith(f"{ENVIRONMENT}/") else key
 
 
-def _prune(directory: Path) -> None:
+def _prune(directory: str) -> None:
     """Remove all but the entries written last."""
     with os.scandir(directory) as entries:
         files = [(entry.stat().st_mtime_ns, entry.path) for entry in entries if not entry.name.startswith(".")]
@@ -268,6 +266,7 @@ def _prune(directory: Path) -> None:
 
 
 def _unlink(path: str) -> None:
-    from pathlib import Path
+    from contextlib import suppress
 
-    Path(path).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(path)

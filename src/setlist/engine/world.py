@@ -22,7 +22,7 @@ from setlist.core.fingerprint import checksum, digest, sha256, stat_signature
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     Observation = tuple[str, str, Any, str | None, str]
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 FILE = "file"
 """The content of a file, or that there is none."""
+DEFINITIONS_IN = "defined"
+"""What a TOML file defines, or that there is none: of a pyproject.toml the table of setlist, of another one everything.
+Comments and layout don't count."""
+PROJECT = "project"
+"""What a TOML file says of the project and its installation, or that there is none: of a pyproject.toml what
+:func:`setlist.core.toml.project_tables` gives, of another one everything. Comments and layout don't count."""
 NAMES = "names"
 """The names in a directory, apart from setlist's own."""
 MODULES = "modules"
@@ -74,7 +80,10 @@ PASSING = frozenset(
 _LISTED = frozenset({NAMES, MODULES, DEFINITIONS})
 """Kinds that are about the names in a directory."""
 
-_TIMED = frozenset({FILE, *_LISTED, STATUS, ACCESS, INSTALLED})
+_FILES = frozenset({FILE, DEFINITIONS_IN, PROJECT})
+"""Kinds that are about what is in a file."""
+
+_TIMED = frozenset({*_FILES, *_LISTED, STATUS, ACCESS, INSTALLED})
 """Kinds of which a file's times tell whether they were something else before."""
 
 _FINE, _COARSE = 20_000_000, 2_000_000_000
@@ -219,7 +228,7 @@ class World:
             content = content_of(kind, name, self.environ)
             # What is gone has no times. Those of a directory are about its names
             is_other = bool(types) and types[0] != type_of(kind, name)
-            is_timed = kind in _TIMED and not (kind == FILE and S_IFDIR in types)
+            is_timed = kind in _TIMED and not (kind in _FILES and S_IFDIR in types)
             if is_other or (since is not None and is_timed and _changed_since(name, since)):
                 status, content = (), MOVED
             self._note(kind, name, status, content, by)
@@ -234,6 +243,18 @@ class World:
             by: who looked.
         """
         self._note(kind, path, (), content, by)
+
+    def says(self, kind: str, file: Observation, content: str | None) -> None:
+        """Record what a TOML file says, instead of its content as a whole, which was looked at.
+
+        Args:
+            kind: ``DEFINITIONS_IN`` or ``PROJECT``.
+            file: that look, of the kind ``FILE``.
+            content: what stands for what it says: :func:`setlist.core.toml.digest_of_toml`; None: there is no file.
+        """
+        _, name, status, seen, by = file
+        now = (kind, name, status, MOVED if seen == MOVED else content, by)
+        self._observations.setdefault(now[:2], now)
 
     def include(self, other: World) -> None:
         """Record all that another computation looked at: its value is part of this one's."""
@@ -348,7 +369,7 @@ def _status(kind: str, path: str) -> Any:
         except (OSError, ValueError):
             return None
         return signature if _is_settled(latest) else ()
-    if kind != FILE and kind not in _LISTED:
+    if kind not in _FILES and kind not in _LISTED:
         return ()
     try:
         status = os.stat(path)
@@ -357,7 +378,7 @@ def _status(kind: str, path: str) -> Any:
     changed, modified = status.st_ctime_ns, status.st_mtime_ns
     if not _is_settled(max(changed, modified)):
         return ()
-    if kind == FILE:
+    if kind in _FILES:
         return status.st_size, modified, changed, status.st_ino
     return modified, changed, status.st_ino
 
@@ -417,26 +438,54 @@ def _read(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _content_of_file(path: str, _: Any = None) -> str | None:
+class _Other(Exception):
+    """There is no regular file that can be read. Its argument stands for what there is."""
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    """The content of a regular file.
+
+    Raises:
+        _Other: there is something else, or nothing, or it can't be read.
+    """
     try:
         mode = os.stat(path).st_mode
         if not S_ISREG(mode):
-            return _word_for(mode)
+            raise _Other(_word_for(mode))
         # O_NONBLOCK, in case a pipe has replaced the file by now
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            while piece := os.read(descriptor, 1 << 20):
+                yield piece
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
+        raise _Other(None) from None
     except OSError:
-        return UNREADABLE
+        raise _Other(UNREADABLE) from None
+
+
+def _content_of_file(path: str, _: Any = None) -> str | None:
+    whole = sha256()
     try:
-        whole = sha256()
-        while piece := os.read(descriptor, 1 << 20):
+        for piece in _pieces(path):
             whole.update(piece)
-    except OSError:
-        return UNREADABLE
-    finally:
-        os.close(descriptor)
+    except _Other as other:
+        return other.args[0]  # type: ignore[no-any-return]
     content: str = whole.hexdigest()[:32]
+    return content
+
+
+def _content_of_toml(*, definitions: bool) -> Callable[[str, Any], str | None]:
+    def content(path: str, _: Any = None) -> str | None:
+        try:
+            data = b"".join(_pieces(path))
+        except _Other as other:
+            return other.args[0]  # type: ignore[no-any-return]
+        from setlist.core.toml import digest_of_toml
+
+        return digest_of_toml(data, os.path.basename(path), definitions=definitions)
+
     return content
 
 
@@ -579,6 +628,8 @@ _COUNTS: dict[str, Callable[[os.DirEntry[str]], bool]] = {
 
 _CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
     FILE: _content_of_file,
+    DEFINITIONS_IN: _content_of_toml(definitions=True),
+    PROJECT: _content_of_toml(definitions=False),
     **{kind: _content_of_listed(kind) for kind in _LISTED},
     KIND: _content_of_kind,
     STATUS: _content_of_status,

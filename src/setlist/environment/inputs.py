@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from setlist.core.errors import CreationFailed
 from setlist.core.fingerprint import digest
 from setlist.core.logins import without_logins
 from setlist.core.model import InputChange, Interpreter, SessionSpec
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, replace
 from setlist.core.system import python_of
 from setlist.engine.trace import STATE
-from setlist.engine.world import FILE, World
+from setlist.engine.world import FILE, PROJECT, World
 from setlist.environment.context import EnvironmentContext, Locked, python_request
 from setlist.environment.decision import changes_between
 from setlist.environment.installer_config import configuration_files, settings, variables
@@ -20,7 +21,7 @@ from setlist.environment.local_project import is_computed, look_at_metadata
 from setlist.environment.pyproject import read_pyproject
 from setlist.environment.requirements import Requirements, gather, read_named_files
 from setlist.environment.snapshot import Drift, compare, damaged, look
-from setlist.environment.state import Contents, State
+from setlist.environment.state import Contents, State, write_state
 from setlist.environment.virtualenv import site_packages
 
 TYPE_CHECKING = False
@@ -64,7 +65,9 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
     requirements = gather(project, session, pyproject, world)
     stated = settings(spec.installer, caller.environ, project)
     places = configuration_files(spec.installer, world.variables(spec.installer), project.root)
-    world.observed(spec.installer, [(FILE, str(path)) for path in places], world.begun)
+    world.observed(
+        spec.installer, [(PROJECT if path.suffix == ".toml" else FILE, str(path)) for path in places], world.begun
+    )
     read_named_files(requirements, session, project)
 
     inputs = {
@@ -122,6 +125,23 @@ def evaluate(context: EnvironmentContext, session: SessionSpec, directory: Path,
         variables=found_variables,
         locked=locked,
     )
+
+
+def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:
+    """The record with the present signatures, for an environment in which nothing changed.
+
+    Written by rename while others may read: both records say the same.
+    """
+    renewed = replace(
+        state,
+        interpreter=evaluation.interpreter,
+        variables=evaluation.variables,
+        contents=evaluation.contents,
+        trace=evaluation.trace,
+    )
+    with suppress(OSError):  # a read-only checkout: true all the same, only slower to find out
+        write_state(directory, renewed)
+    return renewed
 
 
 def _interpreter(context: EnvironmentContext, request: str, state: State | None) -> Interpreter:

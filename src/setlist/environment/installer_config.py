@@ -15,7 +15,6 @@ handed over as one file (uv) or as variables (pip).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -631,6 +630,8 @@ def _without(
 
 
 def _canonical(table: Table) -> str:
+    import json
+
     return json.dumps(table, sort_keys=True, default=str)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from setlist.core.fingerprint import digest
-from setlist.engine.world import FILE, TREE, World
+from setlist.engine.world import FILE, PROJECT, TREE, World
 from setlist.environment.pyproject import table_of
 from setlist.environment.requirement_lines import normalised
 
@@ -27,8 +27,8 @@ _COMPUTED = frozenset(
 )
 """The fields of ``[project]`` that change what is installed."""
 
-_DESCRIBING = ("pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO")
-"""The files in a project that describe it."""
+_DESCRIBING = ("setup.py", "setup.cfg", "PKG-INFO")
+"""The files in a project that describe it, besides pyproject.toml."""
 
 _VERSIONING = r"scm|vcs|git|versioning|versioneer|versioningit|miniver|dunamai|\bpbr\b"
 """What the names of plug-ins have in common that take a version from version control."""
@@ -82,7 +82,10 @@ def look_at_metadata(world: World, directory: Path, data: Mapping[str, Any], *, 
     Returns:
         a digest of what was seen.
     """
-    seen = [_look(world, directory / name, by) for name in _DESCRIBING]
+    # a backend that computes may read it as text
+    kind = FILE if is_computed(data) else PROJECT
+    seen = [world.look(kind, os.path.normpath(directory / "pyproject.toml"), by)]
+    seen += [_look(world, directory / name, by) for name in _DESCRIBING]
     # an editable install leads to it, or else to the project itself
     seen.append(world.kind(str(directory / "src"), by))
     keys = table_of(data, "tool", "uv").get("cache-keys")

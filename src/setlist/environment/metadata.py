@@ -12,6 +12,7 @@ from setlist.core.files import text_or_nothing
 from setlist.core.fingerprint import digest
 from setlist.core.project import Project
 from setlist.core.records import dataclass
+from setlist.core.toml import backend_tables
 from setlist.environment.pyproject import Pyproject
 from setlist.environment.requirement_lines import normalised
 from setlist.registry.definition_errors import definition_error
@@ -70,7 +71,7 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
                 raise definition_error(project.root, session, "extras", f"the project has no extra {extra!r}", hint)
     content: dict[str, Any] = {"build-system": dict(build)}
     content["project"] = {name: metadata[name] for name in _FIELDS if name in metadata}
-    content["tool"] = dict(_backend_tables(pyproject, build))
+    content["tool"] = backend_tables(pyproject.data)
     files = {pyproject.path, *legacy}
     texts = [text_or_nothing(path) for path in legacy]
     for path in sorted(_named_files(content["tool"], project.root)):
@@ -82,18 +83,6 @@ def describe_project(project: Project, session: SessionSpec, pyproject: Pyprojec
         digest(json.dumps([content, texts], sort_keys=True, default=str)),
         frozenset(files),
     )
-
-
-def _backend_tables(pyproject: Pyproject, build: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The ``[tool.*]`` tables that the build backend reads, told by name: hatch for hatchling and
-    hatch-vcs, poetry for poetry-core, setuptools and setuptools_scm for themselves."""
-    required = [normalised(str(line)) for line in build.get("requires", ["setuptools"])]
-    # one in the tree is required by nobody, and known by its module's name
-    required.append(normalised(str(build.get("build-backend", "")).partition(".")[0]))
-    for name, table in pyproject.table("tool").items():
-        plain = normalised(name)
-        if plain != "setlist" and any(line.startswith(plain) for line in required):
-            yield name, table
 
 
 def _named_files(value: Any, root: Path) -> Iterator[Path]:

@@ -275,8 +275,7 @@ class Environments:
         state = read_state(directory)
         if state is None:
             return None
-        from setlist.environment.inputs import evaluate
-        from setlist.environment.sync import refresh
+        from setlist.environment.inputs import evaluate, refresh
 
         evaluation = evaluate(self._context, session, directory, state)
         decision = _decided(session, evaluation)

@@ -1,6 +1,6 @@
-"""The project's pyproject.toml, as far as environments read it.
+"""The project's pyproject.toml, as far as environments read it: the tables of other tools aren't in it.
 
-Its content is kept in the trace store: the parser for TOML takes longer to import than all that is done with an
+What it says is kept in the trace store: the parser for TOML takes longer to import than all that is done with an
 environment whose lock is there.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from setlist.core.project import Project
 from setlist.core.records import dataclass
 from setlist.engine.trace import Found, Store
-from setlist.engine.world import FILE, World
+from setlist.engine.world import FILE, PROJECT, World
 
 TYPE_CHECKING = False
 
@@ -26,7 +26,7 @@ KEY = "pyproject/pyproject.toml"
 
 @dataclass(frozen=True, slots=True)
 class Pyproject:
-    """The project's pyproject.toml as data, empty where there is none."""
+    """The project's pyproject.toml as data, empty where there is none (:func:`setlist.core.toml.project_tables`)."""
 
     path: Path
     data: Mapping[str, Any]
@@ -55,7 +55,7 @@ def read_pyproject(project: Project, world: World | None = None) -> Pyproject:
 
     Args:
         project: the project.
-        world: records that it was read.
+        world: records what it says.
 
     Raises:
         ConfigurationError: it can't be read, or isn't TOML.
@@ -64,21 +64,28 @@ def read_pyproject(project: Project, world: World | None = None) -> Pyproject:
     store = Store(str(project.store), str(project.root), {})
     found = store.get(KEY)
     if isinstance(found, Found):
-        if world is not None:
-            world.include_trace(found.trace)
-        return Pyproject(path, found.value)
-    from setlist.core.toml import read_toml
-
-    own = World(str(project.root), {})
-    try:
-        data: Mapping[str, Any] = read_toml(path, project.relative(path))
-    except FileNotFoundError:
-        data = {}
-    own.observed("setlist", [(FILE, str(path))], own.begun)
-    if data and project.state.is_dir():
-        # a date can't be kept: then it is parsed each time; and what can't be written is no problem of this run's
-        with suppress(OSError, ValueError):
-            store.put(KEY, own, data)
+        data, content = found.value
+        trace = found.trace
+    else:
+        own = World(str(project.root), {})
+        data, content = _read(path, project.relative(path))
+        own.observed("setlist", [(FILE, str(path))], own.begun)
+        trace = own.trace
+        if data and project.state.is_dir():
+            # a date can't be kept: then it is parsed each time; and what can't be written is no problem of this run's
+            with suppress(OSError, ValueError):
+                store.put(KEY, own, (data, content))
     if world is not None:
-        world.include(own)
+        world.says(PROJECT, trace[0], content)
     return Pyproject(path, data)
+
+
+def _read(path: Path, shown: str) -> tuple[Mapping[str, Any], str | None]:
+    """The data that counts, and what stands for it."""
+    from setlist.core.toml import digest_of_data, project_tables, read_toml
+
+    try:
+        data = project_tables(read_toml(path, shown))
+    except FileNotFoundError:
+        return {}, None
+    return data, digest_of_data(data)

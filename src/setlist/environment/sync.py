@@ -241,23 +241,6 @@ def _check_against_the_lock(
         )
 
 
-def refresh(directory: Path, state: State, evaluation: Evaluation) -> State:
-    """The record with the present signatures, for an environment in which nothing changed.
-
-    Written by rename while others may read: both records say the same.
-    """
-    renewed = replace(
-        state,
-        interpreter=evaluation.interpreter,
-        variables=evaluation.variables,
-        contents=evaluation.contents,
-        trace=evaluation.trace,
-    )
-    with suppress(OSError):  # a read-only checkout: true all the same, only slower to find out
-        write_state(directory, renewed)
-    return renewed
-
-
 def _resolve(
     context: EnvironmentContext,
     session: SessionSpec,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from setlist.core.errors import LockOutOfDate
 from setlist.core.files import NotText, Reader, read_text, text_or_nothing
@@ -11,8 +11,10 @@ from setlist.core.model import SessionSpec, Settings
 from setlist.core.project import FOLDERS, Project, sessions_folder
 from setlist.core.records import dataclass
 from setlist.engine.world import FILE, World
-from setlist.lock.document import LockDamaged, LockDocument, body_of, parse
-from setlist.lock.inputs import LockInputs
+
+if TYPE_CHECKING:
+    from setlist.lock.document import LockDocument
+    from setlist.lock.inputs import LockInputs
 
 LockState = Literal["current", "stale", "damaged", "missing"]
 
@@ -82,6 +84,8 @@ def read_lock(
 def _read_lock(
     path: Path, project: Project, settings: Settings, session: SessionSpec, read: Reader | None
 ) -> LockDocument | None:
+    from setlist.lock.document import LockDamaged, parse
+
     try:
         text = read_text(path, read=read)
     except FileNotFoundError:
@@ -119,6 +123,8 @@ def lock_status(
     try:
         document = _read_lock(path, project, settings, session, read)
     except LockOutOfDate as error:
+        from setlist.lock.document import body_of
+
         reason = f"{error.where or project.relative(path)}: {error.message}"
         return LockStatus("damaged", path, (reason,), None, body_of(text_or_nothing(path)))
     if document is None:

@@ -94,11 +94,7 @@ class ProjectLocks:
         Raises:
             LockOutOfDate: it is missing, stale or damaged, and this run doesn't allow that.
         """
-        from setlist.engine.world import VARIABLE, World
-        from setlist.environment.context import Locked
-        from setlist.lock.document import absolute_paths, preferences
-        from setlist.lock.inputs import lock_inputs
-        from setlist.lock.lock_files import lock_status, look_at_places
+        from setlist.lock.lock_files import look_at_places
 
         read = None if world is None else world.read
         if world is not None:
@@ -113,6 +109,12 @@ class ProjectLocks:
                     f"{session.name} has no lock ({shown})", hint=f"'setlist lock {session.name}' makes it"
                 )
             return None
+        from setlist.engine.world import VARIABLE, World
+        from setlist.environment.context import Locked
+        from setlist.lock.document import absolute_paths, preferences
+        from setlist.lock.inputs import lock_inputs
+        from setlist.lock.lock_files import lock_status
+
         # variables aren't inputs of a lock
         seen = World(str(self._project.root), {})
         inputs = lock_inputs(self._project, self._settings, session, self._pyproject, world=seen)
