@@ -69,7 +69,7 @@ def _occupy_closed_streams() -> None:
 def _whole(program: str, argv: Sequence[str]) -> int:
     import gc
 
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
     gc.enable()
     try:
         if program == "run":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -122,7 +123,7 @@ class Environments:
                     "the environment changes as fast as it is mended",
                     hint="does something else write into it, or into the files that it is made from?",
                 )
-            remove_leftovers(str(directory))
+            hold.enter_context(_removing_leftovers(directory, beside=outcome is not None))
             duration = time.perf_counter() - started
             yield PreparedEnvironment(self._context, session, directory, state.interpreter, outcome, duration, hold)
 
@@ -326,6 +327,19 @@ def _decided(
     )
     # what its function installs is known only as it happens: there is nothing to sync to
     return replace(decision, work="recreate") if session.installs_itself and decision.work == "sync" else decision
+
+
+@contextmanager
+def _removing_leftovers(directory: Path, *, beside: bool) -> Iterator[None]:
+    """Remove what was an environment before: while the block runs, if there may be something."""
+    if not beside:
+        remove_leftovers(str(directory))
+        yield
+        return
+    from setlist.process.threads import meanwhile
+
+    with meanwhile(partial(remove_leftovers, str(directory))):
+        yield
 
 
 def _nobody(session: str, text: str) -> None:

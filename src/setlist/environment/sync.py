@@ -7,8 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
 from setlist.core.errors import LockOutOfDate, SyncFailed
@@ -43,7 +42,6 @@ from setlist.environment.virtualenv import (
     seeds_of,
     site_packages,
 )
-from setlist.process.threads import meanwhile
 
 RESOLVED = "resolved.txt"
 """What the environment was last synced to, kept in it: the resolution, and the project under test."""
@@ -104,6 +102,9 @@ def mend(
 ) -> Outcome:
     """Make the environment what its inputs say.
 
+    An environment that lay there before is left beside it, under another name: see
+    :func:`setlist.core.files.remove_leftovers`.
+
     Args:
         context: the run's.
         session: whose environment.
@@ -153,9 +154,7 @@ def mend(
             # installers fetch and build everything before they change anything: it is what it was
             write_state(directory, old)
         raise
-    # what lay there before goes while the new one is described, now that it is sure not to be needed
-    with meanwhile(partial(delete_renamed, doomed)) if doomed is not None else nullcontext():
-        state = _finish(context, session, directory, evaluation)
+    state = _finish(context, session, directory, evaluation)
     actions: dict[str, EnvironmentAction] = {
         "create": "created",
         "recreate": "recreated",
