@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-KEY = "pyproject/pyproject.toml"
+KEY = "project/pyproject.toml"
 """The key of its entry in the trace store."""
 
 
