@@ -9,14 +9,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 # A thread must not be the first to import it: an interrupt that Python drops in the middle of an import, in the main
 # thread, leaves the import lock held there for good
 import setlist.process.popen  # noqa: F401
 from setlist.process.signals import Signals, guarded, signals_here, signals_of_process
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -42,6 +44,8 @@ def take(queue: SimpleQueue[Item], *, until: float | None = None) -> Item:
     Raises:
         Empty: nothing came until then.
     """
+    from queue import Empty
+
     while True:
         remaining = HANDLERS_RUN_WITHIN if until is None else until - time.monotonic()
         try:
