@@ -136,11 +136,27 @@ def test_whatever_changed_is_the_whole_programs(lint: ProjectFolder, change: Cal
     assert by_record(lint, "lint")
 
 
+def settled(project: ProjectFolder) -> None:
+    """Let the definitions be read when their times can be trusted."""
+    time.sleep(0.05)
+    project.write("pyproject.toml", project.read("pyproject.toml") + "\n")
+    time.sleep(0.05)
+
+
 @pytest.mark.parametrize("more", ["# a comment", "[tool.ruff]\nline-length = 90", "[tool.mypy]\nstrict = true\n"])
 def test_what_says_nothing_of_sessions_and_installing_matters_to_no_run(lint: ProjectFolder, more: str) -> None:
+    settled(lint)
     watched(lint, "lint")
     lint.write("pyproject.toml", f"{lint.read('pyproject.toml')}\n{more}\n")
     assert by_record(lint, "lint")
+
+
+def test_code_among_the_definitions_may_have_read_all_of_it(lint: ProjectFolder) -> None:
+    lint.write("sessions/more.py", "from setlist import session\n\n@session\ndef more(s): ...\n")
+    settled(lint)
+    watched(lint, "lint")
+    lint.write("pyproject.toml", f"{lint.read('pyproject.toml')}\n# a comment\n")
+    assert not by_record(lint, "lint")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,7 @@ def test_what_says_nothing_of_sessions_and_installing_matters_to_no_run(lint: Pr
     ],
 )
 def test_what_says_something_of_them_does(lint: ProjectFolder, more: str, reads_inputs: bool) -> None:
+    settled(lint)
     watched(lint, "lint")
     lint.write("pyproject.toml", f"{lint.read('pyproject.toml')}\n{more}\n")
     seen = watched(lint, "lint")

@@ -193,6 +193,7 @@ def test_what_a_toml_file_says(kept: Kept, edit: str) -> None:
     path.parent.mkdir(exist_ok=True)
     text = TABLES if name == PYPROJECT else "[tool.ruff]\nx = 1\n"
     path.write_text(text)
+    settle()
     kept.put((kind, name))
     assert kept.why is None
     assert text.count(old) == 1

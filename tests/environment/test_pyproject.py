@@ -32,7 +32,7 @@ def settle(file: Path) -> None:
 
 
 def kept(project: Project) -> list[Path]:
-    place = project.store / "pyproject"
+    place = project.store / "project"
     return list(place.iterdir()) if place.is_dir() else []
 
 

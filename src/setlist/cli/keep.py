@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setlist.cli.fast_path import OPTIONS, key_of_listing, key_of_run, options_of
-from setlist.core.files import read_bytes
-from setlist.core.fingerprint import digest
 from setlist.core.project import CI, ENV_DIR
 from setlist.core.records import replace
-from setlist.core.toml import digest_of_toml
 from setlist.engine.plan import SessionPlan
 from setlist.engine.world import DEFINITIONS_IN, FILE, IDENTITY, KIND, VARIABLES, World
 from setlist.environment.environ import session_environ
@@ -101,6 +98,7 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         interactive=session.interactive,
     )
     world = World(str(project.root), environ)
+    world.include_trace(_for_plan(loaded.trace))
     for name in SHOWING:
         world.variable(name)
     world.look(VARIABLES, prefix_of(session.environment.installer))
@@ -111,22 +109,19 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
             world.is_directory(cwd)
     world.entry(key_of(directory), content)
     with suppress(OSError):
-        _include_definitions(world, loaded.trace)
         context.store.put(key_of_run(argv, world.root), world, plan.data)
 
 
-def _include_definitions(world: World, trace: Trace) -> None:
-    """Record the trace of the registry. A plan names no line of a file, so what a TOML file defines is enough."""
-    for observation in trace:
-        kind, name, _, content, _ = observation
-        if kind == FILE and name.endswith(".toml") and content is not None:
-            path = os.path.join(world.root, name)
-            data = read_bytes(path)
-            if digest(data) == content:
-                defined = digest_of_toml(data, os.path.basename(path), definitions=True)
-                world.says(DEFINITIONS_IN, observation, defined)
-                continue
-        world.include_trace((observation,))
+def _for_plan(trace: Trace) -> Trace:
+    """The trace of the registry, for a plan. That names no line of a file, so what a TOML file defines is enough.
+
+    Code that was executed for the registry may have read the same file: then all of it counts.
+    """
+    read = {name for kind, name, _, content, _ in trace if kind == FILE and content is not None}
+    if not all(name.endswith(".toml") for name in read):
+        return trace
+    defining = {name for kind, name, *_ in trace if kind == DEFINITIONS_IN}
+    return tuple(look for look in trace if not (look[0] == FILE and look[1] in defining))
 
 
 def _without_inherited(

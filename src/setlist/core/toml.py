@@ -115,25 +115,25 @@ def digest_of_toml(content: bytes, name: str, *, definitions: bool) -> str:
         name: its name: not all of a pyproject.toml counts.
         definitions: whether that is the table of setlist's definitions; otherwise :func:`project_tables`.
     """
-    from setlist.core.fingerprint import digest
-
     try:
         data = parse_toml(content.decode("utf-8-sig"))
     except ValueError:  # whoever needs it says what is wrong with it
+        from setlist.core.fingerprint import digest
+
         return digest(content)
-    if name != "pyproject.toml":
-        return digest_of_data(data)
-    if definitions:
-        tool = data.get("tool")
-        return digest(repr(tool.get("setlist") if isinstance(tool, dict) else tool))
-    return digest_of_data(project_tables(data))
+    return digest_of_data(data, name, definitions=definitions)
 
 
-def digest_of_data(data: Mapping[str, Any]) -> str:
-    """A digest of TOML data."""
+def digest_of_data(data: Mapping[str, Any], name: str, *, definitions: bool) -> str:
+    """A digest of the data of a TOML file. Arguments as for :func:`digest_of_toml`."""
     from setlist.core.fingerprint import digest
 
-    return digest(repr(data))
+    if name != "pyproject.toml":
+        return digest(repr(data))
+    if not definitions:
+        return digest(repr(project_tables(data)))
+    tool = data.get("tool")
+    return digest(repr(tool.get("setlist") if isinstance(tool, dict) else tool))
 
 
 def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:

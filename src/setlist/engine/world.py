@@ -80,7 +80,11 @@ PASSING = frozenset(
 _LISTED = frozenset({NAMES, MODULES, DEFINITIONS})
 """Kinds that are about the names in a directory."""
 
-_FILES = frozenset({FILE, DEFINITIONS_IN, PROJECT})
+_SAID = frozenset({DEFINITIONS_IN, PROJECT})
+"""Kinds that are about what a file says. If its status can't be trusted yet, its content is recorded instead, since
+comparing contents takes no parser."""
+
+_FILES = frozenset({FILE, *_SAID})
 """Kinds that are about what is in a file."""
 
 _TIMED = frozenset({*_FILES, *_LISTED, STATUS, ACCESS, INSTALLED})
@@ -204,6 +208,7 @@ class World:
 
     def look(self, kind: str, name: str, by: str = "setlist") -> str | None:
         """Record one look of any kind, and return what stands for what was seen: at the first look."""
+        kind = _comparable(kind, name)
         seen = self._seen(kind, name)
         if seen is not None and seen[3] != MOVED:
             return seen[3]
@@ -221,7 +226,8 @@ class World:
             since: a time before it started, by :meth:`tick`, :func:`next_tick` or :func:`clock`. What has changed since
                 may not be what it saw. None: the process hasn't looked yet.
         """
-        for kind, name, *types in looks:
+        for given, name, *types in looks:
+            kind = _comparable(given, name)
             if self._seen(kind, name) is not None:
                 continue  # the first look counts
             status = _status(kind, name)
@@ -244,16 +250,17 @@ class World:
         """
         self._note(kind, path, (), content, by)
 
-    def says(self, kind: str, file: Observation, content: str | None) -> None:
-        """Record what a TOML file says, instead of its content as a whole, which was looked at.
+    def says(self, kind: str, name: str, content: str | None, *, seen: Trace | None = None) -> None:
+        """Record what a TOML file says.
 
         Args:
             kind: ``DEFINITIONS_IN`` or ``PROJECT``.
-            file: that look, of the kind ``FILE``.
+            name: the file, relative to the root.
             content: what stands for what it says: :func:`setlist.core.toml.digest_of_toml`; None: there is no file.
+            seen: a trace in which it was looked at as a whole; None: it was in this recording.
         """
-        _, name, status, seen, by = file
-        now = (kind, name, status, MOVED if seen == MOVED else content, by)
+        (file,) = (look for look in (self.trace if seen is None else seen) if look[:2] == (FILE, name))
+        now = file if file[2] == () else (kind, name, file[2], content, file[4])
         self._observations.setdefault(now[:2], now)
 
     def include(self, other: World) -> None:
@@ -381,6 +388,11 @@ def _status(kind: str, path: str) -> Any:
     if kind in _FILES:
         return status.st_size, modified, changed, status.st_ino
     return modified, changed, status.st_ino
+
+
+def _comparable(kind: str, path: str) -> str:
+    """The kind of a look to record: see :data:`_SAID`."""
+    return FILE if kind in _SAID and _status(kind, path) == () else kind
 
 
 def _is_settled(latest: int) -> bool:

@@ -76,7 +76,7 @@ def read_pyproject(project: Project, world: World | None = None) -> Pyproject:
             with suppress(OSError, ValueError):
                 store.put(KEY, own, (data, content))
     if world is not None:
-        world.says(PROJECT, trace[0], content)
+        world.says(PROJECT, path.name, content, seen=trace)
     return Pyproject(path, data)
 
 
@@ -85,7 +85,7 @@ def _read(path: Path, shown: str) -> tuple[Mapping[str, Any], str | None]:
     from setlist.core.toml import digest_of_data, project_tables, read_toml
 
     try:
-        data = project_tables(read_toml(path, shown))
+        data = read_toml(path, shown)
     except FileNotFoundError:
         return {}, None
-    return data, digest_of_data(data)
+    return project_tables(data), digest_of_data(data, path.name, definitions=False)

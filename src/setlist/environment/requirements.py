@@ -419,13 +419,15 @@ def _read_file(
         text = read_definition(path, project.relative(path), read=requirements.world.read)
     except FileNotFoundError as error:
         raise blame(f"{project.relative(path)}: no such file") from error
+    lines = tuple(read_lines(text))
+    said = "".join(f"{line.text}\n" for line in lines)  # comments don't count
     # ${NAME} in a requirements file is replaced by the installer, so the variable is an input as well, unless a login
-    counting = set(re.findall(VARIABLE, without_logins(text)))
-    named = sorted(set(re.findall(VARIABLE, text)))
+    counting = set(re.findall(VARIABLE, without_logins(said)))
+    named = sorted(set(re.findall(VARIABLE, said)))
     variables = "".join(f"\0{name}={environ.get(name) if name in counting else None}" for name in named)
-    requirements.inputs[f"file {project.relative(path)}"] = digest(text + variables)
+    requirements.inputs[f"file {project.relative(path)}"] = digest(said + variables)
     requirements.logins.hide(text)
-    for line in read_lines(text):
+    for line in lines:
         if line.option in INDEX_OPTIONS:
             requirements.options = True
             requirements.option_lines.append(requirements.logins.hide(_with_absolute_wheels(line, path.parent)))

@@ -307,10 +307,10 @@ def _declared(
 # Each loader is imported when a file of its kind is to be read, which a warm run never does.
 
 
-def _load_pyproject(project: Project, file: str, *_: object) -> Declared:
+def _load_pyproject(project: Project, file: str, world: World, *_: object) -> Declared:
     from setlist.registry.toml_source import load_pyproject
 
-    return load_pyproject(project, file)
+    return load_pyproject(project, file, world)
 
 
 def _load_sessions_file(project: Project, file: str, world: World, *_: object) -> Declared:
@@ -320,13 +320,13 @@ def _load_sessions_file(project: Project, file: str, world: World, *_: object) -
 
     from setlist.registry.toml_source import load_sessions_file
 
-    return load_sessions_file(project, file)
+    return load_sessions_file(project, file, world)
 
 
-def _load_given_file(project: Project, file: str, *_: object) -> Declared:
+def _load_given_file(project: Project, file: str, world: World, *_: object) -> Declared:
     from setlist.registry.toml_source import load_given_file
 
-    return load_given_file(project, file)
+    return load_given_file(project, file, world)
 
 
 def _load_functions(project: Project, file: str, world: World, *_: object) -> Declared:

@@ -6,11 +6,13 @@ Both have the same keys: below ``[tool.setlist]`` in pyproject.toml, without a p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from setlist.core.errors import ConfigurationError
 from setlist.core.project import Project
-from setlist.core.toml import read_toml
+from setlist.core.toml import digest_of_data, read_toml
+from setlist.engine.world import DEFINITIONS_IN, World
 from setlist.registry import validators
 from setlist.registry.definition import Declared, Definition, TopLevel
 from setlist.registry.definition_errors import DefinitionProblem, Place
@@ -22,14 +24,19 @@ PREFIX = ("tool", "setlist")
 Checked = TypeVar("Checked")
 
 
-def load_pyproject(project: Project, file: str) -> Declared:
+def load_pyproject(project: Project, file: str, world: World) -> Declared:
     """What pyproject.toml declares below ``[tool.setlist]``; nothing if there is no such table.
+
+    Args:
+        project: whose it is.
+        file: its name, relative to the root.
+        world: records what the file defines; a look at it as a whole is recorded there.
 
     Raises:
         ConfigurationError: it isn't UTF-8, or isn't TOML.
         DefinitionProblem: a definition in it is wrong.
     """
-    document = _parse(project, file)
+    document = _parse(project, file, world)
     tool = document.get("tool", {})
     if not isinstance(tool, Mapping):
         raise DefinitionProblem(f"must be a table, not {validators.kind(tool)}", Place(file, PREFIX[:1]))
@@ -38,27 +45,29 @@ def load_pyproject(project: Project, file: str) -> Declared:
     return _declared(file, tool[PREFIX[1]], PREFIX, for_all=True)
 
 
-def load_sessions_file(project: Project, file: str) -> Declared:
+def load_sessions_file(project: Project, file: str, world: World) -> Declared:
     """What one ``sessions/*.toml`` declares. Its ``defaults`` apply to its own sessions.
 
-    Raises: as :func:`load_pyproject`.
+    Arguments and errors as of :func:`load_pyproject`.
     """
-    return _declared(file, _parse(project, file), (), for_all=False)
+    return _declared(file, _parse(project, file, world), (), for_all=False)
 
 
-def load_given_file(project: Project, file: str) -> Declared:
+def load_given_file(project: Project, file: str, world: World) -> Declared:
     """What a file given with ``-f`` declares. It is used instead of all other sources.
 
-    Raises: as :func:`load_pyproject`.
+    Arguments and errors as of :func:`load_pyproject`.
     """
-    return _declared(file, _parse(project, file), (), for_all=True)
+    return _declared(file, _parse(project, file, world), (), for_all=True)
 
 
-def _parse(project: Project, file: str) -> Mapping[str, object]:
+def _parse(project: Project, file: str, world: World) -> Mapping[str, object]:
     try:
-        return read_toml(project.root / file, file)
+        data = read_toml(project.root / file, file)
     except FileNotFoundError as error:
         raise ConfigurationError(f"can't be read: {error.strerror or error}", file=file) from error
+    world.says(DEFINITIONS_IN, file, digest_of_data(data, Path(file).name, definitions=True))
+    return data
 
 
 def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: bool) -> Declared:
