@@ -123,6 +123,23 @@ def test_a_variable_that_is_a_login_is_no_input(project: ProjectFolder) -> None:
     assert "a@example" not in str(first.inputs)
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("# all\n\n  alpha==1.0 --hash=sha256:00  # one\n\n", True),
+        ("# ${UNUSED}\nalpha==1.0 --hash=sha256:00\n", True),
+        ("alpha==1.0 --hash=sha256:01\n", False),
+        ("alpha==1.0#egg --hash=sha256:00\n", False),
+    ],
+)
+def test_a_comment_in_a_file_is_no_input(project: ProjectFolder, text: str, same: bool) -> None:
+    project.write("reqs.txt", "alpha==1.0 --hash=sha256:00\n")
+    before = gathered(project, requirements=("reqs.txt",)).inputs
+    project.write("reqs.txt", text)
+    after = gathered(project, {"UNUSED": "x"}, requirements=("reqs.txt",)).inputs
+    assert (after == before) is same
+
+
 def test_hashes_in_a_file_are_seen(project: ProjectFolder) -> None:
     project.write("requirements.txt", "alpha==1.0 --hash=sha256:00\n")
     assert gathered(project, requirements=("requirements.txt",)).hashed
