@@ -203,7 +203,9 @@ def _required(variant: Variant, index: RegistryIndex) -> tuple[str, ...]:
                 f"{variant.session.name!r} requires {pattern!r}, and no session matches that",
                 _place(variant),
                 ("requires",),
-                hint=f"did you mean {near!r}?" if near else "a name, a family or a glob is meant",
+                hint=f"did you mean {near!r}?"
+                if near
+                else "it names sessions, families and globs; what is installed is named in deps",
             )
         by_name = not is_glob(pattern)
         names.update(dict.fromkeys(name for name in matched if by_name or name != variant.session.name))

@@ -177,7 +177,7 @@ def check_command(value: object) -> Keys:
     given = validators.table(value)
     for name in given:
         if name not in COMMAND_KEYS:
-            raise validators.unknown(name, tuple(COMMAND_KEYS), "key of a command")
+            raise _unknown_key_of_command(name)
     if "cmd" not in given:
         raise ValidationError("holds a command without cmd", 'write { cmd = "…" }')
     checked: Keys = {}
@@ -201,14 +201,28 @@ def check_command(value: object) -> Keys:
     return checked
 
 
+def _unknown_key_of_command(written: str) -> ValidationError:
+    from setlist.registry.foreign_words import COMMAND_WORDS, meant
+
+    ours, hint = meant(written, COMMAND_WORDS, COMMAND_KEYS)
+    problem = validators.unknown(ours or written, tuple(COMMAND_KEYS))
+    return ValidationError(f"there is no key of a command {written!r}", hint or problem.hint)
+
+
 def _words(value: object) -> list[str]:
-    from setlist.registry.substitution import split_command
+    from setlist.registry.shell_syntax import shell_syntax
+    from setlist.registry.substitution import split_command, without_placeholders
 
     if isinstance(value, str):
         try:
             words = list(split_command(value))
         except ConfigurationError as error:
             raise ValidationError(error.message, error.hint) from None
+        found = shell_syntax(without_placeholders(value))
+        if found is not None:
+            raise ValidationError(
+                f"the command {validators.shown(value)} {found[0]}, and runs without a shell", found[1]
+            )
     elif isinstance(value, (list, tuple)):
         for item in value:
             if not isinstance(item, str):
@@ -395,36 +409,6 @@ PROJECT_KEYS: dict[str, Key] = {
 INSTALLING = ("deps", "groups", "extras", "requirements", "constraints", "project")
 """The keys that ask for something to be installed or held."""
 
-# What the other runners call it. Near misses of spelling are found by `nearest`; these aren't near.
-ELSEWHERE = {
-    "allowlist-externals": "external",
-    "args": "run",
-    "base-python": "python",
-    "basepython": "python",
-    "change-dir": "cwd",
-    "changedir": "cwd",
-    "cmd": "run",
-    "command": "run",
-    "commands": "run",
-    "dependencies": "deps",
-    "dependency-groups": "groups",
-    "depends": "requires",
-    "env-vars": "env",
-    "features": "extras",
-    "help": "description",
-    "ignore-outcome": "allow-failure",
-    "interpreter": "python",
-    "packages": "deps",
-    "pass-env": "inherit-env",
-    "passenv": "inherit-env",
-    "script": "run",
-    "scripts": "run",
-    "set-env": "env",
-    "setenv": "env",
-    "venv-backend": "backend",
-    "working-dir": "cwd",
-}
-
 
 def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: bool = False) -> Keys:
     """See that each key is one and its value of the right type.
@@ -451,11 +435,17 @@ def check_keys(given: Mapping[str, object], *, defaults: bool = False, python: b
 
 
 def _unknown_key(written: str, *, python: bool) -> ValidationError:
-    hyphened = written.lower().replace("_", "-")
-    meant = ELSEWHERE.get(hyphened)
-    problem = validators.unknown(written, tuple(KEYS)) if meant is None else None
-    if problem is None:
-        problem = ValidationError(f"there is no key {written!r}", f"did you mean {meant!r}?")
-    if python and problem.hint is not None:
-        problem.hint = problem.hint.replace("-", "_")
-    return problem
+    from setlist.registry.foreign_words import SESSION_WORDS, meant
+
+    ours, hint = meant(written, SESSION_WORDS, {**KEYS, **COMMAND_KEYS})
+    name = ours or written.lower().replace("_", "-")
+    if hint is not None:
+        return ValidationError(f"there is no key {written!r}", hint)
+    if python and name == "run":
+        return ValidationError(f"there is no key {written!r}", "call s.run(…) in the function")
+    if name in COMMAND_KEYS and name not in KEYS:
+        hint = f'it is a key of a command: run = [{{ cmd = "…", {name} = … }}]'
+        return ValidationError(f"there is no key {written!r}", hint)
+    problem = validators.unknown(ours or written, tuple(KEYS))
+    hint = problem.hint
+    return ValidationError(f"there is no key {written!r}", hint.replace("-", "_") if python and hint else hint)

@@ -88,6 +88,11 @@ def split_command(text: str) -> tuple[str, ...]:
     return tuple(word.translate(table) for word in words)
 
 
+def without_placeholders(text: str) -> str:
+    """The text with a letter for each placeholder, whatever its default."""
+    return "".join(raw if placeholder is None else "x" for raw, placeholder in _pieces(text))
+
+
 def _shell_problem(error: ValueError) -> str:
     return "a backslash at its end" if "escaped" in str(error) else "a quote without its partner"
 
@@ -239,8 +244,13 @@ def _unknown(placeholder: Placeholder, allowed: Collection[str], for_variable: s
         allowed: names that are allowed there.
         for_variable: the hint if none of them is close and the name may be a variable's.
     """
-    near = nearest(placeholder.name, allowed)
-    if near is not None:
+    from setlist.registry.foreign_words import PLACEHOLDER_WORDS, meant
+
+    ours, foreign = meant(placeholder.name.partition(":")[0], PLACEHOLDER_WORDS, allowed)
+    near = ours or nearest(placeholder.name, allowed)
+    if foreign is not None and RUN_TIME[0] in allowed:
+        hint = foreign
+    elif near is not None:
         hint = f"did you mean {{{near}}}? Literal braces are written {{{{ and }}}}"
     elif for_variable is not None:
         hint = for_variable

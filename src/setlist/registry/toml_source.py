@@ -15,7 +15,7 @@ from setlist.core.toml import digest_of_data, read_toml
 from setlist.engine.world import DEFINITIONS_IN, World
 from setlist.registry import validators
 from setlist.registry.definition import Declared, Definition, TopLevel
-from setlist.registry.definition_errors import DefinitionProblem, Place
+from setlist.registry.definition_errors import DefinitionProblem, Place, dotted
 from setlist.registry.keys import KEYS, PROJECT_KEYS, check_keys
 from setlist.registry.validators import ValidationError
 
@@ -76,7 +76,7 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
         raise DefinitionProblem(f"must be a table, not {validators.kind(given)}", place)
     for name in given:
         if name not in PROJECT_KEYS:
-            raise _unknown(name, place, prefixed=bool(prefix))
+            raise _unknown(name, given[name], place, prefixed=bool(prefix))
         if not PROJECT_KEYS[name].shared and not for_all:
             raise DefinitionProblem(
                 "belongs to the project, not to one file of it",
@@ -110,17 +110,22 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
     )
 
 
-def _unknown(name: str, place: Place, *, prefixed: bool) -> DefinitionProblem:
-    hint = None
+def _unknown(name: str, value: object, place: Place, *, prefixed: bool) -> DefinitionProblem:
+    from setlist.registry.foreign_words import PROJECT_WORDS, meant
+
+    ours, hint = meant(name, PROJECT_WORDS, PROJECT_KEYS)
     if name in KEYS:
         hint = "it is a key of a session: move it into [session.NAME], or into [defaults] for all sessions"
         if prefixed:
             hint = hint.replace("[", "[tool.setlist.")
     elif name == "tool" and not prefixed:
         hint = "this file needs no prefix: write [session.NAME] for [tool.setlist.session.NAME]"
+    elif ours is None and isinstance(value, Mapping) and not KEYS.keys().isdisjoint(value):
+        hint = f"a session is [{dotted((*place.path, 'session', name))}]"
     if hint is not None:
         return DefinitionProblem(f"there is no key {name!r} here", place, (name,), hint=hint)
-    return DefinitionProblem.of(validators.unknown(name, tuple(PROJECT_KEYS)), place, (name,))
+    problem = validators.unknown(ours or name, tuple(PROJECT_KEYS))
+    return DefinitionProblem(f"there is no key {name!r}", place, (name,), hint=problem.hint)
 
 
 def _table(given: Mapping[str, object], key: str, place: Place) -> Mapping[str, object]:
