@@ -16,6 +16,12 @@ def find_provider(name: str) -> Any:
     return import_module(f"setlist.providers.{name}").PROVIDER
 
 
+def misplaced(source: bytes) -> tuple[int, str, str] | None:
+    """The first session of a provider in a Python file that only setlist reads: its line, the error, and a hint."""
+    found = (find_provider(name).misplaced(source) for name in providers() if name.encode() in source)
+    return next((problem for problem in found if problem is not None), None)
+
+
 def providers() -> tuple[str, ...]:
     """The names of all providers."""
     return tuple(dict.fromkeys(definition_files().values()))

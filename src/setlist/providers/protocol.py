@@ -26,6 +26,13 @@ class Provider(Protocol):
     def reads(self, file: Path) -> bool:
         """Whether a file given with ``-f`` holds its definitions, whatever it is called."""
 
+    def misplaced(self, source: bytes) -> tuple[int, str, str] | None:
+        """The first of its sessions in a Python file of session definitions, which isn't loaded by its tool.
+
+        Returns:
+            the line, what is wrong, and what to write instead; None if there is none.
+        """
+
     def shows_ours(self, file: Path) -> bool:
         """Whether a file of its is there only to show our sessions to its tool."""
 

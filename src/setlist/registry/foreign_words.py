@@ -1,4 +1,4 @@
-"""What other tools call our keys and placeholders: nox, tox, hatch, just, poe, uv, CI systems.
+"""What other runners call our keys, our placeholders, and the methods of a session.
 
 Near misses of spelling are found by ``nearest``; these aren't near. A value is our word, or else a hint of its own. The
 words are in lower case with hyphens, and found in any spelling (``allowlist_externals``, ``SetEnv``).
@@ -93,6 +93,30 @@ PLACEHOLDER_WORDS = _words(
         "/": "write / itself: Python takes it on Windows too",
     }
 )
+
+
+SESSION_METHODS = _words(
+    {
+        "chdir": "s.cd(…)",
+        "notify": "requires, in the session that needs the other one",
+        "run-always run-install": "s.run(…), or s.install(…)",
+        "install-and-run-script": "s.install(…) and s.run(…)",
+        "conda-install": 's.install(…), or an environment of your own with backend="none"',
+        "bin-paths virtualenv": "s.bin, s.python and s.interpreter",
+        "env-dir": "s.bin.parent",
+        "create-tmp": "s.tmp",
+        "invoked-from": "s.root",
+        "debug info": "s.log(…)",
+        "fail": "s.error(…)",
+        "success-codes": "ok_codes=(0, …)",
+        "check ignore-errors warn": "allow_failure=True",
+        "capture capture-output hide": "silent=True",
+        "shell": 's.run("sh", "-c", "…", external=True)',
+        "include-outer-env": "inherit_env=False, in @session",
+        "interrupt-timeout terminate-timeout": "interrupt-grace and terminate-grace, in [tool.setlist]",
+    }
+)
+"""Methods of a session, and arguments of its ``run``."""
 
 
 def meant(word: str, words: Mapping[str, str], ours: Collection[str]) -> tuple[str | None, str | None]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from setlist.core.errors import ConfigurationError, SetlistError
 from setlist.core.files import read_bytes
 from setlist.core.model import FunctionReference
+from setlist.core.plugins import misplaced
 from setlist.core.project import Project
 from setlist.engine.world import FILE, World
 from setlist.registry.decorator import Declaration, collecting
@@ -34,9 +35,10 @@ def load_functions(project: Project, file: str, world: World) -> Declared:
         world: records which files were imported.
 
     Raises:
-        ConfigurationError: it can't be read or compiled, raises, or exits.
+        ConfigurationError: it can't be read or compiled, raises, exits, or declares sessions of another tool.
     """
     folder = (project.root / file).parent
+    _refuse_foreign(project, file)
     before = frozenset(sys.modules)
     since = world.tick()
     with _importable(folder):
@@ -59,6 +61,14 @@ def load_functions(project: Project, file: str, world: World) -> Declared:
             for declaration in declarations
         ),
     )
+
+
+def _refuse_foreign(project: Project, file: str) -> None:
+    with suppress(OSError):
+        problem = misplaced(read_bytes(project.root / file))
+        if problem is not None:
+            line, message, hint = problem
+            raise ConfigurationError(message, file=file, line=line, hint=hint)
 
 
 def load_function(project: Project, reference: FunctionReference) -> Callable[..., object]:

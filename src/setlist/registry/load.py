@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from setlist.core.errors import StorageError
 from setlist.core.model import Registry, RegistryIndex, SessionSpec, Settings
-from setlist.core.plugins import definition_files, find_provider, kind_of
+from setlist.core.plugins import definition_files, find_provider, kind_of, misplaced
 from setlist.core.project import (
     FOLDERS,
     PACKAGING_HINT,
@@ -191,10 +191,26 @@ class LazySessions(Mapping[str, SessionSpec]):
 
 
 def _warnings(project: Project, sources: Sequence[Source]) -> Iterator[str]:
-    """Say that setuptools would package the session files, and refuse to build the project."""
+    """Warn if setuptools would package the session files and refuse to build, and of files that declare nothing."""
     visible, _ = FOLDERS
     if any(source.file.startswith(f"{visible}/") for source in sources) and setuptools_packages(project.root, visible):
         yield f"setuptools takes {visible}/ for a package of the project, and may refuse to build it: {PACKAGING_HINT}"
+    if not any(source.provider for source in sources):
+        yield from _without_sessions(project, sources)
+
+
+def _without_sessions(project: Project, sources: Sequence[Source]) -> Iterator[str]:
+    """Files among the session files with sessions that only another tool would find."""
+    from setlist.core.files import read_bytes
+
+    for source in sources:
+        path = project.root / source.file
+        if source.kind == SESSION_FILES and path.suffix == ".py" and not is_session_file(path):
+            with suppress(OSError):
+                problem = misplaced(read_bytes(path))
+                if problem is not None:
+                    line, message, hint = problem
+                    yield f"{source.file}:{line}: {message}: {hint}"
 
 
 def _sources(project: Project, world: World) -> tuple[Source, ...]:

@@ -22,8 +22,26 @@ def one_line(error: BaseException, session: SessionSpec, project: Project) -> st
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    if hint := _hint_of_method(error):
+        told += f"; write {hint}"
     place = _place(error, session, project)
     return f"{place}: {told}" if place else told
+
+
+def _hint_of_method(error: BaseException) -> str | None:
+    """What to write for a method or an argument that sessions of other tools have."""
+    if isinstance(error, AttributeError):
+        from setlist.runner.session_api import SessionHandle
+
+        word = error.name if isinstance(error.obj, SessionHandle) else None
+    else:
+        _, named, rest = str(error).partition("SessionHandle.run() got an unexpected keyword argument ")
+        word = rest.strip("'") if named and isinstance(error, TypeError) else None
+    if not word:
+        return None
+    from setlist.registry.foreign_words import SESSION_METHODS
+
+    return SESSION_METHODS.get(word.replace("_", "-"))
 
 
 def _place(error: BaseException, session: SessionSpec, project: Project) -> str | None:

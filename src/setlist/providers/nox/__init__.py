@@ -31,6 +31,11 @@ class NoxProvider:
 
         return is_noxfile(file)
 
+    def misplaced(self, source: bytes) -> tuple[int, str, str] | None:
+        from setlist.providers.nox.definitions import misplaced
+
+        return misplaced(source)
+
     def shows_ours(self, file: Path) -> bool:
         from setlist.providers.nox.definitions import shows_ours
 

@@ -40,6 +40,38 @@ def is_noxfile(file: Path) -> bool:
     return imported == {b"nox"}
 
 
+def misplaced(source: bytes) -> tuple[int, str, str] | None:
+    """Find ``@nox.session`` in a file that isn't loaded as a noxfile.
+
+    Returns:
+        the first one's line, what is wrong, and what to write; None if there is none.
+    """
+    import ast
+
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    modules = {alias.asname or alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    decorators = {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "nox"
+        for alias in node.names
+        if alias.name == "session"
+    }
+    if "nox" in modules:
+        decorators.add("nox.session")
+    for node in nodes:
+        for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            used = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if ast.unparse(used) in decorators:
+                message = f"@{ast.unparse(used)} declares no session in this file: only nox knows it"
+                hint = "write 'from setlist import session' and @session; or move the function to noxfile.py"
+                return decorator.lineno, message, hint
+    return None
+
+
 def shows_ours(file: Path) -> bool:
     """Whether a noxfile is there only to show setlist's sessions to nox (:mod:`setlist.nox`)."""
     try:
