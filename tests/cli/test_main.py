@@ -49,6 +49,20 @@ def test_run_explains_itself(project: ProjectFolder) -> None:
         assert result.out.startswith("usage: run [OPTIONS] [SESSION…] [-- POSARGS…]")
 
 
+def test_help_takes_a_verb(project: ProjectFolder) -> None:
+    expected = project.setlist_inside("lock", "--help", check=True).out
+    assert project.setlist_inside("help", "lock", check=True).out == expected
+    assert project.setlist_inside("--help", "lock", check=True).out == expected
+    assert project.setlist_inside("help", "run", check=True).out == project.run_inside("--help", check=True).out
+    assert project.setlist_inside("help", "--help", check=True).out.startswith("usage: setlist VERB")
+    assert "unknown verb 'zzz'" in project.setlist_inside("help", "zzz").err
+
+
+def test_the_version_has_a_short_option(project: ProjectFolder) -> None:
+    expected = project.setlist_inside("--version", check=True).out
+    assert project.setlist_inside("-V", check=True).out == project.run_inside("-V", check=True).out == expected
+
+
 @pytest.mark.parametrize(
     ("word", "message", "hint"),
     [
@@ -58,6 +72,12 @@ def test_run_explains_itself(project: ProjectFolder) -> None:
         ("zzz", "unknown verb 'zzz'", "'setlist --help' lists the verbs"),
         ("-C", "unknown option '-C'", "options come after the verb; 'setlist --help' lists the verbs"),
         ("--zzz", "unknown option '--zzz'", "'setlist --help' lists the verbs"),
+        ("-l", "unknown option '-l'", "it is an option of 'run': run -l"),
+        ("-s", "unknown option '-s'", "sessions are named without an option: run NAME"),
+        ("--parallel", "unknown option '--parallel'", "write -j auto; 'run --help' lists the options"),
+        ("ls", "unknown verb 'ls'", "write 'setlist list', or 'setlist list --json'"),
+        ("devenv", "unknown verb 'devenv'", "write 'setlist shell SESSION', or 'setlist env SESSION --activate'"),
+        ("version", "unknown verb 'version'", "write 'setlist --version'"),
     ],
 )
 def test_an_unknown_word_is_told_what_it_may_have_been(

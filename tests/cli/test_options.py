@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from setlist.cli import run
@@ -97,7 +95,7 @@ def test_the_help_lines_up() -> None:
 
 def hint_for(*argv: str) -> str:
     with pytest.raises(UsageError) as caught:
-        parse(argv, run.OPTIONS, command="run", elsewhere=run.ELSEWHERE)
+        parse(argv, run.OPTIONS, command="run")
     return caught.value.hint or ""
 
 
@@ -123,29 +121,3 @@ def hint_for(*argv: str) -> str:
 def test_only_a_slip_is_taken_for_another_option(typed: str, meant: str | None) -> None:
     hint = hint_for(typed)
     assert (f"did you mean '{meant}'?" in hint) if meant else ("did you mean" not in hint)
-
-
-@pytest.mark.parametrize(
-    ("argv", "told"),
-    [
-        (["--parallel"], "write -j auto"),
-        (["--parallel=4"], "write -j auto"),
-        (["-s", "tests"], "sessions are named without an option: run NAME"),
-        (["-stests"], "sessions are named without an option"),
-        (["--sessions", "tests"], "sessions are named without an option"),
-        (["-e", "py312"], "sessions are named without an option"),
-        (["--reuse-existing-virtualenvs"], "environments are reused by default"),
-        (["--lf"], "write --failed"),
-        (["--junitxml=r.xml"], "write --report FILE.xml"),
-    ],
-)
-def test_options_of_nox_tox_and_pytest_are_answered_with_ours(argv: list[str], told: str) -> None:
-    assert told in hint_for(*argv)
-
-
-def test_what_is_written_instead_of_others_options_is_there() -> None:
-    ours = {f"--{option.name}" for option in run.OPTIONS} | {f"-{option.short}" for option in run.OPTIONS}
-    assert not ours & set(run.ELSEWHERE)
-    for told in run.ELSEWHERE.values():
-        named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told)) - {"--sessions"}
-        assert named <= ours, told

@@ -10,7 +10,7 @@ from setlist.cli.options import COMMON, HELP, VERBS, Option, help_text
 from setlist.cli.verbs import run_verb
 from setlist.core.errors import SetlistError, UsageError, nearest
 
-OPTIONS = (Option("version", "show the version and exit"), HELP)
+OPTIONS = (Option("version", "show the version and exit", "V"), HELP)
 
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
@@ -34,15 +34,17 @@ def dispatch(argv: Sequence[str], context: Context) -> int:
     if first in VERBS:
         return run_verb(first, argv[1:], context)
     if first in ("-h", "--help", "help"):
+        if len(argv) > 1 and not argv[1].startswith("-"):  # help lock
+            return dispatch((argv[1], "--help"), context)
         context.out.write(_help())
         # a script that calls setlist without a verb is wrong
         return 0 if argv else 2
-    if first == "--version":
+    if first in ("-V", "--version"):
         from setlist import __version__
 
         context.out.line(f"setlist {__version__}")
         return 0
-    raise _unknown(first, context)
+    raise _unknown(argv, context)
 
 
 def _help() -> str:
@@ -57,21 +59,26 @@ def _help() -> str:
     )
 
 
-def _unknown(word: str, context: Context) -> UsageError:
+def _unknown(argv: Sequence[str], context: Context) -> UsageError:
+    from setlist.cli.run import OPTIONS as RUN_OPTIONS
+    from setlist.cli.usage_hints import hint_for_verb
+
+    word = argv[0]
     if word.startswith("-"):
-        order = "options come after the verb; " if any(word in _spellings(option) for option in COMMON) else ""
-        return UsageError(f"unknown option '{word}'", hint=f"{order}'setlist --help' lists the verbs")
+        if any(word in (f"--{option.name}", f"-{option.short}") for option in COMMON):
+            hint = "options come after the verb; 'setlist --help' lists the verbs"
+        else:
+            hint = hint_for_verb(argv, RUN_OPTIONS) or "'setlist --help' lists the verbs"
+        return UsageError(f"unknown option '{word}'", hint=hint)
     if _is_session(word, context):
         hint = f"it is a session: write 'run {word}'"
+    elif (foreign := hint_for_verb(argv, RUN_OPTIONS)) is not None:
+        hint = foreign
     elif near := nearest(word, VERBS):
         hint = f"did you mean 'setlist {near}'?"
     else:
         hint = "'setlist --help' lists the verbs"
     return UsageError(f"unknown verb '{word}'", hint=hint)
-
-
-def _spellings(option: Option) -> tuple[str, str]:
-    return f"--{option.name}", f"-{option.short}"
 
 
 def _is_session(word: str, context: Context) -> bool:

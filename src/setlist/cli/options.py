@@ -7,7 +7,7 @@ flags, options and words in any order. Everything after the first ``--`` is pass
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from setlist.core.errors import UsageError
 from setlist.core.records import dataclass
@@ -54,13 +54,33 @@ class Arguments:
         return self.given.get(name, ())
 
 
+class UnknownOption(UsageError):
+    """An option that the command doesn't have.
+
+    Attributes:
+        spelling: the option as it was typed, without its value.
+        position: its place in the command line.
+        words: the positional arguments before it.
+        near: whether the hint names an option that is nearly the same.
+    """
+
+    def __init__(self, spelling: str, *, position: int, words: Sequence[str], near: str | None, command: str) -> None:
+        hint = _help_hint(command)
+        super().__init__(
+            f"unknown option '{spelling}'", hint=hint if near is None else f"did you mean '{near}'? {hint}"
+        )
+        self.spelling = spelling
+        self.position = position
+        self.words = tuple(words)
+        self.near = near is not None
+
+
 def parse(
     argv: Sequence[str],
     options: Sequence[Option],
     *,
     command: str,
     words_before_rest: int | None = None,
-    elsewhere: Mapping[str, str] | None = None,
 ) -> Arguments:
     """Parse a command line.
 
@@ -70,10 +90,10 @@ def parse(
         command: the command (``run``, ``setlist why``), for messages.
         words_before_rest: the number of words after which all others are ``rest``, with or without ``--``: for
             a command line that contains another one.
-        elsewhere: hints for options of other programs, by their spelling.
 
     Raises:
-        UsageError: an option is unknown, lacks its value, or has a value and takes none.
+        UnknownOption: the command has no such option.
+        UsageError: an option lacks its value, or has a value and takes none.
     """
     by_spelling = {f"--{option.name}": option for option in options}
     by_spelling.update({f"-{option.short}": option for option in options if option.short})
@@ -98,7 +118,8 @@ def parse(
         for spelling, value in pairs:
             option = by_spelling.get(spelling)
             if option is None:
-                raise _unknown(spelling, by_spelling, command, elsewhere or {})
+                near = None if not spelling.startswith("--") else meant_option(spelling, _long(by_spelling))
+                raise UnknownOption(spelling, position=position - 1, words=words, near=near, command=command)
             if option.metavar is None:
                 if value is not None:
                     raise UsageError(f"option '{spelling}' takes no value", hint=_help_hint(command))
@@ -144,18 +165,8 @@ def _short(word: str, by_spelling: dict[str, Option]) -> list[tuple[str, str | N
     return pairs
 
 
-def _unknown(
-    spelling: str, by_spelling: Mapping[str, Option], command: str, elsewhere: Mapping[str, str]
-) -> UsageError:
-    short = not spelling.startswith("--")
-    hint = _help_hint(command)
-    equivalent = elsewhere.get(spelling[:2] if short else spelling)
-    near = None if short else meant_option(spelling, [other for other in by_spelling if other.startswith("--")])
-    if equivalent is not None:
-        hint = f"{equivalent}; {hint}"
-    elif near is not None:
-        hint = f"did you mean '{near}'? {hint}"
-    return UsageError(f"unknown option '{spelling}'", hint=hint)
+def _long(spellings: Iterable[str]) -> list[str]:
+    return [spelling for spelling in spellings if spelling.startswith("--")]
 
 
 def meant_option(typed: str, options: Sequence[str]) -> str | None:

@@ -18,9 +18,9 @@ from setlist.cli.options import (
     OFFLINE,
     QUIET,
     VERBOSE,
-    VERBS,
     Arguments,
     Option,
+    UnknownOption,
     help_text,
     parse,
 )
@@ -70,49 +70,9 @@ OPTIONS = (
     VERBOSE,
     FILE,
     DIRECTORY,
-    Option("version", "show setlist's version and exit"),
+    Option("version", "show setlist's version and exit", "V"),
     HELP,
 )
-
-_NAME_HINT = "sessions are named without an option: run NAME"
-_REUSE_HINT = "environments are reused by default"
-
-ELSEWHERE = {
-    # nox
-    **dict.fromkeys(("-s", "--session", "--sessions"), _NAME_HINT),
-    "--list-sessions": "write --list",
-    **dict.fromkeys(
-        ("--pythons", "--force-python", "--force-pythons", "--extra-python", "--extra-pythons"), "write -p"
-    ),
-    "--keywords": "write -k",
-    "--tags": "write -t",
-    **dict.fromkeys(("-R", "--reuse-existing-virtualenvs", "--reuse-venv", "--no-venv", "--no-install"), _REUSE_HINT),
-    **dict.fromkeys(("-N", "--no-reuse-existing-virtualenvs"), "write -r"),
-    "--noxfile": "write -f",
-    "--stop-on-first-error": "write -x",
-    "--non-interactive": "commands have no terminal where sessions are captured: write --output group",
-    **dict.fromkeys(("--force-color", "--forcecolor"), "set FORCE_COLOR=1"),
-    **dict.fromkeys(("--no-color", "--nocolor"), "set NO_COLOR=1"),
-    # tox
-    **dict.fromkeys(("-e", "--env", "--envlist"), _NAME_HINT),
-    **dict.fromkeys(("-a", "--listenvs", "--listenvs-all"), "write --list"),
-    **dict.fromkeys(("--parallel", "--parallel-live", "-o"), "write -j auto"),
-    **dict.fromkeys(("-c", "--conf"), "write -f"),
-    **dict.fromkeys(("-m", "--labels"), "write -t"),
-    "--result-json": "write --report FILE.json",
-    # pytest
-    **dict.fromkeys(("--exitfirst", "--maxfail"), "write -x"),
-    **dict.fromkeys(("--lf", "--last-failed", "--ff", "--failed-first"), "write --failed"),
-    **dict.fromkeys(("--junitxml", "--junit-xml"), "write --report FILE.xml"),
-    **dict.fromkeys(("--collect-only", "--co"), "write --list"),
-    "--numprocesses": "write -j",
-    "--capture": "write --output direct",
-    "--durations": "write: setlist history --sessions",
-    # make
-    "--keep-going": "a run continues after a failure by default",
-    **dict.fromkeys(("--just-print", "--recon"), "write -n"),
-}
-"""Hints for options of nox, tox, pytest and make that ``run`` doesn't have."""
 
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
@@ -130,7 +90,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     Raises:
         SetlistError: a user's mistake, or a problem that ends the whole run.
     """
-    arguments = parse(argv, OPTIONS, command="run", elsewhere=ELSEWHERE)
+    arguments = _parse(argv)
     if arguments.flag("help"):
         context.out.write(help_text(USAGE, ABOUT, OPTIONS, end=EXIT_CODES))
         return 0
@@ -187,25 +147,26 @@ def run(argv: Sequence[str], context: Context) -> int:
     return code
 
 
+def _parse(argv: Sequence[str]) -> Arguments:
+    try:
+        return parse(argv, OPTIONS, command="run")
+    except UnknownOption as error:
+        from setlist.cli.usage_hints import hint_for_option
+
+        error.hint = hint_for_option(error, argv, OPTIONS)
+        raise
+
+
 def _select(arguments: Arguments, context: Context) -> tuple[SessionSpec, ...]:
     try:
         if arguments.flag("list") and not _depends_on_history(arguments):
             return sessions_to_list(arguments, context)
         return sessions_to_run(arguments, context)
     except UnknownSession as error:
-        error.hint = _hint(error, arguments.words)
+        from setlist.cli.usage_hints import hint_for_session
+
+        error.hint = hint_for_session(error, arguments.argv, arguments.words)
         raise
-
-
-def _hint(error: UnknownSession, words: Sequence[str]) -> str | None:
-    """A hint for a verb after ``run``, an unknown default session, and posargs without ``--``; else the error's own."""
-    if error.selector in VERBS:
-        return f"'run' only runs sessions: write 'setlist {error.selector}'"
-    if error.selector not in words:
-        return "it is a default session: 'default' in [tool.setlist], or 'nox.options.sessions', names it"
-    if words.index(error.selector) > 0 and "did you mean" not in (error.hint or ""):
-        return f"arguments for the session's commands come after '--': run {words[0]} -- {error.selector}"
-    return error.hint
 
 
 def _list(argv: Sequence[str], arguments: Arguments, context: Context, sessions: tuple[SessionSpec, ...]) -> int:

@@ -81,11 +81,23 @@ class UsageError(SetlistError):
 
 
 class UnknownSession(UsageError):
-    """A selector that matches no session."""
+    """A selector that matches no session.
 
-    def __init__(self, selector: str, known: Sequence[str]) -> None:
-        near = nearest(selector, known)
-        if near is not None:
+    Args:
+        selector: the name, glob or tag.
+        known: all names and tags that select sessions.
+        meant: the names of the sessions that were meant, if the selector is written as other tools write names.
+        parts: the parts that those names have.
+    """
+
+    def __init__(
+        self, selector: str, known: Sequence[str], meant: Sequence[str] = (), parts: Sequence[str] = ()
+    ) -> None:
+        near = nearest(selector, known) if not meant else None
+        if meant:
+            more = f" or {len(meant) - 3} more" if len(meant) > 3 else ""
+            hint = f"did you mean {', '.join(map(repr, meant[:3]))}{more}?"
+        elif near is not None:
             hint = f"did you mean {near!r}?"
         elif known:
             hint = "'run --list' shows the sessions"
@@ -93,6 +105,8 @@ class UnknownSession(UsageError):
             hint = "this project defines no sessions; 'setlist init' writes a first one"
         super().__init__(f"no session matches {selector!r}", hint=hint)
         self.selector = selector
+        self.meant = tuple(meant)
+        self.parts = tuple(parts)
 
 
 class ConfigurationError(SetlistError):

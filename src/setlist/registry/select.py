@@ -68,9 +68,28 @@ def _selected(registry: Registry, selectors: Sequence[str]) -> tuple[SessionSpec
     for selector in selectors:
         matched = _matching(registry, selector)
         if not matched:
-            raise UnknownSession(selector, _known(registry))
+            parts = _parts(selector)
+            raise UnknownSession(selector, _known(registry), _with_parts(registry, parts), parts)
         names.update(dict.fromkeys(matched))
     return tuple(registry.sessions[name] for name in names)
+
+
+def _parts(selector: str) -> tuple[str, ...]:
+    """The parts of a name as our names have them: ``test-3.11``, ``test(3.11)`` → ``test``, ``py311``."""
+    import re
+
+    words = re.split(r"[-(),\[\]]+", re.sub(r"""['"=\s]""", "", selector.lower()))
+    python = r"(?:c?python|py)?-?([23])\.(\d+t?)|(?:python|py)(\d)(\d+t?)"
+    parts = (re.sub(rf"\A(?:{python})\Z", r"py\1\2\3\4", word).replace(".", "") for word in words)
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _with_parts(registry: Registry, parts: Sequence[str]) -> tuple[str, ...]:
+    """The sessions whose names have all of these parts."""
+    if not parts:
+        return ()
+    wanted = frozenset(parts)
+    return tuple(name for name in registry.sessions if wanted.issubset(name.lower().split("-")))
 
 
 def _matching(registry: Registry, selector: str) -> tuple[str, ...]:
@@ -142,7 +161,9 @@ def _filters(
 
 def _nothing_has(kind: str, value: str, existing: Sequence[str]) -> UsageError:
     near = nearest(value, existing)
-    if near is not None:
+    if kind == "python" and value in ("auto", "all"):
+        hint = "to run several sessions at once, write -j auto"
+    elif near is not None:
         hint = f"did you mean {near!r}?"
     else:
         hint = f"there are {', '.join(existing)}" if existing else f"no session has a {kind}"
