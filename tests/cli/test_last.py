@@ -75,13 +75,76 @@ def test_the_path(some: ProjectFolder) -> None:
     assert out == f"{some.path / STATE_DIRECTORY / 'logs' / 'lint.log'}\n"
 
 
-def test_what_went_straight_to_the_terminal_was_not_kept(some: ProjectFolder) -> None:
+def test_own_lines_are_in_the_log_of_a_session_that_has_the_terminal(some: ProjectFolder) -> None:
     ran(some, session("lint"), logs={"lint": "$ ruff check .\n"})
-    result = some.setlist_inside("last", "lint")
-    assert result.code == 1
-    assert result.out == "$ ruff check .\n", "setlist's own lines are there"
+    result = some.setlist_inside("last", "lint", check=True)
+    assert result.out == "$ ruff check .\n"
     assert "directly to the terminal" in result.err
     assert "run --output group lint" in result.err
+
+
+@pytest.fixture
+def plain(project: ProjectFolder) -> ProjectFolder:
+    """Two sessions that fail in different ways, and one that passes."""
+    project.sessions("""
+        [tool.setlist.defaults]
+        backend = "none"
+        [tool.setlist.session.bad]
+        run = ["python -c pass", "python -c 'print(1); raise SystemExit(3)'", "python -c pass"]
+        [tool.setlist.session.missing]
+        run = "no-such-program"
+        [tool.setlist.session.good]
+        run = "python -c pass"
+    """)
+    return project
+
+
+def test_after_a_plain_run_the_summary_is_shown(plain: ProjectFolder) -> None:
+    assert plain.run("bad").code == 1
+    result = plain.setlist_inside("last", check=True)
+    head, *commands, end = result.out.splitlines()
+    assert head.startswith("bad  python 3.")
+    assert commands == [
+        "  $ python -c pass",
+        "  $ python -c 'print(1); raise SystemExit(3)'",
+        "  ✗ exit code 3",
+    ]
+    assert end.startswith("bad  failed  ")
+    assert end.endswith("python exited with code 3")
+    assert result.err == (
+        "hint: the output went directly to the terminal; to record it, write: run --output group bad\n"
+    )
+
+
+def test_after_a_plain_run_of_several_those_that_failed_are_shown(plain: ProjectFolder) -> None:
+    assert plain.run("good", "missing", "bad").code == 1
+    out = plain.setlist_inside("last", check=True).out
+    assert "good" not in out
+    of_missing, of_bad = out.split("\n\n")
+    assert of_missing.startswith("missing\n")
+    assert "can't run no-such-program" in of_missing
+    assert of_bad.startswith("bad\n")
+    assert "✗ exit code 3" in of_bad
+
+
+def test_after_a_plain_run_that_passed_its_last_session_is_shown(plain: ProjectFolder) -> None:
+    plain.run("good", check=True)
+    assert "\ngood  ok  " in plain.setlist_inside("last", check=True).out
+
+
+def test_the_log_of_an_earlier_run_is_not_that_of_the_last(plain: ProjectFolder) -> None:
+    assert plain.run("--output", "group", "bad").code == 1
+    assert "1\n" in plain.setlist_inside("last", check=True).out
+    assert plain.run("bad").code == 1
+    assert "\n1\n" not in plain.setlist_inside("last", check=True).out
+    result = plain.setlist_inside("last", "--path")
+    assert (result.code, result.out) == (1, "")
+    assert "it was written directly to the terminal" in result.err
+
+
+def test_a_run_that_was_killed_has_no_end(some: ProjectFolder) -> None:
+    ran(some, session("lint")[:-1])
+    assert "its end isn't recorded" in some.setlist_inside("last", check=True).out
 
 
 def test_nothing_kept(some: ProjectFolder) -> None:

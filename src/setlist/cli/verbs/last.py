@@ -1,7 +1,8 @@
 """Print the output of a session's last run.
 
 Without a SESSION: of those that failed in the last run; if none failed, of the one that ended last. Colours are kept
-on a terminal, and with FORCE_COLOR. Output that was written directly to a terminal wasn't recorded.
+on a terminal, and with FORCE_COLOR. Output that was written directly to a terminal wasn't recorded: then the session's
+commands, messages and result are printed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from setlist.core.errors import SessionError, UsageError
 
 if TYPE_CHECKING:
     from setlist.cli.context import Context
-    from setlist.core.events import SessionStarted
+    from setlist.core.events import Event, SessionStarted
 
 USAGE = "last [SESSION] [--path]"
 OPTIONS = (Option("path", "print only the path of the log"), *COMMON)
@@ -25,30 +26,50 @@ _AT_ONCE = 64 * 1024
 
 
 def run(arguments: Arguments, context: Context) -> int:
-    """Print logs to stdout, in the order of the run. Returns 1 if the output of a session wasn't recorded."""
+    """Print logs or summaries to stdout, in the order of the run. Returns 1 if nothing of a session is recorded."""
     names = [_named(arguments.words, context)] if arguments.words else _of_last_run(context)
     recorded = True
     for index, name in enumerate(names):
-        log = context.project.log(name)
-        start = _last_start(name, context)
-        if not log.is_file():
-            reason = "its log has been removed" if start is not None else "it hasn't run yet"
-            context.print_error(SessionError(f"no output of {name} is recorded: {reason}", hint=f"write: run {name}"))
+        events, start = _last_events(name, context)
+        log = _log(name, start, context)
+        summary = log is None and start is not None and not start.captured
+        if log is None and (arguments.flag("path") or not summary):
+            context.print_error(_not_recorded(name, start))
             recorded = False
-            continue
-        if arguments.flag("path"):
+        elif arguments.flag("path"):
             context.out.line(str(log))
         else:
             if len(names) > 1:
                 if index:
                     context.out.line()
                 context.out.line(context.out.styled(name, "bold"))
-            _print(log, context)
-        if start is not None and not start.captured:
-            message = f"the output of {name} was written directly to the terminal, and wasn't recorded"
-            context.print_error(SessionError(message, hint=f"to record it, write: run --output group {name}"))
-            recorded = False
+            if log is not None:
+                _print(log, context)
+            else:
+                _print_summary(name, events, context, named=len(names) == 1)
+            if start is not None and not start.captured:
+                hint = context.err.styled("hint:", "cyan")
+                context.err.line(
+                    f"{hint} the output went directly to the terminal; to record it, write: run --output group {name}"
+                )
     return 0 if recorded else SessionError.exit_code
+
+
+def _not_recorded(name: str, start: SessionStarted | None) -> SessionError:
+    if start is None:
+        return SessionError(f"no output of {name} is recorded: it hasn't run yet", hint=f"write: run {name}")
+    reason = "its log has been removed" if start.captured else "it was written directly to the terminal"
+    return SessionError(f"no output of {name} is recorded: {reason}", hint=f"write: run --output group {name}")
+
+
+def _log(name: str, start: SessionStarted | None, context: Context) -> Path | None:
+    """The log of the session's last run. A run that didn't capture it leaves the log of an earlier one."""
+    log = context.project.log(name)
+    try:
+        written = log.stat().st_mtime
+    except OSError:
+        return None
+    return log if start is None or start.captured or written >= start.time else None
 
 
 def _named(words: Sequence[str], context: Context) -> str:
@@ -73,15 +94,37 @@ def _of_last_run(context: Context) -> list[str]:
     raise UsageError("no session has run yet", hint="'run' runs the default sessions")
 
 
-def _last_start(name: str, context: Context) -> SessionStarted | None:
+def _last_events(name: str, context: Context) -> tuple[Sequence[Event], SessionStarted | None]:
+    """The events of a session in the last run that started it, and its start."""
     from setlist.core.events import SessionStarted
     from setlist.reports.past_runs import past_runs
 
     for events in past_runs(context.project):
-        for event in events:
-            if isinstance(event, SessionStarted) and event.session == name:
-                return event
-    return None
+        own = [event for event in events if getattr(event, "session", None) == name]
+        start = next((event for event in own if isinstance(event, SessionStarted)), None)
+        if start is not None:
+            return own, start
+    return (), None
+
+
+def _print_summary(name: str, events: Sequence[Event], context: Context, *, named: bool) -> None:
+    """Print what the run said of a session: its environment, commands, messages, and result."""
+    from setlist.core.events import EnvironmentReady, SessionFinished, SessionStarted
+    from setlist.reports.console import Console
+
+    console = Console(context.out, named=named)
+    ready = any(isinstance(event, EnvironmentReady) for event in events)
+    if named and not ready:
+        context.out.line(context.out.styled(name, "bold"))
+    end = None
+    for event in events:
+        if isinstance(event, SessionFinished):
+            end = event
+        elif not isinstance(event, SessionStarted):
+            console(event)
+    context.out.line(
+        console.ending(end) if end is not None else "its end isn't recorded: the run was killed, or goes on"
+    )
 
 
 def _print(log: Path, context: Context) -> None:
