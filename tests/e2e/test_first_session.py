@@ -123,3 +123,43 @@ def test_frozen_requirements_make_the_same_environment_with_plain_pip(
     subprocess.run([*pip, "install", "-q", "-r", str(tmp_path / "frozen" / "lint.txt")], check=True)
     frozen = subprocess.run([*pip, "freeze"], capture_output=True, text=True, check=True).stdout.split()
     assert dict(line.split("==") for line in frozen) == project.installed("lint")
+
+
+def test_a_failed_command_is_said_to_have_got_a_pattern_as_it_is(project: ProjectFolder) -> None:
+    project.write("data/a.txt", "")
+    project.sessions("""
+        [tool.setlist.defaults]
+        backend = "none"
+        [tool.setlist.session.pattern]
+        run = "python -c 'raise SystemExit(1)' data/*.txt"
+        [tool.setlist.session.option]
+        run = "python -c 'raise SystemExit(1)' --include data/*.txt --exclude=data/* nothing/*"
+        [tool.setlist.session.expanded]
+        run = [{ cmd = "python -c 'raise SystemExit(1)' data/*.txt", shell = true }]
+        [tool.setlist.session.passed]
+        run = "python -c pass data/*.txt"
+    """)
+    said = "'data/*.txt' was passed as it is: only a shell expands it (shell = true)"
+    assert f"  ✗ exit code 1\n  {said}\n" in project.run("pattern").err
+    for name in ("option", "expanded", "passed"):
+        assert "only a shell" not in project.run(name).err
+
+
+def test_methods_of_other_tools_are_answered_with_ours(project: ProjectFolder) -> None:
+    project.write(
+        "sessions/a.py",
+        """
+        from setlist import session
+
+        @session(backend="none")
+        def method(s):
+            s.chdir("docs")
+
+        @session(backend="none")
+        def argument(s):
+            s.run("python", "-V", success_codes=[0])
+        """,
+    )
+    err = project.run("method", "argument").err
+    assert "no attribute 'chdir'; write s.cd(…)" in err
+    assert "unexpected keyword argument 'success_codes'; write ok_codes=(0, …)" in err

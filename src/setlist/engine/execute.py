@@ -437,12 +437,34 @@ def run_command(
     if ok:
         return True, completed
     what = failure_text(command.words, completed)
+    unexpanded = _unexpanded(command)
+    if unexpanded is not None:
+        output.tell("info", f"{unexpanded!r} was passed as it is: only a shell expands it (shell = true)")
     if not command.allow_failure:
         from setlist.core.errors import CommandFailed
 
         raise CommandFailed(what, None if completed.timed_out else completed.code)
     output.tell("warning", f"{what}, which is allowed")
     return False, completed
+
+
+def _unexpanded(command: PlannedCommand) -> str | None:
+    """The first argument that a shell would have replaced by names of files; None if there is none.
+
+    Options and their values are left out, and what programs expand themselves.
+    """
+    from glob import iglob
+
+    if command.words[0] == "twine":
+        return None
+    for before, word in zip(command.words, command.words[1:], strict=False):
+        if before.startswith("-") or word.startswith("-"):
+            continue
+        path = os.path.join(command.cwd, word)
+        is_pattern = ("*" in word or "?" in word) and not os.path.lexists(path)
+        if word.startswith("~/") or (is_pattern and next(iglob(path), None) is not None):
+            return word
+    return None
 
 
 def _emit_collected(attempt: Attempt, stream: Literal["stdout", "stderr"], data: bytes) -> None:
