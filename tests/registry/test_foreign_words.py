@@ -69,6 +69,8 @@ def error_of(project: ProjectFolder, file: str, text: str) -> list[str]:
         ("help = 'it lints'", "did you mean 'description'?"),
         ("ok-codes = [1]", 'it is a key of a command: run = [{ cmd = "…", ok-codes = … }]'),
         ("success_codes = [1]", 'it is a key of a command: run = [{ cmd = "…", ok-codes = … }]'),
+        ("install = 'editable'", "write project = \"editable\" for the project, and 'deps' for requirements"),
+        ("with = ['pytest']", "did you mean 'deps'?"),
         ("shell = true", 'it is a key of a command: run = [{ cmd = "…", shell = … }]'),
     ],
 )
@@ -109,6 +111,15 @@ def test_an_argument_of_the_decorator(project: ProjectFolder, argument: str, hin
         ("[tool.setlist.session.x]\nrun = [{ command = 'a' }]\n", "did you mean 'cmd'?"),
         ("[tool.setlist.session.x]\nrun = [{ cmd = 'a', ignore_errors = true }]\n", "did you mean 'allow-failure'?"),
         ("[tool.setlist.session.x]\nrun = [{ cmd = 'a', external = true }]\n", "it is a key of the session"),
+        ("[tool.setlist.session.x]\nrun = [{ shell = 'a | b' }]\n", 'write { cmd = "…", shell = true }'),
+        ("[tool.setlist.session.x]\nrun = [{ ref = 'lint' }]\n", "in its 'requires'"),
+        ("[tool.setlist.session.x]\nproject = true\n", "did you mean 'editable'?"),
+        ("[tool.setlist.session.x]\nproject = 'skip'\n", "leave the key out"),
+        ("[tool.setlist.session.x]\npython = 'py310,py311'\n", 'write a list: ["py310", "py311"]'),
+        ("[tool.setlist.session.x]\npython = 'py{310,311}'\n", 'write a list: ["py310", "py311"]'),
+        ("[tool.setlist.session.x]\npython = ['3.10 3.11', '3.12']\n", 'write a list: ["3.10", "3.11"]'),
+        ("[tool.setlist.session.'py{310,311}']\nrun = []\n", 'python = ["…", "…"]'),
+        ("[tool.setlist.default]\npython = '3.11'\n", "values for all sessions are in [tool.setlist.defaults]"),
         ("[tool.setlist.session.x]\nrequires = ['pytest>=8']\n", "what is installed is named in deps"),
     ],
 )
@@ -128,6 +139,7 @@ def test_a_key_of_the_project_or_of_a_command(project: ProjectFolder, text: str,
         ("{env_tmp_dir}", "did you mean {tmp}?"),
         ("{envpython}", "write python"),
         ("a{/}b", "write / itself"),
+        ("{[testenv]commands}", "in [defaults]"),
     ],
 )
 def test_a_placeholder(template: str, hint: str) -> None:

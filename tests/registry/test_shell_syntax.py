@@ -32,6 +32,10 @@ from support.project import ProjectFolder
         ("cd docs", "begins with the shell's 'cd'", "set the key cwd"),
         ("export A=1", "begins with the shell's 'export'", "set the variable in the key env"),
         ("source .venv/bin/activate", "begins with the shell's 'source'", "active already"),
+        ("- pytest", "begins with '-'", "allow-failure = true"),
+        ("-pytest", "begins with '-'", "allow-failure = true"),
+        ("! git grep x", "begins with '!'", "ok-codes = [1]"),
+        ("@echo x", "begins with '@'", "run -q"),
         ("pytest {posargs:-x} | cat", "holds the shell's '|'", "shell = true"),
     ],
 )
@@ -39,7 +43,7 @@ def test_what_only_a_shell_understands(command: str, what: str, hint: str) -> No
     for value in (command, {"cmd": command}):
         with pytest.raises(ValidationError) as caught:
             check_command(value)
-        assert f"{what}, and runs without a shell" in caught.value.message
+        assert what in caught.value.message
         assert hint in (caught.value.hint or "")
     assert check_command({"cmd": command, "shell": True})["cmd"] == [command]
 

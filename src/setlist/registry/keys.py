@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, get_args
 from setlist.core.errors import ConfigurationError
 from setlist.core.model import Backend, InstallerName, LinkMode, LockFormat, ProjectMode, Resolution
 from setlist.core.plugins import kinds
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, replace
 from setlist.registry import validators
 from setlist.registry.validators import Check, ValidationError, under
 
@@ -106,7 +106,7 @@ CODES = KeyType(
     {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]},
     validators.exit_codes,
 )
-PROJECT = _one_of("ProjectMode", ProjectMode)
+PROJECT = replace(_one_of("ProjectMode", ProjectMode), check=validators.project_mode(*get_args(ProjectMode)))
 RESOLUTION = _one_of("Resolution", Resolution)
 INSTALLER = _one_of("InstallerName", InstallerName)
 LINK_MODE = _one_of("LinkMode", LinkMode)
@@ -179,7 +179,8 @@ def check_command(value: object) -> Keys:
         if name not in COMMAND_KEYS:
             raise _unknown_key_of_command(name)
     if "cmd" not in given:
-        raise ValidationError("holds a command without cmd", 'write { cmd = "…" }')
+        hint = 'write { cmd = "…", shell = true }' if isinstance(given.get("shell"), str) else 'write { cmd = "…" }'
+        raise ValidationError("holds a command without cmd", hint)
     checked: Keys = {}
     for key in COMMAND_KEYS.values():
         if key.name in given:
@@ -220,9 +221,7 @@ def _words(value: object) -> list[str]:
             raise ValidationError(error.message, error.hint) from None
         found = shell_syntax(without_placeholders(value))
         if found is not None:
-            raise ValidationError(
-                f"the command {validators.shown(value)} {found[0]}, and runs without a shell", found[1]
-            )
+            raise ValidationError(f"the command {validators.shown(value)} {found[0]}", found[1])
     elif isinstance(value, (list, tuple)):
         for item in value:
             if not isinstance(item, str):

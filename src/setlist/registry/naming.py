@@ -26,7 +26,10 @@ def check_name(name: str) -> None:
     problem = _name_error(name)
     if problem is not None:
         shown = name if len(name) <= 40 else name[:39] + "…"
-        raise ValidationError(f"a session can't be named {shown!r}: {problem}", f"call it {proposal(name)!r}")
+        hint = f"call it {proposal(name)!r}"
+        if "{" in name:
+            hint = 'an axis makes a session of each of its values: python = ["…", "…"], or matrix = { … }'
+        raise ValidationError(f"a session can't be named {shown!r}: {problem}", hint)
 
 
 def _name_error(name: str) -> str | None:

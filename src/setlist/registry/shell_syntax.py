@@ -31,6 +31,13 @@ _BUILTINS = {
 }
 _BUILTINS["."] = _BUILTINS["source"]
 
+_PREFIXES = {
+    "-": 'write a table: {{ cmd = "…", allow-failure = true }}',
+    "!": 'write a table: {{ cmd = "…", ok-codes = [1] }}',
+    "@": "leave it out: 'run -q' prints less",
+}
+"""What stands before a command in a Makefile, a justfile or a tox.ini."""
+
 _OTHER_LANGUAGES = frozenset(
     ("[", "awk", "expr", "find", "gawk", "jq", "mawk", "perl", "powershell", "pwsh", "sed", "ssh", "test", "yq")
 )
@@ -38,7 +45,7 @@ _OTHER_LANGUAGES = frozenset(
 
 
 def shell_syntax(line: str) -> tuple[str, str] | None:
-    """The first part of a command line that only a shell would understand: what it is, and what to write instead.
+    """The first part of a command line that only a shell would understand: what is wrong, and what to write instead.
 
     Args:
         line: the command, without the placeholders of the template: what they stand for isn't read by a shell either.
@@ -50,9 +57,14 @@ def shell_syntax(line: str) -> tuple[str, str] | None:
     if _ASSIGNMENT.fullmatch(program):
         name, _, value = program.partition("=")
         shown = value if value and "_" not in value else "…"
-        return f"sets {name} for one command", f'write a table: {{ cmd = "…", env = {{ {name} = "{shown}" }} }}'
+        return (
+            f"sets {name} for one command, and runs without a shell",
+            f'write a table: {{ cmd = "…", env = {{ {name} = "{shown}" }} }}',
+        )
     if program in _BUILTINS:
-        return f"begins with the shell's {program!r}", _BUILTINS[program].format()
+        return f"begins with the shell's {program!r}, and runs without a shell", _BUILTINS[program].format()
+    if program[0] in _PREFIXES:
+        return f"begins with {program[0]!r}", _PREFIXES[program[0]].format()
     if program in _OTHER_LANGUAGES or _SIGNS.isdisjoint(line):
         return None
     return next((found for word in masked if (found := _in_word(word)) is not None), None)
@@ -60,17 +72,22 @@ def shell_syntax(line: str) -> tuple[str, str] | None:
 
 def _in_word(word: str) -> tuple[str, str] | None:
     if word in ("|", "||", "|&", "&&", "&", ";"):
-        return f"holds the shell's {word!r}", _HINTS.get(word, _SHELL).format(word=f"'{word}'")
+        return f"holds the shell's {word!r}, and runs without a shell", _HINTS.get(word, _SHELL).format(
+            word=f"'{word}'"
+        )
     if len(word) > 1 and word.endswith(";"):
-        return "holds the shell's ';'", _HINTS[";"].format(word="';'")
+        return "holds the shell's ';', and runs without a shell", _HINTS[";"].format(word="';'")
     if _REDIRECTION.fullmatch(word):
-        return f"holds the shell's {word!r}", _HINTS[">"].format(word=f"'{word}'")
+        return f"holds the shell's {word!r}, and runs without a shell", _HINTS[">"].format(word=f"'{word}'")
     if "`" in word or "$(" in word:
         sign = "`" if "`" in word else "$("
-        return f"holds the shell's {sign!r}", _SHELL.format(word=f"'{sign}'")
+        return f"holds the shell's {sign!r}, and runs without a shell", _SHELL.format(word=f"'{sign}'")
     variable = _VARIABLE.search(word)
     if variable is not None:
         name = variable[1]
         ours = f"{{env:{name}}}" if name[0].isalpha() or name[0] == "_" else "{posargs}"
-        return f"holds the shell's '${name}'", f"write {ours}; or quote the word, to pass '${name}' on"
+        return (
+            f"holds the shell's '${name}', and runs without a shell",
+            f"write {ours}; or quote the word, to pass '${name}' on",
+        )
     return None

@@ -250,6 +250,8 @@ def _unknown(placeholder: Placeholder, allowed: Collection[str], for_variable: s
     near = ours or nearest(placeholder.name, allowed)
     if foreign is not None and RUN_TIME[0] in allowed:
         hint = foreign
+    elif placeholder.name.startswith("["):  # {[testenv]deps}
+        hint = "keys that definitions share are in [defaults], or in a definition that others name in 'extends'"
     elif near is not None:
         hint = f"did you mean {{{near}}}? Literal braces are written {{{{ and }}}}"
     elif for_variable is not None:

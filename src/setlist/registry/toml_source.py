@@ -85,6 +85,9 @@ def _declared(file: str, given: object, prefix: tuple[str, ...], *, for_all: boo
                 hint="move it to [tool.setlist] in pyproject.toml",
             )
     _check_version(given, place)
+    if isinstance(given.get("default"), Mapping):
+        hint = f"values for all sessions are in [{dotted((*prefix, 'defaults'))}]"
+        raise DefinitionProblem("must be a list of strings, not a table", place, ("default",), hint=hint)
     defaults_place = Place(file, (*prefix, "defaults"))
     try:
         defaults = check_keys(_table(given, "defaults", place), defaults=True)

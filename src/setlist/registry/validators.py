@@ -198,6 +198,21 @@ def one_of(*names: str) -> Check:
     return check
 
 
+def project_mode(*names: str) -> Check:
+    """How the project is installed. Other tools take a path, or true and false."""
+    check_name = one_of(*names)
+
+    def check(value: object) -> object:
+        try:
+            return check_name(value)
+        except ValidationError as bad:
+            if value is False or value in ("skip", "none", "no"):
+                raise ValidationError(bad.message, "leave the key out: then the project isn't installed") from None
+            raise ValidationError(bad.message, bad.hint or f"did you mean {names[0]!r}?") from None
+
+    return check
+
+
 def some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
     """A list of some of these names."""
     check_one = one_of(*names)
@@ -276,10 +291,29 @@ def python(value: object) -> str | list[str]:
             'quote it, as in "3.10": the number 3.10 is 3.1',
         )
     if isinstance(value, str):
+        _refuse_several_pythons(value)
         return filled(value)
     if not isinstance(value, (list, tuple)):
         raise ValidationError(f"must be a string or a list of strings, not {kind(value)}")
-    return axis(value)
+    values = axis(value)
+    for item in values:
+        _refuse_several_pythons(item)
+    return values
+
+
+def _refuse_several_pythons(text: str) -> None:
+    """Refuse several versions in one string, as tox writes them: ``py310,py311``, ``py{310,311}``."""
+    if "," not in text and " " not in text:
+        return
+    import re
+
+    version = r"(?:py|python)?\d[\d.]*"
+    braces = re.fullmatch(r"py\{([\d., ]+)\}", text.strip())
+    if braces is not None or re.fullmatch(rf"{version}(?:[, ]+{version})+", text.strip()):
+        names = re.split(r"[, ]+", braces[1] if braces is not None else text.strip())
+        values = [f"py{name}" if braces is not None and name.isdigit() else name for name in names if name]
+        listed_values = ", ".join(f'"{name}"' for name in values)
+        raise ValidationError(f"names several Pythons in one string: {text!r}", f"write a list: [{listed_values}]")
 
 
 def axis(value: object) -> list[str]:
