@@ -117,6 +117,12 @@ def test_an_option_of_another_tool(matrix: ProjectFolder, line: str, hint: str) 
         ("DEBUG=1 lint", "variables are set before the command: DEBUG=1 run lint"),
         ("help", "write 'run --help'"),
         ("version", "write 'run --version'"),
+        (
+            "tests/test_a.py::test_b",
+            "arguments for the session's commands come after '--': run SESSION -- tests/test_a.py::test_b",
+        ),
+        ("ruff check .", "a command in an environment: setlist exec SESSION -- ruff check ."),
+        ("pytest -x", "did you mean 'test'? For a command: setlist exec SESSION -- pytest -x"),
         ("lock", "'run' only runs sessions: write 'setlist lock'"),
     ],
 )
@@ -135,6 +141,12 @@ def test_what_the_hints_write_selects_the_sessions(matrix: ProjectFolder) -> Non
 def test_verbs_name_the_sessions_that_are_meant(matrix: ProjectFolder) -> None:
     assert "did you mean 'test-py311'?" in matrix.setlist_inside("env", "test-3.11").err
     assert "did you mean 'test-py311', 'web-py311-django42', 'web-" in matrix.setlist_inside("env", "py311").err
+
+
+def test_options_for_another_program_are_passed_on(matrix: ProjectFolder) -> None:
+    result = matrix.setlist_inside("nox", "-s", "lint")
+    assert result.err.splitlines()[-1] == "hint: what is passed on comes after '--': setlist nox -- -s lint"
+    assert "did you mean '--offline'" in matrix.setlist_inside("nox", "--ofline").err
 
 
 def test_a_session_may_be_called_as_another_tools_word(project: ProjectFolder) -> None:

@@ -91,6 +91,14 @@ RUN_OPTIONS = _options(
 )
 """Hints for options that ``run`` doesn't have."""
 
+PROGRAMS = frozenset(
+    (
+        *("black", "coverage", "flake8", "mkdocs", "mypy", "nox", "pip", "pre-commit", "pyright", "pytest", "python"),
+        *("ruff", "sphinx-build", "tox", "uv"),
+    )
+)
+"""Programs that are run in an environment by other tools: uv run, tox exec."""
+
 VERB_WORDS = _options(
     {
         "config l ls sessions tasks": "write 'setlist list', or 'setlist list --json'",
@@ -176,27 +184,48 @@ def hint_for_session(error: UnknownSession, argv: Sequence[str], words: Sequence
         return f"'run' only runs sessions: write 'setlist {selector}'"
     if selector not in words:
         return "it is a default session: 'default' in [tool.setlist], or 'nox.options.sessions', names it"
+    return _hint_for_word(selector, argv) or _hint_for_name(error) or _hint_for_posargs(error, argv, words)
+
+
+def _hint_for_word(selector: str, argv: Sequence[str]) -> str | None:
+    """The hint for a word that is a session's name in no tool."""
     if selector in ("help", "version"):
         return f"write 'run --{selector}'"
-    before = argv[: argv.index(selector)]
-    if before and before[-1] == "-n" and (selector.isdigit() or selector == "auto"):
-        at_once = f"-n shows what would be done; to run several sessions at once, write -j {selector}"
-        return f"{_to_commands(argv, len(before) - 1)}; {at_once}" if words[0] != selector else at_once
     if selector.casefold() == "all":
         return f"all sessions: {shlex.join(['run', *_with(argv, selector, '*')])}"
     if re.match(r"[A-Za-z_]\w*=", selector):
-        rest = [word for word in argv if word != selector]
-        return f"variables are set before the command: {shlex.join([selector, 'run', *rest])}"
+        return f"variables are set before the command: {shlex.join([selector, 'run', *_with(argv, selector)])}"
     if "," in selector and "(" not in selector:
         return f"names are separated by spaces: {shlex.join(['run', *_with(argv, selector, *selector.split(','))])}"
-    if len(error.meant) > 1:
-        return f"write {_filter(error.parts)} for {', '.join(error.meant[:3])}{' …' if len(error.meant) > 3 else ''}"
-    if words.index(selector) > 0 and "did you mean" not in (error.hint or ""):
-        position = len(before)
-        while position > 1 and argv[position - 1].startswith("-"):
-            position -= 1  # -m slow
-        return _to_commands(argv, position)
-    return error.hint
+    return None
+
+
+def _hint_for_name(error: UnknownSession) -> str | None:
+    """The hint for a name that stands for several sessions."""
+    if len(error.meant) < 2:
+        return None
+    return f"write {_filter(error.parts)} for {', '.join(error.meant[:3])}{' …' if len(error.meant) > 3 else ''}"
+
+
+def _hint_for_posargs(error: UnknownSession, argv: Sequence[str], words: Sequence[str]) -> str | None:
+    """The hint for a word that may belong to a command, not to ``run``."""
+    selector = error.selector
+    position = argv.index(selector)
+    first = words[0] == selector
+    if position and argv[position - 1] == "-n" and (selector.isdigit() or selector == "auto"):
+        at_once = f"-n shows what would be done; to run several sessions at once, write -j {selector}"
+        return at_once if first else f"{_to_commands(argv, position - 1)}; {at_once}"
+    near = "did you mean" in (error.hint or "")
+    if first and selector in PROGRAMS:
+        command = f"setlist exec SESSION -- {shlex.join(argv[position:])}"
+        return f"{error.hint} For a command: {command}" if near else f"a command in an environment: {command}"
+    if first and re.search(r"[/\\]|::|\.py\Z", selector):
+        return f"arguments for the session's commands come after '--': run SESSION -- {shlex.quote(selector)}"
+    if first or near:
+        return error.hint
+    while position > 1 and argv[position - 1].startswith("-"):
+        position -= 1  # -m slow
+    return _to_commands(argv, position)
 
 
 def _with(argv: Sequence[str], word: str, *others: str) -> list[str]:

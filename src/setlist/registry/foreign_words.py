@@ -23,7 +23,7 @@ SESSION_WORDS = _words(
         "args cmd cmds command commands exec recipe script scripts steps": "run",
         "commands-pre pre-commands": "the commands are one list: write these first in 'run'",
         "commands-post post-commands": "the commands are one list: write these last in 'run'",
-        "base-python basepython interpreter interpreters python-version python-versions pythons": "python",
+        "base-python basepython interpreter interpreters py python-version python-versions pythons": "python",
         "change-dir changedir chdir dir directory workdir working-dir working-directory": "cwd",
         "constrain-package-deps": "constraints",
         "dependencies install-requires packages pip with": "deps",

@@ -40,11 +40,19 @@ def run_verb(name: str, argv: Sequence[str], context: Context) -> int:
     Raises:
         SetlistError: an error to print.
     """
-    from setlist.cli.options import help_text, parse
+    from setlist.cli.options import UnknownOption, help_text, parse
 
     verb = load_verb(name)
     before: int | None = getattr(verb, "WORDS_BEFORE_REST", None)
-    arguments = parse(argv, verb.OPTIONS, command=f"setlist {name}", words_before_rest=before)
+    try:
+        arguments = parse(argv, verb.OPTIONS, command=f"setlist {name}", words_before_rest=before)
+    except UnknownOption as error:
+        if " -- " in verb.USAGE and not error.near:
+            from shlex import join
+
+            passed_on = ["setlist", name, *argv[: error.position], "--", *argv[error.position :]]
+            error.hint = f"what is passed on comes after '--': {join(passed_on)}"
+        raise
     if arguments.flag("help"):
         context.out.write(help_text(f"setlist {verb.USAGE}", verb.__doc__.strip(), verb.OPTIONS))
         return 0
