@@ -166,6 +166,7 @@ def test_a_near_miss_is_suggested(attempt: SessionAttempt) -> None:
 
 def test_a_whole_line_as_one_word_is_explained(attempt: SessionAttempt) -> None:
     assert "'tool', '-x'" in (refused(attempt, "tool -x").hint or "")
+    assert "no shell reads it: run each command by itself" in (refused(attempt, "tool -x && other").hint or "")
 
 
 def test_an_environment_that_cant_be_listed_suggests_nothing(attempt: SessionAttempt, tmp_path: Path) -> None:

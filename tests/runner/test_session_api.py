@@ -110,6 +110,9 @@ def test_a_word_of_another_type_is_a_mistake(world: World) -> None:
     world.add_function("a", 's.run("echo", 3)')
     assert world.run() == 1
     assert "TypeError: a word of a command is a string or a path, not 3" in world.ends()["a"]
+    world.add_function("b", 's.run(["echo", "x"])')
+    assert world.run("b") == 1
+    assert "unpack it, as in s.run(*words)" in world.ends()["b"]
 
 
 def test_a_bare_run_is_a_mistake(world: World) -> None:

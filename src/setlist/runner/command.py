@@ -226,9 +226,13 @@ def _program_in(directory: Path, program: str, environ: Mapping[str, str], windo
 def _refused(program: str, name: str, bin_directories: Sequence[Path]) -> CommandRefused:
     if " " in program:
         # a whole line where a word is expected, as in s.run("pytest -x")
+        from setlist.registry.shell_syntax import shell_syntax
+
+        hint = f"give each word separately: {', '.join(map(repr, program.split()))}"
+        if shell_syntax(program) is not None:
+            hint = "no shell reads it: run each command by itself, or the program sh with -c and the line"
         return CommandRefused(
-            f"{program!r} isn't in the environment of {name}",
-            hint=f"it is one word, spaces and all; give each word separately: {', '.join(map(repr, program.split()))}",
+            f"{program!r} isn't in the environment of {name}", hint=f"it is one word, spaces and all; {hint}"
         )
     there: list[str] = []
     for directory in bin_directories:

@@ -297,5 +297,6 @@ class _Directory:
 def _word(word: Word) -> str:
     text = os.fspath(word) if isinstance(word, (str, os.PathLike)) else None
     if not isinstance(text, str):
-        raise TypeError(f"a word of a command is a string or a path, not {word!r}")
+        hint = ": unpack it, as in s.run(*words)" if isinstance(word, (list, tuple)) else ""
+        raise TypeError(f"a word of a command is a string or a path, not {word!r}{hint}")
     return text
