@@ -158,7 +158,7 @@ def test_a_right_value_is_brought_into_plain_form(key: str, value: object, plain
         ("deps", [" "], "deps", "holds an empty string", "leave it out"),
         ("tags", {}, "tags", "must be a list of strings, not a table", None),
         ("project", "edittable", "project", "must be", "did you mean 'editable'?"),
-        ("project", True, "project", 'must be "editable", "wheel" or "sdist", not true', None),
+        ("project", True, "project", 'must be "editable", "wheel" or "sdist", not true', "did you mean 'editable'?"),
         ("default", "yes", "default", "must be true or false, not a string", None),
         ("inherit-env", "CI", "inherit-env", "must be true, false, or a list of names", '["CI"]'),
         ("inherit-env", 1, "inherit-env", "must be true, false, or a list of names, not a number", None),
