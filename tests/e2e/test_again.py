@@ -511,6 +511,7 @@ def test_a_program_that_went_between_two_commands_is_refused(lint: ProjectFolder
         'cwd = "{env:PWD}"',
         'cwd = "{tmp}"',
         'secrets = ["TOKEN"]',
+        'env-file = ".env"',
         'inputs = ["input"]',
         'backend = "none"',
     ],

@@ -77,7 +77,7 @@ class World:
         selected = [self.sessions[name] for name in names or self.sessions]
         plan = make_plan(registry, selected, follow_requires=follow_requires)
         of_sink = {key: options.pop(key) for key in ("capturing", "captured_environ", "notice") if key in options}
-        sink = Sink(self._emit, masker=masker_of(plan.sessions, self.caller.environ)[0], **of_sink)
+        sink = Sink(self._emit, masker=masker_of(plan.sessions, self.caller.environ, self.root)[0], **of_sink)
         return run_plan(context_of(self.project, registry, self.caller, RunOptions(**options), sink), plan)
 
     def _emit(self, event: Event) -> None:

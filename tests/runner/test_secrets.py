@@ -7,6 +7,7 @@ import html
 import json
 import shlex
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.sax import saxutils
@@ -231,24 +232,24 @@ def a_session(**keys: Any) -> SessionSpec:
 
 
 def test_a_secret_behind_a_template_is_the_expanded_value() -> None:
-    masker, _ = masker_of([a_session(env=(("A", "{env:OUTER}"), ("TOKEN", "{env:A}-2")))], {"OUTER": "hunter2"})
+    masker, _ = masker_of([a_session(env=(("A", "{env:OUTER}"), ("TOKEN", "{env:A}-2")))], {"OUTER": "hunter2"}, Path())
     assert masker is not None
     assert masker.text("hunter2-2 {env:OUTER}") == "*** {env:OUTER}"
 
 
 def test_a_secret_of_a_commands_own_env_is_masked() -> None:
     command = Command(words=("tool",), env=(("TOKEN", "{env:OUTER}"),))
-    masker, unmasked = masker_of([a_session(commands=(command,))], {"OUTER": "hunter2"})
+    masker, unmasked = masker_of([a_session(commands=(command,))], {"OUTER": "hunter2"}, Path())
     assert masker is not None
     assert masker.text("hunter2") == "***"
     assert unmasked == ()
 
 
 def test_a_secret_behind_a_template_that_is_too_short_is_named() -> None:
-    assert masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"OUTER": "abc"}) == (None, ("TOKEN",))
+    assert masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"OUTER": "abc"}, Path()) == (None, ("TOKEN",))
 
 
 def test_without_what_a_template_needs_the_callers_value_is_masked() -> None:
-    masker, _ = masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"TOKEN": "outer-token"})
+    masker, _ = masker_of([a_session(env=(("TOKEN", "{env:OUTER}"),))], {"TOKEN": "outer-token"}, Path())
     assert masker is not None
     assert masker.text("outer-token") == "***"

@@ -29,7 +29,7 @@ def print_plan(context: Context, plan: Plan, *, posargs: tuple[str, ...], recrea
     from setlist.runner.session import posargs_of
 
     out = context.out
-    masker = masker_of(plan.sessions, context.caller.environ)[0]
+    masker = masker_of(plan.sessions, context.caller.environ, context.project.root)[0]
     masked = str if masker is None else masker.text
     width = max((len(step.session.name) for step in plan.steps), default=0)
     parents: dict[str, list[str]] = {}

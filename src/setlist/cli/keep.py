@@ -47,8 +47,8 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     """Whether the plan of this command line can be carried out again."""
     # what a function does is known when it is called
     simple = not (session.function or session.provider or session.requires or session.inputs or session.outputs)
-    plain = not (session.secrets or session.jobserver)
-    # {env:NAME} may be a secret, which must not be written to a file; {tmp} differs in each run
+    plain = not (session.secrets or session.env_file or session.jobserver)
+    # what {env:NAME} and a .env file hold may be secret, and mustn't be written to a file; {tmp} differs in each run
     texts = templates_of(session)
     return (
         os.name == "posix"

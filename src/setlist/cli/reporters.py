@@ -142,11 +142,11 @@ def _same_stream(context: Context) -> bool:
 
 
 def _masker(context: Context, plan: Plan) -> Masker | None:
-    if not any(session.secrets for session in plan.sessions):
+    if not any(session.secrets or session.env_file for session in plan.sessions):
         return None
     from setlist.runner.secrets import SHORTEST, masker_of
 
-    masker, unmasked = masker_of(plan.sessions, context.caller.environ)
+    masker, unmasked = masker_of(plan.sessions, context.caller.environ, context.project.root)
     for name in unmasked:
         _warn(context, f"{name} is shorter than {SHORTEST} characters: it isn't masked")
     return masker

@@ -99,7 +99,8 @@ class SessionSpec:
     "3.2"))``), empty if it is the only one. ``requires`` holds names of sessions, families already expanded.
     ``timeout`` is in seconds, for each try. No two sessions with a common name in ``mutex`` run at once; ``resources``
     are (name, count) of the project's resources that it takes. ``jobserver`` shares the processors with others by GNU
-    make's protocol. ``secrets`` are globs of environment variables whose values are masked. At most one of
+    make's protocol. ``secrets`` are globs of environment variables whose values are masked. ``env_file`` are
+    paths of ``.env`` files, relative to the project's root: they are read when the session runs. At most one of
     ``commands``, ``function`` and ``provider`` is set; without them the session only prepares its environment, or only
     groups others by ``requires``.
 
@@ -127,6 +128,7 @@ class SessionSpec:
     takes_all_posargs: bool = False
     plain_exit: bool = False
     env: Pairs = ()
+    env_file: tuple[str, ...] = ()
     inherit_env: bool | tuple[str, ...] = True
     cwd: str | None = None
     external: tuple[str, ...] = ()

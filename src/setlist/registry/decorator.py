@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         constraints: Sequence[str]
         project: ProjectMode
         env: Mapping[str, str]
+        env_file: str | Sequence[str]
         inherit_env: bool | Sequence[str]
         cwd: str
         external: Sequence[str]

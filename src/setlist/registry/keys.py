@@ -293,6 +293,11 @@ KEYS: dict[str, Key] = {
         ),
         Key("env", "Environment variables of the commands", VARIABLES),
         Key(
+            "env-file",
+            "Files of variables (`.env`), relative to the root, read when the session runs; their values are masked",
+            STRING_OR_STRINGS,
+        ),
+        Key(
             "inherit-env",
             "Whether the caller's environment variables are passed on, or which of them, as globs",
             BOOLEAN_OR_STRINGS,

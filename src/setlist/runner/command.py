@@ -66,6 +66,7 @@ def session_variables(
         assigned: variables that the run sets for this session. The session's ``env`` overrides them.
 
     Raises:
+        SessionError: a file of ``env-file`` can't be read.
         SubstitutionError: a variable that ``env`` needs isn't set.
     """
     if session.provider:
@@ -74,6 +75,10 @@ def session_variables(
         environ = session_environ(
             caller_environ, directory=prepared.directory, name=session.name, inherit_env=session.inherit_env
         )
+    if session.env_file:
+        from setlist.runner.env_file import read_env_files
+
+        environ = {**read_env_files(session, project.root), **environ}
     environ.update(assigned or {})
     uses_tmp = "{tmp}" in templates_of(session)
     values = Values(

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, TypeAlias
 
     from setlist.engine.plan import PlannedCommand, Session
@@ -106,10 +106,15 @@ class SessionOutput:
 
     def hide(self, environ: Mapping[str, str]) -> None:
         """Mask the secrets among the variables that a command is about to see."""
-        if self._session.secrets and self._sink.masker is not None:
+        if self._session.secrets:
+            self.hide_all(environ, self._session.secrets)
+
+    def hide_all(self, environ: Mapping[str, str], patterns: Sequence[str] = ("*",)) -> None:
+        """Mask the values of all variables, or of those that ``patterns`` name."""
+        if self._sink.masker is not None:
             from setlist.runner.secrets import secret_values
 
-            self._sink.masker.add(secret_values(environ, self._session.secrets))
+            self._sink.masker.add(secret_values(environ, patterns))
 
     def masked(self, text: str) -> str:
         """The text without secrets."""

@@ -54,10 +54,10 @@ def run(
         the exit code, as :func:`run_plan`.
     """
     context = context_of(project, registry, caller or Caller.current(), options, sink)
-    if context.sink.masker is None and any(session.secrets for session in plan.sessions):
+    if context.sink.masker is None and any(session.secrets or session.env_file for session in plan.sessions):
         from setlist.runner.secrets import masker_of
 
-        context.sink.masker, _ = masker_of(plan.sessions, context.caller.environ)
+        context.sink.masker, _ = masker_of(plan.sessions, context.caller.environ, context.project.root)
     with supervised(project, registry, waiting or (lambda: None)), closing(context.sink):
         return run_plan(context, plan, shared or {})
 

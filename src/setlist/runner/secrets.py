@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import AnyStr
 
 from setlist.core import system
-from setlist.core.errors import SubstitutionError
+from setlist.core.errors import SessionError, SubstitutionError
 from setlist.core.events import Event, with_texts
 from setlist.core.model import Pairs, SessionSpec
 from setlist.registry.substitution import Values, expand_text
@@ -70,7 +72,9 @@ def unmasked_names(
     return tuple(name for name, value in secrets.items() if 0 < len(value) < SHORTEST)
 
 
-def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tuple[Masker | None, tuple[str, ...]]:
+def masker_of(
+    sessions: Iterable[SessionSpec], environ: Mapping[str, str], root: Path
+) -> tuple[Masker | None, tuple[str, ...]]:
     """What masks the secrets of these sessions, as far as they are known before anything runs.
 
     The values of ``env`` tables, those of commands included, are masked as programs see them: expanded. What only a
@@ -80,6 +84,7 @@ def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tu
     Args:
         sessions: all that run.
         environ: the caller's variables; those of the sessions' ``env`` come on top.
+        root: the project's root, which the paths of ``env-file`` are relative to.
 
     Returns:
         it, None where there is nothing to mask and nothing will be; and the names of variables that are too short to be
@@ -89,10 +94,13 @@ def masker_of(sessions: Iterable[SessionSpec], environ: Mapping[str, str]) -> tu
     unmasked: dict[str, None] = {}
     wanted = False
     for session in sessions:
-        if session.secrets:
-            # a function may give its commands variables of which nobody knows yet
-            wanted = wanted or session.function is not None
-            for seen in _seen_by(session, environ):
+        # a function may give its commands variables of which nobody knows yet, and a file may be written meanwhile
+        wanted = wanted or bool(session.env_file) or (bool(session.secrets) and session.function is not None)
+        from_files = _from_files(session, root) if session.env_file else {}
+        if not session.secrets:
+            masker.add(secret_values(from_files, ("*",)))
+        else:
+            for seen in _seen_by(session, {**from_files, **environ}):
                 masker.add(secret_values(seen, session.secrets))
                 unmasked.update(dict.fromkeys(unmasked_names(seen, session.secrets)))
     return (masker if masker or wanted else None), tuple(unmasked)
@@ -106,6 +114,14 @@ def _seen_by(session: SessionSpec, environ: Mapping[str, str]) -> Iterator[Mappi
     for command in session.commands:
         if command.env:
             yield _expanded(command.env, session, shared)
+
+
+def _from_files(session: SessionSpec, root: Path) -> Mapping[str, str]:
+    from setlist.runner.env_file import read_env_files
+
+    with suppress(SessionError):  # the session will fail of that
+        return read_env_files(session, root)
+    return {}
 
 
 def _expanded(pairs: Pairs, session: SessionSpec, environ: Mapping[str, str]) -> Mapping[str, str]:

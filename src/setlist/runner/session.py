@@ -195,6 +195,14 @@ def attempt_of(
         assigned=context.variables(session, output),
     )
     output.hide(environ)
+    if session.env_file:
+        from setlist.runner.env_file import missing_env_files, read_env_files
+
+        if not session.secrets:
+            output.hide_all(read_env_files(session, project.root))
+        if temporary is not None:
+            for name in missing_env_files(session, project.root):
+                output.tell("info", f"{name} doesn't exist: its variables aren't set")
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
@@ -251,6 +259,8 @@ def _what_runs(
     output: SessionOutput,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
+    from setlist.runner.env_file import read_env_files
+
     attempt = attempt_of(context, session, prepared, posargs, None, output)
     return {
         "commands": [
@@ -264,6 +274,7 @@ def _what_runs(
         "function": dump(session.function) if session.function is not None else None,
         "posargs": posargs,
         "env": {name: attempt.environ[name] for name, _ in session.env},
+        "env-file": read_env_files(session, context.project.root) if session.env_file else {},
         "cwd": session.cwd,
         "inherit-env": session.inherit_env,
         "outputs": session.outputs,
