@@ -158,7 +158,7 @@ def test_the_workflow_of_the_manual_is_the_one_that_runs_here() -> None:
 
 
 def test_the_action_of_the_manual_is_the_one_that_runs_here() -> None:
-    action = (ROOT / ".github" / "actions" / "setlist" / "action.yml").read_text(encoding="utf-8")
+    action = (ROOT / "action.yml").read_text(encoding="utf-8")
     comment, _, rest = action.partition("\n")
     assert comment.startswith("#")
     assert re.findall(r"```yaml\n(.*?)```\n", part(page("ci.md"), "action"), re.DOTALL) == [rest]

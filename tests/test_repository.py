@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,8 @@ CHECKED = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml",
+    "action.yml",
     "pyproject.toml",
     "noxfile.py",
     ".ci",
@@ -82,7 +85,7 @@ def test_the_workflow_runs_the_readmes_commands() -> None:
 
 def used_actions() -> list[tuple[Path, str]]:
     """The value of each ``uses:`` in the repository's workflows and actions, and in those that the manual proposes."""
-    pages = [*(ROOT / ".github").rglob("*.yml"), *(ROOT / "docs").glob("*.md")]
+    pages = [*(ROOT / ".github").rglob("*.yml"), ROOT / "action.yml", *(ROOT / "docs").glob("*.md")]
     lines = [(page, line) for page in sorted(pages) for line in page.read_text(encoding="utf-8").splitlines()]
     return [(page, match[1]) for page, line in lines if (match := re.match(r" *(?:- )?uses: (.+)", line))]
 
@@ -95,7 +98,7 @@ def test_actions_are_pinned_by_commit_and_name_their_version() -> None:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), f"{page.name}: {action}"
 
 
-YAML_FILES = [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / ".pre-commit-config.yaml"]
+YAML_FILES = [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / ".pre-commit-config.yaml", ROOT / "action.yml"]
 
 
 @pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
@@ -161,6 +164,49 @@ def test_ci_run_is_a_script_that_bash_understands() -> None:
         subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("there is no bash here")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+@pytest.mark.parametrize(
+    ("locked", "file", "arguments"),
+    [
+        ("auto", None, "-j auto test-*"),
+        ("auto", "sessions/locks/test.txt", "--locked -j auto test-*"),
+        ("auto", ".sessions/locks/pylock.test.toml", "--locked -j auto test-*"),
+        ("auto", "sessions/test.py", "-j auto test-*"),
+        ("true", None, "--locked -j auto test-*"),
+        ("false", "sessions/locks/test.txt", "-j auto test-*"),
+    ],
+)
+def test_the_action_requires_locks_where_there_are_some(
+    tmp_path: Path, locked: str, file: str | None, arguments: str
+) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    step = action["runs"]["steps"][-1]
+    assert set(re.findall(r"inputs\.(\w+)", str(action["runs"]))) == set(action["inputs"])
+    (tmp_path / "test-glob").touch()
+    if file is not None:
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).touch()
+    script = f'run() {{ printf "%s\\n" "$*"; }}\n{step["run"]}'
+    environ = {**os.environ, "ARGUMENTS": "-j auto test-*", "LOCKED": locked}
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, arguments)
+
+
+def test_the_hooks_for_other_repositories_start_commands_that_exist() -> None:
+    from setlist.cli.options import parse
+    from setlist.cli.run import OPTIONS
+    from setlist.cli.verbs import load_verb
+
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    documented = (ROOT / "docs" / "pre-commit.md").read_text(encoding="utf-8")
+    assert [hook["id"] for hook in hooks] == re.findall(r"^\| `(setlist-\w+)` \|", documented, re.MULTILINE)
+    for hook in hooks:
+        assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+        program, *words = hook["entry"].split()
+        options = OPTIONS if program == "run" else load_verb(words.pop(0)).OPTIONS
+        parse(words, options, command=hook["entry"])
 
 
 FOREIGN = ["pypi" + ".org", "pythonhosted" + ".", "/" + "root/", "/" + "work/main", "/tmp" + "/w/"]

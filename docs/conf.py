@@ -1,0 +1,44 @@
+"""Build the manual as a site, with Sphinx, MyST and Furo. 'run docs' does it."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "setlist"
+author = "The setlist authors"
+version = release = version_of("setlist")
+root_doc = "index"
+extensions = ["myst_parser"]
+exclude_patterns = ["recordings/*"]
+nitpicky = True
+
+# headings have the fragments that GitHub gives them, so a link works in both places
+myst_heading_anchors = 4
+
+html_theme = "furo"
+html_title = f"setlist {version}"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+
+
+def setup(app: Sphinx) -> None:
+    """Make the site's navigation of the tables of index.md."""
+    app.connect("source-read", add_navigation)
+
+
+def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
+    """Append a table of contents for each section of index.md whose table begins with links to pages."""
+    if name != root_doc:
+        return
+    for section in source[0].split("\n## ")[1:]:
+        caption = section.partition("\n")[0]
+        if pages := re.findall(r"^\| \[[^]]+\]\(([\w-]+)\.md\)", section, re.MULTILINE):
+            source[0] += "\n".join(["\n```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
