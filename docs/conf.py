@@ -30,15 +30,21 @@ html_css_files = ["site.css"]
 
 
 def setup(app: Sphinx) -> None:
-    """Make the site's navigation of the tables of index.md."""
+    """Adapt the pages to the site as they are read."""
+    app.connect("source-read", name_pages)
     app.connect("source-read", add_navigation)
 
 
-def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
+def name_pages(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Show the title of a page where its file name is the text of a link."""
+    source[0] = re.sub(r"\[[\w-]+\.md\](?=\([\w-]+\.md)", "[]", source[0])
+
+
+def add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
     """Append a table of contents for each section of index.md whose table begins with links to pages."""
     if name != root_doc:
         return
     for section in source[0].split("\n## ")[1:]:
         caption = section.partition("\n")[0]
-        if pages := re.findall(r"^\| \[[^]]+\]\(([\w-]+)\.md\)", section, re.MULTILINE):
+        if pages := re.findall(r"^\| \[[^]]*\]\(([\w-]+)\.md\)", section, re.MULTILINE):
             source[0] += "\n".join(["\n```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
