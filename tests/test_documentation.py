@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from setlist.cli.error_handler import BROKEN_PIPE, OUTPUT_LOST
 from setlist.cli.options import VERBS, Option, parse
 from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import load_verb
+from setlist.core import errors as errors_module
 from setlist.core import limits
 from setlist.core.events import FORMAT, KINDS
 from setlist.registry.keys import KEYS, PROJECT_KEYS, check_keys
@@ -177,37 +180,101 @@ def test_the_jobs_of_a_matrix_are_documented(project: ProjectFolder, shards: tup
     assert set(re.findall(r'"([A-Z_]+)":', gitlab)) == {documented[key] for key in github}
 
 
+STAND_INS = {
+    "${{ matrix.shard }}": "1/3",
+    "$CI_NODE_INDEX/$CI_NODE_TOTAL": "1/3",
+    "$NUMBER": "1",
+    "${{ matrix.session }}": "lint",
+    "K/N": "1/3",
+}
+"""Values for what a shell or a CI system replaces."""
+
+COMMAND = re.compile(
+    r"""(?:^|[`"(]|\$[ (]|&&|\|\||;|- |entry: |CMD |RUN (?:--mount=\S+ )?)[ ]*
+    (?:\S*/bin/)?(run|setlist)[ ]((?:'[^']*'|"[^"]*"|[^`"'#;|&)>])+)""",
+    re.VERBOSE,
+)
+"""``run`` or ``setlist`` where a command begins, and its arguments up to where the command ends."""
+
+
 def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
-    """``run`` and ``setlist`` with their arguments, at the beginning of a line, and the arguments of the action."""
-    stand_ins = {
-        "${{ matrix.shard }}": "1/3",
-        "$CI_NODE_INDEX/$CI_NODE_TOTAL": "1/3",
-        "$NUMBER": "1",
-        "${{ matrix.session }}": "lint",
-    }
-    for block in re.findall(r"```(?:yaml|sh)\n(.*?)```", text, re.DOTALL):
-        for variable, value in stand_ins.items():
-            block = block.replace(variable, value)
-        for line in block.splitlines():
-            match = re.match(r" *(?:- |\w+=\$\()?(?:\.ci/bin/)?(setlist|run) ([^)>#]+)", line)
-            step = re.fullmatch(r" +run: (?!\|)(.+)", line)
-            if match is not None:
-                yield match[1], shlex.split(match[2])
-            elif step is not None:
-                yield "run", shlex.split(step[1])
+    """The commands ``run`` and ``setlist`` of a page's blocks and inline code, and the arguments of the action."""
+    for name, value in STAND_INS.items():
+        text = text.replace(name, value)
+    fences = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+    blocks = [block for block in fences.findall(text) if block[0] in ("yaml", "sh", "console", "dockerfile", "")]
+    lines = [(language, line) for language, block in blocks for line in block.splitlines()]
+    lines += [("", code) for code in re.findall(r"(?<!`)`[^`\n]+`", fences.sub("", text))]
+    for language, line in lines:
+        step = re.fullmatch(r" +run: ((?:-|lint$).*)", line) if language == "yaml" else None
+        if step is not None:
+            yield "run", shlex.split(step[1])
+        for command, words in COMMAND.findall(line):
+            # 'run = […]' is a key, and what stands for a word isn't one
+            if not re.match(r"=|\W*…|\[", words) and "…" not in words:
+                found = shlex.split(words)
+                # a mention of an option leaves out its value
+                yield command, [*found, "1/3"] if found and found[-1].startswith("-") else found
 
 
-def test_the_commands_of_the_ci_page_are_ones_that_are_accepted() -> None:
-    commands = list(commands_in(page("ci.md")))
-    assert len(commands) > 10
-    for command, words in commands:
+def test_the_commands_of_the_ci_page_are_found() -> None:
+    assert len(list(commands_in(page("ci.md")))) > 15
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_commands_of_a_page_are_ones_that_are_accepted(path: Path) -> None:
+    for command, words in commands_in(path.read_text(encoding="utf-8")):
         if command == "run":
             arguments = parse(words, OPTIONS, command="run")
             for shard in arguments.values("shard"):
                 parse_shard(shard)
-        else:
+        elif not words[0].startswith("-") and words[0] != "VERB":
             assert words[0] in VERBS
-            parse(words[1:], load_verb(words[0]).OPTIONS, command=f"setlist {words[0]}")
+            options = OPTIONS if words[0] == "run" else load_verb(words[0]).OPTIONS
+            parse(words[1:], options, command=f"setlist {words[0]}")
+
+
+def test_every_variable_of_setlist_is_documented() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]
+    used = {name for text in sources for name in re.findall(r'"(SETLIST_[A-Z]+(?:_[A-Z]+)*)"', text)}
+    text = page("variables.md")
+    assert used == {name for name in names([part(text, "variables"), part(text, "set")]) if name.startswith("SETLIST")}
+
+
+def test_a_session_has_the_variables_that_are_documented(project: ProjectFolder) -> None:
+    program = "import os, sys; sys.exit([name for name in sys.argv[1:] if name not in os.environ] or 0)"
+    documented = names(row[0] for row in rows(part(page("variables.md"), "set")))
+    project.write(
+        "pyproject.toml",
+        f"[tool.setlist.session.a]\nrun = [['python', '-c', '{program}', {str(documented)[1:-1]}]]\n"
+        "[tool.setlist.session.b]\nextends = 'a'\nrun = ['python -V']\n",
+    )
+    project.run("-j", "2", check=True)
+
+
+def test_every_exit_code_is_documented() -> None:
+    documented = {int(code) for row in rows(page("exit-codes.md")) for code in re.findall(r"\d+", row[0])}
+    used = {0, OUTPUT_LOST, BROKEN_PIPE} | {128 + number for number in (signal.SIGINT, signal.SIGTERM)}
+    errors = (value for value in vars(errors_module).values() if isinstance(value, type))
+    used |= {error.exit_code for error in errors if issubclass(error, errors_module.SetlistError)}
+    assert used <= documented
+
+
+def test_every_file_of_a_run_is_documented(project: ProjectFolder) -> None:
+    project.write("pyproject.toml", '[tool.setlist.session.lint]\ncwd = "{tmp}"\nrun = ["python -V"]\n')
+    project.run("--report", "report.json", check=True)
+    documented = re.findall(r"^\| `\.setlist/\.tox/(\w+)/", page("files.md"), re.MULTILINE)
+    state = project.path / ".setlist" / ".tox"
+    found = {entry.name for entry in state.iterdir() if entry.is_dir() and any(entry.iterdir())}
+    assert found <= set(documented)
+    assert len(found) > 3
+
+
+def test_the_readme_is_short_and_shows_the_board() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) < 120
+    assert "](docs/board.svg)" in readme
+    assert "1/8 done" in (DOCS / "board.svg").read_text(encoding="utf-8").replace("&#160;", " ")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -238,8 +305,9 @@ def test_toml_in_the_manual_defines_sessions(path: Path, project: ProjectFolder)
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    documented = set(re.findall(r"^\| \[(.+?)\]", page("index.md"), re.MULTILINE))
-    assert documented == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+    documented = re.findall(r"^\| \[.+?\]\((.+?)\) \|", page("index.md"), re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(documented) == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
 
 
 def test_every_module_is_in_the_architecture() -> None:

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Record what 'run' shows at a terminal, at several moments: board-80.txt, board-200.txt, board-40.txt, dumb.txt, stream-80.txt.
+# Record what 'run' shows at a terminal, at several moments: board-80.txt, board-200.txt, board-40.txt, dumb.txt, stream-80.txt,
+# and ../board.svg, the picture in the README. 'record.sh picture' makes only that.
 #
-# Wants tmux, and setlist's 'run' on PATH. The sessions print and wait; they need no environment and no network.
+# Wants tmux, setlist's 'run' on PATH, and a python3 that has rich. The sessions print and wait; they need no environment and no network.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -58,6 +59,12 @@ everything() {
 
 run='run -j 4 lint types test docs package'
 (cd "$project" && $run >/dev/null 2>&1) || true # so that it knows how long they take
+
+begin 96 xterm-256color "clear; echo '\$ $run'; $run" ' running '
+sleep 3.6
+$tmux capture-pane -e -p -t recording | python3 "$here/picture.py" setlist 96 >"$here/../board.svg"
+$tmux kill-session -t recording
+if [ "${1:-}" = picture ]; then exit; fi
 
 {
     begin 80 xterm-256color "$run" ' running '
