@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import signal
@@ -190,7 +191,7 @@ STAND_INS = {
 """Values for what a shell or a CI system replaces."""
 
 COMMAND = re.compile(
-    r"""(?:^|[`"(]|\$[ (]|&&|\|\||;|- |entry: |CMD |RUN (?:--mount=\S+ )?)[ ]*
+    r"""(?:^|[`"(]|\$[ (]|&&|\|\||;|- |entry: |run: |CMD |RUN (?:--mount=\S+ )?)[ ]*
     (?:\S*/bin/)?(run|setlist)[ ]((?:'[^']*'|"[^"]*"|[^`"'#;|&)>])+)""",
     re.VERBOSE,
 )
@@ -268,6 +269,18 @@ def test_every_file_of_a_run_is_documented(project: ProjectFolder) -> None:
     found = {entry.name for entry in state.iterdir() if entry.is_dir() and any(entry.iterdir())}
     assert found <= set(documented)
     assert len(found) > 3
+
+
+def test_the_documented_messages_are_those_of_the_code() -> None:
+    sources = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src").rglob("*.py")]
+    strings = {node.value for tree in sources for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    text = "\n".join(string for string in strings if isinstance(string, str))
+    documented = [row[0].strip("`") for row in rows(part(page("troubleshooting.md"), "messages"))]
+    assert len(documented) > 30
+    foreign = {"Multiple top-level packages discovered"}
+    for message in sorted({*documented} - foreign):
+        for piece in re.split(r"…|python 3\.12|noxfile\.py", message):
+            assert piece.strip(" :") in text, message
 
 
 def test_the_readme_is_short_and_shows_the_board() -> None:

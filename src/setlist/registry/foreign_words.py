@@ -32,6 +32,7 @@ SESSION_WORDS = _words(
         "after depends depends-on dependson needs prerequisites": "requires",
         "notify": "the session that needs the other one names it in 'requires'",
         "env-vars environ environment environment-variables set-env setenv variables vars": "env",
+        "dotenv env-files envfile": "env-file",
         "env-list envlist envs": "each environment is a session, or a value of an axis: 'python', or one of 'matrix'",
         "axes factors parametrize params strategy": "matrix",
         "extra features": "extras",
