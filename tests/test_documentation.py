@@ -57,7 +57,7 @@ def rows(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     heads = {index - 1 for index, line in enumerate(lines) if set(line) <= set("|- ")}
     body = [line for index, line in enumerate(lines) if index not in heads and not set(line) <= set("|- ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in body]
+    return [[cell.strip().replace("\\|", "|") for cell in line.strip("|").split(" | ")] for line in body]
 
 
 def names(cells: Iterable[str]) -> list[str]:
@@ -192,7 +192,7 @@ STAND_INS = {
 
 COMMAND = re.compile(
     r"""(?:^|[`"(]|\$[ (]|&&|\|\||;|- |entry: |run: |CMD |RUN (?:--mount=\S+ )?)[ ]*
-    (?:\S*/bin/)?(run|setlist)[ ]((?:'[^']*'|"[^"]*"|[^`"'#;|&)>])+)""",
+    (?:\S*/bin/)?(run|setlist)[ ]((?:'[^']*'|"[^"]*"|[^`"'#;|&)>\\])+)""",
     re.VERBOSE,
 )
 """``run`` or ``setlist`` where a command begins, and its arguments up to where the command ends."""
@@ -295,6 +295,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_rows_of_tables_have_as_many_cells_as_their_heads(path: Path) -> None:
+    text = re.sub(r"^ *```.*?^ *```$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        # a bar within code divides cells as well, unless it is escaped
+        bars = [len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()]
+        wrong = [line for line, count in zip(table.splitlines(), bars, strict=True) if count != bars[0]]
+        assert wrong == []
 
 
 def anchors(path: Path) -> set[str]:
