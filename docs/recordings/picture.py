@@ -1,4 +1,4 @@
-"""Make a picture of a terminal: colours and text from standard input, as tmux captures them, to SVG on standard output."""
+"""Make an SVG of a terminal: text with colours on standard input, as tmux captures it, to standard output."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def visible(project: ProjectFolder, *argv: str, **env: str | None) -> str:
 def test_variables_reach_the_commands_and_later_files_win(project: ProjectFolder) -> None:
     project.write(".env", "# a comment\nexport KEY='one two'\nMODE=\"a\"\n")
     assert visible(project) == "one two a"
-    project.write("local.env", "MODE=b\n")
-    assert visible(project) == "one two b"
+    project.write("local.env", "MODE=${KEY}-b\nOTHER\n")
+    assert visible(project, KEY="c") == "c c-b"
 
 
 def test_the_callers_variable_and_the_sessions_env_override_the_file(project: ProjectFolder) -> None:
@@ -110,6 +110,15 @@ def test_a_function_and_exec_see_the_variables(project: ProjectFolder) -> None:
     assert (
         project.setlist("exec", "show", "--", *program, check=True, env={"KEY": None}).out.strip() == "hunter2-hunter2"
     )
+
+
+def test_a_line_that_cannot_be_read_is_named_and_its_value_is_not(project: ProjectFolder) -> None:
+    project.write(".env", "MODE=a\nKEY='hunter2\n")
+    project.sessions(SESSION)
+    result = project.run("show")
+    assert result.code == 1
+    assert ".env:2: this line can't be read as NAME=value" in result.err
+    assert "hunter2" not in result.out + result.err
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"KEY=\xff\n", "isn't UTF-8"), (None, "it is a directory")])

@@ -24,12 +24,12 @@ def read_env_files(session: SessionSpec, root: Path) -> dict[str, str]:
         root: the project's root, which the paths are relative to.
 
     Raises:
-        SessionError: a file can't be read, or python-dotenv isn't installed.
+        SessionError: a file can't be read or isn't in the form of ``.env``, or python-dotenv isn't installed.
     """
     found: dict[str, str] = {}
     for name in session.env_file:
         if os.path.exists(root / name):
-            found.update(_parse(_text(root / name, name, session), session))
+            found.update(_parse(_text(root / name, name, session), name, session))
     return found
 
 
@@ -48,14 +48,23 @@ def _text(path: Path, name: str, session: SessionSpec) -> str:
         ) from None
 
 
-def _parse(text: str, session: SessionSpec) -> dict[str, str]:
+def _parse(text: str, name: str, session: SessionSpec) -> dict[str, str]:
     try:
         from dotenv import dotenv_values
+        from dotenv.parser import parse_stream
     except ImportError:
         raise SessionError(
             "env-file needs python-dotenv, which isn't installed for setlist's own Python",
             where=str(session.origin),
             hint="pip install 'setlist[dotenv]'",
         ) from None
+    # dotenv_values would leave out such lines
+    wrong = next((binding.original.line for binding in parse_stream(StringIO(text)) if binding.error), None)
+    if wrong is not None:
+        raise SessionError(
+            "this line can't be read as NAME=value",
+            where=f"{name}:{wrong}",
+            hint="a value with quotes ends with the same",
+        )
     values = dotenv_values(stream=StringIO(text))
     return {name: value for name, value in values.items() if value is not None}
