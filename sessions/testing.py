@@ -20,6 +20,7 @@ USING_DEPENDENCIES = [
     "tests/e2e/test_nox.py::test_nox_runs_one_in_the_same_environment",
     "tests/environment/test_virtualenv.py::test_what_is_laid_out_is_what_virtualenv_would_have_made",
     "tests/environment/test_user_cache.py",
+    "tests/runner/test_env_file.py",
     "tests/lock/test_pylock.py",
     "tests/providers/nox/test_sessions.py::test_second_run_starts_no_installer",
 ]
@@ -45,7 +46,14 @@ def thorough(s: Session) -> None:
     s.run("pytest", "-n", "auto", "-m", "slow and thorough and not network", *s.posargs)
 
 
-@session(python="3.10", groups=["test"], extras=["cyclonedx"], project="wheel", resolution="lowest-direct", tags=["ci"])
+@session(
+    python="3.10",
+    groups=["test"],
+    extras=["cyclonedx", "dotenv"],
+    project="wheel",
+    resolution="lowest-direct",
+    tags=["ci"],
+)
 def oldest(s: Session) -> None:
     """Run tests that use each dependency, on the oldest Python and with the oldest declared versions."""
     s.run("pytest", "-n", "auto", "-m", "not network", *(s.posargs or USING_DEPENDENCIES))
