@@ -19,6 +19,7 @@ from setlist.cli.run import OPTIONS
 from setlist.cli.verbs import load_verb
 from setlist.core import errors as errors_module
 from setlist.core import limits
+from setlist.core.errors import UsageError
 from setlist.core.events import FORMAT, KINDS
 from setlist.registry.keys import KEYS, PROJECT_KEYS, check_keys
 from setlist.runner.session_api import SessionHandle
@@ -215,21 +216,30 @@ def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
             if not re.match(r"=|\W*…|\[", words) and "…" not in words:
                 found = shlex.split(words)
                 # a mention of an option leaves out its value
-                yield command, [*found, "1/3"] if found and found[-1].startswith("-") else found
+                mentioned = bool(found) and found[-1].startswith("-") and "=" not in found[-1]
+                yield command, [*found, "1/3"] if mentioned else found
 
 
 def test_the_commands_of_the_ci_page_are_found() -> None:
     assert len(list(commands_in(page("ci.md")))) > 15
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+REFUSED = (["test", "--maxfail=1"],)
+"""Commands that a page names because they are refused."""
+
+
+# the changelog tells of commands that were typed out of habit, and of earlier ones
+@pytest.mark.parametrize("path", [path for path in PAGES if path.name != "CHANGELOG.md"], ids=lambda path: path.name)
 def test_the_commands_of_a_page_are_ones_that_are_accepted(path: Path) -> None:
     for command, words in commands_in(path.read_text(encoding="utf-8")):
-        if command == "run":
+        if words in REFUSED:
+            with pytest.raises(UsageError):
+                parse(words, OPTIONS, command="run")
+        elif command == "run":
             arguments = parse(words, OPTIONS, command="run")
             for shard in arguments.values("shard"):
                 parse_shard(shard)
-        elif not words[0].startswith("-") and words[0] != "VERB":
+        elif not words[0].startswith("-") and words[0] not in ("VERB", "help"):
             assert words[0] in VERBS
             options = OPTIONS if words[0] == "run" else load_verb(words[0]).OPTIONS
             parse(words[1:], options, command=f"setlist {words[0]}")
