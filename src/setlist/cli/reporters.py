@@ -92,8 +92,13 @@ def choose_reporters(
     if mode == "direct":
         from setlist.reports.console import Console
 
-        console = Console(err, verbosity=context.verbosity)
-        return Sink(console, *readers, masker=masker, notice=noted.commands.append, close=print_problems)
+        console = Console(err, verbosity=context.verbosity, live=True)
+
+        def end() -> None:
+            console.close()
+            print_problems()
+
+        return Sink(console, *readers, masker=masker, notice=noted.commands.append, close=end)
 
     from setlist.reports.logs import Logs
     from setlist.reports.output_mode import child_environ, reader_for

@@ -57,7 +57,7 @@ OPTIONS = (
     Option("only", "don't run the sessions that they require"),
     Option("fail-fast", "stop after the first session that fails", "x"),
     Option("jobs", "the number of sessions to run at once; 'auto': the number of processors", "j", "N|auto"),
-    Option("output", "how to show output: direct, or captured: board, stream, group", None, "MODE"),
+    Option("output", "how to show output: direct, or captured: board, stream, group, ordered", None, "MODE"),
     Option("report", "write a report; the suffix is its format: .json, .jsonl, .xml; may be repeated", None, "FILE"),
     Option("shard", "only the K-th of N parts of the sessions, e.g. 2/5", None, "K/N"),
     Option("recreate", "recreate the environments", "r"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar, Literal, TypeAlias
 
-    from setlist.core.model import Change, EnvironmentAction, SessionStatus
+    from setlist.core.model import Change, EnvironmentAction, EnvironmentStep, SessionStatus
 
 FORMAT = 1
 
@@ -72,6 +72,22 @@ class SessionStarted(Event):
     kind: ClassVar[str] = "session-started"
     session: str
     captured: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentProgress(Event):
+    """What the installer does to the session's environment now.
+
+    ``packages`` are those that it is downloading or building, as far as it names them. ``size`` is what it downloads, in
+    bytes, 0 if it doesn't say so. ``count`` is the number of all packages that it works on, None if that isn't known.
+    """
+
+    kind: ClassVar[str] = "environment-progress"
+    session: str
+    step: EnvironmentStep
+    packages: tuple[str, ...] = ()
+    size: int = 0
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +212,7 @@ KINDS: dict[str, type[Event]] = {
         RunStarted,
         SessionsAdded,
         SessionStarted,
+        EnvironmentProgress,
         EnvironmentReady,
         SessionRunning,
         CommandStarted,
@@ -209,7 +226,7 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-_IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "status", "frozen")
+_IDENTITIES = ("session", "sessions", "run", "stream", "level", "action", "step", "status", "frozen")
 """Fields that identify what an event is about. They hold no secrets, and masking a secret such as ``test`` in them
 would make two sessions one."""
 

@@ -226,6 +226,9 @@ EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", 
 ``recreated``: made again by request, or because its interpreter changed.
 """
 
+EnvironmentStep = Literal["resolving", "preparing", "downloading", "building", "installing", "done"]
+"""What an installer is doing. ``preparing``: it downloads and builds what it doesn't name; ``done``: it has ended."""
+
 SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
 """How a session ended. ``flaky``: it passed after a failed try. ``aborted``, of a session with ``plain_exit``: its
 function ended it with an error, or a session that it requires wasn't successful."""

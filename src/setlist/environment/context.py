@@ -17,6 +17,7 @@ from setlist.environment.environ import clean
 if TYPE_CHECKING:
     from setlist.engine.world import World
     from setlist.environment.builds import Builds
+    from setlist.environment.installer_output import OnProgress
     from setlist.environment.interpreters import Interpreters
 
 
@@ -67,7 +68,7 @@ class EnvironmentContext:
 
     ``offline``: don't access the network. ``notify`` is called with a session's name and one line for the user to read
     while waiting. ``locks`` are the project's lock files, None if they are ignored. ``find_links`` is a directory of
-    wheels to install from, and from nowhere else.
+    wheels to install from, and from nowhere else. ``progress`` returns what is told of a session's installer.
     """
 
     project: Project
@@ -76,6 +77,7 @@ class EnvironmentContext:
     notify: Callable[[str, str], None]
     locks: Locks | None = None
     find_links: Path | None = None
+    progress: Callable[[str], OnProgress] | None = None
 
     @cached_property
     def environ(self) -> Mapping[str, str]:

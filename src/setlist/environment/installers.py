@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from setlist.core.errors import ConfigurationError, PreparationError, ResolutionFailed, SyncFailed
 from setlist.core.files import temporary_directory, write_atomically
 from setlist.core.logins import expanded
-from setlist.core.model import InstallerName, Interpreter, LinkMode, Resolution
+from setlist.core.model import EnvironmentStep, InstallerName, Interpreter, LinkMode, Resolution
 from setlist.core.project import PACKAGING_HINT, Project
 from setlist.core.records import dataclass
 from setlist.core.system import WINDOWS, bin_directory
@@ -32,6 +32,7 @@ from setlist.environment.installer_config import (
     pip_only_indexes,
     uv_configuration,
 )
+from setlist.environment.installer_output import InstallerOutput, OnProgress, PipOutput, UvOutput
 from setlist.environment.pins import (
     by_hash,
     by_version,
@@ -46,7 +47,7 @@ from setlist.environment.pins import (
 from setlist.environment.requirement_lines import normalised, read_resolution
 from setlist.environment.uv_sources import write_for_uv
 from setlist.environment.virtualenv import treat_no_package_as_a_seed
-from setlist.process.spawn import run_process
+from setlist.process.spawn import Capture, run_process
 
 if TYPE_CHECKING:
     from setlist.environment.requirements import Requirements
@@ -130,7 +131,8 @@ class Installer(Protocol):
 class InstallerSettings:
     """What an installer is run with: the caller's ``environ`` and the settings that the ``project`` has for it,
     ``cwd`` where it isn't the project's root, ``locks`` as the descriptors of the locks that it works under,
-    ``find_links`` a directory of wheels to take packages from and from nowhere else."""
+    ``find_links`` a directory of wheels to take packages from and from nowhere else, ``progress`` told of each step;
+    None: the installer is quiet."""
 
     environ: Mapping[str, str]
     project: Project
@@ -141,6 +143,7 @@ class InstallerSettings:
     link_mode: LinkMode | None = None
     locks: tuple[int, ...] = ()
     find_links: Path | None = None
+    progress: OnProgress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class Uv:
         treat_no_package_as_a_seed(python.parent.parent)
         source = _written(request)
         self._resolve(
-            ["pip", "install", "--exact", "--quiet", "--python", str(python), "-r", str(source), *_constraints(request)]
+            ["pip", "install", "--exact", "--python", str(python), "-r", str(source), *_constraints(request)]
         )
 
     def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
@@ -203,11 +206,12 @@ class Uv:
         self._run(
             arguments,
             lambda words: ResolutionFailed("the requirements can't be resolved", detail=words, hint=self._hint(words)),
+            "resolving",
         )
 
     def sync(self, python: Path, requirements: Path, reinstall: Sequence[str], *, sourced: Sequence[str] = ()) -> None:
         treat_no_package_as_a_seed(python.parent.parent)
-        arguments = ["pip", "sync", "--allow-empty-requirements", "--quiet", "--python", str(python), str(requirements)]
+        arguments = ["pip", "sync", "--allow-empty-requirements", "--python", str(python), str(requirements)]
         arguments += sourced
         for name in reinstall:
             arguments += ["--reinstall-package", name] if name else ["--refresh"]
@@ -218,13 +222,16 @@ class Uv:
             # which uv does whether or not it will need them, takes as long as a quarter of all it does then.
             return
         self._run(
-            arguments, lambda words: SyncFailed("the packages can't be installed", detail=words, hint=self._hint(words))
+            arguments,
+            lambda words: SyncFailed("the packages can't be installed", detail=words, hint=self._hint(words)),
+            "preparing",
         )
 
     def install(self, python: Path, arguments: Sequence[str]) -> None:
         self._run(
-            ["pip", "install", "--quiet", "--python", str(python), *arguments],
+            ["pip", "install", "--python", str(python), *arguments],
             lambda words: SyncFailed("s.install failed", detail=words, hint=self._hint(words)),
+            "resolving",
         )
 
     def uninstall(self, python: Path, names: Sequence[str]) -> None:
@@ -243,22 +250,40 @@ class Uv:
             raise SyncFailed("edited packages can't be removed from uv's cache", detail=words)
 
     def build(self, kind: str, source: Path, output: Path, python: Path) -> None:
-        self._run(
-            ["build", f"--{kind}", "--python", str(python), "--out-dir", str(output), str(source)],
-            lambda words: SyncFailed(f"the {kind} can't be built", detail=words, hint=self._hint(words)),
-        )
+        tell = self.settings.progress or _no_progress
+        tell("building", packages=(f"the project's {kind}",))
+        try:
+            self._run(
+                ["build", f"--{kind}", "--python", str(python), "--out-dir", str(output), str(source)],
+                lambda words: SyncFailed(f"the {kind} can't be built", detail=words, hint=self._hint(words)),
+            )
+        finally:
+            tell("done")
 
     def _succeeds(self, arguments: Sequence[str], *, without: Collection[str]) -> bool:
-        return self._start(arguments, without)[0] == 0
+        return self._start(arguments, without, step="preparing")[0] == 0
 
-    def _run(self, arguments: Sequence[str], failure: Callable[[str], PreparationError]) -> None:
-        code, words = self._start([*arguments, *(["--offline"] if self.settings.offline else [])])
+    def _run(
+        self,
+        arguments: Sequence[str],
+        failure: Callable[[str], PreparationError],
+        step: EnvironmentStep | None = None,
+    ) -> None:
+        code, words = self._start([*arguments, *(["--offline"] if self.settings.offline else [])], step=step)
         if code != 0:
             raise failure(words)
 
-    def _start(self, arguments: Sequence[str], without: Collection[str] = ()) -> tuple[int, str]:
-        """Run uv, with what belongs to all its commands, and ``without`` some variables."""
+    def _start(
+        self, arguments: Sequence[str], without: Collection[str] = (), *, step: EnvironmentStep | None = None
+    ) -> tuple[int, str]:
+        """Run uv, with what belongs to all its commands, and ``without`` some variables.
+
+        ``step``: what it begins with, if it tells of its progress.
+        """
         settings = self.settings
+        output = UvOutput(settings.progress, step) if step is not None and settings.progress is not None else None
+        if step is not None and output is None:
+            arguments = [*arguments, "--quiet"]
         options: list[str] = []
         if arguments[0] == "pip" and settings.exclude_newer:
             options += ["--exclude-newer", settings.exclude_newer]
@@ -279,15 +304,14 @@ class Uv:
         ):
             environ |= building
             options += configured
-            done = run_process(
+            code, stdout, stderr = _run_installer(
                 [uv_binary(), *arguments, *options, "--no-python-downloads", "--color", "never", "--no-progress"],
-                env={name: value for name, value in environ.items() if name not in without},
-                cwd=settings.cwd or settings.project.root,
-                capture=True,
-                keep_open=settings.locks,
+                {name: value for name, value in environ.items() if name not in without},
+                settings,
+                output,
             )
-        words = _words(done.stderr, done.stdout if done.code else b"")
-        return done.code, words.replace(configured[-1], f"uv's settings ({', '.join(configuration.stated_in)})")
+        words = _words(stderr, stdout if code else b"")
+        return code, words.replace(configured[-1], f"uv's settings ({', '.join(configuration.stated_in)})")
 
     def _hint(self, words: str) -> str | None:
         """What may help: an index that only pip is told of is a likelier reason than the network."""
@@ -342,6 +366,7 @@ class Pip:
         code, words = self._start(
             self.tool(),
             ["install", "--dry-run", "--ignore-installed", "--report", str(path), "-r", str(source), *options],
+            step="resolving",
         )
         if code != 0:
             return code, "", words
@@ -402,27 +427,55 @@ class Pip:
         if code != 0:
             raise failure(words)
 
-    def _start(self, python: Path, arguments: Sequence[str], *, quiet: bool = True) -> tuple[int, str]:
+    def _start(
+        self, python: Path, arguments: Sequence[str], *, quiet: bool = True, step: EnvironmentStep = "preparing"
+    ) -> tuple[int, str]:
+        """Run pip. ``quiet``: return its words if it fails, otherwise its standard output."""
         settings = self.settings
-        options = ["--no-input", "--disable-pip-version-check", *(["--quiet"] if quiet else [])]
+        output = PipOutput(settings.progress, step) if quiet and settings.progress is not None else None
+        options = ["--no-input", "--disable-pip-version-check"]
+        options += ["--progress-bar", "off"] if output is not None else ["--quiet"] if quiet else []
         if arguments[0] == "install":
             options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
             options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
         with _building(arguments, settings.environ) as building:
-            done = run_process(
+            code, stdout, stderr = _run_installer(
                 [*pip_command(python), *arguments, *options],
-                env={
+                {
                     **pip_environ(settings.environ, settings.project.root, arguments[0]),
                     **_index(settings, "PIP_INDEX_URL"),
                     **building,
                     "PIP_NO_COLOR": "1",
                     "PIP_ROOT_USER_ACTION": "ignore",
                 },
-                cwd=settings.cwd or settings.project.root,
-                capture=True,
-                keep_open=self.settings.locks,
+                settings,
+                output,
             )
-        return done.code, _words(done.stderr, done.stdout) if done.code or quiet else done.stdout.decode()
+        return code, _words(stderr, stdout) if code or quiet else stdout.decode()
+
+
+def _run_installer(
+    argv: Sequence[str], environ: Mapping[str, str], settings: InstallerSettings, output: InstallerOutput | None
+) -> tuple[int, bytes, bytes]:
+    """Run an installer. Returns its exit code, and what it wrote to the two streams that isn't progress."""
+    try:
+        done = run_process(
+            argv,
+            env=environ,
+            cwd=settings.cwd or settings.project.root,
+            capture=True if output is None else Capture(output.take, merged=False, attached=True),
+            keep_open=settings.locks,
+        )
+    finally:
+        if output is not None:
+            output.end()
+    if output is None:
+        return done.code, done.stdout, done.stderr
+    return done.code, bytes(output.stdout), bytes(output.words)
+
+
+def _no_progress(*_: object, **__: object) -> None:
+    """Nobody is told."""
 
 
 @contextmanager
@@ -508,7 +561,7 @@ def _constraints(request: ResolveRequest) -> list[str]:
 
 
 def _compile_arguments(request: ResolveRequest) -> list[str]:
-    arguments = ["pip", "compile", "--no-header", "--no-annotate", "--quiet", "--no-strip-extras"]
+    arguments = ["pip", "compile", "--no-header", "--no-annotate", "--no-strip-extras"]
     if request.universal is not None:
         arguments += ["--universal", "--python-version", request.universal, "--python", sys.executable]
     elif request.interpreter is not None:

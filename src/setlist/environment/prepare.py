@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from setlist.engine.world import Trace
     from setlist.environment.decision import Decision
     from setlist.environment.inputs import Evaluation
+    from setlist.environment.installer_output import OnProgress
     from setlist.environment.sync import Outcome
 
 __all__ = ["Environments", "Explanation", "PreparedEnvironment"]
@@ -63,6 +64,7 @@ class Environments:
         notify: told, in one line each, what the person should know while waiting.
         locks: the project's lock files; None where they aren't to be looked at.
         find_links: a directory of wheels to install from, and from nowhere else.
+        progress: returns what is told, by the name of a session, of each step of its installer.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class Environments:
         notify: Callable[[str, str], None] | None = None,
         locks: Locks | None = None,
         find_links: Path | None = None,
+        progress: Callable[[str], OnProgress] | None = None,
     ) -> None:
-        self._context = EnvironmentContext(project, caller, offline, notify or _nobody, locks, find_links)
+        self._context = EnvironmentContext(project, caller, offline, notify or _nobody, locks, find_links, progress)
 
     @contextmanager
     def prepared(

@@ -81,6 +81,7 @@ def installer_for(
         link_mode=spec.link_mode,
         locks=(lock,),
         find_links=context.find_links,
+        progress=None if context.progress is None else context.progress(session.name),
     )
 
     def tool() -> Path:

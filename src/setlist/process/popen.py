@@ -50,7 +50,7 @@ def run_by_popen(
     mark = os.urandom(8).hex() if prestarted is None else prestarted.mark
     outer = env.get(MARK)
     environment = {**env, MARK: f"{outer}/{mark}" if outer else mark}
-    live = isinstance(capture, Capture)
+    live = isinstance(capture, Capture) and not capture.attached
     own_group = live or not system.has_controlling_terminal() if prestarted is None else prestarted.own_group
     terminal = None if live else system.terminal_state()
     if not live:
@@ -144,7 +144,7 @@ def _start(
             output = open(stdout, "wb")  # noqa: SIM115
         except OSError as error:
             raise SessionError(f"can't write {stdout}: {error.strerror or error}") from error
-    live = isinstance(capture, Capture)
+    live = isinstance(capture, Capture) and not capture.attached
     merged = isinstance(capture, Capture) and capture.merged and stdout is None
     if stderr is None and (merged or capture):
         stderr = subprocess.STDOUT if merged else subprocess.PIPE

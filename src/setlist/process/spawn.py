@@ -73,7 +73,7 @@ def run_process(
     """Run a process to its end.
 
     It inherits our standard streams, so that it sees the terminal if there is one. With a :class:`Capture` it has no
-    terminal: it runs in a session of its own, without standard input.
+    terminal, unless that says so: it runs in a session of its own, without standard input.
 
     Args:
         argv: the program, searched on the PATH of ``env``, and its arguments. On Windows it may be a string with the

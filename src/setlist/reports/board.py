@@ -16,6 +16,7 @@ from setlist.core.events import (
     ALLOWED,
     UNSUCCESSFUL,
     CommandStarted,
+    EnvironmentProgress,
     EnvironmentReady,
     Event,
     Message,
@@ -30,8 +31,9 @@ from setlist.core.events import (
 )
 from setlist.core.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
-from setlist.reports.console import command_text, duration_text, one_line
+from setlist.reports.console import command_text, one_line
 from setlist.reports.output_buffer import BlockReader
+from setlist.reports.progress import clock_text, step_text
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 from setlist.scheduling.durations import median
 
@@ -55,7 +57,7 @@ _LEAST_FOR_OUTPUT = 12
 
 @dataclass
 class Activity:
-    """A running session. Times are seconds of the board's clock."""
+    """A running session. Times are seconds of the board's clock. ``doing`` is what its installer does."""
 
     session: str
     phase: Phase
@@ -63,6 +65,7 @@ class Activity:
     expected: float | None = None
     attempt: int = 1
     tail: str = ""
+    doing: str = ""
 
     def add_output(self, text: str) -> None:
         """Keep the end of its output."""
@@ -143,14 +146,14 @@ def _activity_row(activity: Activity, now: float, width: int, names: int, mark: 
     parts: list[tuple[str, str]] = [
         (set_cell_size(name, names), "bold"),
         (f"  {phase:<9}", _PHASES[activity.phase]),
-        (f" {_clock(elapsed):>7}", ""),
+        (f" {clock_text(elapsed):>7}", ""),
     ]
     used = sum(cell_len(text) for text, _ in parts)
     if activity.expected is not None and activity.phase == "running" and width - used >= 10:
         rest = activity.expected - elapsed
-        parts.append((f" {f'~{_clock(rest)}' if rest > 0.5 else '':>8}", "dim"))
+        parts.append((f" {f'~{clock_text(rest)}' if rest > 0.5 else '':>8}", "dim"))
         used += 9
-    last = activity.last_line
+    last = escaped_line(activity.doing) or activity.last_line
     if last and width - used >= _LEAST_FOR_OUTPUT:
         parts.append((f"  {last}", ""))
     return _cut(parts, width, mark)
@@ -172,9 +175,9 @@ def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
     parts.append((f"{running} running", "cyan", 3))
     if waiting > 0:
         parts.append((f"{waiting} waiting", "dim", 5))
-    parts.append((_clock(now - progress.began), "", 2))
+    parts.append((clock_text(now - progress.began), "", 2))
     if rest is not None and rest > 0.5:
-        parts.append((f"~{_clock(rest)} left", "dim", 4))
+        parts.append((f"~{clock_text(rest)} left", "dim", 4))
     separator = " · " if mark == "…" else " - "
     while len(parts) > 1 and sum(cell_len(text) for text, _, _ in parts) + 3 * (len(parts) - 1) > width:
         parts.remove(max(parts, key=lambda part: part[2]))
@@ -184,11 +187,6 @@ def _footer(progress: Progress, now: float, width: int, mark: str) -> Text:
             pieces.append((separator, "dim"))
         pieces.append((text, style))
     return _cut(pieces, width, mark)
-
-
-def _clock(seconds: float) -> str:
-    """A duration that changes while it is shown: without tenths, which would flicker."""
-    return f"{int(seconds)}s" if seconds < 59.5 else duration_text(seconds)
 
 
 def _cut(parts: Sequence[tuple[str, str]], width: int, mark: str) -> Text:
@@ -394,6 +392,12 @@ class Board(BlockReader):
 
     def _follow(self, activity: Activity, event: Event) -> None:
         phase: Phase = activity.phase
+        if isinstance(event, EnvironmentProgress):
+            separator = " · " if self._mark == "…" else " - "
+            doing = step_text(event, separator)
+            activity.doing = doing or (activity.doing if phase == "preparing" else "")
+            return
+        activity.doing = ""
         if isinstance(event, Output):
             activity.add_output(event.data)
         elif isinstance(event, EnvironmentReady):

@@ -10,6 +10,7 @@ from setlist.core.events import (
     ALLOWED,
     CommandFinished,
     CommandStarted,
+    EnvironmentProgress,
     EnvironmentReady,
     Event,
     Message,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from setlist.core.model import Change, SessionStatus
+    from setlist.reports.progress import Heartbeat, StatusLine
     from setlist.reports.terminal import Style, Terminal
 
 SHOWN_CHANGES = 6
@@ -162,6 +164,8 @@ class Console:
         verbosity: below 0, only failures; 0, the default; 1 and more, also reasons, every change, and durations.
         named: whether lines name their session; not if each line has a prefix that does.
         log_of: gives the name of a session's log, None if it has none.
+        live: whether to say what takes long while it does. The events are those that occur now, and of one session at a
+            time.
     """
 
     def __init__(
@@ -171,6 +175,7 @@ class Console:
         verbosity: int = 0,
         named: bool = True,
         log_of: Callable[[str], str | None] | None = None,
+        live: bool = False,
     ) -> None:
         self._terminal = terminal
         self._verbosity = verbosity
@@ -182,10 +187,17 @@ class Console:
         self._finished: list[SessionFinished] = []
         self._command: CommandStarted | None = None
         self._headed: str | None = None
+        self._live = live and verbosity >= 0
+        self._started: SessionStarted | None = None
         self._preparing = False
+        self._progress: StatusLine | Heartbeat | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, EnvironmentProgress):
+            self._show_progress(event)
+            return
         self.close()
+        self._started = None
         if isinstance(event, CommandStarted):
             self._command = event
             if self._verbosity >= 0:
@@ -216,16 +228,50 @@ class Console:
 
     def close(self) -> None:
         """Erase the temporary line."""
+        if self._progress is not None:
+            self._progress.close()
+            self._progress = None
         if self._preparing:
             self._preparing = False
             self._terminal.put("\r\x1b[K")
 
     def _session_started(self, event: SessionStarted) -> None:
         self._command = None
-        if self._verbosity >= 0 and self._terminal.color and self._terminal.interactive:
+        self._started = event
+        if self._live and self._can_erase():
             # The next line overwrites it, so it is visible only if preparing takes long
             self._preparing = True
             self._terminal.write(f"{event.session.ljust(self._width)}  preparing…")
+
+    def _can_erase(self) -> bool:
+        return self._terminal.color and self._terminal.interactive
+
+    def _show_progress(self, event: EnvironmentProgress) -> None:
+        """Show what an installer does: of a session that has just started, or of one whose function installs."""
+        if not self._live:
+            return
+        if self._progress is None:
+            if event.step == "done":
+                return
+            self._progress = self._new_progress(event)
+        self._progress(event)
+        if event.step == "done" and self._started is None:
+            # the function writes to the terminal next
+            self.close()
+
+    def _new_progress(self, event: EnvironmentProgress) -> StatusLine | Heartbeat:
+        import threading
+        import time
+
+        from setlist.reports.progress import Heartbeat, StatusLine
+
+        began = self._started or SessionStarted(time=event.time, session=event.session)
+        if self._can_erase():
+            since = time.monotonic() - (event.time - began.time)
+            return StatusLine(self._terminal, event.session.ljust(self._width), since)
+        heartbeat = Heartbeat(self._terminal.line, threading.RLock())
+        heartbeat(began)
+        return heartbeat
 
     def _environment_ready(self, event: EnvironmentReady) -> None:
         self._headed = event.session

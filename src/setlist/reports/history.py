@@ -1,7 +1,7 @@
 """Past runs: write the events of a run as JSON lines under ``.setlist/.tox/history/``.
 
 The file of a run is ``<UTC time>-<run id>.jsonl``, one event a line, written as events occur: a killed run leaves its
-events so far. The output of sessions isn't in it, but in their logs. If the file can't be written, the run continues
+events so far. The output of sessions isn't in it, but in their logs, and the progress of installers isn't either. If the file can't be written, the run continues
 without history. :mod:`setlist.reports.past_runs` reads the files. A warm run imports this module, so it imports next to
 nothing itself.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from setlist.core.events import Event, Output, RunFinished, RunStarted, to_json
+from setlist.core.events import EnvironmentProgress, Event, Output, RunFinished, RunStarted, to_json
 from setlist.core.records import json_text
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class History:
         self._stream: IO[str] | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Output):
+        if isinstance(event, (Output, EnvironmentProgress)):
             return
         try:
             if isinstance(event, RunStarted):

@@ -1,7 +1,8 @@
 """Choose the output mode, and the terminal variables that programs see.
 
-There are four modes. ``direct``: commands inherit our streams. The others capture output: ``board`` shows the running
-sessions at the bottom of a terminal, ``stream`` prefixes each line with its session, ``group`` writes whole blocks.
+``direct``: commands inherit our streams. The other modes capture output: ``board`` shows the running sessions at the
+bottom of a terminal, ``stream`` prefixes each line with its session, ``group`` writes whole blocks when sessions end,
+and ``ordered`` writes them in the order of the plan.
 Captured programs see a pipe and not a terminal: docs/output.md says why, and how they still use colours.
 """
 
@@ -17,9 +18,9 @@ from setlist.reports.terminal import Terminal, on_github, size_of
 if TYPE_CHECKING:
     from setlist.core.events import Event
 
-Mode = Literal["direct", "board", "stream", "group"]
+Mode = Literal["direct", "board", "stream", "group", "ordered"]
 
-MODES: tuple[Mode, ...] = ("direct", "board", "stream", "group")
+MODES: tuple[Mode, ...] = ("direct", "board", "stream", "group", "ordered")
 
 COLOR_VARIABLES: Mapping[str, str] = {
     # most programs: https://force-color.org, https://bixense.com/clicolors
@@ -77,8 +78,8 @@ def choose_mode(
                 hint="leave one of the two out, or write -j 1",
             )
         return "direct"
-    if requested == "stream":
-        return "stream"
+    if requested in ("stream", "ordered"):
+        return "stream" if requested == "stream" else "ordered"
     if requested == "board":
         return "board" if _supports_board(err, environ) else "group"
     if requested == "group":
@@ -124,7 +125,7 @@ def reader_for(
     if mode == "direct":
         from setlist.reports.console import Console
 
-        return Console(err, verbosity=verbosity, log_of=log_of)
+        return Console(err, verbosity=verbosity, log_of=log_of, live=True)
     if mode == "stream":
         from setlist.reports.stream import Stream
 
@@ -136,7 +137,8 @@ def reader_for(
     from setlist.reports.group import Group
 
     folded = on_github(environ)
-    return Group(out, err, directory=directory, verbosity=verbosity, folded=folded, log_of=log_of)
+    ordered = mode == "ordered"
+    return Group(out, err, directory=directory, verbosity=verbosity, folded=folded, ordered=ordered, log_of=log_of)
 
 
 def child_environ(

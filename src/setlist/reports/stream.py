@@ -2,12 +2,14 @@
 
 Only whole lines are written: a line without a newline waits for it, for the end of its command, or until it is too
 long. Of a line that is redrawn (a progress bar, ``\\r``) the last state is written. Colours are kept, closed at the
-end of a line and resumed on the session's next one. Sequences that move the cursor are removed.
+end of a line and resumed on the session's next one. Sequences that move the cursor are removed. After ten seconds
+without output a line names the sessions that still run.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal
@@ -16,6 +18,7 @@ from setlist.core.events import CommandFinished, Event, Output, RunStarted, Sess
 from setlist.reports.ansi import RESET, Colours, Filter
 from setlist.reports.console import Console, column_of
 from setlist.reports.output_buffer import WordStream
+from setlist.reports.progress import Heartbeat
 from setlist.reports.terminal import Style, Terminal, as_written, same_file
 
 LONGEST_LINE = 1 << 20
@@ -64,12 +67,23 @@ class Stream:
         self._verbosity = verbosity
         self._names: tuple[str, ...] = ()
         self._sources: dict[str, _Source] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._read(event)
+            if self._heartbeat is not None:
+                self._heartbeat(event)
+
+    def _read(self, event: Event) -> None:
         session: str | None = getattr(event, "session", None)
         if session is None:
             if isinstance(event, RunStarted):
                 self._names = event.sessions
+                if self._verbosity >= 0:
+                    several = event.jobs > 1 and len(event.sessions) > 1
+                    self._heartbeat = Heartbeat(self._say, self._lock, several=several, after_silence=True)
             elif isinstance(event, SessionsAdded):
                 self._names += event.sessions
             self._console(event)
@@ -86,8 +100,14 @@ class Stream:
 
     def close(self) -> None:
         """Write the unfinished lines."""
-        while self._sources:
-            self._sources.popitem()[1].flush()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+        with self._lock:
+            while self._sources:
+                self._sources.popitem()[1].flush()
+
+    def _say(self, text: str) -> None:
+        self._terminals["stderr"].line(text)
 
     def _source(self, session: str) -> _Source:
         names = self._names

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from setlist.core.events import Message
+from setlist.core.events import EnvironmentProgress, Message
 from setlist.core.model import Registry
 from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project
@@ -22,6 +22,8 @@ from setlist.runner.run_context import Closable, RunContext, RunOptions, Session
 from setlist.runner.session import posargs_of, run_session
 
 if TYPE_CHECKING:
+    from setlist.core.model import EnvironmentStep
+    from setlist.environment.installer_output import OnProgress
     from setlist.runner.jobserver import Jobserver
 
 
@@ -162,8 +164,27 @@ def context_of(
 
     notify, warn = partial(message, "info"), partial(message, "warning")
     locks = project_locks(project, registry.settings, mode=options.locks, ci=caller.ci, warn=warn)
+
+    def progress(session: str) -> OnProgress:
+        def tell(
+            step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
+        ) -> None:
+            sink.emit(
+                EnvironmentProgress(
+                    time=time.time(), session=session, step=step, packages=packages, size=size, count=count
+                )
+            )
+
+        return tell
+
     environments = Environments(
-        project, caller, offline=options.offline, notify=notify, locks=locks, find_links=options.find_links
+        project,
+        caller,
+        offline=options.offline,
+        notify=notify,
+        locks=locks,
+        find_links=options.find_links,
+        progress=progress,
     )
     return RunContext(
         project=project, registry=registry, caller=caller, options=options, sink=sink, environments=environments
