@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from setlist.core.errors import UsageError
-from setlist.reports.output_mode import Mode, child_environ, choose_mode, reader_for
+from setlist.core.model import OutputMode
+from setlist.reports.output_mode import child_environ, choose_mode, reader_for
 from setlist.reports.terminal import Terminal, same_file
 from support.told import Pipe, Tty
 
@@ -44,7 +45,13 @@ def terminal(person: bool, *, color: bool | None = None) -> Terminal:
     ],
 )
 def test_how_a_run_is_shown(
-    requested: str | None, jobs: int, out: bool, err: bool, environ: dict[str, str], must_capture: bool, mode: Mode
+    requested: str | None,
+    jobs: int,
+    out: bool,
+    err: bool,
+    environ: dict[str, str],
+    must_capture: bool,
+    mode: OutputMode,
 ) -> None:
     assert choose_mode(requested, jobs, terminal(out), terminal(err), environ, must_capture=must_capture) == mode
 
@@ -62,7 +69,7 @@ def test_an_unknown_way_is_named_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("mode", ["direct", "board", "stream", "group"])
-def test_each_way_has_a_reader(mode: Mode) -> None:
+def test_each_way_has_a_reader(mode: OutputMode) -> None:
     reader = reader_for(mode, terminal(True), terminal(True), {})
     reader.close()
     reader.close()
@@ -79,7 +86,7 @@ def test_children_are_told_to_use_colours_where_we_do() -> None:
     ("mode", "out", "environ"),
     [("direct", True, {}), ("board", True, {"NO_COLOR": "1"}), ("group", False, {})],
 )
-def test_and_not_elsewhere(mode: Mode, out: bool, environ: dict[str, str]) -> None:
+def test_and_not_elsewhere(mode: OutputMode, out: bool, environ: dict[str, str]) -> None:
     assert "FORCE_COLOR" not in child_environ(mode, terminal(out), terminal(True), environ)
 
 

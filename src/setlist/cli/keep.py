@@ -62,7 +62,13 @@ def can_be_kept(argv: Sequence[str], context: Context, session: SessionSpec) -> 
     )
 
 
-def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, commands: Sequence[PlannedCommand]) -> None:
+def keep_plan(
+    argv: Sequence[str],
+    context: Context,
+    session: SessionSpec,
+    commands: Sequence[PlannedCommand],
+    variables: Sequence[str],
+) -> None:
     """Keep the plan of a run that has just passed. Errors are ignored.
 
     Args:
@@ -70,6 +76,7 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
         context: its context.
         session: the one session that ran.
         commands: the started commands, in order.
+        variables: the variables that stand for options.
     """
     loaded = context.loaded
     found = None if loaded.trace is None else context.environments.recorded(session)
@@ -99,7 +106,7 @@ def keep_plan(argv: Sequence[str], context: Context, session: SessionSpec, comma
     )
     world = World(str(project.root), environ)
     world.include_trace(_for_plan(loaded.trace))
-    for name in SHOWING:
+    for name in (*SHOWING, *variables):
         world.variable(name)
     world.look(VARIABLES, prefix_of(session.environment.installer))
     for command in commands:

@@ -7,10 +7,10 @@ flags, options and words in any order. Everything after the first ``--`` is pass
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from setlist.core.errors import UsageError
-from setlist.core.records import dataclass
+from setlist.core.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,14 @@ class Option:
     """One option: ``--name``, and ``-short`` if it has one.
 
     With a ``metavar`` it takes a value; without, it is a flag. Both may be repeated: flags are counted, and the last
-    value is used unless the command reads all of them.
+    value is used unless the command reads all of them. ``variable``: whether ``SETLIST_NAME`` sets it as well.
     """
 
     name: str
     help: str
     short: str | None = None
     metavar: str | None = None
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,18 @@ class Arguments:
     """A parsed command line.
 
     ``argv`` is the whole of it; ``words`` are the positional arguments; ``rest`` are the arguments after ``--``, None
-    without ``--``.
+    without ``--``. ``given`` are the values of options by name; a flag that is set has one, and one without any is off.
+    ``origins`` say where options come from that aren't on the command line.
     """
 
     argv: tuple[str, ...]
     words: tuple[str, ...]
     rest: tuple[str, ...] | None
     given: dict[str, tuple[str, ...]]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def flag(self, name: str) -> bool:
-        return name in self.given
+        return bool(self.given.get(name))
 
     def count(self, name: str) -> int:
         return len(self.given.get(name, ()))
@@ -52,6 +55,10 @@ class Arguments:
 
     def values(self, name: str) -> tuple[str, ...]:
         return self.given.get(name, ())
+
+    def where(self, name: str) -> str:
+        """What sets an option, for messages."""
+        return self.origins.get(name, f"--{name}")
 
 
 class UnknownOption(UsageError):

@@ -14,9 +14,11 @@ from setlist.runner.output import Sink
 if TYPE_CHECKING:
     from setlist.cli.context import Context
     from setlist.cli.options import Arguments
-    from setlist.core.events import Emit, Event
+    from setlist.core.events import Emit, Event, SessionStarted
+    from setlist.core.model import OutputMode
     from setlist.engine.plan import Plan, PlannedCommand
-    from setlist.reports.output_mode import Mode
+    from setlist.reports.console import ProgressDisplay
+    from setlist.reports.terminal import Terminal
     from setlist.runner.secrets import Masker
 
 
@@ -71,11 +73,13 @@ def choose_reporters(
     requested = arguments.value("output")
     masker = _masker(context, plan)
     must_capture = bool(reports) or github or masker is not None or (context.caller.ci and not err.interactive)
-    mode: Mode = "direct"
+    mode: OutputMode = "direct"
     if requested is not None or at_once > 1 or must_capture:
         from setlist.reports.output_mode import choose_mode
 
-        mode = choose_mode(requested, at_once, out, err, environ, must_capture=must_capture)
+        mode = choose_mode(
+            requested, at_once, out, err, environ, must_capture=must_capture, where=arguments.where("output")
+        )
     report_readers: list[_ReportReader] = []
     sessions = {session.name: session for session in plan.sessions}
     if reports:
@@ -87,12 +91,14 @@ def choose_reporters(
         from setlist.reports.github import GitHub
 
         report_readers.append(GitHub(environ, out, context.project.root, sessions))
-    readers: tuple[Emit, ...] = (History(context.project.history), noted, *context.readers, *report_readers)
+    readers: tuple[Emit, ...] = (noted, *context.readers, *report_readers)
+    if not arguments.flag("prepare"):  # such a run says nothing of how sessions end, and how long they take
+        readers = (History(context.project.history), *readers)
     print_problems = partial(_print_problems, context, report_readers)
     if mode == "direct":
         from setlist.reports.console import Console
 
-        console = Console(err, verbosity=context.verbosity, live=True)
+        console = Console(err, verbosity=context.verbosity, progress=_show_progress)
 
         def end() -> None:
             console.close()
@@ -133,6 +139,12 @@ def choose_reporters(
         notice=noted.commands.append,
         close=close,
     )
+
+
+def _show_progress(terminal: Terminal, name: str, began: SessionStarted) -> ProgressDisplay:
+    from setlist.reports.progress import show_progress
+
+    return show_progress(terminal, name, began)
 
 
 def _same_stream(context: Context) -> bool:

@@ -24,8 +24,10 @@ from setlist.cli.options import (
     help_text,
     parse,
 )
+from setlist.cli.run_defaults import variables_of, with_settings, with_variables
 from setlist.cli.selection import FILTERS, sessions_to_list, sessions_to_run
 from setlist.core.errors import UnknownSession, UsageError
+from setlist.core.records import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,17 +57,26 @@ OPTIONS = (
     *FILTERS,
     Option("failed", "only sessions that failed in the last run"),
     Option("only", "don't run the sessions that they require"),
-    Option("fail-fast", "stop after the first session that fails", "x"),
-    Option("jobs", "the number of sessions to run at once; 'auto': the number of processors", "j", "N|auto"),
-    Option("output", "how to show output: direct, or captured: board, stream, group, ordered", None, "MODE"),
-    Option("report", "write a report; the suffix is its format: .json, .jsonl, .xml; may be repeated", None, "FILE"),
+    Option("prepare", "only create and update the environments"),
+    Option("fail-fast", "stop after the first session that fails", "x", variable=True),
+    Option(
+        "jobs",
+        "the number of sessions to run at once; 'auto': the number of processors",
+        "j",
+        "N|auto",
+        variable=True,
+    ),
+    Option("output", "how to show output: direct, or captured: board, stream, group, ordered", None, "MODE", True),
+    Option(
+        "report", "write a report; the suffix is its format: .json, .jsonl, .xml; may be repeated", None, "FILE", True
+    ),
     Option("shard", "only the K-th of N parts of the sessions, e.g. 2/5", None, "K/N"),
     Option("recreate", "recreate the environments", "r"),
     Option("upgrade", "resolve again: upgrade unpinned requirements to their newest versions"),
-    Option("locked", "install from locks; fail if a session has no current lock"),
+    Option("locked", "install from locks; fail if a session has no current lock", variable=True),
     Option("no-lock", "ignore lock files"),
-    OFFLINE,
-    Option("find-links", "install from the wheels in DIR only", None, "DIR"),
+    replace(OFFLINE, variable=True),
+    Option("find-links", "install from the wheels in DIR only", None, "DIR", True),
     QUIET,
     VERBOSE,
     FILE,
@@ -99,6 +110,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         context.out.line(f"setlist {__version__}")
         return 0
+    arguments = with_variables(arguments, OPTIONS, context.caller.environ)
     context.apply_options(arguments)
     project, registry = context.project, context.registry
     sessions = _select(arguments, context)
@@ -117,6 +129,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         print_plan(context, plan, posargs=arguments.rest or (), recreate=recreate, upgrade=upgrade)
         return 0
     project.prepare()
+    arguments = with_settings(arguments, registry.settings)
 
     from setlist.cli.reporters import RunNotes, choose_reporters
 
@@ -143,7 +156,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         from setlist.cli.keep import can_be_kept, keep_plan
 
         if can_be_kept(argv, context, plan.sessions[0]):
-            keep_plan(argv, context, plan.sessions[0], noted.commands)
+            keep_plan(argv, context, plan.sessions[0], noted.commands, variables_of(OPTIONS))
     return code
 
 
@@ -199,13 +212,13 @@ def _durations(project: Project, names: Sequence[str]) -> Callable[[], Mapping[s
 
 def _jobs(arguments: Arguments, context: Context) -> tuple[int, int]:
     """The number of processors (1 if it makes no difference), and the number of sessions that run at once at most."""
-    jobs = arguments.value("jobs") or context.registry.settings.jobs
+    jobs = arguments.value("jobs")
     if jobs is None and not context.registry.index.jobserver:
         return 1, 1
     from setlist.runner.cpus import available_cpus, jobs_from
 
     cpus = available_cpus(context.caller.environ)
-    return cpus, 1 if jobs is None else jobs_from(str(jobs), cpus)
+    return cpus, 1 if jobs is None else jobs_from(jobs, cpus, arguments.where("jobs"))
 
 
 def _options(
@@ -222,7 +235,7 @@ def _options(
         raise UsageError("--locked and --no-lock exclude each other")
     return RunOptions(
         posargs=arguments.rest or (),
-        fail_fast=arguments.flag("fail-fast") or context.registry.settings.fail_fast,
+        fail_fast=arguments.flag("fail-fast"),
         recreate=arguments.flag("recreate"),
         upgrade=arguments.flag("upgrade"),
         offline=arguments.flag("offline"),
@@ -233,6 +246,7 @@ def _options(
         cpus=cpus,
         durations=durations() if min(jobs, len(plan.steps)) > 1 else {},
         only=arguments.flag("only"),
+        prepare=arguments.flag("prepare"),
     )
 
 
@@ -242,5 +256,7 @@ def _find_links(arguments: Arguments, context: Context) -> Path | None:
         return None
     path = context.caller.cwd / name
     if not path.is_dir():
-        raise UsageError(f"--find-links: {name} is not a directory", hint="'setlist fetch --to DIR' fills one")
+        raise UsageError(
+            f"{arguments.where('find-links')}: {name} is not a directory", hint="'setlist fetch --to DIR' fills one"
+        )
     return path

@@ -78,8 +78,8 @@ class SessionStarted(Event):
 class EnvironmentProgress(Event):
     """What the installer does to the session's environment now.
 
-    ``packages`` are those that it is downloading or building, as far as it names them. ``size`` is what it downloads, in
-    bytes, 0 if it doesn't say so. ``count`` is the number of all packages that it works on, None if that isn't known.
+    ``packages`` are those that it is downloading or building, as far as it names them. ``size`` is what it downloads,
+    in bytes, 0 if it doesn't say so. ``count`` is the number of all packages that it works on, None if it isn't known.
     """
 
     kind: ClassVar[str] = "environment-progress"

@@ -229,6 +229,9 @@ EnvironmentAction = Literal["none", "reused", "created", "synced", "recreated", 
 EnvironmentStep = Literal["resolving", "preparing", "downloading", "building", "installing", "done"]
 """What an installer is doing. ``preparing``: it downloads and builds what it doesn't name; ``done``: it has ended."""
 
+OutputMode = Literal["direct", "board", "stream", "group", "ordered"]
+"""How the output of sessions is shown: see :mod:`setlist.reports.output_mode`."""
+
 SessionStatus = Literal["ok", "flaky", "failed", "aborted", "skipped", "interrupted", "not-run"]
 """How a session ended. ``flaky``: it passed after a failed try. ``aborted``, of a session with ``plain_exit``: its
 function ended it with an error, or a session that it requires wasn't successful."""
@@ -246,8 +249,9 @@ class Settings:
     of resources, 1 for those not listed.
 
     ``sources`` are the kinds of definitions to use, None if the existing files decide, and ``unused`` the files that
-    aren't used. Providers set the rest: ``fail_fast``, ``jobs``, whether a missing interpreter is an error (None: only
-    in CI), and the ``pythons`` that sessions are limited to.
+    aren't used. ``fail_fast``, ``jobs`` and ``output`` are those of ``run`` where its command line says nothing.
+    Providers set the rest: whether a missing interpreter is an error (None: only in CI), and the ``pythons`` that
+    sessions are limited to.
     """
 
     default: tuple[str, ...] | None = None
@@ -263,7 +267,8 @@ class Settings:
     sources: tuple[str, ...] | None = None
     unused: tuple[str, ...] = ()
     fail_fast: bool = False
-    jobs: int | None = None
+    jobs: str | None = None
+    output: OutputMode | None = None
     error_on_missing: bool | None = None
     pythons: tuple[str, ...] = ()
 

@@ -177,9 +177,7 @@ class Uv:
         """
         treat_no_package_as_a_seed(python.parent.parent)
         source = _written(request)
-        self._resolve(
-            ["pip", "install", "--exact", "--python", str(python), "-r", str(source), *_constraints(request)]
-        )
+        self._resolve(["pip", "install", "--exact", "--python", str(python), "-r", str(source), *_constraints(request)])
 
     def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
         """An answer that was given for ``request``, in the form of PEP 751.

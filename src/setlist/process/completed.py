@@ -45,8 +45,8 @@ class Capture:
     """Hand the output of a process on as it comes.
 
     ``sink`` is called in the thread that runs the process; None: the output is collected in :class:`Completed`.
-    ``merged``: both streams arrive as ``stdout``, in the order in which they were written. ``attached``: the process keeps
-    our standard input and our terminal; otherwise it has neither.
+    ``merged``: both streams arrive as ``stdout``, in the order in which they were written. ``attached``: the process
+    keeps our standard input and our terminal; otherwise it has neither.
     """
 
     sink: OnOutput | None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_args
 
 from setlist.core.errors import ConfigurationError
-from setlist.core.model import Backend, InstallerName, LinkMode, LockFormat, ProjectMode, Resolution
+from setlist.core.model import Backend, InstallerName, LinkMode, LockFormat, OutputMode, ProjectMode, Resolution
 from setlist.core.plugins import kinds
 from setlist.core.records import dataclass, replace
 from setlist.registry import validators
@@ -351,6 +351,13 @@ TABLE = KeyType("a table", "", _TABLE, validators.table)
 TABLES = KeyType("a table of tables", "", {"type": "object", "additionalProperties": _TABLE}, validators.table)
 GRACE = KeyType("seconds", "", _SECONDS, validators.grace)
 PATH = KeyType("a string", "", _TEXT, validators.inner_path)
+JOBS = KeyType(
+    'a whole number or "auto"',
+    "",
+    {"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto"]}]},
+    validators.jobs,
+)
+OUTPUT = _one_of("OutputMode", OutputMode)
 CAPACITIES = KeyType("a table of whole numbers", "", _COUNTS, validators.capacities)
 
 PROJECT_KEYS: dict[str, Key] = {
@@ -359,6 +366,9 @@ PROJECT_KEYS: dict[str, Key] = {
         Key("default", "What a bare 'run' runs: a list of names, families, globs and @tags", STRINGS, "file"),
         Key("defaults", "Values for all sessions", TABLE, "file"),
         Key("session", "The sessions, each a table", TABLES, "file"),
+        Key("jobs", "How many sessions run at once, as -j of run", JOBS, "settings", shared=False),
+        Key("fail-fast", "Whether a run stops at the first failure, as -x of run", BOOLEAN, "settings", shared=False),
+        Key("output", "How output is shown, as --output of run", OUTPUT, "settings", shared=False),
         Key("env-dir", "Where environments are kept, relative to the root", WORD, "settings", shared=False),
         Key(
             "interrupt-grace",

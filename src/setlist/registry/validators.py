@@ -157,6 +157,18 @@ def count(value: object) -> int:
     return value
 
 
+def jobs(value: object) -> str:
+    """A number of sessions, or ``"auto"``, as the command line has it."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str):
+        hint = f"write it without quotes: {value}" if value.isdecimal() else None
+        raise ValidationError(f'must be a whole number or "auto", not {value!r}', hint)
+    if count(value) == 0:
+        raise ValidationError("must be 1 or more", 'write "auto" for the number of processors')
+    return str(value)
+
+
 def table(value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise ValidationError(f"must be a table, not {kind(value)}")

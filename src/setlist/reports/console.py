@@ -29,10 +29,18 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from setlist.core.model import Change, SessionStatus
-    from setlist.reports.progress import Heartbeat, StatusLine
     from setlist.reports.terminal import Style, Terminal
+
+    class ProgressDisplay(Protocol):
+        """Says what takes long while it does (:mod:`setlist.reports.progress`). It writes nothing after ``close``."""
+
+        def __call__(self, event: Event) -> None: ...
+
+        def close(self) -> None: ...
+
 
 SHOWN_CHANGES = 6
 """The number of packages in the line of an environment, before "and 14 more"."""
@@ -164,8 +172,8 @@ class Console:
         verbosity: below 0, only failures; 0, the default; 1 and more, also reasons, every change, and durations.
         named: whether lines name their session; not if each line has a prefix that does.
         log_of: gives the name of a session's log, None if it has none.
-        live: whether to say what takes long while it does. The events are those that occur now, and of one session at a
-            time.
+        progress: returns what shows the progress of an installer, for a terminal, the beginning of the line, and the
+            start of what takes long. None: nothing is shown of it.
     """
 
     def __init__(
@@ -175,7 +183,7 @@ class Console:
         verbosity: int = 0,
         named: bool = True,
         log_of: Callable[[str], str | None] | None = None,
-        live: bool = False,
+        progress: Callable[[Terminal, str, SessionStarted], ProgressDisplay] | None = None,
     ) -> None:
         self._terminal = terminal
         self._verbosity = verbosity
@@ -187,10 +195,10 @@ class Console:
         self._finished: list[SessionFinished] = []
         self._command: CommandStarted | None = None
         self._headed: str | None = None
-        self._live = live and verbosity >= 0
+        self._new_progress = progress if verbosity >= 0 else None
         self._started: SessionStarted | None = None
         self._preparing = False
-        self._progress: StatusLine | Heartbeat | None = None
+        self._progress: ProgressDisplay | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, EnvironmentProgress):
@@ -238,40 +246,24 @@ class Console:
     def _session_started(self, event: SessionStarted) -> None:
         self._command = None
         self._started = event
-        if self._live and self._can_erase():
+        if self._new_progress is not None and self._terminal.color and self._terminal.interactive:
             # The next line overwrites it, so it is visible only if preparing takes long
             self._preparing = True
             self._terminal.write(f"{event.session.ljust(self._width)}  preparing…")
 
-    def _can_erase(self) -> bool:
-        return self._terminal.color and self._terminal.interactive
-
     def _show_progress(self, event: EnvironmentProgress) -> None:
         """Show what an installer does: of a session that has just started, or of one whose function installs."""
-        if not self._live:
+        if self._new_progress is None:
             return
         if self._progress is None:
             if event.step == "done":
                 return
-            self._progress = self._new_progress(event)
+            began = self._started or SessionStarted(time=event.time, session=event.session)
+            self._progress = self._new_progress(self._terminal, event.session.ljust(self._width), began)
         self._progress(event)
         if event.step == "done" and self._started is None:
             # the function writes to the terminal next
             self.close()
-
-    def _new_progress(self, event: EnvironmentProgress) -> StatusLine | Heartbeat:
-        import threading
-        import time
-
-        from setlist.reports.progress import Heartbeat, StatusLine
-
-        began = self._started or SessionStarted(time=event.time, session=event.session)
-        if self._can_erase():
-            since = time.monotonic() - (event.time - began.time)
-            return StatusLine(self._terminal, event.session.ljust(self._width), since)
-        heartbeat = Heartbeat(self._terminal.line, threading.RLock())
-        heartbeat(began)
-        return heartbeat
 
     def _environment_ready(self, event: EnvironmentReady) -> None:
         self._headed = event.session

@@ -1,9 +1,9 @@
 """Past runs: write the events of a run as JSON lines under ``.setlist/.tox/history/``.
 
 The file of a run is ``<UTC time>-<run id>.jsonl``, one event a line, written as events occur: a killed run leaves its
-events so far. The output of sessions isn't in it, but in their logs, and the progress of installers isn't either. If the file can't be written, the run continues
-without history. :mod:`setlist.reports.past_runs` reads the files. A warm run imports this module, so it imports next to
-nothing itself.
+events so far. The output of sessions isn't in it, but in their logs, and the progress of installers isn't either. If
+the file can't be written, the run continues without history. :mod:`setlist.reports.past_runs` reads the files. A warm
+run imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from setlist.core.errors import UsageError, nearest
+from setlist.core.model import OutputMode
 from setlist.reports.terminal import Terminal, on_github, size_of
 
 if TYPE_CHECKING:
     from setlist.core.events import Event
 
-Mode = Literal["direct", "board", "stream", "group", "ordered"]
-
-MODES: tuple[Mode, ...] = ("direct", "board", "stream", "group", "ordered")
+MODES: tuple[OutputMode, ...] = get_args(OutputMode)
 
 COLOR_VARIABLES: Mapping[str, str] = {
     # most programs: https://force-color.org, https://bixense.com/clicolors
@@ -53,16 +52,18 @@ def choose_mode(
     environ: Mapping[str, str],
     *,
     must_capture: bool = False,
-) -> Mode:
+    where: str = "--output",
+) -> OutputMode:
     """Choose the output mode of a run.
 
     Args:
-        requested: the value of ``--output``.
+        requested: the value of ``--output``, or of what stands in for it.
         jobs: how many sessions may run at once.
         out: our standard output.
         err: our standard error.
         environ: the caller's variables.
         must_capture: whether a report, the masking of secrets, or CI needs the output.
+        where: what requests it, for messages.
 
     Raises:
         UsageError: the mode doesn't exist, or doesn't allow that many jobs.
@@ -70,11 +71,11 @@ def choose_mode(
     if requested is not None and requested not in MODES:
         near = nearest(requested, MODES)
         hint = f"did you mean '{near}'?" if near else f"one of: {', '.join(MODES)}"
-        raise UsageError(f"--output: there is no {requested!r}", hint=hint)
+        raise UsageError(f"{where}: there is no {requested!r}", hint=hint)
     if requested == "direct":
         if jobs > 1:
             raise UsageError(
-                f"--output direct is for one session at a time, and {jobs} may run at once",
+                f"{where} direct is for one session at a time, and {jobs} may run at once",
                 hint="leave one of the two out, or write -j 1",
             )
         return "direct"
@@ -100,7 +101,7 @@ def _supports_board(err: Terminal, environ: Mapping[str, str]) -> bool:
 
 
 def reader_for(
-    mode: Mode,
+    mode: OutputMode,
     out: Terminal,
     err: Terminal,
     environ: Mapping[str, str],
@@ -124,8 +125,9 @@ def reader_for(
     """
     if mode == "direct":
         from setlist.reports.console import Console
+        from setlist.reports.progress import show_progress
 
-        return Console(err, verbosity=verbosity, log_of=log_of, live=True)
+        return Console(err, verbosity=verbosity, log_of=log_of, progress=show_progress)
     if mode == "stream":
         from setlist.reports.stream import Stream
 
@@ -142,7 +144,7 @@ def reader_for(
 
 
 def child_environ(
-    mode: Mode,
+    mode: OutputMode,
     out: Terminal,
     err: Terminal,
     environ: Mapping[str, str],

@@ -1,7 +1,7 @@
 """Say what takes long while nothing else is written: one line on a terminal, a line now and then in a pipe.
 
-:class:`StatusLine` redraws the last line of a terminal. :class:`Heartbeat` writes lines where nothing can be redrawn: in
-pipes, in files and in CI. Both have a thread of their own, and are imported when an installer tells of its first step.
+:class:`StatusLine` redraws the last line of a terminal. :class:`Heartbeat` writes lines where nothing can be redrawn:
+in pipes, in files and in CI. Both have a thread of their own. A warm run doesn't import this module.
 """
 
 from __future__ import annotations
@@ -57,6 +57,21 @@ def step_text(event: EnvironmentProgress, separator: str = " · ") -> str:
     return f"{words}{separator}{size_text(event.size)}" if event.size else words
 
 
+def show_progress(terminal: Terminal, name: str, began: SessionStarted) -> StatusLine | Heartbeat:
+    """What shows the progress of an installer while nothing else is written to a terminal or a pipe.
+
+    Args:
+        terminal: where to.
+        name: what begins a line.
+        began: when it began.
+    """
+    if terminal.color and terminal.interactive:
+        return StatusLine(terminal, name, time.monotonic() - (time.time() - began.time))
+    heartbeat = Heartbeat(terminal.line, threading.RLock())
+    heartbeat(began)
+    return heartbeat
+
+
 class _Ticker:
     """Calls a function every now and then in a thread, until it is stopped.
 
@@ -106,10 +121,11 @@ class StatusLine:
         self._lock = threading.RLock()
         self._ticker = _Ticker(self._draw, self._lock)
 
-    def __call__(self, event: EnvironmentProgress) -> None:
-        with self._lock:
-            self._text = step_text(event) or self._text
-            self._draw()
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, EnvironmentProgress):
+            with self._lock:
+                self._text = step_text(event) or self._text
+                self._draw()
 
     def close(self) -> None:
         """Erase the line."""
@@ -146,7 +162,7 @@ class _Session:
     since: float
     phase: Literal["preparing", "ready", "running"] = "preparing"
     text: str = ""
-    told: float | None = None
+    next: float = 0.0
 
 
 class Heartbeat:
@@ -183,7 +199,7 @@ class Heartbeat:
         if name is None:
             return
         if isinstance(event, SessionStarted):
-            self._active[name] = _Session(self._clock())
+            self._active[name] = _Session(now := self._clock(), next=now + BEAT)
         session = self._active.get(name)
         if session is None:
             return
@@ -215,10 +231,9 @@ class Heartbeat:
                 self._say(f"still running: {names}")
             return
         for name, session in self._active.items():
-            if session.phase == "preparing" and now - session.since >= BEAT:
-                if session.told is None or now - session.told >= PREPARING_BEAT:
-                    session.told = now
-                    self._say(f"still preparing: {self._one(name, session, now)}")
+            if session.phase == "preparing" and now >= session.next:
+                session.next = now + PREPARING_BEAT
+                self._say(f"still preparing: {self._one(name, session, now)}")
 
     def _one(self, name: str, session: _Session, now: float) -> str:
         doing = session.text or ("" if session.phase == "running" or not self._several else session.phase)

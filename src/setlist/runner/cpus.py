@@ -34,8 +34,13 @@ def available_cpus(environ: Mapping[str, str]) -> int:
     return usable if quota is None else max(1, min(usable, quota))
 
 
-def jobs_from(text: str, cpus: int) -> int:
+def jobs_from(text: str, cpus: int, where: str = "--jobs") -> int:
     """What ``-j`` says: so many sessions at once, or ``auto``: as many as there are processors.
+
+    Args:
+        text: the value.
+        cpus: the number of processors.
+        where: what says it, for messages.
 
     Raises:
         UsageError: it is neither.
@@ -46,7 +51,7 @@ def jobs_from(text: str, cpus: int) -> int:
         return _positive(text)
     except ValueError:
         raise UsageError(
-            f"--jobs {text}: not a number of sessions", hint="1 or more, or 'auto': as many as there are processors"
+            f"{where} {text}: not a number of sessions", hint="1 or more, or 'auto': as many as there are processors"
         ) from None
 
 

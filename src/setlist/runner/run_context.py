@@ -29,6 +29,7 @@ class RunOptions:
     ``find_links``: a directory of wheels to install from, and from nowhere else. ``argv`` is the command line, for the
     record. ``jobs``: how many sessions at once; ``cpus``: how many processors they share. ``durations``: the seconds
     that sessions took last time. ``only``: what sessions require needn't run.
+    ``prepare``: only environments are made.
     """
 
     posargs: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class RunOptions:
     cpus: int = 1
     durations: Mapping[str, float] = field(default_factory=dict)
     only: bool = False
+    prepare: bool = False
 
 
 def _nothing(*_: SessionSpec) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from setlist.environment.prepared import PreparedEnvironment
     from setlist.runner.uptodate import Record
 
+PREPARED = "prepared"
+"""The reason of a session of which only the environment was made."""
+
 
 def run_session(context: RunContext, session: SessionSpec, posargs: tuple[str, ...]) -> SessionResult:
     """Run a session, and tell of it from its start to its end.
@@ -107,6 +110,10 @@ def _run(context: RunContext, session: SessionSpec, posargs: tuple[str, ...], ou
     options, jobserver = context.options, context.jobserver
     with context.environments.prepared(session, recreate=options.recreate, upgrade=options.upgrade) as prepared:
         frozen = context.ready(session, prepared)
+        if options.prepare:
+            if session.function is not None:
+                output.tell("info", "what its function installs is added when it runs")
+            return SessionResult("ok", PREPARED, 0, frozen)
         record: Record | None = None
         if session.inputs:
             from setlist.runner import uptodate

@@ -239,7 +239,7 @@ def _top_level(
     if options["error_on_missing_interpreters"] is not None:
         settings["error_on_missing"] = options["error_on_missing_interpreters"]
     if options["parallel"] is not None:
-        settings["jobs"] = options["parallel"]
+        settings["jobs"] = str(options["parallel"])
     if options["pythons"]:
         settings["pythons"] = tuple(options["pythons"])
     chosen = sorted(

@@ -102,7 +102,7 @@ class _Worker:
         assert self._loaded is not None
         gc.freeze()  # what was imported stays
         gc.enable()
-        if given["collecting"]:
+        if given["install_only"]:
             # nox's --install-only: it logs the commands that it doesn't run
             self._loaded.config.install_only = True
         return SessionRun(self._host, self._loaded, runner, given, job).outcome()

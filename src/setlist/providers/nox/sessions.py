@@ -206,6 +206,7 @@ class NoxSessionHost:
             "posargs_of_all": self.context.options.posargs,
             "invoked_from": str(self.context.caller.cwd),
             "collecting": self.collecting,
+            "install_only": self.collecting or self.context.options.prepare,
         }
 
     def job(self) -> Mapping[str, Any]:
