@@ -16,6 +16,7 @@ import pytest
 from setlist.cli.error_handler import BROKEN_PIPE, OUTPUT_LOST
 from setlist.cli.options import VERBS, Option, parse
 from setlist.cli.run import OPTIONS
+from setlist.cli.run_defaults import variable_of
 from setlist.cli.verbs import load_verb
 from setlist.core import errors as errors_module
 from setlist.core import limits
@@ -86,6 +87,16 @@ def test_every_key_of_the_project_is_told_with_its_type() -> None:
     documented = {row[0].strip("`"): row[1].replace("`", "") for row in rows(part(page("sessions.md"), "project keys"))}
     assert documented == {key.name: key.type.text for key in PROJECT_KEYS.values()}
     assert list(documented) == list(PROJECT_KEYS)
+
+
+def test_the_variables_of_run_are_documented() -> None:
+    documented = [tuple(cell.strip("`") for cell in row) for row in rows(part(page("commands.md"), "variables"))]
+    expected = [
+        (variable_of(option), f"--{option.name}", option.name if option.name in PROJECT_KEYS else "")
+        for option in OPTIONS
+        if option.variable
+    ]
+    assert documented == expected
 
 
 def option_rows(options: tuple[Option, ...]) -> list[list[str]]:

@@ -50,6 +50,13 @@ def test_a_line_a_session_and_one_for_the_run() -> None:
     ]
 
 
+def test_what_the_installer_does_is_in_the_line_of_its_session() -> None:
+    progress = active(
+        Activity("docs", "preparing", 40.0, doing="downloading 1.3 GB: torch, a-package-with-a-long-name")
+    )
+    assert board(progress, 60)[0] == "docs  preparing  1m 00s  downloading 1.3 GB: torch, a-packa…"
+
+
 @pytest.mark.parametrize("width", [1, 5, 12, 20, 40, 79, 200])
 def test_it_never_is_wider_than_the_terminal(width: int) -> None:
     progress = active(

@@ -25,6 +25,7 @@ from setlist.core.events import (
 )
 from setlist.core.model import Change, EnvironmentAction, SessionStatus
 from setlist.reports.console import Console, command_text, duration_text, end_text, one_line, size_text
+from setlist.reports.progress import show_progress
 from setlist.reports.terminal import Terminal
 
 ADDED = tuple(Change(f"package{number}", None, "1.0") for number in range(20))
@@ -299,7 +300,7 @@ class Tty(io.StringIO):
 
 def test_at_a_terminal_one_sees_that_something_is_prepared() -> None:
     stream = Tty()
-    console = Console(Terminal(stream, color=True))
+    console = Console(Terminal(stream, color=True), progress=show_progress)
     console(started("lint"))
     console(SessionStarted(time=0, session="lint"))
     assert stream.getvalue() == "lint  preparing…"

@@ -13,7 +13,7 @@ from setlist.core.events import Event, Message, SessionFinished
 from setlist.reports.group import Group
 from setlist.reports.output_buffer import IN_MEMORY, Spool, Streams
 from setlist.reports.terminal import Terminal
-from support.told import Pipe, Tty, began, done, ended, ready, run, running, typed, wrote
+from support.told import Pipe, Tty, began, done, ended, installing, ready, run, running, typed, wrote
 
 
 def shown(events: list[Event], stream: Pipe | None = None, **options: object) -> str:
@@ -231,3 +231,89 @@ def test_a_reader_that_is_gone_stops_nothing() -> None:
     sink.put("stdout", "x")
     sink.put("words", "y\n")
     sink.rest()
+
+
+def later(group: Group, seconds: float) -> None:
+    """Let time pass for the heartbeat."""
+    heartbeat = group._heartbeat
+    assert heartbeat is not None
+    start = heartbeat._clock()
+    heartbeat._clock = lambda: start + seconds
+    with group._lock:
+        heartbeat.beat()
+
+
+def test_what_still_runs_is_named_between_blocks() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream), folded=True)
+    for event in run("a", "b")(began("a"), began("b"), wrote("a", "of a\n"))[:-1]:
+        group(event)
+    later(group, 10)
+    group(ended("a"))
+    later(group, 20)
+    group(ended("b"))
+    group.close()
+    lines = stream.text.splitlines()
+    assert lines == [
+        "a  started",
+        "b  started",
+        "still running: a (10s, preparing), b (10s, preparing)",
+        "::group::a",
+        "of a",
+        "::endgroup::",
+        "a  ok  0.4s",
+        "still running: b (30s, preparing)",
+        "b  ok  0.4s",
+    ]
+
+
+def test_what_has_the_terminal_to_itself_is_not_interrupted() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream))
+    for event in run("a", "b")(began("a", captured=False))[:-1]:
+        group(event)
+    later(group, 10)
+    assert stream.text == ""
+    group.close()
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_long_preparation_is_told_of_where_one_session_runs(folded: bool) -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream), folded=folded)
+    for event in run("a", jobs=1)(began("a"), installing("a", "building", packages=("x",)))[:-1]:
+        group(event)
+    later(group, 10)
+    assert stream.text == "still preparing: a (10s, building x)\n"
+    for event in whole("a", "of a\n")[1:]:
+        group(event)
+    group.close()
+    fold = ("::group::a\n", "::endgroup::\n") if folded else ("", "")
+    assert stream.text.partition("\n")[2] == f"{fold[0]}a  python 3.11.7 · reused\n  $ tool\nof a\n{fold[1]}"
+
+
+def test_the_order_of_the_plan_is_kept_where_it_is_asked_for() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream), ordered=True)
+    a, b, c = whole("a", "of a\n"), whole("b", "of b\n"), whole("c", "of c\n")
+    for event in run("a", "b", "c")(*c, *a[:4], *b[:4])[:-1]:
+        group(event)
+    assert stream.text == "a  python 3.11.7 · reused\n  $ tool\nof a\n"
+    for event in a[4:]:
+        group(event)
+    # b runs, and what it has written is there
+    assert stream.text == block("a", "of a\n") + "b  python 3.11.7 · reused\n  $ tool\nof b\n"
+    for event in b[4:]:
+        group(event)
+    assert stream.text == block("a", "of a\n") + block("b", "of b\n") + block("c", "of c\n")
+    group.close()
+
+
+def test_an_aborted_run_shows_what_was_held_back_in_order() -> None:
+    stream = Pipe()
+    group = Group(Terminal(stream), Terminal(stream), ordered=True, folded=True)
+    for event in run("a", "b")(*whole("b", "of b\n"), began("a"), wrote("a", "of a"))[:-1]:
+        group(event)
+    group.close()
+    text = stream.text
+    assert text.index("of a\n::endgroup::\n") < text.index("::group::b\n") < text.index("of b\n::endgroup::\nb  ok")

@@ -42,6 +42,8 @@ def terminal(person: bool, *, color: bool | None = None) -> Terminal:
         ("board", 4, True, True, {"TERM": "dumb"}, False, "group"),
         ("stream", 1, True, True, {}, False, "stream"),
         ("group", 4, True, True, {}, False, "group"),
+        ("ordered", 4, True, True, {}, False, "ordered"),
+        ("ordered", 1, False, False, {}, False, "ordered"),
     ],
 )
 def test_how_a_run_is_shown(
@@ -68,7 +70,7 @@ def test_an_unknown_way_is_named_with_the_nearest() -> None:
     assert caught.value.hint == "did you mean 'board'?"
 
 
-@pytest.mark.parametrize("mode", ["direct", "board", "stream", "group"])
+@pytest.mark.parametrize("mode", ["direct", "board", "stream", "group", "ordered"])
 def test_each_way_has_a_reader(mode: OutputMode) -> None:
     reader = reader_for(mode, terminal(True), terminal(True), {})
     reader.close()

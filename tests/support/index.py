@@ -54,17 +54,20 @@ class Served:
 
 class LocalIndex:
     """The index. ``requests`` are the paths asked for so far, in order. ``max_age`` is how many seconds answers
-    stay fresh in a client's cache (None: nothing is said of it), ``delay`` how many each takes."""
+    stay fresh in a client's cache (None: nothing is said of it), ``delay`` how many each takes, ``trickle`` how many
+    pass before the second half of a file is sent."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.max_age: int | None = None
         self.delay = 0.0
+        self.trickle = 0.0
         self._files: dict[str, Served] = {}
         self._status = 200
         self._hanging = False
         self._login: bytes | None = None
         self._released = threading.Event()
+        self._stopped = threading.Event()
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -114,6 +117,10 @@ class LocalIndex:
         self._hanging = False
         self._released.set()
 
+    def wait(self, seconds: float) -> None:
+        """Wait, but not when it has been stopped."""
+        self._stopped.wait(seconds)
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
@@ -121,6 +128,7 @@ class LocalIndex:
     def stop(self) -> None:
         """End, hanging answers included."""
         self._released.set()
+        self._stopped.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -186,7 +194,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("ETag", tag)
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                first = len(body) // 2 if self.path.endswith(".whl") and self.index.trickle else len(body)
+                self.wfile.write(body[:first])
+                self.wfile.flush()
+                if first < len(body):
+                    self.index.wait(self.index.trickle)
+                    self.wfile.write(body[first:])
         except OSError:
             pass  # the client gave up while we were hanging
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from setlist.core.events import (
     CommandFinished,
     CommandStarted,
+    EnvironmentProgress,
     EnvironmentReady,
     Event,
     Output,
@@ -42,6 +43,10 @@ def began(session: str, *, captured: bool = True) -> Event:
 def ready(session: str, **other: Any) -> Event:
     given = {"interpreter": "python 3.11.7", "action": "reused", "reasons": (), "changes": (), "duration": 0.0}
     return EnvironmentReady(time=0, session=session, **{**given, **other})
+
+
+def installing(session: str, step: Any = "resolving", **other: Any) -> EnvironmentProgress:
+    return EnvironmentProgress(time=0, session=session, step=step, **other)
 
 
 def running(session: str) -> Event:

@@ -393,9 +393,7 @@ class Board(BlockReader):
     def _follow(self, activity: Activity, event: Event) -> None:
         phase: Phase = activity.phase
         if isinstance(event, EnvironmentProgress):
-            separator = " · " if self._mark == "…" else " - "
-            doing = step_text(event, separator)
-            activity.doing = doing or (activity.doing if phase == "preparing" else "")
+            activity.doing = step_text(event) or (activity.doing if phase == "preparing" else "")
             return
         activity.doing = ""
         if isinstance(event, Output):

@@ -43,18 +43,18 @@ def clock_text(seconds: float) -> str:
     return f"{int(seconds)}s" if seconds < 59.5 else duration_text(seconds)
 
 
-def step_text(event: EnvironmentProgress, separator: str = " · ") -> str:
-    """What an installer does, in a few words: ``downloading torch and 2 more · 1.3 GB``."""
+def step_text(event: EnvironmentProgress) -> str:
+    """What an installer does, in a few words: ``downloading 1.3 GB: torch, numpy``. The important comes first."""
     if event.step == "done":
         return ""
-    words: str = event.step
-    packages = event.packages
-    if packages:
-        shown = ", ".join(packages[:_SHOWN])
-        words += f" {shown}" + (f" and {len(packages) - _SHOWN} more" if len(packages) > _SHOWN else "")
-    elif event.count is not None:
-        words += f" {event.count} package{'s' if event.count != 1 else ''}"
-    return f"{words}{separator}{size_text(event.size)}" if event.size else words
+    packages = ", ".join(event.packages[:_SHOWN])
+    if len(event.packages) > _SHOWN:
+        packages += f" and {len(event.packages) - _SHOWN} more"
+    if not packages:
+        many = "" if event.count is None else f" {event.count} package{'s' if event.count != 1 else ''}"
+        return f"{event.step}{many}"
+    size = f" {size_text(event.size)}:" if event.size else ""
+    return f"{event.step}{size} {packages}"
 
 
 def show_progress(terminal: Terminal, name: str, began: SessionStarted) -> StatusLine | Heartbeat:
@@ -135,8 +135,8 @@ class StatusLine:
 
     def _draw(self) -> None:
         size = size_of(self._terminal)
-        # some terminals begin a new line after writing to the last column
-        width = (size.columns if size is not None else 80) - 1
+        # Some terminals begin a new line after writing to the last column, and Ctrl-C writes ^C
+        width = (size.columns if size is not None else 80) - 3
         line = status_line(self._name, self._text, self._clock() - self._since, width, self._terminal)
         if line != self._drawn:
             self._drawn = line
@@ -206,7 +206,7 @@ class Heartbeat:
         if isinstance(event, SessionFinished):
             del self._active[name]
         elif isinstance(event, EnvironmentProgress):
-            session.text = step_text(event, ", ") or session.text
+            session.text = step_text(event) or session.text
         elif isinstance(event, Output):
             if self._after_silence:
                 self._last = self._clock()
