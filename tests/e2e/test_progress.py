@@ -141,3 +141,27 @@ def test_errors_of_the_installer_are_whole(big: ProjectFolder, index: LocalIndex
     assert "no-such-package" in result.err
     assert "Using Python" not in result.err
     assert "Resolved" not in result.err
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
+def test_an_install_of_a_noxfile_is_shown_as_well(big: ProjectFolder, index: LocalIndex, backend: str) -> None:
+    big.write("pyproject.toml", "")
+    big.write(
+        "noxfile.py",
+        f"""
+        import nox
+
+        @nox.session(venv_backend="{backend}")
+        def notebooks(session):
+            session.install("{NAME}-0")
+            session.run("python", "-c", "print('it runs')")
+        """,
+    )
+    index.trickle = 2.5
+    child = spawn(big, "notebooks", columns=80)
+    child.expect(r"notebooks  downloading [\d.]+ MB: a")
+    code, text = rest_of(child)
+    assert code == 0
+    left = re.sub(r"\x1b\[\d*m", "", text.rpartition("\r\x1b[K")[2])
+    assert "downloading" not in left
+    assert "it runs" in left

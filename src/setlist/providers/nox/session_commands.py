@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import nox.command
 import nox.popen
@@ -23,11 +23,16 @@ from nox.command import CommandFailed
 from nox.popen import DEFAULT_INTERRUPT_TIMEOUT, DEFAULT_TERMINATE_TIMEOUT
 
 from setlist.core.errors import LockOutOfDate, SessionError
-from setlist.core.events import CommandFinished, CommandStarted, to_json
+from setlist.core.events import CommandFinished, CommandStarted, EnvironmentProgress, to_json
 from setlist.engine.execute import failure_text
+from setlist.environment.installer_output import OnProgress, PipOutput, UvOutput
 from setlist.process.guardian import MARK
-from setlist.process.spawn import Completed, Grace, run_process
+from setlist.process.spawn import Capture, Completed, Grace, run_process
 from setlist.runner.worker_rpc import Host
+
+if TYPE_CHECKING:
+    from setlist.core.model import EnvironmentStep
+    from setlist.process.completed import Stream
 
 FOR_EVER = 86_400.0
 """Seconds: what nox calls None."""
@@ -264,17 +269,21 @@ class Commands:
             if sys.platform == "win32" and args[0].casefold().endswith((".bat", ".cmd")):
                 # nox quotes the words of batch files
                 return self._nox_popen(args, env=environ, silent=silent, stdout=stdout, stderr=stderr)
+            installs = silent and stderr == subprocess.STDOUT and self.kind == "install"
+            output = _InstallOutput(args, self._tell_progress) if installs else None
             with self._environ(args, environ, env) as variables:
                 ended = run_process(
                     args,
                     env=variables,
                     cwd=Path.cwd(),
+                    capture=False if output is None else Capture(output.take, merged=True, attached=True),
                     stdout=subprocess.PIPE if silent else _descriptor(stdout),
                     stderr=_descriptor(stderr),
                     grace=grace,
                     keep_open=tuple(self._job["keep_open"]),
                 )
-            return ended.code, nox.popen.decode_output(ended.stdout) if ended.stdout else ""
+            written = ended.stdout if output is None else bytes(output.written)
+            return ended.code, nox.popen.decode_output(written) if written else ""
 
         return start() if self.kind == "make" else self._reported(args, env, start)
 
@@ -304,6 +313,14 @@ class Commands:
         self.ask({**to_json(event), "ran": ran if self.kind in ("run", "run-install") else None})
         return code, output
 
+    def _tell_progress(
+        self, step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
+    ) -> None:
+        session: str = self._given["session"]
+        self._host.emit(
+            EnvironmentProgress(time=time.time(), session=session, step=step, packages=packages, size=size, count=count)
+        )
+
     def _environ(
         self, args: Sequence[str], environ: Mapping[str, str], env: Mapping[str, str] | None
     ) -> AbstractContextManager[Mapping[str, str]]:
@@ -315,6 +332,19 @@ class Commands:
 
         project = Project(Path(self._given["root"]))
         return foreign_install_environ([os.fspath(word) for word in args], environ, self._own_env(env), project)
+
+
+class _InstallOutput:
+    """Collects the output of an install, which nox shows if it fails, and tells of its progress."""
+
+    def __init__(self, args: Sequence[str], tell: OnProgress) -> None:
+        self.written = bytearray()
+        reader = UvOutput if Path(args[0]).stem == "uv" else PipOutput
+        self._reader = reader(tell, "resolving")
+
+    def take(self, _: Stream, data: bytes) -> None:
+        self.written += data
+        self._reader.take(self._reader.progress, data)
 
 
 def _seconds(asked: float | None, default: float, usual: float) -> float:
