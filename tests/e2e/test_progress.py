@@ -44,8 +44,8 @@ def big(project: ProjectFolder, index: LocalIndex, tmp_path: Path, monkeypatch: 
     return project
 
 
-def spawn(project: ProjectFolder, *argv: str, columns: int) -> Any:
-    program, *rest = installed("run")
+def spawn(project: ProjectFolder, *argv: str, columns: int, command: str = "run") -> Any:
+    program, *rest = installed(command)
     return pexpect.spawn(
         program,
         [*rest, *argv],
@@ -165,3 +165,14 @@ def test_an_install_of_a_noxfile_is_shown_as_well(big: ProjectFolder, index: Loc
     left = re.sub(r"\x1b\[\d*m", "", text.rpartition("\r\x1b[K")[2])
     assert "downloading" not in left
     assert "it runs" in left
+
+
+def test_a_verb_that_makes_an_environment_shows_it(big: ProjectFolder, index: LocalIndex) -> None:
+    index.trickle = 2.5
+    child = spawn(big, "exec", "notebooks", "--", "python", "-c", "print('it runs')", columns=80, command="setlist")
+    child.expect(r"notebooks  downloading [\d.]+ MB: a")
+    code, text = rest_of(child)
+    assert code == 0
+    left = text.rpartition("\r\x1b[K")[2]
+    assert "downloading" not in left
+    assert left.endswith("it runs\r\n")

@@ -20,10 +20,12 @@ from setlist.reports.terminal import Terminal, escaped_line
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
     from setlist.core.events import Event
-    from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
+    from setlist.core.model import EnvironmentSpec, EnvironmentStep, Registry, SessionSpec
     from setlist.engine.trace import Store
+    from setlist.environment.installer_output import OnProgress
     from setlist.environment.prepare import Environments
     from setlist.registry.load import Loaded
+    from setlist.reports.console import ProgressDisplay
     from setlist.runner.run_context import Closable
 
 
@@ -145,7 +147,9 @@ class Context:
         from setlist.environment.prepare import Environments
 
         self.project.prepare()
-        environments = Environments(self.project, self.caller, offline=self._offline, notify=self._notify)
+        environments = Environments(
+            self.project, self.caller, offline=self._offline, notify=self._notify, progress=self._progress
+        )
         return environments.loader_python(spec, file)
 
     @cached_property
@@ -158,7 +162,9 @@ class Context:
 
         notify = self._notify
         locks = project_locks(self.project, self.registry.settings, mode="use", ci=self.caller.ci, warn=notify)
-        return Environments(self.project, self.caller, offline=self._offline, notify=notify, locks=locks)
+        return Environments(
+            self.project, self.caller, offline=self._offline, notify=notify, locks=locks, progress=self._progress
+        )
 
     def _notify(self, session: str, text: str) -> None:
         self.err.lines(f"{session}: {text}")
@@ -187,6 +193,32 @@ class Context:
                 hint=f"write: setlist {verb} {sessions[0].name}" if sessions else None,
             )
         return sessions[0]
+
+    def _progress(self, session: str) -> OnProgress:
+        """What is told of the steps of an installer, and shows each until it is done."""
+        import time
+
+        from setlist.core.events import EnvironmentProgress, SessionStarted
+        from setlist.reports.progress import show_progress
+
+        began = SessionStarted(time=time.time(), session=session)
+        shown: list[ProgressDisplay] = []
+
+        def tell(
+            step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
+        ) -> None:
+            if self.verbosity >= 0 and not shown:
+                shown.append(show_progress(self.err, session, began))
+            for display in shown:
+                display(
+                    EnvironmentProgress(
+                        time=time.time(), session=session, step=step, packages=packages, size=size, count=count
+                    )
+                )
+            while step == "done" and shown:
+                shown.pop().close()
+
+        return tell
 
     @contextmanager
     def progress(self, text: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
