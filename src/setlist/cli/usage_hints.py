@@ -38,6 +38,7 @@ RUN_OPTIONS = _options(
         "--tags": "write -t",
         "-R --reuse-existing-virtualenvs --reuse-venv --no-venv": _REUSED,
         "--no-install": "what is installed already isn't installed again: leave it out",
+        "--install-only --notest": "write --prepare",
         "-N --no-reuse-existing-virtualenvs": "write -r",
         "--noxfile": "write -f",
         "--stop-on-first-error": "write -x",
@@ -103,7 +104,7 @@ VERB_WORDS = _options(
     {
         "config l ls sessions tasks": "write 'setlist list', or 'setlist list --json'",
         "activate devenv venv": "write 'setlist shell SESSION', or 'setlist env SESSION --activate'",
-        "install prepare sync": "'run SESSION' creates its environment, and brings it up to date",
+        "install prepare sync": "write 'run --prepare SESSION' to create its environment, or to bring it up to date",
         "add remove": "requirements are named in the key deps, or in a dependency group of pyproject.toml",
         "update upgrade": "write 'run --upgrade', or 'setlist lock --upgrade' where there is a lock",
         "compile": "write 'setlist lock'",
