@@ -75,11 +75,11 @@ def test_the_arguments_of_the_decorator_are_the_keys() -> None:
 )
 def test_the_schema_of_a_key_says_what_its_check_does(key: str, right: object, wrong: object) -> None:
     check_keys({key: right})
-    jsonschema.validate(right, KEYS[key].type.schema)
+    jsonschema.validate(right, KEYS[key].type.schema, jsonschema.Draft7Validator)
     with pytest.raises(ValidationError):
         check_keys({key: wrong})
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(wrong, KEYS[key].type.schema)
+        jsonschema.validate(wrong, KEYS[key].type.schema, jsonschema.Draft7Validator)
 
 
 def test_python_names_have_underscores() -> None:

@@ -49,6 +49,8 @@ def setlist() -> int:
     _occupy_closed_streams()
     try:
         argv = sys.argv[1:]
+        if argv[:1] == ["completion"] and argv[2:3] == ["--"]:
+            return _completed(argv[1:])
         code = _listed(*argv) if os.name == "posix" else None
         if code is not None:
             return code
@@ -111,6 +113,16 @@ def _listed(*words: str) -> int | None:
     from setlist.cli import fast_path
 
     return fast_path.list_again(words) if fast_path.is_listing(words) else None
+
+
+def _completed(argv: Sequence[str]) -> int:
+    """Answer a shell that completes a command line."""
+    import gc
+
+    gc.disable()
+    from setlist.cli.completion import answer
+
+    return answer(argv)
 
 
 def _interrupted() -> int:

@@ -63,6 +63,11 @@ def key_of_listing(words: Sequence[str], cwd: str) -> str:
     return _key("listing", (tuple(words), cwd, _interpreter(), os.isatty(2), encodings, sizes, variables))
 
 
+def key_of_completion(cwd: str) -> str:
+    """The key of what can be completed in a project."""
+    return _key("completion", (cwd, _interpreter()))
+
+
 def _key(kind: str, inputs: tuple[Any, ...]) -> str:
     from marshal import dumps
 

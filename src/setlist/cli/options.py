@@ -18,13 +18,15 @@ class Option:
     """One option: ``--name``, and ``-short`` if it has one.
 
     With a ``metavar`` it takes a value; without, it is a flag. Both may be repeated: flags are counted, and the last
-    value is used unless the command reads all of them. ``variable``: whether ``SETLIST_NAME`` sets it as well.
+    value is used unless the command reads all of them. ``values`` are those to choose from, for completion.
+    ``variable``: whether ``SETLIST_NAME`` sets it as well.
     """
 
     name: str
     help: str
     short: str | None = None
     metavar: str | None = None
+    values: tuple[str, ...] = ()
     variable: bool = False
 
 
@@ -262,5 +264,7 @@ VERBS: dict[str, str] = {
     "nox": "run a noxfile's sessions with nox's command line",
     "import": "convert a noxfile to [tool.setlist]",
     "init": "write an initial [tool.setlist] for this project",
+    "completion": "print a completion script for bash, zsh, fish or PowerShell",
+    "schema": "print the JSON schema of [tool.setlist], for editors",
 }
 """Every verb with its line of help, in the order in which they are shown."""

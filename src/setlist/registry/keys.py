@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_args
 
 from setlist.core.errors import ConfigurationError
+from setlist.core.limits import LARGEST_NUMBER
 from setlist.core.model import Backend, InstallerName, LinkMode, LockFormat, OutputMode, ProjectMode, Resolution
 from setlist.core.plugins import kinds
 from setlist.core.records import dataclass, replace
@@ -18,6 +19,10 @@ from setlist.registry.validators import Check, ValidationError, under
 
 Keys = dict[str, Any]
 """The keys of one definition by their names in TOML, as their checks return them: JSON data."""
+
+
+Schema = Mapping[str, object]
+"""A JSON schema of draft 7."""
 
 
 class Matrix(TypedDict):
@@ -39,7 +44,7 @@ class KeyType:
 
     text: str
     python: str
-    schema: Mapping[str, object]
+    schema: Schema
     check: Check
     axes: bool = False
     pairs: bool = False
@@ -50,42 +55,79 @@ def _one_of(name: str, literal: object) -> KeyType:
     return KeyType(validators.listed(values), name, {"enum": list(values)}, validators.one_of(*values))
 
 
-_TEXT: Mapping[str, object] = {"type": "string"}
-_TEXTS: Mapping[str, object] = {"type": "array", "items": _TEXT}
-_TEXT_TABLE: Mapping[str, object] = {"type": "object", "additionalProperties": _TEXT}
-_COUNTS: Mapping[str, object] = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
+# Patterns are those of ECMA 262 and Python alike. A name or a path is one line; other text may hold anything but NUL.
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
+_NUMBER = {"type": "integer", "maximum": LARGEST_NUMBER}
+_TEXT: Schema = {"type": "string", "not": {"pattern": r"\x00"}}
+_WORD: Schema = {"type": "string", "pattern": r"\S", "not": {"pattern": _CONTROL}}
+_WORDS: Schema = {"type": "array", "items": _WORD}
+_AXIS: Schema = {"type": "array", "items": _WORD, "minItems": 1, "uniqueItems": True}
+_TEXT_TABLE: Schema = {"type": "object", "additionalProperties": _TEXT}
+_COUNTS: Schema = {"type": "object", "additionalProperties": {**_NUMBER, "minimum": 1}}
+_CODE: Schema = {**_NUMBER, "minimum": -LARGEST_NUMBER}
+_SPAN: Schema = {
+    "type": "string",
+    "pattern": r"^\s*(?=[\s\S]*[1-9])([0-9]+\s*h)?\s*([0-9]+\s*m(in)?)?\s*([0-9]+(\.[0-9]+)?\s*s?)?\s*$",
+}
+
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 TEXT = KeyType("a string", "str", _TEXT, validators.string)
-WORD = KeyType("a string", "str", _TEXT, validators.filled)
-STRINGS = KeyType("a list of strings", "Sequence[str]", _TEXTS, validators.strings, axes=True)
+WORD = KeyType("a string", "str", _WORD, validators.filled)
+STRINGS = KeyType("a list of strings", "Sequence[str]", _WORDS, validators.strings, axes=True)
 STRING_OR_STRINGS = KeyType(
     "a string or a list of strings",
     "str | Sequence[str]",
-    {"anyOf": [_TEXT, _TEXTS]},
+    {"anyOf": [_WORD, _WORDS]},
     validators.string_or_strings,
     axes=True,
 )
-PYTHON = KeyType("a string or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, validators.python)
+PYTHON = KeyType("a string or a list of strings", "str | Sequence[str]", {"anyOf": [_WORD, _AXIS]}, validators.python)
 BOOLEAN = KeyType("true or false", "bool", {"type": "boolean"}, validators.boolean)
 BOOLEAN_OR_STRINGS = KeyType(
     "true, false or a list of strings",
     "bool | Sequence[str]",
-    {"anyOf": [{"type": "boolean"}, _TEXTS]},
+    {"anyOf": [{"type": "boolean"}, _WORDS]},
     validators.boolean_or_strings,
 )
-COUNT = KeyType("a whole number", "int", {"type": "integer", "minimum": 0}, validators.count)
+COUNT = KeyType("a whole number", "int", {**_NUMBER, "minimum": 0}, validators.count)
 SECONDS = KeyType(
     'seconds, or a string as "10m"',
     "float | str",
-    {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _TEXT]},
+    {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_NUMBER}, _SPAN]},
     validators.seconds,
 )
-MOMENT = KeyType('a date, a timestamp, or a span as "7 days"', "str | datetime.date", _TEXT, validators.moment)
-VARIABLES = KeyType("a table of strings", "Mapping[str, str]", _TEXT_TABLE, validators.environment_table, pairs=True)
+MOMENT = KeyType(
+    'a date, a timestamp, or a span as "7 days"',
+    "str | datetime.date",
+    {
+        "anyOf": [
+            {
+                "type": "string",
+                "pattern": rf"^\s*({_DATE}(\s*$|[T ][0-9]{{2}}:[0-9]{{2}})"
+                r"|[0-9]+\s*([smhdw]|(second|minute|hour|day|week|month|year)s?)( ago)?\s*$"
+                r"|P(?=[0-9T])([0-9]+[YMWD])*(T([0-9]+[HMS])+)?\s*$)",
+            },
+            # TOML's own dates
+            *(
+                {"type": "string", "format": format_, "pattern": f"^{_DATE}($|[T ])"}
+                for format_ in ("date", "date-time", "date-time-local")
+            ),
+        ]
+    },
+    validators.moment,
+)
+VARIABLES = KeyType(
+    "a table of strings",
+    "Mapping[str, str]",
+    {**_TEXT_TABLE, "propertyNames": {"pattern": "^[^=]+$", "not": {"pattern": rf"{_CONTROL}|\t"}}},
+    validators.environment_table,
+    pairs=True,
+)
 RESOURCES = KeyType(
     "a list of strings, or a table of whole numbers",
     "Sequence[str] | Mapping[str, int]",
-    {"anyOf": [_TEXTS, _COUNTS]},
+    {"anyOf": [_WORDS, _COUNTS]},
     validators.resources,
     pairs=True,
 )
@@ -94,8 +136,14 @@ MATRIX = KeyType(
     "Mapping[str, Sequence[str] | Sequence[Mapping[str, str]]]",
     {
         "type": "object",
-        "properties": {name: {"type": "array", "items": _TEXT_TABLE} for name in ("include", "exclude")},
-        "additionalProperties": _TEXTS,
+        "properties": {
+            name: {"type": "array", "items": {**_TEXT_TABLE, "minProperties": 1}} for name in ("include", "exclude")
+        },
+        "additionalProperties": _AXIS,
+        "propertyNames": {
+            "pattern": "^[A-Za-z][A-Za-z0-9_-]*$",
+            "not": {"enum": [name for name in validators.RESERVED_AXES if name not in ("include", "exclude")]},
+        },
     },
     validators.matrix,
     pairs=True,
@@ -103,7 +151,7 @@ MATRIX = KeyType(
 CODES = KeyType(
     "a list of whole numbers",
     "Sequence[int]",
-    {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]},
+    {"anyOf": [_CODE, {"type": "array", "items": _CODE, "minItems": 1}]},
     validators.exit_codes,
 )
 PROJECT = replace(_one_of("ProjectMode", ProjectMode), check=validators.project_mode(*get_args(ProjectMode)))
@@ -112,7 +160,9 @@ INSTALLER = _one_of("InstallerName", InstallerName)
 LINK_MODE = _one_of("LinkMode", LinkMode)
 BACKEND = _one_of("Backend", Backend)
 LOCK_FORMAT = _one_of("LockFormat", LockFormat)
-LINE = KeyType("a string, or a list of strings", "str | Sequence[str]", {"anyOf": [_TEXT, _TEXTS]}, lambda value: value)
+_LINE: Schema = {**_TEXT, "pattern": r"\S"}
+_ARGV: Schema = {"type": "array", "items": [_LINE], "additionalItems": _TEXT, "minItems": 1}
+LINE = KeyType("a string, or a list of strings", "str | Sequence[str]", {"anyOf": [_LINE, _ARGV]}, lambda value: value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,29 +291,19 @@ def _words(value: object) -> list[str]:
     return words
 
 
+_COMMAND_TABLE: Schema = {
+    "type": "object",
+    "properties": {name: {"description": key.meaning, **key.type.schema} for name, key in COMMAND_KEYS.items()},
+    "required": ["cmd"],
+    "additionalProperties": False,
+    # A line for a shell isn't split. tombi wants additionalProperties in each part
+    "if": {"properties": {"shell": {"const": True}}, "required": ["shell"], "additionalProperties": True},
+    "then": {"properties": {"cmd": _WORD}, "additionalProperties": True},
+}
 COMMANDS = KeyType(
     "a list of commands, or one string",
     "str | Sequence[object]",
-    {
-        "anyOf": [
-            _TEXT,
-            {
-                "type": "array",
-                "items": {
-                    "anyOf": [
-                        _TEXT,
-                        _TEXTS,
-                        {
-                            "type": "object",
-                            "properties": {name: key.type.schema for name, key in COMMAND_KEYS.items()},
-                            "required": ["cmd"],
-                            "additionalProperties": False,
-                        },
-                    ]
-                },
-            },
-        ]
-    },
+    {"anyOf": [_LINE, {"type": "array", "items": {"anyOf": [_LINE, _ARGV, _COMMAND_TABLE]}}]},
     check_commands,
 )
 
@@ -341,16 +381,26 @@ def _some_of(*names: str) -> KeyType:
     return KeyType("a list of strings", "", schema, validators.some_of(*names))
 
 
-_TABLE: Mapping[str, object] = {"type": "object"}
-_SECONDS: Mapping[str, object] = {"anyOf": [{"type": "number", "minimum": 0}, _TEXT]}
+_TABLE: Schema = {"type": "object"}
 
 SOURCES = ("pyproject", "sessions", *kinds())
 """What ``sources`` can name."""
 
 TABLE = KeyType("a table", "", _TABLE, validators.table)
 TABLES = KeyType("a table of tables", "", {"type": "object", "additionalProperties": _TABLE}, validators.table)
-GRACE = KeyType("seconds", "", _SECONDS, validators.grace)
-PATH = KeyType("a string", "", _TEXT, validators.inner_path)
+GRACE = KeyType(
+    "seconds",
+    "",
+    {"anyOf": [{"type": "number", "minimum": 0, "maximum": LARGEST_NUMBER}, _SPAN]},
+    validators.grace,
+)
+PATH = KeyType(
+    "a string",
+    "",
+    {**_WORD, "allOf": [{"pattern": r"^(?![/~])(?!([\s\S]*[/\\])?\.\.([/\\]|$))[^:]*$"}]},
+    validators.inner_path,
+)
+VERSIONS = KeyType("a string", "", {**_WORD, "allOf": [{"pattern": r"^\s*([~=!<>]=|[<>])"}]}, validators.filled)
 JOBS = KeyType(
     'a whole number or "auto"',
     "",
@@ -415,7 +465,7 @@ PROJECT_KEYS: dict[str, Key] = {
             "settings",
             shared=False,
         ),
-        Key("requires-setlist", "The versions of setlist that this project works with", WORD, "file", shared=False),
+        Key("requires-setlist", "The versions of setlist that this project works with", VERSIONS, "file", shared=False),
     )
 }
 """The keys of the whole project, in ``[tool.setlist]`` and at the top of session files."""

@@ -56,6 +56,11 @@ class Source:
     load: Callable[[Project, str, World, LoaderPython | None], Declared]
     provider: str = ""
 
+    @property
+    def is_code(self) -> bool:
+        """Whether loading it executes the project's code."""
+        return bool(self.provider) or self.file.endswith(".py")
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -108,7 +113,11 @@ def load_registry(
 
 
 def load(
-    project: Project, environ: Mapping[str, str] | None = None, loader_python: LoaderPython | None = None
+    project: Project,
+    environ: Mapping[str, str] | None = None,
+    loader_python: LoaderPython | None = None,
+    *,
+    execute: bool = True,
 ) -> Loaded:
     """The project's sessions. A project without definitions has an empty registry.
 
@@ -116,6 +125,7 @@ def load(
         project: whose sessions.
         environ: the environment variables that foreign definitions see; this process's where they aren't given.
         loader_python: makes the environment that foreign definitions ask to be loaded in.
+        execute: whether the project's code may be executed. If not, what it declared last counts, and nothing is kept.
 
     Raises:
         ConfigurationError: a definition is wrong.
@@ -128,11 +138,20 @@ def load(
             return Loaded(_registry_of(found.value), found.trace)
     world = World(str(project.root), variables)
     sources = _sources(project, world)
-    registry = _made_anew(project, sources, store, world, loader_python)
-    if registry.sessions:
+    registry = _made_anew(project, sources, store, world, loader_python, execute=execute)
+    if registry.sessions and execute:
         _keep(project, store, entry_key("registry", project), world, _data_of(registry))
     warnings = tuple(_warnings(project, sources))
     return Loaded(registry, world.trace if registry.sessions and world.is_repeatable else None, warnings)
+
+
+def last_loaded(project: Project, environ: Mapping[str, str]) -> Loaded | None:
+    """The registry that was kept last, whether it is current or not; None if there is none."""
+    found = Store(str(project.store), str(project.root), environ).last(entry_key("registry", project))
+    if found is not None:
+        with suppress(DecodeError):
+            return Loaded(_registry_of(found.value), None)
+    return None
 
 
 def entry_key(kind: str, project: Project, file: str = "") -> str:
@@ -255,7 +274,13 @@ def _own_file(provider: str) -> str:
 
 
 def _made_anew(
-    project: Project, sources: Sequence[Source], store: Store, world: World, loader_python: LoaderPython | None
+    project: Project,
+    sources: Sequence[Source],
+    store: Store,
+    world: World,
+    loader_python: LoaderPython | None,
+    *,
+    execute: bool,
 ) -> Registry:
     """Load the sources that have changed, and build the registry from all."""
     from setlist.registry.build import build_registry
@@ -271,7 +296,7 @@ def _made_anew(
                 if not _hands_over(project, source):
                     unused.append(source.file)
                 continue
-            declared.append(_declared(project, source, store, world, loader_python))
+            declared.append(_declared(project, source, store, world, loader_python, execute=execute))
             if source.kind == "pyproject":
                 wanted = _sources_of(declared[-1])
         return build_registry(declared, unused)
@@ -299,7 +324,13 @@ def _sources_of(declared: Declared) -> tuple[str, ...] | None:
 
 
 def _declared(
-    project: Project, source: Source, store: Store, world: World, loader_python: LoaderPython | None
+    project: Project,
+    source: Source,
+    store: Store,
+    world: World,
+    loader_python: LoaderPython | None,
+    *,
+    execute: bool,
 ) -> Declared:
     """What a source declares, and in ``world`` what was looked at for it."""
     from setlist.registry.definition import Declared
@@ -311,10 +342,14 @@ def _declared(
             declared = load_record(Declared, found.value)
             world.include_trace(found.trace)
             return declared
+    if source.is_code and not execute:
+        world.is_repeatable = False
+        last = store.last(key)
+        return Declared(file=source.file) if last is None else load_record(Declared, last.value)
     own = world.part()
     own.look(FILE, os.path.join(own.root, source.file))
     declared = source.load(project, source.file, own, loader_python)
-    if declared.definitions or declared.sessions or project.state.is_dir():
+    if execute and (declared.definitions or declared.sessions or project.state.is_dir()):
         _keep(project, store, key, own, dump(declared, defaults=False))
     world.include(own)
     return declared

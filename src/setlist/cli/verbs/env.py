@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 USAGE = "env SESSION [--activate [--shell KIND] | --python | --json]"
 OPTIONS = (
     Option("activate", "print only the command that activates it"),
-    Option("shell", "the kind of shell to activate it in, if not the current one", None, "KIND"),
+    Option(
+        "shell",
+        "the kind of shell to activate it in, if not the current one",
+        None,
+        "KIND",
+        ("bash", "zsh", "fish", "csh", "nushell", "powershell", "cmd", "xonsh", "sh"),
+    ),
     Option("python", "print only the path of its interpreter"),
     JSON,
     *COMMON,

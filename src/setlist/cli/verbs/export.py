@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USAGE = "export SESSION --format FORMAT [-o FILE]"
 OPTIONS = (
-    Option("format", "requirements, pylock or cyclonedx", None, "FORMAT"),
+    Option("format", "requirements, pylock or cyclonedx", None, "FORMAT", ("requirements", "pylock", "cyclonedx")),
     Option("output", "write to FILE instead of standard output", "o", "FILE"),
     OFFLINE,
     *COMMON,
