@@ -10,6 +10,7 @@ from setlist.cli.options import COMMON, HELP, VERBS, Option, help_text
 from setlist.cli.verbs import run_verb
 from setlist.core.errors import SetlistError, UsageError, nearest
 
+ABOUT = "A session runner for Python projects. 'run SESSION' runs sessions; the verbs do the rest."
 OPTIONS = (Option("version", "show the version and exit", "V"), HELP)
 
 
@@ -52,7 +53,7 @@ def _help() -> str:
     verbs = [f"  {name:<{width}}  {summary}" for name, summary in VERBS.items()]
     return help_text(
         "setlist VERB …",
-        "A session runner for Python projects. 'run SESSION' runs sessions; the verbs do the rest.",
+        ABOUT,
         OPTIONS,
         verbs=verbs,
         end="'setlist VERB --help' explains a verb.",

@@ -30,9 +30,11 @@ _TITLES: Mapping[Document, str] = {
 
 # the rules of setlist.registry.naming
 _NAME = {
-    "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?$",
+    "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?$(?!\n)",
     "maxLength": LONGEST_NAME,
-    "not": {"pattern": r"\.\.|^([Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]|([Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9])(\.|$)"},
+    "not": {
+        "pattern": r"\.\.|^([Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]|([Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9])(\.|$)"
+    },
 }
 
 

@@ -55,7 +55,7 @@ def _one_of(name: str, literal: object) -> KeyType:
     return KeyType(validators.listed(values), name, {"enum": list(values)}, validators.one_of(*values))
 
 
-# Patterns are those of ECMA 262 and Python alike. A name or a path is one line; other text may hold anything but NUL.
+# Patterns mean the same to ECMA 262 and Python, whose $ also matches before a last line break. A name or a path is one line; other text may hold anything but NUL.
 _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
 _NUMBER = {"type": "integer", "maximum": LARGEST_NUMBER}
 _TEXT: Schema = {"type": "string", "not": {"pattern": r"\x00"}}
@@ -141,7 +141,7 @@ MATRIX = KeyType(
         },
         "additionalProperties": _AXIS,
         "propertyNames": {
-            "pattern": "^[A-Za-z][A-Za-z0-9_-]*$",
+            "pattern": r"^[A-Za-z][A-Za-z0-9_-]*$(?!\n)",
             "not": {"enum": [name for name in validators.RESERVED_AXES if name not in ("include", "exclude")]},
         },
     },
