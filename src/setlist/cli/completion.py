@@ -182,6 +182,8 @@ def _option(current: str, options: Sequence[tuple[Any, ...]], table: Table) -> A
     option, attached = _spelled(current, options)
     if option and option[2] and attached is not None:
         return _value(option, current[: len(current) - len(attached)], table)
+    if option and not current.startswith("--"):
+        return Answer(WORDS, [(current, option[3])])
     return Answer(WORDS, _options(options))
 
 
@@ -309,5 +311,6 @@ def split_bash(line: str, breaks: str = "") -> tuple[list[str], int, str]:
         else:
             word, begun = word + one, True
             if one in breaks:
-                head = len(word)
+                # readline's special prefixes are a part of what it replaces
+                head = len(word) - (one in "@$")
     return [*words, word], head, quote
