@@ -27,6 +27,7 @@ CHECKED = (
     "benchmarks",
     "docs",
     "examples",
+    "man",
     "sessions",
     "src",
     "tests",

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from setlist import STATE_DIRECTORY
 from setlist.cli import run
-from setlist.cli.completion import SHELLS, Answer, Table, complete, quoted_for_bash, render, split_bash
+from setlist.cli.completion import Answer, Table, complete, quoted_for_bash, render, split_bash
+from setlist.cli.completion_table import make_table, positional_arguments
 from setlist.cli.options import VERBS, Option
 from setlist.cli.verbs import env, export, load_verb
-from setlist.cli.verbs.completion import SCRIPTS, make_table, positional_arguments
+from setlist.cli.verbs.completion import SCRIPTS
 from setlist.environment.activation import ShellKind
 from setlist.lock.export import ExportFormat
 from setlist.reports.output_mode import MODES
@@ -82,7 +83,7 @@ NAMES = ["lint", "test-py311", "test-py312", "test", "@ci"]
         ("setlist env lint --p", ["--python"]),
         ("setlist ci ", ["matrix"]),
         ("setlist ci matrix ", NAMES),
-        ("setlist completion ", list(SHELLS)),
+        ("setlist completion ", list(SCRIPTS)),
         ("setlist schema ", []),
         ("setlist nothing ", []),
         ("nothing ", []),
@@ -140,7 +141,24 @@ def test_sessions_come_with_descriptions(table: Table) -> None:
 
 # What shells read
 
-HOSTILE = ["a b", "$(rm x)", "`x`", "a;b", "it's", 'a"b', "a\\b", "!x", "~", "#x", "a:b", "@x", "é", "*", "-x", "a&b|c>d"]
+HOSTILE = [
+    "a b",
+    "$(rm x)",
+    "`x`",
+    "a;b",
+    "it's",
+    'a"b',
+    "a\\b",
+    "!x",
+    "~",
+    "#x",
+    "a:b",
+    "@x",
+    "é",
+    "*",
+    "-x",
+    "a&b|c>d",
+]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no bash")
@@ -197,7 +215,7 @@ def test_powershell_gets_quoted_words() -> None:
     ]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", list(SCRIPTS))
 def test_control_characters_reach_no_shell(shell: str) -> None:
     found = Answer("words", [("a\nb", ""), ("a\x1b[31m", ""), ("good", "one\ntwo\tthree\x1b")])
     first, *lines = render(shell, found, "")
@@ -224,7 +242,7 @@ def test_a_script_has_no_mistake_in_its_syntax(shell: str, tmp_path: Path) -> No
 
 
 def test_the_verb_prints_a_script_and_knows_its_shells(project: ProjectFolder) -> None:
-    for shell in SHELLS:
+    for shell in SCRIPTS:
         assert project.setlist_inside("completion", shell, check=True).out == SCRIPTS[shell].lstrip()
     assert project.setlist_inside("completion", "pwsh", check=True).out == SCRIPTS["powershell"].lstrip()
     assert "did you mean 'zsh'?" in project.setlist_inside("completion", "zhs").err

@@ -128,7 +128,8 @@ def test_definitions_of_the_tests_are_accepted_unless_run_refuses_them(tmp_path:
 MISTAKES = [
     "command = ['x']", "commands = ['x']", "deps = 'six'", "deps = ['']", "deps = [1]", "run = 1", "run = ['']",
     "run = [[]]", "run = [['a', 1]]", "run = [{ env = {} }]", "run = [{ cmd = 'a', nope = 1 }]", "run = { cmd = 'a' }",
-    "run = [{ cmd = ['a'], shell = true }]", "run = [{ cmd = '', shell = true }]", "run = [{ cmd = 'a', shell = 'yes' }]",
+    "run = [{ cmd = ['a'], shell = true }]", "run = [{ cmd = '', shell = true }]",
+    "run = [{ cmd = 'a', shell = 'yes' }]",
     "run = [{ cmd = 'a', ok-codes = [] }]", "run = [{ cmd = 'a', env = { A = 1 } }]", "python = 3.1",
     "python = ['3.12', '3.12']", "python = []", "python = ''", "matrix = { django = '4' }", "matrix = { django = [] }",
     "matrix = { python = ['3.12'] }", "matrix = { '1a' = ['x'] }", "matrix = { a = ['x'], exclude = [{}] }",
@@ -139,11 +140,16 @@ MISTAKES = [
     "description = 1", 'description = "a\\u0000"', "cwd = ' '", "tags = 'ci'", "secrets = [['A']]",
     "backend = 'none'\ndeps = ['six']", "backend = 'none'\nproject = 'wheel'", "extends = {}",
     "[tool.setlist]\nsessions = {}", "[tool.setlist]\nsession = []", "[tool.setlist]\nsession = { a = 'x' }",
-    "[tool.setlist]\ndefaults = { run = ['x'] }", "[tool.setlist]\ndefaults = { nope = 1 }", "[tool.setlist]\nrun = 'x'",
-    "[tool.setlist]\ndefault = 'a'", "[tool.setlist]\nlock-dir = '../locks'", "[tool.setlist]\nlock-dir = '/locks'",
-    "[tool.setlist]\nlock-dir = 'a:b'", "[tool.setlist]\nlock-platforms = ['plan9']", "[tool.setlist]\nlock-format = 'x'",
-    "[tool.setlist]\ninterrupt-grace = -1", "[tool.setlist]\nresources = { gpu = 0 }", "[tool.setlist]\nresources = ['a']",
-    "[tool.setlist]\nsources = ['make']", "[tool.setlist]\nrequires-setlist = '0.1'", "[tool.setlist]\nrequire-hashes = 1",
+    "[tool.setlist]\ndefaults = { run = ['x'] }", "[tool.setlist]\ndefaults = { nope = 1 }",
+    "[tool.setlist]\nrun = 'x'",
+    "[tool.setlist]\ndefault = 'a'",
+    "[tool.setlist]\nlock-dir = '../locks'", "[tool.setlist]\nlock-dir = '/locks'",
+    "[tool.setlist]\nlock-dir = 'a:b'", "[tool.setlist]\nlock-platforms = ['plan9']",
+    "[tool.setlist]\nlock-format = 'x'",
+    "[tool.setlist]\ninterrupt-grace = -1", "[tool.setlist]\nresources = { gpu = 0 }",
+    "[tool.setlist]\nresources = ['a']",
+    "[tool.setlist]\nsources = ['make']", "[tool.setlist]\nrequires-setlist = '0.1'",
+    "[tool.setlist]\nrequire-hashes = 1",
     "[tool.setlist.session.'a b']\nrun = 'x'", "[tool.setlist.session.con]\nrun = 'x'",
     "[tool.setlist.session.'a..b']\nrun = 'x'", "[tool.setlist.session.'a.']\nrun = 'x'",
     "[tool.setlist.session.'-a']\nrun = 'x'",
@@ -178,8 +184,9 @@ def test_a_session_file_has_no_keys_of_the_project(key: str, tmp_path: Path) -> 
 CHARACTERS = st.sampled_from([*"aZ09 -_./\\:=,~@{}[]<>=!hmsdwPT+", "\t", "\n", "\x00", "\x1b", "\x85", "\u2028", "é"])
 INTERESTING = st.sampled_from(
     [
-        "", " ", "a", "3.12", "10m", "1h30m", "90s", "0s", "0.5", "1.5s", "7 days", "2025-06-30", "2025-06-30T12:00:00Z",
-        "2025-06-30 x", "P7D", "P", "PT1H", "..", "a/../b", "a..b", "/a", "~", "a\\..", ">=0.1", "0.1", "uv", "pip",
+        "", " ", "a", "3.12", "10m", "1h30m", "90s", "0s", "0.5", "1.5s", "7 days", "2025-06-30",
+        "2025-06-30T12:00:00Z", "2025-06-30 x",
+        "P7D", "P", "PT1H", "..", "a/../b", "a..b", "/a", "~", "a\\..", ">=0.1", "0.1", "uv", "pip",
         "wheel", "none", "linux", "python", "include", "exclude", "posargs", "1a", "a b", "A=B", "=",
     ]
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 The answer is text: the first line says what may be put in (``words``, ``files`` or ``directories``), each further line
 is one candidate as the shell reads it. What is known of the commands and of the project is an entry of the trace store
-(:mod:`setlist.cli.verbs.completion` makes it), so pressing Tab twice costs little more than starting Python. For that,
+(:mod:`setlist.cli.completion_table` makes it), so pressing Tab twice costs little more than starting Python. For that,
 this module imports next to nothing.
 
 Names and descriptions are a project's, and may be hostile. Each candidate is quoted for its shell, and one that holds
@@ -22,8 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
-
-SHELLS = ("bash", "zsh", "fish", "powershell")
 
 WORDS, FILES, DIRECTORIES = "words", "files", "directories"
 
@@ -98,7 +96,7 @@ def table_of(words: Sequence[str]) -> Table:
         found = Store(f"{cwd}/{STORE}", cwd, os.environ).get(key_of_completion(cwd))
         if isinstance(found, Found):
             return Table(found.value)
-    from setlist.cli.verbs.completion import make_table
+    from setlist.cli.completion_table import make_table
 
     return Table(make_table(words))
 
@@ -241,7 +239,7 @@ def render(shell: str, found: Answer, current: str, head: int = 0, quote: str = 
     rules of their own.
 
     Args:
-        shell: one of :data:`SHELLS`.
+        shell: bash, zsh, fish or powershell.
         found: the answer.
         current: the word that is being typed, without its quotes.
         head: for bash: how many characters of it stay as they are.

@@ -55,7 +55,8 @@ def _one_of(name: str, literal: object) -> KeyType:
     return KeyType(validators.listed(values), name, {"enum": list(values)}, validators.one_of(*values))
 
 
-# Patterns mean the same to ECMA 262 and Python, whose $ also matches before a last line break. A name or a path is one line; other text may hold anything but NUL.
+# Patterns mean the same to ECMA 262 and Python, but that Python's $ also matches before a last line break. A name or
+# a path is one line; other text may hold anything but NUL.
 _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
 _NUMBER = {"type": "integer", "maximum": LARGEST_NUMBER}
 _TEXT: Schema = {"type": "string", "not": {"pattern": r"\x00"}}
