@@ -236,6 +236,10 @@ def many(bench: Bench) -> Iterator[Figure]:
             bench.work("run", *options, "x-17", cwd=few),
         )
         yield growth(6, f"{work}: 5,000 sessions", "10 sessions", much, little, "ms", 20)
+    some = projects.write(bench.home / "some", projects.many_for_setlist(500))
+    bench.work("run", "--list", cwd=some)()
+    (tab,) = in_turn(bench.rounds, bench.work("setlist", "completion", "zsh", "--", "run", "x", cwd=some))
+    yield amount(6, "pressing Tab after `run x`, 500 sessions", [seconds * 1000 for seconds in tab], "ms", 60)
 
 
 def noxfile(bench: Bench) -> Iterator[Figure]:

@@ -20,7 +20,7 @@ SESSIONS = """
 def test_help_lists_every_verb_with_a_line(project: ProjectFolder) -> None:
     result = project.setlist_inside("--help", check=True)
     for name, summary in VERBS.items():
-        assert f"  {name:<7}  {summary}" in result.out
+        assert f"  {name:<{max(map(len, VERBS))}}  {summary}" in result.out
 
 
 def test_nothing_at_all_shows_the_help_and_is_a_usage_error(project: ProjectFolder) -> None:

@@ -96,6 +96,9 @@ def test_examples_of_the_manual_are_accepted() -> None:
     assert len(found) > 10
     for definitions in found:
         OF_PYPROJECT.validate(definitions)
+    for block in blocks:
+        if block.startswith(("[session.", "[defaults]")):
+            OF_SESSIONS.validate(plain(tomllib.loads(block)))
 
 
 def test_session_files_of_examples_are_accepted() -> None:
