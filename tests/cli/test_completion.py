@@ -323,6 +323,7 @@ def test_another_project_is_completed_with_its_sessions(project: ProjectFolder) 
     assert candidates(project, "run", "-C", "inner", "") == ["deep\t"]
     assert candidates(project, "run", "--directory=inner", "") == ["deep\t"]
     assert candidates(project, "run", "-f", "inner/other.toml", "") == ["given\t"]
+    assert candidates(project, "run", "-finner/other.toml", "") == ["given\t"]
     (project.path / "sub").mkdir()
     assert "lint\tStyle" in candidates(project, "run", "", cwd=project.path / "sub")
 

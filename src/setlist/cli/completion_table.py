@@ -82,7 +82,9 @@ def _loaded(words: Sequence[str]) -> tuple[Loaded | None, Project | None]:
 def _place(words: Sequence[str]) -> Arguments:
     """The options ``-C`` and ``-f`` among the complete words."""
     flags: list[str] = []
-    before = list(words[: words.index("--")] if "--" in words else words)[:-1]
+    before = list(words[:-1])
+    if "--" in before:
+        del before[before.index("--") :]
     for index, word in enumerate(before):
         if word in ("-C", "--directory", "-f", "--file"):
             flags += before[index : index + 2] if index + 1 < len(before) else []
@@ -113,11 +115,15 @@ def _keep(project: Project, loaded: Loaded, data: Any) -> None:
         return
     world = World(str(project.root), os.environ)
     world.include_trace(loaded.trace)
+    with suppress(OSError):
+        for file in _own_files():
+            world.look(FILE_CONTENT, file)
+        Store(str(project.store), str(project.root), os.environ).put(key_of_completion(world.root), world, data)
+
+
+def _own_files() -> Iterator[str]:
+    """The modules that verbs and options are declared in."""
     for folder in cli.__path__:
         for directory in (folder, os.path.join(folder, "verbs")):
             with os.scandir(directory) as entries:
-                for entry in entries:
-                    if entry.name.endswith(".py"):
-                        world.look(FILE_CONTENT, entry.path)
-    with suppress(OSError):
-        Store(str(project.store), str(project.root), os.environ).put(key_of_completion(world.root), world, data)
+                yield from (entry.path for entry in entries if entry.name.endswith(".py"))

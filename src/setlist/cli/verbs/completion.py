@@ -93,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName run, setlist -ScriptBlock {
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
         ForEach-Object { if ($null -ne $_.Value) { "$($_.Value)" } else { $_.Extent.Text } })
     # before 7.3, an empty argument has to be written as two quotes
-    $old = $PSVersionTable.PSVersion -lt [version]'7.3'
+    $old = $PSVersionTable.PSVersion -lt [version]'7.3.0'
     $current = if ($wordToComplete) { $wordToComplete.Trim("'", '"') } elseif ($old) { '""' } else { '' }
     $answer = @(& setlist completion powershell -- @words $current 2>$null)
     $answer | Select-Object -Skip 1 | ForEach-Object {
