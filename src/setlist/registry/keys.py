@@ -83,7 +83,18 @@ STRING_OR_STRINGS = KeyType(
     validators.string_or_strings,
     axes=True,
 )
-PYTHON = KeyType("a string or a list of strings", "str | Sequence[str]", {"anyOf": [_WORD, _AXIS]}, validators.python)
+_VERSION = "(py|python)?[0-9][0-9.]*"
+_PYTHON: Schema = {
+    **_WORD,
+    # several in one string
+    "allOf": [{"not": {"pattern": rf"^\s*({_VERSION}([, ]+{_VERSION})+|py\{{[0-9.]*[, ][0-9., ]*\}})\s*$"}}],
+}
+PYTHON = KeyType(
+    "a string or a list of strings",
+    "str | Sequence[str]",
+    {"anyOf": [_PYTHON, {**_AXIS, "items": _PYTHON}]},
+    validators.python,
+)
 BOOLEAN = KeyType("true or false", "bool", {"type": "boolean"}, validators.boolean)
 BOOLEAN_OR_STRINGS = KeyType(
     "true, false or a list of strings",
