@@ -88,7 +88,7 @@ OPTIONS = (
     Option("locked", "install from locks; fail if a session has no current lock", variable=True),
     Option("no-lock", "ignore lock files"),
     replace(OFFLINE, variable=True),
-    Option("find-links", "install from the wheels in DIR only", None, "DIR", True),
+    Option("find-links", "install from the wheels in DIR only", None, "DIR", variable=True),
     QUIET,
     VERBOSE,
     FILE,
