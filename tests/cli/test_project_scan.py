@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from setlist.cli.project_scan import as_toml, first_sessions, scan, supported_pythons
+from setlist.cli.first_sessions import Pythons, as_toml, choose_pythons, first_sessions
+from setlist.cli.project_scan import scan
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,8 +17,14 @@ else:
     import tomli as tomllib
 
 
+SUPPORTED = ["3.11", "3.12", "3.13", "3.14"]
+
+
 def written(root: Path, pyproject: str = "", *files: str) -> dict[str, Any]:
-    """The definitions for a project with this pyproject.toml and these files, read back."""
+    """The definitions for a project with this pyproject.toml and these files, read back.
+
+    All of SUPPORTED are installed.
+    """
     for name in files:
         path = root / name
         if name.endswith("/"):
@@ -25,7 +32,9 @@ def written(root: Path, pyproject: str = "", *files: str) -> dict[str, Any]:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("")
-    toml = as_toml(first_sessions(scan(root, tomllib.loads(pyproject))))
+    project = scan(root, tomllib.loads(pyproject))
+    pythons = choose_pythons(project.requires_python, SUPPORTED, SUPPORTED)
+    toml = as_toml(first_sessions(project, pythons))
     found: dict[str, Any] = tomllib.loads(toml)["tool"]["setlist"]
     return found
 
@@ -52,7 +61,7 @@ def test_tests_are_run_on_the_pythons_that_are_required(tmp_path: Path) -> None:
     assert test["python"] == ["3.12", "3.13", "3.14"]
     assert test["groups"] == ["test"]
     assert test["project"] == "editable"
-    assert test["run"] == ["pytest {posargs}"]
+    assert test["run"] == [{"cmd": "pytest {posargs}", "ok-codes": [0, 5]}]
     assert "deps" not in test
     assert found["default"] == ["test"]
 
@@ -69,16 +78,17 @@ def test_included_groups_count_and_circles_do_no_harm(tmp_path: Path) -> None:
         tmp_path,
         """
         [dependency-groups]
-        base = ["PyTest", {include-group = "test"}]
-        test = [{include-group = "base"}, {unknown = "x"}, 3]
+        base = ["PyTest"]
+        test = [{include-group = "base"}]
+        circle = [{include-group = "circle"}]
         odd = "no list"
         """,
-        "tests/",
+        "tests/test_it.py",
     )
     assert found["session"]["test"] == {
         "description": "The tests",
         "groups": ["test"],
-        "run": ["pytest {posargs}"],
+        "run": ["python -m pytest {posargs}"],
     }
 
 
@@ -102,8 +112,8 @@ def test_a_requirements_file_is_used_where_there_is_nothing_else(tmp_path: Path,
 @pytest.mark.parametrize(
     ("pyproject", "files", "commands"),
     [
-        ("[tool.ruff]", [], ["ruff check {posargs:.}", "ruff format --check ."]),
-        ("", ["ruff.toml"], ["ruff check {posargs:.}", "ruff format --check ."]),
+        ("[tool.ruff]", [], ["ruff check {posargs:.}"]),
+        ("", ["ruff.toml"], ["ruff check {posargs:.}"]),
         ("[tool.mypy]", ["src/"], ["mypy src"]),
         ('[tool.mypy]\nfiles = ["x"]', ["src/"], ["mypy"]),
         (
@@ -129,12 +139,145 @@ def test_a_lint_group_brings_its_tools(tmp_path: Path) -> None:
     assert lint["groups"] == ["lint"]
     assert lint["deps"] == ["codespell"]
     assert lint["project"] == "editable"
-    assert lint["run"] == ["ruff check {posargs:.}", "ruff format --check .", "mypy .", "codespell"]
+    assert lint["run"] == ["ruff check {posargs:.}", "mypy .", "codespell"]
 
 
 def test_setup_cfg_is_looked_into(tmp_path: Path) -> None:
     (tmp_path / "setup.cfg").write_text("[mypy]\n[tool:pytest]\n")
     assert set(written(tmp_path)["session"]) == {"lint", "test"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (".pre-commit-config.yaml", "- id: ruff-format\n"),
+        ("Makefile", "lint:\n\truff format --check .\n"),
+        ("ruff.toml", "[format]\n"),
+        ("pyproject.toml", "[tool.ruff.format]\n"),
+    ],
+)
+def test_formatting_is_checked_where_ruff_formats(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    lint = written(tmp_path, "[tool.ruff]")["session"]["lint"]
+    assert lint["run"] == ["ruff check {posargs:.}", "ruff format --check ."]
+
+
+def test_other_tools_sections_in_tox_ini_are_no_tox(tmp_path: Path) -> None:
+    (tmp_path / "tox.ini").write_text("[flake8]\nmax-line-length = 100\n[pytest]\naddopts = -q\n")
+    assert set(written(tmp_path)["session"]) == {"lint", "test"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tox.ini", "[testenv]\n"),
+        ("tox.toml", ""),
+        ("setup.cfg", "[tox:tox]\n"),
+        ("pyproject.toml", "[tool.tox]\n"),
+    ],
+)
+def test_tox_is_run_where_it_is_set_up(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    found = written(tmp_path, text if file == "pyproject.toml" else "", "tests/test_it.py")
+    assert found["default"] == ["tox"]
+    assert set(found["session"]) == {"tox"}
+
+
+def test_plugins_that_the_settings_of_pytest_need_are_installed(tmp_path: Path) -> None:
+    found = written(
+        tmp_path,
+        """
+        [dependency-groups]
+        test = ["pytest", "pytest_xdist"]
+        [tool.pytest.ini_options]
+        addopts = "--cov=demo -n auto"
+        asyncio_mode = "auto"
+        """,
+        "tests/test_it.py",
+    )
+    assert found["session"]["test"]["deps"] == ["pytest-cov", "pytest-asyncio"]
+
+
+def test_django_below_the_root_is_tested_there(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "manage.py").write_text("import django\n")
+    test = written(tmp_path, "", "requirements/base.txt", "requirements/test.txt")["session"]["test"]
+    assert test["cwd"] == "site"
+    assert test["requirements"] == ["requirements/base.txt", "requirements/test.txt"]
+    assert test["deps"] == ["django"]
+    assert test["run"] == ["python manage.py test {posargs}"]
+
+
+def test_django_with_pytest_is_tested_by_pytest(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_text("import django\n")
+    (tmp_path / "requirements.txt").write_text("django\npytest\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nDJANGO_SETTINGS_MODULE = settings\n")
+    test = written(tmp_path, "", "shop/test_shop.py")["session"]["test"]
+    assert test["run"] == ["python -m pytest {posargs}"]
+    assert test["deps"] == ["pytest-django"]
+
+
+def test_a_project_of_several_directories_without_a_backend_is_not_installed(tmp_path: Path) -> None:
+    """Its build by setuptools would be refused."""
+    pyproject = '[project]\nname = "demo"\ndependencies = ["alpha>=1"]\n'
+    alone = written(tmp_path, pyproject, "demo/__init__.py", "tests/test_it.py")["session"]["test"]
+    assert alone["project"] == "editable"
+    beside = written(tmp_path, pyproject, "demo/__init__.py", "tests/test_it.py", "data/x.csv")["session"]["test"]
+    assert "project" not in beside
+    assert beside["deps"] == ["alpha>=1", "pytest"]
+
+
+def test_requirements_of_other_tools_are_copied(tmp_path: Path) -> None:
+    found = written(
+        tmp_path,
+        """
+        [tool.pdm.dev-dependencies]
+        test = ["pytest>=8"]
+        [tool.hatch.envs.lint]
+        dependencies = ["ruff==0.9.*", "{root:uri}/x"]
+        """,
+        "tests/test_it.py",
+    )
+    assert found["session"]["test"]["deps"] == ["pytest>=8"]
+    assert found["session"]["lint"]["deps"] == ["ruff==0.9.*"]
+
+
+def test_poetrys_limits_are_kept(tmp_path: Path) -> None:
+    project = scan(
+        tmp_path,
+        tomllib.loads("""
+            [tool.poetry]
+            package-mode = false
+            [tool.poetry.dependencies]
+            python = "~3.12"
+            many = "^1.0 || ^2.0"
+            here = { path = "libs/here", develop = true }
+            [tool.poetry.group.test.dependencies]
+            pytest = "^8.1"
+            tool = { git = "git@example.invalid:a/tool.git", tag = "v1", extras = ["x"], platform = "linux" }
+            left-out = { version = "^1", optional = true }
+        """),
+    )
+    assert project.requires_python == ">=3.12,<3.13"
+    assert project.unlimited == ("many",)
+    test = next(session for session in first_sessions(project) if session.name == "test")
+    assert test.keys["deps"] == [
+        "many",
+        "-e ./libs/here",
+        "pytest>=8.1,<9",
+        "tool[x] @ git+ssh://git@example.invalid/a/tool.git@v1 ; sys_platform == 'linux'",
+    ]
+
+
+def test_notebooks_are_on_demand_where_there_are_tests(tmp_path: Path) -> None:
+    found = written(tmp_path, "", "a/one.ipynb", ".ipynb_checkpoints/one.ipynb", "tests/test_it.py")
+    assert found["default"] == ["test"]
+    assert found["session"]["notebooks"]["run"][0].endswith("{posargs:a/*.ipynb}")
+
+
+def test_environments_of_others_are_no_code(tmp_path: Path) -> None:
+    found = written(tmp_path, "", "venv/pyvenv.cfg", "venv/lib/test_it.py", ".venv/x.py", "node_modules/x.ipynb")
+    assert found["session"]["lint"]["description"] == "Style"
 
 
 def test_documentation_is_built_on_demand(tmp_path: Path) -> None:
@@ -150,18 +293,21 @@ def test_documentation_is_built_on_demand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("requires", "expected"),
     [
-        (None, []),
-        ("nonsense", []),
-        (">=3.13", ["3.13", "3.14"]),
-        (">=3.12.2,<3.14", ["3.12", "3.13"]),
-        ("==3.11.*", ["3.11"]),
+        (None, Pythons()),
+        (">=3.9", Pythons(("3.11", "3.13"), None, ("3.12", "3.14"))),
+        (">=3.13", Pythons((), ">=3.13", ("3.14",))),
+        (">=3.11.2,<3.14", Pythons(("3.11", "3.13"), ">=3.11.2,<3.14", ("3.12",))),
+        ("<3.10", Pythons((), "<3.10")),
+        (">=3.14", Pythons((), ">=3.14", ("3.14",))),
     ],
 )
-def test_requires_python_names_versions(requires: str | None, expected: list[str]) -> None:
-    assert supported_pythons(requires) == expected
+def test_pythons_are_supported_allowed_and_installed(requires: str | None, expected: Pythons) -> None:
+    assert choose_pythons(requires, SUPPORTED, ["3.11", "3.13"]) == expected
 
 
 def test_long_lists_are_broken(tmp_path: Path) -> None:
-    toml = as_toml(first_sessions(scan(tmp_path, {"tool": {"ruff": {}, "mypy": {}, "flake8": {}, "pyright": {}}})))
+    toml = as_toml(
+        first_sessions(scan(tmp_path, {"tool": {"ruff": {}, "mypy": {}, "flake8": {}, "black": {}, "isort": {}}}))
+    )
     assert 'run = [\n    "ruff check {posargs:.}",\n' in toml
     assert tomllib.loads(toml)

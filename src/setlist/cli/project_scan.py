@@ -1,51 +1,88 @@
-"""Scan a project's files, and propose an initial ``[tool.setlist]``.
+"""Scan a project's files: what it contains, what it is set up for, where it declares its dependencies.
 
-:func:`scan` reads files, :func:`first_sessions` chooses sessions, :func:`as_toml` writes them. Nothing is run or
-installed.
+Files are read; nothing is run or installed. :mod:`setlist.cli.first_sessions` chooses sessions by the result.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser
+from configparser import Error as IniError
 from pathlib import Path
 from typing import Any
 
+from setlist.cli.poetry import NotExpressible, requirements, specifier
 from setlist.core.files import text_or_nothing
 from setlist.core.records import dataclass, field
+from setlist.environment.local_project import read_project
+from setlist.environment.pyproject import table_of
+from setlist.environment.requirement_lines import named_file, normalised, read_lines
+from setlist.environment.requirements import GroupError, requirements_of_group
 
-PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-"""The supported Python versions, newest last, to compare with ``requires-python``."""
 
-_TEST_NAMES = ("test", "tests", "testing", "dev")
-_LINT_NAMES = ("lint", "linting", "style", "typing", "dev")
-_DOCS_NAMES = ("docs", "doc", "documentation")
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A place where the project declares dependencies.
+
+    ``key`` is the key of a session that names it: ``groups``, ``extras`` or ``requirements``; or ``deps``, where no key
+    can name it, so that its ``lines`` are copied. ``purpose`` says what it is for: ``test``, ``docs``; it is empty for
+    what the project itself needs. ``packages`` are the normalised names of the packages that it requires.
+    """
+
+    key: str
+    name: str
+    purpose: str
+    packages: frozenset[str]
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectScan:
-    """The result of a scan. ``files`` are names in the root; those of directories end with ``/``.
+    """The result of a scan. Paths are relative to the root, with ``/``.
 
-    ``groups`` and ``extras`` map their names to the normalised names of the packages that they require.
+    Attributes:
+        files: names in the root, and some below it; those of directories end with ``/``.
+        tools: the tools that are configured.
+        offers: dependencies for development, in the order in which they are to be considered.
+        needs: what the project itself needs, where installing the project doesn't install it.
+        packaged: whether the project can be installed.
+        code: the files with Python code.
+        pytest: pytest's settings.
+        formats: whether ruff is used as a formatter.
+        mypy_files: whether mypy's settings say what to check.
+        manage: the directory with Django's ``manage.py``.
+        members: the members of a uv workspace that have tests.
+        member_needs: what their tests need.
+        unlimited: the packages whose version limits can't be expressed.
     """
 
-    files: frozenset[str]
-    tools: frozenset[str]
-    groups: dict[str, frozenset[str]] = field(default_factory=dict)
-    extras: dict[str, frozenset[str]] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    tools: frozenset[str] = frozenset()
+    offers: tuple[Offer, ...] = ()
+    needs: tuple[Offer, ...] = ()
     packaged: bool = False
     requires_python: str | None = None
+    code: tuple[str, ...] = ()
+    notebooks: tuple[str, ...] = ()
+    pytest: Mapping[str, Any] = field(default_factory=dict)
+    formats: bool = False
     mypy_files: bool = False
+    manage: str | None = None
+    members: tuple[str, ...] = ()
+    member_needs: tuple[str, ...] = ()
+    unlimited: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The files that pytest takes for tests by their names."""
+        return tuple(path for path in self.code if is_test(path))
 
 
-@dataclass(frozen=True, slots=True)
-class FirstSession:
-    """A session to write: its keys and values, in this order."""
-
-    name: str
-    keys: dict[str, str | list[str]]
-    default: bool = True
+def is_test(path: str) -> bool:
+    """Whether pytest takes a file for tests by its name."""
+    return re.fullmatch(r"test_.*\.py|.*_test\.py", path.rpartition("/")[2]) is not None
 
 
 def scan(root: Path, pyproject: Mapping[str, Any]) -> ProjectScan:
@@ -55,35 +92,91 @@ def scan(root: Path, pyproject: Mapping[str, Any]) -> ProjectScan:
         root: its directory.
         pyproject: its parsed pyproject.toml; empty without one.
     """
-    files: set[str] = set()
-    for pattern in ("*", "requirements/*.txt", "docs/conf.py", "doc/conf.py"):
-        for path in root.glob(pattern):
-            files.add(path.relative_to(root).as_posix() + ("/" if path.is_dir() else ""))
-    metadata = _table(pyproject, "project")
-    tools = set(_table(pyproject, "tool"))
-    setup_cfg = text_or_nothing(root / "setup.cfg")
-    tools |= {name for name in ("mypy", "flake8", "isort") if re.search(rf"^\[{name}\]", setup_cfg, re.MULTILINE)}
-    if "[tool:pytest]" in setup_cfg:
-        tools.add("pytest")
-    for name, tool in _TOOL_FILES.items():
-        if name in files:
-            tools.add(tool)
-    raw_groups = _table(pyproject, "dependency-groups")
-    requires_python = metadata.get("requires-python")
+    files = _files(root)
+    walked = sorted(_walk(root))
+    setup_cfg = _ini(root / "setup.cfg")
+    packaged = _is_packaged(root, files, pyproject, setup_cfg)
+    copied, unlimited = _copied(pyproject, packaged)
+    offers = (*_named(pyproject, setup_cfg, packaged), *copied, *_requirement_files(root, files))
+    members = {path: read_project(path) for path in _members(root, pyproject)}
+    tested = [path for path in members if any(is_test(file) for file in _walk(path))]
     return ProjectScan(
-        files=frozenset(files),
-        tools=frozenset(tools),
-        groups={name: frozenset(_group_packages(raw_groups, name, ())) for name in raw_groups},
-        extras={
-            name: frozenset(_packages(deps))
-            for name, deps in _table(metadata, "optional-dependencies").items()
-            if isinstance(deps, list)
-        },
-        packaged=bool(metadata) or "build-system" in pyproject or "setup.py" in files,
-        requires_python=requires_python if isinstance(requires_python, str) else None,
-        mypy_files="files" in _table(pyproject, "tool", "mypy"),
+        files=files,
+        tools=_tools(root, files, pyproject, setup_cfg),
+        offers=tuple(offer for offer in offers if offer.purpose),
+        needs=_needs([offer for offer in offers if not offer.purpose], root, packaged, pyproject, setup_cfg),
+        packaged=packaged,
+        requires_python=_requires_python([pyproject, *members.values()], setup_cfg),
+        code=tuple(path for path in walked if path.endswith(".py")),
+        notebooks=tuple(path for path in walked if path.endswith(".ipynb")),
+        pytest=_pytest_settings(root, pyproject, setup_cfg),
+        formats=any(re.search(_FORMATTER, text_or_nothing(path)) for path in _recipes(root)),
+        mypy_files=_says_what_to_check(root, pyproject, setup_cfg),
+        manage=_manage(root),
+        members=tuple(path.relative_to(root).as_posix() for path in tested),
+        member_needs=_member_needs(members[path] for path in tested),
+        unlimited=tuple(unlimited),
     )
 
+
+# --- files
+
+_MOST_FILES = 20_000
+_FORMATTER = r"(?m)ruff[- ]format|^\[(tool\.ruff\.)?format\]"
+_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "build", "dist"})
+
+
+def _files(root: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for pattern in ("*", "requirements/*.txt", "docs/conf.py", "doc/conf.py", "docs/requirements.txt"):
+        for path in root.glob(pattern):
+            names.add(path.relative_to(root).as_posix() + ("/" if path.is_dir() else ""))
+    return frozenset(names)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    """The modules and notebooks of a project, without hidden directories and virtual environments."""
+    seen = 0
+    for directory, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name[0] != "." and name not in _SKIPPED and not os.path.exists(f"{directory}/{name}/pyvenv.cfg")
+        )
+        for name in names:
+            if name.endswith((".py", ".ipynb")):
+                yield Path(directory, name).relative_to(root).as_posix()
+        seen += len(names)
+        if seen > _MOST_FILES:
+            return
+
+
+def _manage(root: Path) -> str | None:
+    for path in (root / "manage.py", *sorted(root.glob("[!.]*/manage.py"))):
+        if "django" in text_or_nothing(path):
+            return path.parent.relative_to(root).as_posix()
+    return None
+
+
+def _recipes(root: Path) -> Iterator[Path]:
+    """Files that say how tools are started, or set them up."""
+    for name in ("pyproject.toml", "ruff.toml", ".ruff.toml", "tox.ini", "noxfile.py", "Makefile", "justfile"):
+        yield root / name
+    yield root / ".pre-commit-config.yaml"
+    yield from sorted(root.glob(".github/workflows/*.y*ml"))
+
+
+def _ini(path: Path) -> Mapping[str, Mapping[str, str]]:
+    parser = ConfigParser(interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text_or_nothing(path))
+    except IniError:
+        return {}  # the tools that read it say what is wrong
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+# --- tools
 
 _TOOL_FILES = {
     "ruff.toml": "ruff",
@@ -91,6 +184,7 @@ _TOOL_FILES = {
     "mypy.ini": "mypy",
     ".mypy.ini": "mypy",
     "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
     "conftest.py": "pytest",
     ".flake8": "flake8",
     "pyrightconfig.json": "pyright",
@@ -98,181 +192,233 @@ _TOOL_FILES = {
     "mkdocs.yml": "mkdocs",
     "docs/conf.py": "sphinx",
     "doc/conf.py": "sphinx",
+    "tox.toml": "tox",
+}
+
+_TOOL_SECTIONS = {
+    "mypy": "mypy",
+    "flake8": "flake8",
+    "isort": "isort",
+    "codespell": "codespell",
+    "tool:pytest": "pytest",
+    "tox:tox": "tox",
 }
 
 
-def _table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        value = data.get(key)
-        if not isinstance(value, dict):
-            return {}
-        data = value
-    return data
+def _tools(
+    root: Path, files: frozenset[str], pyproject: Mapping[str, Any], setup_cfg: Mapping[str, Any]
+) -> frozenset[str]:
+    tools = set(table_of(pyproject, "tool"))
+    tools |= {tool for name, tool in _TOOL_FILES.items() if name in files}
+    tools |= {tool for section, tool in _TOOL_SECTIONS.items() if section in setup_cfg}
+    # other tools keep their settings there as well
+    tox_ini = _ini(root / "tox.ini")
+    tools |= {name for name in ("pytest", "flake8", "isort", "codespell") if name in tox_ini}
+    if any(name == "tox" or name.startswith("testenv") for name in tox_ini):
+        tools.add("tox")
+    return frozenset(tools)
 
 
-def _packages(requirements: Iterable[object]) -> Iterator[str]:
-    for requirement in requirements:
-        if isinstance(requirement, str) and (match := re.match(r"\s*([A-Za-z0-9._-]+)", requirement)):
-            yield re.sub(r"[-_.]+", "-", match[1]).lower()
-
-
-def _group_packages(groups: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Iterator[str]:
-    """The packages of a PEP 735 group and its included groups. Cycles are ignored: the registry reports them."""
-    entries = groups.get(name)
-    if not isinstance(entries, list) or name in above:
-        return
-    yield from _packages(entries)
-    for entry in entries:
-        if isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            yield from _group_packages(groups, entry["include-group"], (*above, name))
-
-
-def first_sessions(project: ProjectScan) -> list[FirstSession]:
-    """The sessions that suit the project; at least one."""
-    sessions = [_lint(project), _test(project), _docs(project)]
-    made = [session for session in sessions if session is not None]
-    return made or [_session("lint", "Style", {"deps": ["ruff"]}, ["ruff check {posargs:.}"])]
-
-
-def _session(
-    name: str, description: str, keys: Mapping[str, str | list[str]], run: list[str], *, default: bool = True
-) -> FirstSession:
-    return FirstSession(name, {"description": description, **keys, "run": run}, default)
-
-
-def _lint(project: ProjectScan) -> FirstSession | None:
-    group = _first(project.groups, _LINT_NAMES)
-    offered = project.groups.get(group, frozenset()) if group else frozenset()
-    sources = [path for path in ("src/", "tests/") if path in project.files]
-    where = " ".join(path.rstrip("/") for path in sources[:1]) or "."
-    commands = {
-        "ruff": ["ruff check {posargs:.}", "ruff format --check ."],
-        "black": ["black --check ."],
-        "isort": ["isort --check ."],
-        "flake8": ["flake8 {posargs:.}"],
-        "mypy": ["mypy" if project.mypy_files else f"mypy {where}"],
-        "pyright": ["pyright"],
-        "codespell": ["codespell"],
-    }
-    used = [tool for tool in commands if tool in project.tools or tool in offered]
-    if "black" in used and "ruff" in used:
-        commands["ruff"] = ["ruff check {posargs:.}"]
-    if not used:
-        return None
-    keys: dict[str, str | list[str]] = {}
-    if group and offered & set(used):
-        keys["groups"] = [group]
-    missing = [tool for tool in used if "groups" not in keys or tool not in offered]
-    if missing:
-        keys["deps"] = missing
-    if project.packaged and "mypy" in used:
-        # mypy sees the types of the project's dependencies only if they are installed
-        keys["project"] = "editable"
-    return _session("lint", "Style and types", keys, [line for tool in used for line in commands[tool]])
-
-
-def _test(project: ProjectScan) -> FirstSession | None:
-    has_tests = bool({"tests/", "test/"} & project.files) or "pytest" in project.tools
-    if not has_tests:
-        return None
-    keys: dict[str, str | list[str]] = {}
-    pythons = supported_pythons(project.requires_python)
-    if len(pythons) > 1:
-        keys["python"] = pythons
-    keys.update(_dependencies(project, _TEST_NAMES, "pytest"))
-    if project.packaged:
-        keys["project"] = "editable"
-    return _session("test", "The tests", keys, ["pytest {posargs}"])
-
-
-def _docs(project: ProjectScan) -> FirstSession | None:
-    if "mkdocs" in project.tools:
-        needed, run = "mkdocs", ["mkdocs build {posargs}"]
-    elif "sphinx" in project.tools:
-        folder = "docs" if "docs/conf.py" in project.files else "doc"
-        needed, run = "sphinx", [f"sphinx-build {{posargs}} {folder} {folder}/_build/html"]
-    else:
-        return None
-    keys = _dependencies(
-        project, _DOCS_NAMES, needed, also=(f"{folder}/requirements.txt",) if needed == "sphinx" else ()
+def _pytest_settings(
+    root: Path, pyproject: Mapping[str, Any], setup_cfg: Mapping[str, Mapping[str, str]]
+) -> Mapping[str, Any]:
+    """The settings of the file that pytest reads: the first with any."""
+    table = table_of(pyproject, "tool", "pytest")
+    candidates = (
+        *(_ini(root / name).get("pytest", {}) for name in ("pytest.ini", ".pytest.ini")),
+        table_of(table, "ini_options") or table,
+        _ini(root / "tox.ini").get("pytest", {}),
+        setup_cfg.get("tool:pytest", {}),
     )
-    if project.packaged:
-        keys["project"] = "editable"
-    return _session("docs", "The documentation", keys, run, default=False)
+    return next((settings for settings in candidates if settings), {})
 
 
-def _dependencies(
-    project: ProjectScan, names: Sequence[str], needed: str, *, also: Sequence[str] = ()
-) -> dict[str, str | list[str]]:
-    """The keys for a session's dependencies: a group, an extra, or a requirements file, the first that exists."""
-    keys: dict[str, str | list[str]] = {}
-    if group := _first(project.groups, names):
-        keys["groups"] = [group]
-        covered = needed in project.groups[group]
-    elif project.packaged and (extra := _first(project.extras, names)):
-        keys["extras"] = [extra]
-        covered = needed in project.extras[extra]
-    else:
-        candidates = [
-            *also,
-            *(pattern.format(name) for name in names for pattern in _REQUIREMENT_FILES),
-            *(() if project.packaged else ("requirements.txt",)),
-        ]
-        files = [name for name in candidates if name in project.files][:1]
-        if files:
-            keys["requirements"] = files
-        # the file may include others that require it: requiring it twice does no harm
-        covered = False
-    if not covered:
-        keys["deps"] = [needed]
-    return keys
+def _says_what_to_check(root: Path, pyproject: Mapping[str, Any], setup_cfg: Mapping[str, Mapping[str, str]]) -> bool:
+    tables = (
+        table_of(pyproject, "tool", "mypy"),
+        setup_cfg.get("mypy", {}),
+        *(_ini(root / name).get("mypy", {}) for name in ("mypy.ini", ".mypy.ini")),
+    )
+    return any({"files", "packages", "modules"} & table.keys() for table in tables)
 
 
-_REQUIREMENT_FILES = ("requirements-{}.txt", "requirements_{}.txt", "{}-requirements.txt", "requirements/{}.txt")
+# --- packages
+
+# setuptools doesn't take directories of these names for packages ("flat-layout" in its user guide)
+_NO_PACKAGES = frozenset(
+    {
+        *("benchmark", "benchmarks", "bin", "build", "changelog", "ci", "debian", "doc", "docs", "documentation"),
+        *("example", "examples", "exercise", "exercises", "fabfile", "htmlcov", "manpages", "news", "newsfragments"),
+        *("python", "scripts", "tasks", "test", "tests", "tools", "unit_test", "unit_tests", "util", "utils"),
+    }
+)
+
+_NO_MODULES = frozenset({"conftest", "fabfile", "noxfile", "setup", "tasks", "toxfile"})
 
 
-def _first(offered: Mapping[str, object], names: Sequence[str]) -> str | None:
-    return next((name for name in names if name in offered), None)
+def _is_packaged(
+    root: Path, files: frozenset[str], pyproject: Mapping[str, Any], setup_cfg: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Whether the project can be installed.
+
+    One without ``[build-system]`` is built by setuptools, which refuses a directory with several packages.
+    """
+    if table_of(pyproject, "tool", "poetry").get("package-mode") is False:
+        return False
+    declared = table_of(pyproject, "tool", "uv").get("package")
+    if isinstance(declared, bool):
+        return declared
+    if "build-system" in pyproject or "setup.py" in files or "metadata" in setup_cfg:
+        return True
+    name = table_of(pyproject, "project").get("name")
+    if not isinstance(name, str):
+        return False
+    module = normalised(name).replace("-", "_")
+    folders = {file[:-1] for file in files if file.endswith("/") and file[:-1].isidentifier()} - _NO_PACKAGES
+    modules = {file[:-3] for file in files if file.endswith(".py") and not is_test(file)} - _NO_MODULES
+    found = (root / "src" / module).is_dir() or folders | modules <= {module}
+    return "setuptools" in table_of(pyproject, "tool") or found
 
 
-def supported_pythons(requires_python: str | None) -> list[str]:
-    """The supported Python versions that ``requires-python`` allows."""
-    if requires_python is None:
-        return []
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+def _requires_python(projects: Iterable[Mapping[str, Any]], setup_cfg: Mapping[str, Mapping[str, str]]) -> str | None:
+    """The range that all of some projects require."""
+    ranges: list[str] = []
+    for project in projects:
+        value = table_of(project, "project").get("requires-python")
+        old = table_of(project, "tool", "poetry", "dependencies").get("python")
+        if isinstance(value, str):
+            ranges.append(value)
+        elif isinstance(old, str):
+            try:
+                ranges.append(specifier(old))
+            except NotExpressible:
+                continue
+    ranges.append(setup_cfg.get("options", {}).get("python_requires", ""))
+    return ",".join(dict.fromkeys(text.strip() for text in ranges if text.strip())) or None
 
+
+def _members(root: Path, pyproject: Mapping[str, Any]) -> list[Path]:
+    """The members of a uv workspace, without its root."""
+    table = table_of(pyproject, "tool", "uv", "workspace")
+    patterns, excluded = (_strings(table.get(key)) for key in ("members", "exclude"))
+    skipped = {path for pattern in excluded for path in root.glob(pattern)}
+    found = {path: None for pattern in patterns for path in sorted(root.glob(pattern)) if path not in skipped}
+    return [path for path in found if path != root and (path / "pyproject.toml").is_file()]
+
+
+# --- dependencies
+
+
+def _named(pyproject: Mapping[str, Any], setup_cfg: Mapping[str, Mapping[str, str]], packaged: bool) -> Iterator[Offer]:
+    """Dependency groups and extras."""
+    groups = table_of(pyproject, "dependency-groups")
+    for name in groups:
+        yield Offer("groups", name, name, frozenset(_packages(_group(groups, name))))
+    extras = {
+        **{name: text.splitlines() for name, text in setup_cfg.get("options.extras_require", {}).items()},
+        **table_of(pyproject, "tool", "poetry", "extras"),
+        **table_of(pyproject, "project", "optional-dependencies"),
+    }
+    for name, lines in extras.items():
+        if packaged:
+            yield Offer("extras", name, name, frozenset(_packages(_strings(lines))))
+        else:
+            yield _copy(f"the extra {name}", name, _strings(lines))
+
+
+def _copied(pyproject: Mapping[str, Any], packaged: bool) -> tuple[list[Offer], list[str]]:
+    """Dependencies that other tools' tables declare, and those whose limits can't be expressed."""
+    offers: list[Offer] = []
+    unlimited: list[str] = []
+
+    def add_poetry(where: str, purpose: str, *keys: str) -> None:
+        lines, without = requirements(table_of(pyproject, "tool", "poetry", *keys))
+        offers.append(_copy(where, purpose, lines))
+        unlimited.extend(without)
+
+    for name in table_of(pyproject, "tool", "poetry", "group"):
+        add_poetry(f"[tool.poetry.group.{name}.dependencies]", name, "group", name, "dependencies")
+    add_poetry("[tool.poetry.dev-dependencies]", "dev", "dev-dependencies")
+    offers.append(_copy("[tool.uv]", "dev", _strings(table_of(pyproject, "tool", "uv").get("dev-dependencies"))))
+    for name, lines in table_of(pyproject, "tool", "pdm", "dev-dependencies").items():
+        offers.append(_copy(f"[tool.pdm.dev-dependencies] {name}", name, _strings(lines)))
+    for name in table_of(pyproject, "tool", "hatch", "envs"):
+        lines = _strings(table_of(pyproject, "tool", "hatch", "envs", name).get("dependencies"))
+        purpose = "dev" if name == "default" else name
+        offers.append(_copy(f"[tool.hatch.envs.{name}]", purpose, [line for line in lines if "{" not in line]))
+    if not packaged:
+        offers.append(_copy("[project]", "", _strings(table_of(pyproject, "project").get("dependencies"))))
+        add_poetry("[tool.poetry.dependencies]", "", "dependencies")
+    return [offer for offer in offers if offer.lines], unlimited
+
+
+def _copy(where: str, purpose: str, lines: Iterable[str]) -> Offer:
+    lines = tuple(lines)
+    return Offer("deps", where, purpose, frozenset(_packages(lines)), lines)
+
+
+def _needs(
+    offers: list[Offer],
+    root: Path,
+    packaged: bool,
+    pyproject: Mapping[str, Any],
+    setup_cfg: Mapping[str, Mapping[str, str]],
+) -> tuple[Offer, ...]:
+    """The dependencies that installing the project doesn't install: those of a project that isn't or can't be."""
+    if packaged:
+        declares = "project" in pyproject or "poetry" in table_of(pyproject, "tool")
+        if declares or "install_requires" in setup_cfg.get("options", {}):
+            return ()
+        if "install_requires" in text_or_nothing(root / "setup.py"):
+            return ()
+    return tuple(offers)
+
+
+def _requirement_files(root: Path, files: frozenset[str]) -> Iterator[Offer]:
+    """Requirements files, the nearest first. What one is for is in its name."""
+    for name in sorted(files, key=lambda name: (name.count("/"), name)):
+        match = re.fullmatch(r"(?:(\w+)[-_/])?requirements(?:[-_./](\w+))?\.txt", name)
+        if match is not None and not (match[1] and match[2]):
+            purpose = match[1] or match[2] or ""
+            purpose = "" if purpose in ("base", "common", "main") else purpose
+            yield Offer("requirements", name, purpose, frozenset(_file_packages(root / name, ())))
+
+
+def _file_packages(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
+    if path in above:
+        return
+    for line in read_lines(text_or_nothing(path)):
+        if line.option == "-r":
+            included = named_file(path.parent, line.value)
+            if included is not None:
+                yield from _file_packages(included, (*above, path))
+        elif not line.option:
+            yield from _packages([line.text])
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _packages(lines: Iterable[object]) -> Iterator[str]:
+    for line in lines:
+        if isinstance(line, str) and (match := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)):
+            yield normalised(match[1])
+
+
+def _group(groups: Mapping[str, Any], name: str) -> list[str]:
+    """The requirements of a PEP 735 group; none if it is malformed, which the registry reports."""
     try:
-        specifier = SpecifierSet(requires_python)
-    except InvalidSpecifier:
+        return requirements_of_group(groups, name)
+    except GroupError:
         return []
-    # .99: ">=3.10.2" allows a later 3.10
-    return [version for version in PYTHONS if f"{version}.99" in specifier]
 
 
-def as_toml(sessions: Sequence[FirstSession]) -> str:
-    """The definitions as they are appended to pyproject.toml."""
-    default = [session.name for session in sessions if session.default] or [sessions[0].name]
-    lines = ["[tool.setlist]", f"default = {toml_value(default)}" + " " * 4 + "# what a bare 'run' runs"]
-    for session in sessions:
-        lines += ["", f"[tool.setlist.session.{session.name}]"]
-        lines += [f"{key} = {toml_value(value)}" for key, value in session.keys.items()]
-    return "\n".join(lines) + "\n"
-
-
-def toml_value(value: Any) -> str:
-    """A value as TOML. Arrays that would be too long for a line have one item a line."""
-    if isinstance(value, str):
-        # a JSON string is a TOML basic string, except for DEL
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        items = [toml_value(item) for item in value]
-        flat = f"[{', '.join(items)}]"
-        return flat if len(flat) <= 80 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"
-    return json.dumps(value)
-
-
-def toml_key(name: str) -> str:
-    """A key as TOML, quoted if necessary."""
-    return name if all(letter.isalnum() or letter in "-_" for letter in name) else json.dumps(name)
+def _member_needs(members: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What the members of a workspace need for their tests: the requirements of their own groups."""
+    lines: dict[str, None] = {}
+    for member in members:
+        groups = table_of(member, "dependency-groups")
+        for name in ("test", "tests", "dev"):
+            lines.update(dict.fromkeys(_group(groups, name) if name in groups else ()))
+    return tuple(lines)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setlist.cli.first_sessions import toml_key, toml_value
 from setlist.cli.options import COMMON, Arguments, Option
-from setlist.cli.project_scan import toml_key, toml_value
 from setlist.core.errors import ConfigurationError, StorageError, UsageError
 
 if TYPE_CHECKING:
