@@ -6,7 +6,7 @@ from shutil import rmtree
 
 from setlist import Session, session
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15", "3.14t"]
 
 HANGING = "2h"
 """A timeout that even a busy machine doesn't exceed unless a test hangs."""

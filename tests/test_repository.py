@@ -80,8 +80,30 @@ def test_the_workflow_runs_the_readmes_commands() -> None:
     assert commands_of_readme()[0] in workflow
     for system in ("ubuntu", "macos", "windows"):
         assert f"{system}-latest" in workflow
-    for minor in (10, 11, 12, 13):
-        assert f'"3.{minor}"' in workflow
+
+
+def test_every_python_is_tested_and_declared() -> None:
+    from setlist.cli.python_releases import RELEASES
+    from setlist.core.toml import parse_toml
+
+    metadata = parse_toml((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = [version for version, *_ in RELEASES]
+    versions = versions[versions.index(metadata["requires-python"].removeprefix(">=")) :]
+    prefix = "Programming Language :: Python :: 3."
+    assert [f"3.{text.removeprefix(prefix)}" for text in metadata["classifiers"] if text.startswith(prefix)] == versions
+
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert matrix == [*versions, "3.14t"]
+    sessions = (ROOT / "sessions" / "testing.py").read_text(encoding="utf-8")
+    assert f"PYTHONS = {matrix}".replace("'", '"') in sessions
+    installed = workflow["jobs"]["whole"]["steps"][1]["with"]["python-version"].split()
+    assert set(matrix) <= set(installed)
+
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    default = parse_toml((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setlist"]["default"]
+    named = {*re.findall(r"test-py\w+", script), *default}
+    assert {f"test-py{version.replace('.', '')}" for version in matrix} <= named
 
 
 def used_actions() -> list[tuple[Path, str]]:
