@@ -39,6 +39,15 @@ def test_a_second_init_says_where_the_first_is(project: ProjectFolder) -> None:
     assert "pyproject.toml:3: [tool.setlist] exists already" in result.err
 
 
+@pytest.mark.parametrize("table", ["tool.setlist.default = []\n", "[tool]\nsetlist = {}\n"])
+def test_a_table_without_a_header_is_found(project: ProjectFolder, table: str) -> None:
+    project.write("pyproject.toml", table)
+    result = project.setlist_inside("init")
+    assert result.code == 2
+    assert "[tool.setlist] exists already" in result.err
+    assert project.read("pyproject.toml") == table
+
+
 def test_sessions_of_another_kind_are_found(project: ProjectFolder) -> None:
     project.write("sessions/ci.toml", "[session.ci]\n")
     result = project.setlist_inside("init")

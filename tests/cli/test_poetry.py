@@ -31,7 +31,7 @@ def test_constraint_is_a_specifier(constraint: str, expected: str) -> None:
     assert specifier(constraint) == expected
 
 
-@pytest.mark.parametrize("constraint", ["^1 || ^2", "^1|^2", "newest", "1.2 x"])
+@pytest.mark.parametrize("constraint", ["^1 || ^2", "^1|^2", "newest", "1.2 x", "1.x"])
 def test_what_no_specifier_says_is_refused(constraint: str) -> None:
     with pytest.raises(NotExpressible):
         specifier(constraint)

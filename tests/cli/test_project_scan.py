@@ -275,6 +275,25 @@ def test_notebooks_are_on_demand_where_there_are_tests(tmp_path: Path) -> None:
     assert found["session"]["notebooks"]["run"][0].endswith("{posargs:a/*.ipynb}")
 
 
+@pytest.mark.parametrize("pattern", ["/", "../*", "", "**x", "packages/*"])
+def test_odd_workspaces_do_no_harm(tmp_path: Path, pattern: str) -> None:
+    found = written(tmp_path, f'[tool.uv.workspace]\nmembers = ["{pattern}", 3]\nexclude = "x"\n')
+    assert set(found["session"]) == {"lint"}
+
+
+def test_members_in_several_directories_are_named_by_their_paths(tmp_path: Path) -> None:
+    for member in ("apps/web", "libs/core"):
+        (tmp_path / member).mkdir(parents=True)
+        (tmp_path / member / "pyproject.toml").write_text(
+            f'[project]\nname = "x"\nrequires-python = ">=3.{len(member)}"\n'
+        )
+        (tmp_path / member / "test_it.py").write_text("")
+    members = written(tmp_path, '[tool.uv.workspace]\nmembers = ["apps/*", "libs/*"]')["session"]["members"]
+    assert members["matrix"] == {"member": ["apps/web", "libs/core"]}
+    assert members["deps"] == ["pytest", "-e ./{member}"]
+    assert members["cwd"] == "{member}"
+
+
 def test_environments_of_others_are_no_code(tmp_path: Path) -> None:
     found = written(tmp_path, "", "venv/pyvenv.cfg", "venv/lib/test_it.py", ".venv/x.py", "node_modules/x.ipynb")
     assert found["session"]["lint"]["description"] == "Style"

@@ -149,7 +149,7 @@ def _test(project: ProjectScan, pythons: Pythons) -> FirstSession | None:
     command: Any = "pytest {posargs}" if project.packaged else "python -m pytest {posargs}"
     if not tests:
         command = {"cmd": command, "ok-codes": [0, 5]}
-        remarks["run"] = "5: there are no tests yet"
+        remarks["run"] = "exit code 5 of pytest: there are no tests yet"
     return _session("test", "The tests", pythons, keys, [command], remarks=remarks, axis=True)
 
 

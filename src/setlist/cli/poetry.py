@@ -25,6 +25,8 @@ def specifier(constraint: str) -> str:
     Raises:
         NotExpressible: it has alternatives, or can't be read.
     """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     clauses: list[str] = []
     position = 0
     text = constraint.strip()
@@ -34,7 +36,12 @@ def specifier(constraint: str) -> str:
             raise NotExpressible(constraint)
         clauses += _clauses(match[1] or "==", match[2])
         position = match.end()
-    return ",".join(clauses)
+    joined = ",".join(clauses)
+    try:
+        SpecifierSet(joined)
+    except InvalidSpecifier as error:
+        raise NotExpressible(constraint) from error
+    return joined
 
 
 def _clauses(operator: str, version: str) -> list[str]:

@@ -301,9 +301,17 @@ def _members(root: Path, pyproject: Mapping[str, Any]) -> list[Path]:
     """The members of a uv workspace, without its root."""
     table = table_of(pyproject, "tool", "uv", "workspace")
     patterns, excluded = (_strings(table.get(key)) for key in ("members", "exclude"))
-    skipped = {path for pattern in excluded for path in root.glob(pattern)}
-    found = {path: None for pattern in patterns for path in sorted(root.glob(pattern)) if path not in skipped}
+    skipped = {path for pattern in excluded for path in _matching(root, pattern)}
+    found = {path: None for pattern in patterns for path in _matching(root, pattern) if path not in skipped}
     return [path for path in found if path != root and (path / "pyproject.toml").is_file()]
+
+
+def _matching(root: Path, pattern: str) -> list[Path]:
+    """The directories in the root that match a glob; none if the pattern leads out of it or isn't one."""
+    try:
+        return [path for path in sorted(root.glob(pattern)) if ".." not in path.parts]
+    except (ValueError, NotImplementedError):
+        return []
 
 
 # --- dependencies

@@ -37,6 +37,7 @@ def run(arguments: Arguments, context: Context) -> int:
 
     from setlist.cli.first_sessions import as_toml, first_sessions
     from setlist.cli.project_scan import scan
+    from setlist.environment.pyproject import table_of
 
     root = _root(context.caller)
     path = root / "pyproject.toml"
@@ -45,7 +46,10 @@ def run(arguments: Arguments, context: Context) -> int:
     if _has_noxfile(root):
         _offer_noxfile(context, root)
         return 0
-    project = scan(root, _parse(before))
+    pyproject = _parse(before)
+    if "setlist" in table_of(pyproject, "tool"):
+        raise UsageError("[tool.setlist] exists already", where=path.name, hint="'run --list' shows its sessions")
+    project = scan(root, pyproject)
     pythons = _pythons(context.caller, root, project.requires_python)
     sessions = first_sessions(project, pythons)
     after = appended(before, as_toml(sessions))
