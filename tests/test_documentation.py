@@ -90,7 +90,7 @@ def test_every_key_of_the_project_is_told_with_its_type() -> None:
 
 
 def test_the_variables_of_run_are_documented() -> None:
-    documented = [tuple(cell.strip("`") for cell in row) for row in rows(part(page("commands.md"), "variables"))]
+    documented = [tuple(cell.strip("`") for cell in row) for row in rows(part(page("variables.md"), "options"))]
     expected = [
         (variable_of(option), f"--{option.name}", option.name if option.name in PROJECT_KEYS else "")
         for option in OPTIONS

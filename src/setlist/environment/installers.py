@@ -178,6 +178,7 @@ class Uv:
         treat_no_package_as_a_seed(python.parent.parent)
         source = _written(request)
         self._resolve(["pip", "install", "--exact", "--python", str(python), "-r", str(source), *_constraints(request)])
+        _forget_compiled(python)
 
     def resolve_standard(self, request: ResolveRequest, answer: str, without: Sequence[str]) -> str:
         """An answer that was given for ``request``, in the form of PEP 751.
@@ -215,15 +216,15 @@ class Uv:
             arguments += ["--reinstall-package", name] if name else ["--refresh"]
         offline = not self.settings.offline
         certificates = {name for name in _CERTIFICATES if name in self.settings.environ}
-        if (offline or certificates) and self._succeeds([*arguments, "--offline"], without=certificates):
-            # Everything was in uv's cache: nobody was asked, and it took a fraction of the time. Reading certificates,
-            # which uv does whether or not it will need them, takes as long as a quarter of all it does then.
-            return
-        self._run(
-            arguments,
-            lambda words: SyncFailed("the packages can't be installed", detail=words, hint=self._hint(words)),
-            "preparing",
-        )
+        # If everything is in uv's cache, nobody is asked, and it takes a fraction of the time. Reading certificates,
+        # which uv does whether or not it will need them, takes as long as a quarter of all it does then
+        if not ((offline or certificates) and self._succeeds([*arguments, "--offline"], without=certificates)):
+            self._run(
+                arguments,
+                lambda words: SyncFailed("the packages can't be installed", detail=words, hint=self._hint(words)),
+                "preparing",
+            )
+        _forget_compiled(python)
 
     def install(self, python: Path, arguments: Sequence[str]) -> None:
         self._run(
@@ -231,6 +232,7 @@ class Uv:
             lambda words: SyncFailed("s.install failed", detail=words, hint=self._hint(words)),
             "resolving",
         )
+        _forget_compiled(python)
 
     def uninstall(self, python: Path, names: Sequence[str]) -> None:
         code, words = self._start(["pip", "uninstall", "--quiet", "--python", str(python), *names])
@@ -432,7 +434,8 @@ class Pip:
         settings = self.settings
         output = PipOutput(settings.progress, step) if quiet and settings.progress is not None else None
         options = ["--no-input", "--disable-pip-version-check"]
-        options += ["--progress-bar", "off"] if output is not None else ["--quiet"] if quiet else []
+        told = output is not None and arguments[0] == "install"  # pip's other commands have no bar
+        options += ["--progress-bar", "off"] if told else ["--quiet"] if quiet else []
         if arguments[0] == "install":
             options += ["--no-index"] if self.settings.offline or self.settings.find_links else []
             options += ["--find-links", str(self.settings.find_links)] if self.settings.find_links else []
@@ -450,6 +453,14 @@ class Pip:
                 output,
             )
         return code, _words(stderr, stdout) if code or quiet else stdout.decode()
+
+
+def _forget_compiled(python: Path) -> None:
+    """Packages were installed into the environment of this Python."""
+    from setlist.environment.bytecode import remove_outdated
+    from setlist.environment.virtualenv import site_packages
+
+    remove_outdated(site_packages(python.parent.parent))
 
 
 def _run_installer(

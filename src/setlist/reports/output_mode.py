@@ -75,7 +75,7 @@ def choose_mode(
     if requested == "direct":
         if jobs > 1:
             raise UsageError(
-                f"{where} direct is for one session at a time, and {jobs} may run at once",
+                f"--output direct is for one session at a time, and {jobs} may run at once",
                 hint="leave one of the two out, or write -j 1",
             )
         return "direct"
