@@ -153,7 +153,7 @@ def test_a_file_that_is_read_only_is_not_replaced(project: ProjectFolder, monkey
     assert project.read("pyproject.toml") == ""
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions, and links ask for a privilege")
 def test_permissions_and_links_stay(project: ProjectFolder) -> None:
     target = project.write("config/real.toml", "")
     target.chmod(0o640)

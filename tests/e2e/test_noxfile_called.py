@@ -352,7 +352,9 @@ def test_a_signal_ends_the_tree(lint: ProjectFolder, signum: int, code: int) -> 
     assert not sleeping(lint)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to one thread of another process")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has tgkill, by which a thread of another process is reached"
+)
 def test_a_signal_that_ends_no_wait_is_heard_all_the_same(lint: ProjectFolder) -> None:
     noxfile(lint, 'session.run("sh", "-c", "test -e go || exit 0; echo on; sleep 60")')
     lint.run("lint", check=True)

@@ -310,7 +310,7 @@ def _matching(root: Path, pattern: str) -> list[Path]:
     """The directories in the root that match a glob; none if the pattern leads out of it or isn't one."""
     try:
         return [path for path in sorted(root.glob(pattern)) if ".." not in path.parts]
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError):  # pathlib refuses an empty pattern so, and an absolute one
         return []
 
 

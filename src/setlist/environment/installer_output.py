@@ -7,6 +7,7 @@ kept. From the first line on that is neither progress nor a warning everything i
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _UNITS = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "Ki": 1024, "Mi": 1024**
 _SIZE = r"\((?P<size>\d+(?:\.\d+)?) ?(?P<unit>[kMG]|[KMG]i|)B\)"
 
 
-class InstallerOutput:
+class InstallerOutput(ABC):
     """Takes the output of an installer as it comes.
 
     Args:
@@ -80,9 +81,9 @@ class InstallerOutput:
         if self._whole:
             self.words += line + b"\n"
 
+    @abstractmethod
     def understands(self, line: str) -> bool:
         """Whether a line is progress, which is noted."""
-        raise NotImplementedError
 
     def _tell_all(self) -> None:
         step: EnvironmentStep = "downloading" if self._downloads else "building" if self._builds else self._step
