@@ -19,8 +19,8 @@ from setlist.reports.terminal import Terminal, escaped_line
 
 if TYPE_CHECKING:
     from setlist.cli.options import Arguments
-    from setlist.core.events import Event
-    from setlist.core.model import EnvironmentSpec, EnvironmentStep, Registry, SessionSpec
+    from setlist.core.events import EnvironmentProgress, Event
+    from setlist.core.model import EnvironmentSpec, Registry, SessionSpec
     from setlist.engine.trace import Store
     from setlist.environment.installer_output import OnProgress
     from setlist.environment.prepare import Environments
@@ -198,27 +198,22 @@ class Context:
         """What is told of the steps of an installer, and shows each until it is done."""
         import time
 
-        from setlist.core.events import EnvironmentProgress, SessionStarted
+        from setlist.core.events import SessionStarted
+        from setlist.environment.installer_output import emitting
         from setlist.reports.progress import show_progress
 
         began = SessionStarted(time=time.time(), session=session)
         shown: list[ProgressDisplay] = []
 
-        def tell(
-            step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
-        ) -> None:
+        def show(event: EnvironmentProgress) -> None:
             if self.verbosity >= 0 and not shown:
                 shown.append(show_progress(self.err, session, began))
             for display in shown:
-                display(
-                    EnvironmentProgress(
-                        time=time.time(), session=session, step=step, packages=packages, size=size, count=count
-                    )
-                )
-            while step == "done" and shown:
+                display(event)
+            while event.step == "done" and shown:
                 shown.pop().close()
 
-        return tell
+        return emitting(show, session)
 
     @contextmanager
     def progress(self, text: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:

@@ -80,11 +80,11 @@ PASSING = frozenset(
 _LISTED = frozenset({NAMES, MODULES, DEFINITIONS})
 """Kinds that are about the names in a directory."""
 
-_SAID = frozenset({DEFINITIONS_IN, PROJECT})
-"""Kinds that are about what a file says. If its status can't be trusted yet, its content is recorded instead, since
+_PARSED = frozenset({DEFINITIONS_IN, PROJECT})
+"""Kinds that are about the data of a file. If its status can't be trusted yet, its content is recorded instead, since
 comparing contents takes no parser."""
 
-_FILES = frozenset({FILE, *_SAID})
+_FILES = frozenset({FILE, *_PARSED})
 """Kinds that are about what is in a file."""
 
 _TIMED = frozenset({*_FILES, *_LISTED, STATUS, ACCESS, INSTALLED})
@@ -154,7 +154,7 @@ class World:
         except FileNotFoundError:
             status = data = None
         except OSError:
-            self._note(FILE, path, (), _content_of_file(path), by)
+            self._note(FILE, path, (), content_of(FILE, path, self.environ), by)
             raise
         self._note(FILE, path, status, None if data is None else digest(data), by)
         return data
@@ -250,7 +250,7 @@ class World:
         """
         self._note(kind, path, (), content, by)
 
-    def says(self, kind: str, name: str, content: str | None, *, seen: Trace | None = None) -> None:
+    def parsed(self, kind: str, name: str, content: str | None, *, seen: Trace | None = None) -> None:
         """Record what a TOML file says.
 
         Args:
@@ -363,7 +363,10 @@ class _Variables(dict[str, str]):
 
 def content_of(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
     """What stands for what is seen: see the kinds."""
-    return _CONTENTS[kind](name, environ)
+    try:
+        return _CONTENTS[kind](name, environ)
+    except _NoFile as other:
+        return other.instead
 
 
 def _status(kind: str, path: str) -> Any:
@@ -391,8 +394,8 @@ def _status(kind: str, path: str) -> Any:
 
 
 def _comparable(kind: str, path: str) -> str:
-    """The kind of a look to record: see :data:`_SAID`."""
-    return FILE if kind in _SAID and _status(kind, path) == () else kind
+    """The kind of a look to record: see :data:`_PARSED`."""
+    return FILE if kind in _PARSED and _status(kind, path) == () else kind
 
 
 def _is_settled(latest: int) -> bool:
@@ -450,20 +453,23 @@ def _read(path: str) -> bytes:
     return read_bytes(path)
 
 
-class _Other(Exception):
-    """There is no regular file that can be read. Its argument stands for what there is."""
+class _NoFile(Exception):
+    """There is no regular file that can be read. ``instead`` stands for what there is."""
+
+    def __init__(self, instead: str | None) -> None:
+        self.instead = instead
 
 
 def _pieces(path: str) -> Iterator[bytes]:
     """The content of a regular file.
 
     Raises:
-        _Other: there is something else, or nothing, or it can't be read.
+        _NoFile: there is something else, or nothing, or it can't be read.
     """
     try:
         mode = os.stat(path).st_mode
         if not S_ISREG(mode):
-            raise _Other(_word_for(mode))
+            raise _NoFile(_word_for(mode))
         # O_NONBLOCK, in case a pipe has replaced the file by now
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
@@ -472,30 +478,23 @@ def _pieces(path: str) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise _Other(None) from None
+        raise _NoFile(None) from None
     except OSError:
-        raise _Other(UNREADABLE) from None
+        raise _NoFile(UNREADABLE) from None
 
 
 def _content_of_file(path: str, _: Any = None) -> str | None:
     whole = sha256()
-    try:
-        for piece in _pieces(path):
-            whole.update(piece)
-    except _Other as other:
-        return other.args[0]  # type: ignore[no-any-return]
-    content: str = whole.hexdigest()[:32]
-    return content
+    for piece in _pieces(path):
+        whole.update(piece)
+    return str(whole.hexdigest()[:32])
 
 
 def _content_of_toml(*, definitions: bool) -> Callable[[str, Any], str | None]:
     def content(path: str, _: Any = None) -> str | None:
-        try:
-            data = b"".join(_pieces(path))
-        except _Other as other:
-            return other.args[0]  # type: ignore[no-any-return]
         from setlist.core.toml import digest_of_toml
 
+        data = b"".join(_pieces(path))
         return digest_of_toml(data, os.path.basename(path), definitions=definitions)
 
     return content
@@ -548,10 +547,6 @@ def _stat(path: str) -> os.stat_result | None:
         return os.stat(path)
     except (OSError, ValueError):  # nothing is there, or no file can have that name
         return None
-
-
-def _content_of_identity(path: str, _: Any = None) -> str | None:
-    return stat_signature(path)
 
 
 def _content_of_tree(path: str, environ: Mapping[str, str]) -> str | None:
@@ -648,7 +643,7 @@ _CONTENTS: dict[str, Callable[[str, Mapping[str, str]], str | None]] = {
     ACCESS: _content_of_access,
     TREE: _content_of_tree,
     INSTALLED: _content_of_installed,
-    IDENTITY: _content_of_identity,
+    IDENTITY: lambda path, _: stat_signature(path),
     VARIABLE: _content_of_variable,
     VARIABLES: _content_of_variables,
 }

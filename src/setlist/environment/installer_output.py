@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setlist.core.events import EnvironmentProgress
     from setlist.core.model import EnvironmentStep
     from setlist.process.completed import Stream
 
@@ -21,6 +24,19 @@ class OnProgress(Protocol):
     def __call__(
         self, step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
     ) -> None: ...
+
+
+def emitting(emit: Callable[[EnvironmentProgress], None], session: str) -> OnProgress:
+    """What emits an event for each step of a session's installer."""
+    import time
+
+    from setlist.core.events import EnvironmentProgress
+
+    def tell(step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None) -> None:
+        now = time.time()
+        emit(EnvironmentProgress(time=now, session=session, step=step, packages=packages, size=size, count=count))
+
+    return tell
 
 
 _UNITS = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}

@@ -76,7 +76,7 @@ def read_pyproject(project: Project, world: World | None = None) -> Pyproject:
             with suppress(OSError, ValueError):
                 store.put(KEY, own, (data, content))
     if world is not None:
-        world.says(PROJECT, path.name, content, seen=trace)
+        world.parsed(PROJECT, path.name, content, seen=trace)
     return Pyproject(path, data)
 
 

@@ -66,7 +66,7 @@ def _parse(project: Project, file: str, world: World) -> Mapping[str, object]:
         data = read_toml(project.root / file, file)
     except FileNotFoundError as error:
         raise ConfigurationError(f"can't be read: {error.strerror or error}", file=file) from error
-    world.says(DEFINITIONS_IN, file, digest_of_data(data, Path(file).name, definitions=True))
+    world.parsed(DEFINITIONS_IN, file, digest_of_data(data, Path(file).name, definitions=True))
     return data
 
 

@@ -33,7 +33,7 @@ from setlist.core.records import dataclass, field
 from setlist.reports.ansi import Colours, Filter
 from setlist.reports.console import command_text, one_line
 from setlist.reports.output_buffer import BlockReader
-from setlist.reports.progress import clock_text, step_text
+from setlist.reports.progress import Ticker, clock_text, step_text
 from setlist.reports.terminal import Style, Terminal, escaped_line, size_of
 from setlist.scheduling.durations import median
 
@@ -309,11 +309,9 @@ class Board(BlockReader):
         self._progress = Progress(durations=durations or {})
         self._alone: str | None = None
         self._pending: list[SessionFinished] = []
-        # The ticker thread draws too, and mustn't interrupt two writes that belong together
+        # The ticker draws too, and mustn't interrupt two writes that belong together
         self._lock = threading.RLock()
-        self._stopped = threading.Event()
-        self._stopped.set()
-        self._ticker: threading.Thread | None = None
+        self._ticker: Ticker | None = None
 
     def __call__(self, event: Event) -> None:
         with self._lock:
@@ -336,22 +334,22 @@ class Board(BlockReader):
 
     def close(self) -> None:
         """Erase the board, and write the blocks of sessions without an end."""
+        ticker = self._ticker
         with self._lock:
             self._end()
-        if self._ticker is not None and self._ticker is not threading.current_thread():
-            self._ticker.join(timeout=1.0)
-            self._ticker = None
+        if ticker is not None:
+            ticker.join()
 
     def _begin(self, event: RunStarted) -> None:
         durations = self._progress.durations
         self._progress = Progress(event.jobs, self._clock(), event.sessions, durations=durations)
         self._console(event)
-        self._stopped.clear()
-        self._ticker = threading.Thread(target=self._keep_drawing, name="board", daemon=True)
-        self._ticker.start()
+        self._ticker = Ticker(self._draw, self._lock, self._tick)
 
     def _end(self) -> None:
-        self._stopped.set()
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
         self._screen.clear()
         self._alone = None
         self._show_pending()
@@ -359,13 +357,8 @@ class Board(BlockReader):
             self._show(session, None)
         self._sink.rest()
 
-    def _keep_drawing(self) -> None:
-        while not self._stopped.wait(self._tick):
-            with self._lock:
-                self._draw()
-
     def _draw(self) -> None:
-        if self._stopped.is_set() or self._alone is not None:
+        if self._ticker is None or self._alone is not None:
             return
         width, height = self._screen.size()
         # Leave the last column free: some terminals begin a new line after writing there

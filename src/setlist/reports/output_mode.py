@@ -75,16 +75,15 @@ def choose_mode(
     if requested == "direct":
         if jobs > 1:
             raise UsageError(
-                f"--output direct is for one session at a time, and {jobs} may run at once",
+                f"{where} direct is for one session at a time, and {jobs} may run at once",
                 hint="leave one of the two out, or write -j 1",
             )
         return "direct"
-    if requested in ("stream", "ordered"):
-        return "stream" if requested == "stream" else "ordered"
     if requested == "board":
         return "board" if _supports_board(err, environ) else "group"
-    if requested == "group":
-        return "group"
+    for mode in MODES:
+        if requested == mode:
+            return mode
     if jobs <= 1:
         return "group" if must_capture else "direct"
     # If standard output is a pipe, the program that reads it may write to the terminal too

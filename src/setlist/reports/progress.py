@@ -72,17 +72,19 @@ def show_progress(terminal: Terminal, name: str, began: SessionStarted) -> Statu
     return heartbeat
 
 
-class _Ticker:
+class Ticker:
     """Calls a function every now and then in a thread, until it is stopped.
 
     Args:
         act: the function.
         lock: held while it is called.
+        tick: seconds between two calls.
     """
 
-    def __init__(self, act: Callable[[], None], lock: threading.RLock) -> None:
+    def __init__(self, act: Callable[[], None], lock: threading.RLock, tick: float = TICK) -> None:
         self._act = act
         self._lock = lock
+        self._tick = tick
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._thread.start()
@@ -92,8 +94,13 @@ class _Ticker:
         with self._lock:
             self._stopped.set()
 
+    def join(self) -> None:
+        """Wait for the end of the thread, after :meth:`stop`. The lock isn't held."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout=1.0)
+
     def _run(self) -> None:
-        while not self._stopped.wait(TICK):
+        while not self._stopped.wait(self._tick):
             with self._lock:
                 if not self._stopped.is_set():
                     self._act()
@@ -119,7 +126,7 @@ class StatusLine:
         self._text = ""
         self._drawn = ""
         self._lock = threading.RLock()
-        self._ticker = _Ticker(self._draw, self._lock)
+        self._ticker = Ticker(self._draw, self._lock)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, EnvironmentProgress):
@@ -192,7 +199,7 @@ class Heartbeat:
         self._clock = clock
         self._last = clock()
         self._active: dict[str, _Session] = {}
-        self._ticker = _Ticker(self.beat, lock)
+        self._ticker = Ticker(self.beat, lock)
 
     def __call__(self, event: Event) -> None:
         name: str | None = getattr(event, "session", None)

@@ -14,7 +14,7 @@ from setlist.core.errors import CommandRefused, SessionError, nearest
 from setlist.core.model import Command, Pairs, SessionSpec
 from setlist.core.plugins import find_provider
 from setlist.core.project import Project
-from setlist.core.records import dataclass, replace
+from setlist.core.records import dataclass, field, replace
 from setlist.engine.execute import Attempt
 from setlist.engine.plan import PlannedCommand
 from setlist.environment.environ import session_environ
@@ -32,7 +32,7 @@ class SessionAttempt(Attempt):
 
     ``environ`` is all that they see, the session's ``env`` included; ``bin`` the directories of the
     session's own programs, empty where it has no environment of its own and any program may be run.
-    ``cwd`` is where they start.
+    ``cwd`` is where they start. ``from_files`` are the variables of the files that ``env-file`` names.
     """
 
     project: Project
@@ -42,6 +42,7 @@ class SessionAttempt(Attempt):
     environ: Mapping[str, str]
     values: Values
     cwd: Path
+    from_files: Mapping[str, str] = field(default_factory=dict)
 
 
 def session_variables(
@@ -53,6 +54,7 @@ def session_variables(
     temporary: Temporary | None,
     posargs: tuple[str, ...] = (),
     assigned: Mapping[str, str] | None = None,
+    from_files: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, str], Values]:
     """The environment variables that a session's commands see, and the values of placeholders.
 
@@ -64,9 +66,9 @@ def session_variables(
         temporary: the directory ``{tmp}``, made if a template names it. None: ``{tmp}`` isn't substituted.
         posargs: the words after ``--``.
         assigned: variables that the run sets for this session. The session's ``env`` overrides them.
+        from_files: those of the files that ``env-file`` names. What the caller sets overrides them.
 
     Raises:
-        SessionError: a file of ``env-file`` can't be read.
         SubstitutionError: a variable that ``env`` needs isn't set.
     """
     if session.provider:
@@ -75,10 +77,7 @@ def session_variables(
         environ = session_environ(
             caller_environ, directory=prepared.directory, name=session.name, inherit_env=session.inherit_env
         )
-    if session.env_file:
-        from setlist.runner.env_file import read_env_files
-
-        environ = {**read_env_files(session, project.root), **environ}
+    environ = {**(from_files or {}), **environ}
     environ.update(assigned or {})
     uses_tmp = "{tmp}" in templates_of(session)
     values = Values(

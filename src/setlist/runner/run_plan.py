@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from setlist.core.events import EnvironmentProgress, Message
+from setlist.core.events import Message
 from setlist.core.model import Registry
 from setlist.core.plugins import find_provider
 from setlist.core.project import Caller, Project
@@ -22,7 +22,6 @@ from setlist.runner.run_context import Closable, RunContext, RunOptions, Session
 from setlist.runner.session import posargs_of, run_session
 
 if TYPE_CHECKING:
-    from setlist.core.model import EnvironmentStep
     from setlist.environment.installer_output import OnProgress
     from setlist.runner.jobserver import Jobserver
 
@@ -166,16 +165,9 @@ def context_of(
     locks = project_locks(project, registry.settings, mode=options.locks, ci=caller.ci, warn=warn)
 
     def progress(session: str) -> OnProgress:
-        def tell(
-            step: EnvironmentStep, *, packages: tuple[str, ...] = (), size: int = 0, count: int | None = None
-        ) -> None:
-            sink.emit(
-                EnvironmentProgress(
-                    time=time.time(), session=session, step=step, packages=packages, size=size, count=count
-                )
-            )
+        from setlist.environment.installer_output import emitting
 
-        return tell
+        return emitting(sink.emit, session)
 
     environments = Environments(
         project,

@@ -189,9 +189,19 @@ def attempt_of(
 
     Raises:
         SubstitutionError: a variable that ``env`` or ``cwd`` needs isn't set.
-        SessionError: ``cwd`` isn't there.
+        SessionError: ``cwd`` isn't there, or a file of ``env-file`` can't be read.
     """
     project = context.project
+    from_files: Mapping[str, str] = {}
+    if session.env_file:
+        from setlist.runner.env_file import missing_env_files, read_env_files
+
+        from_files = read_env_files(session, project.root)
+        if not session.secrets:
+            output.hide_all(from_files)
+        if temporary is not None:
+            for name in missing_env_files(session, project.root):
+                output.tell("info", f"{name} doesn't exist: its variables aren't set")
     environ, values = session_variables(
         context.caller.environ,
         project,
@@ -200,16 +210,9 @@ def attempt_of(
         temporary=temporary,
         posargs=posargs,
         assigned=context.variables(session, output),
+        from_files=from_files,
     )
     output.hide(environ)
-    if session.env_file:
-        from setlist.runner.env_file import missing_env_files, read_env_files
-
-        if not session.secrets:
-            output.hide_all(read_env_files(session, project.root))
-        if temporary is not None:
-            for name in missing_env_files(session, project.root):
-                output.tell("info", f"{name} doesn't exist: its variables aren't set")
     cwd = project.root
     if session.cwd is not None and temporary is not None:
         cwd = working_directory(expand_text(session.cwd, values), project.root, project)
@@ -220,6 +223,7 @@ def attempt_of(
         environ=environ,
         values=values,
         cwd=cwd,
+        from_files=from_files,
         output=output,
         grace=context.grace,
         deadline=deadline_of(session),
@@ -266,8 +270,6 @@ def _what_runs(
     output: SessionOutput,
 ) -> Mapping[str, Any]:
     """All that decides what the session does besides its environment and its files, as JSON data."""
-    from setlist.runner.env_file import read_env_files
-
     attempt = attempt_of(context, session, prepared, posargs, None, output)
     return {
         "commands": [
@@ -281,7 +283,7 @@ def _what_runs(
         "function": dump(session.function) if session.function is not None else None,
         "posargs": posargs,
         "env": {name: attempt.environ[name] for name, _ in session.env},
-        "env-file": read_env_files(session, context.project.root) if session.env_file else {},
+        "env-file": attempt.from_files,
         "cwd": session.cwd,
         "inherit-env": session.inherit_env,
         "outputs": session.outputs,

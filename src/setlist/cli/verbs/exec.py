@@ -64,6 +64,7 @@ def session_environment(
     from setlist.process.spawn import handling_signals
     from setlist.reports.console import action_text
     from setlist.runner.command import session_variables
+    from setlist.runner.env_file import read_env_files
     from setlist.runner.tempdir import Temporary
 
     caller, project = context.caller, context.project
@@ -87,8 +88,15 @@ def session_environment(
                     duration=environment.duration,
                 )
                 context.err.line(f"{session.name}  {ready.interpreter} · {action_text(ready)}")
+            from_files = read_env_files(session, project.root) if session.env_file else {}
             variables, _ = session_variables(
-                caller.environ, project, session, environment, temporary=temporary, assigned=assigned
+                caller.environ,
+                project,
+                session,
+                environment,
+                temporary=temporary,
+                assigned=assigned,
+                from_files=from_files,
             )
             yield environment, variables, keep_open, temporary
     finally:
